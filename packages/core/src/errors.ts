@@ -1,0 +1,42 @@
+export interface ErrorDetails {
+  /** What the reader of the message can do to mend it. */
+  readonly hint?: string
+  /** True when trying again later may succeed: an outage, not a mistake. */
+  readonly retryable?: boolean
+  readonly cause?: unknown
+}
+
+/** Base of every error that Assay throws on purpose. `code` is stable and in snake_case. */
+export class AssayError extends Error {
+  readonly code: string
+  readonly hint: string | undefined
+  readonly retryable: boolean
+
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'AssayError'
+    this.code = code
+    this.hint = details.hint
+    this.retryable = details.retryable ?? false
+  }
+}
+
+/** Something outside (store, log, registry, catalog) did not answer as it should; retryable. */
+export class OutageError extends AssayError {
+  constructor(code: string, message: string, details: Omit<ErrorDetails, 'retryable'> = {}) {
+    super(code, message, { ...details, retryable: true })
+    this.name = 'OutageError'
+  }
+}
+
+/** Wrong usage or configuration: ends a command with exit code 2. */
+export class UsageError extends AssayError {
+  constructor(code: string, message: string, details: Omit<ErrorDetails, 'retryable'> = {}) {
+    super(code, message, details)
+    this.name = 'UsageError'
+  }
+}
+
+export function isRetryable(error: unknown): boolean {
+  return error instanceof AssayError && error.retryable
+}

@@ -1,0 +1,6 @@
+export * from './clock.js'
+export * from './errors.js'
+export * from './lane.js'
+export * from './position.js'
+export * from './random.js'
+export * from './record-batch.js'

@@ -1,0 +1,63 @@
+import type { Lane, Position, ProduceBatch, RecordBatch } from '@assay/core'
+
+/** What the log knows of one of its lanes. */
+export interface LaneStatus {
+  readonly lane: Lane
+  /** Identity of the topic behind the name: a topic deleted and made again has another one. */
+  readonly topicId: string
+  /** Position of the oldest record still held. */
+  readonly start: Position
+  /** Position after the newest record. */
+  readonly end: Position
+}
+
+/** Outcome of a read. */
+export type ReadResult =
+  /** `batches` may be empty; `next` is the position after what was read (past holes); `end` as of the read. */
+  | {
+      readonly kind: 'records'
+      readonly batches: readonly RecordBatch[]
+      readonly next: Position
+      readonly end: Position
+    }
+  /** The position lies outside what the log holds: below `start` (retention) or above `end` (truncation). */
+  | { readonly kind: 'out_of_range'; readonly start: Position; readonly end: Position }
+
+export interface ReadLimits {
+  /** Stop after the batch with which this many bytes of keys and values are reached; at least one record is returned. */
+  readonly maxBytes: number
+  readonly maxRecords: number
+}
+
+/** Offsets that a produce call got, one range per lane that received records. */
+export interface ProducedRange {
+  readonly lane: Lane
+  readonly from: Position
+  readonly to: Position
+}
+
+/**
+ * The event log as the pipeline sees it. Any number of processes may read and produce at once.
+ * Failures of the log itself are `OutageError`s.
+ */
+export interface EventLog {
+  /** Makes the topic if it is missing; keeps an existing one, whatever its partition count. */
+  ensureTopic(topic: string, partitions: number): Promise<void>
+  /** Lanes of a topic in partition order; empty when there is no such topic. */
+  lanes(topic: string): Promise<readonly LaneStatus[]>
+  /** Reads records of one lane from a position on. Never waits for new ones. */
+  read(lane: Lane, from: Position, limits: ReadLimits): Promise<ReadResult>
+  /**
+   * Appends, each record to the partition that its key chooses (`partitionOf`), in the order given.
+   * Durable when it resolves. A record whose value is larger than the log's limit refuses the whole call
+   * with `record_too_large` before anything is written.
+   */
+  produce(topic: string, batch: ProduceBatch): Promise<readonly ProducedRange[]>
+  /** Resolves when any of the lanes has records at or after its position, at `timeout_ms`, or on abort. */
+  waitForRecords(
+    positions: readonly { readonly lane: Lane; readonly position: Position }[],
+    timeout_ms: number,
+    signal?: AbortSignal,
+  ): Promise<void>
+  close(): Promise<void>
+}

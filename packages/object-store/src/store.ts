@@ -1,0 +1,34 @@
+/** An object as a listing shows it. */
+export interface ObjectEntry {
+  readonly key: string
+  readonly size_bytes: number
+  readonly modified_ms: number
+}
+
+/**
+ * Where tables and schemas live. Keys are relative, with `/` between the parts.
+ * Every call may throw an `OutageError` (retryable); after a failed `put`, `putIfAbsent` or
+ * `putFile` the object may or may not be there: read it back, never guess.
+ */
+export interface ObjectStore {
+  /** Absolute URI or path of a key, as other engines would open it. */
+  location(key: string): string
+  /** The whole object, or undefined if there is none. */
+  get(key: string): Promise<Uint8Array | undefined>
+  /** Size in bytes, or undefined if there is none. */
+  size_bytes(key: string): Promise<number | undefined>
+  /** Writes or replaces atomically: a reader sees the old bytes or the new ones. Durable when it resolves. */
+  put(key: string, bytes: Uint8Array): Promise<void>
+  /** Atomic create: of any number of callers exactly one gets `created`. */
+  putIfAbsent(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>
+  /** Moves a finished local file into the store under a key not used before. Durable when it resolves. */
+  putFile(key: string, localPath: string): Promise<void>
+  /** A path on this machine at which the (immutable) object can be read until `release` or exit. */
+  localPath(key: string): Promise<string>
+  /** A scratch folder on this machine from which `putFile` is cheap. Exists when it resolves. */
+  scratchDirectory(): Promise<string>
+  /** Every object whose key starts with `prefix`, in key order. */
+  list(prefix: string): AsyncIterable<ObjectEntry>
+  /** Deletes if there; deleting what is not there is no error. */
+  delete(key: string): Promise<void>
+}
