@@ -1,4 +1,5 @@
 export * from './clock.js'
+export * from './column.js'
 export * from './errors.js'
 export * from './lane.js'
 export * from './position.js'
