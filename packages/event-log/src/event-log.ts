@@ -13,7 +13,10 @@ export interface LaneStatus {
 
 /** Outcome of a read. */
 export type ReadResult =
-  /** `batches` may be empty; `next` is the position after what was read (past holes); `end` as of the read. */
+  /**
+   * `batches` may be empty, at the end or where there are only holes; `next` is the position after what was read
+   * (past holes); `end` as of the read.
+   */
   | {
       readonly kind: 'records'
       readonly batches: readonly RecordBatch[]
@@ -24,7 +27,7 @@ export type ReadResult =
   | { readonly kind: 'out_of_range'; readonly start: Position; readonly end: Position }
 
 export interface ReadLimits {
-  /** Stop after the batch with which this many bytes of keys and values are reached; at least one record is returned. */
+  /** Bytes of keys, values and headers. Passed only by a first record that is larger: one is always returned. */
   readonly maxBytes: number
   readonly maxRecords: number
 }
@@ -41,16 +44,23 @@ export interface ProducedRange {
  * Failures of the log itself are `OutageError`s.
  */
 export interface EventLog {
-  /** Makes the topic if it is missing; keeps an existing one, whatever its partition count. */
+  /**
+   * Makes the topic if it is missing; keeps an existing one, whatever its partition count. Names follow Kafka:
+   * 1 to 249 of `a-z A-Z 0-9 . _ -` (else `bad_topic`).
+   */
   ensureTopic(topic: string, partitions: number): Promise<void>
   /** Lanes of a topic in partition order; empty when there is no such topic. */
   lanes(topic: string): Promise<readonly LaneStatus[]>
-  /** Reads records of one lane from a position on. Never waits for new ones. */
+  /**
+   * Reads records of one lane from a position on. Never waits for new ones. Throws `unknown_lane` when there is
+   * no such topic or partition, `log_corrupt` when the bytes at the position are not what was written.
+   */
   read(lane: Lane, from: Position, limits: ReadLimits): Promise<ReadResult>
   /**
    * Appends, each record to the partition that its key chooses (`partitionOf`), in the order given.
-   * Durable when it resolves. A record whose value is larger than the log's limit refuses the whole call
-   * with `record_too_large` before anything is written.
+   * Durable when it resolves. Keyless records of a call go together, to another partition with each call.
+   * A record whose key, value and headers are larger than the log's limit refuses the whole call with
+   * `record_too_large` before anything is written. After an `OutageError` the records may or may not be there.
    */
   produce(topic: string, batch: ProduceBatch): Promise<readonly ProducedRange[]>
   /** Resolves when any of the lanes has records at or after its position, at `timeout_ms`, or on abort. */
@@ -59,5 +69,6 @@ export interface EventLog {
     timeout_ms: number,
     signal?: AbortSignal,
   ): Promise<void>
+  /** Waits for what is being produced, ends all waiting, frees files. Later calls fail with `log_closed`. */
   close(): Promise<void>
 }

@@ -1,1 +1,5 @@
-export * from './event-log.js'
+export type { EventLog, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file-log.js'
+export { MemoryLog, type MemoryLogOptions } from './memory-log.js'
+export { murmur2, partitionOf } from './partition.js'
+export type { ProduceLimits } from './plan.js'

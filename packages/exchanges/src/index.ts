@@ -1,1 +1,16 @@
-export {}
+export { type ParseStatusCode, parseDecimal28_10 } from './decimal.js'
+export { EVENT_TIME_END_US } from './event-time.js'
+export type {
+  Exchange,
+  FeedOutcome,
+  FeedParser,
+  FeedRecord,
+  Market,
+  SilverMapping,
+  SimulatedMarkets,
+  SimulatedSymbol,
+  SimulatedTrade,
+} from './exchange.js'
+export { exchangeNamed, exchanges } from './exchanges.js'
+export type { SimulationOptions } from './simulator/options.js'
+export { type Simulation, type SimulationTally, simulate } from './simulator/simulate.js'

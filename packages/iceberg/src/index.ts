@@ -1,1 +1,39 @@
-export {}
+export type { Catalog, SwapOutcome, TableVersion } from './catalog/catalog.js'
+export { FileSystemCatalog } from './catalog/file-system-catalog.js'
+export { type Collected, collect } from './cleanup/collect.js'
+export { type Orphan, type OrphanLimits, removeOrphans } from './cleanup/orphans.js'
+export type { CommitOutcome, CommitRequest, ManifestRef, Preparation, TableChange } from './commit/change.js'
+export { commit } from './commit/commit.js'
+export { defaultHousekeeping, type HousekeepingPolicy } from './commit/policy.js'
+export { lowerBound, upperBound } from './format/bounds.js'
+export { type ColumnStatistics, type DataFile, dataFile, type FileContent } from './format/data-file.js'
+export {
+  ancestors,
+  currentSchema,
+  currentSnapshot,
+  defaultSpec,
+  parseMetadata,
+  type Snapshot,
+  type SnapshotRef,
+  serializeMetadata,
+  type TableMetadata,
+} from './format/metadata.js'
+export { type PartitionField, type PartitionSpec, type PartitionTuple, partitionKey } from './format/partition.js'
+export type { IcebergType, ListType, MapType, NestedField, PrimitiveType, Schema, StructType } from './format/schema.js'
+export { compareValues, decodeValue, encodeValue, type Value } from './format/values.js'
+export {
+  type PendingEntry,
+  pendingChange,
+  pendingEntries,
+  publish,
+  publishedSequence,
+  publishPending,
+  writePendingManifest,
+} from './outbox/outbox.js'
+export { type Ancestry, ancestry } from './plan/ancestry.js'
+export { type PlannedFile, type PlanOptions, planFiles } from './plan/plan-files.js'
+export { defaultFold, type FoldPolicy, type FoldTask, planFold } from './plan/plan-fold.js'
+export type { ColumnRange } from './plan/ranges.js'
+export { createTable, openTable, type TableDescription } from './table/create-table.js'
+export { keyOfPath, pathInTable } from './table/paths.js'
+export { Table, type TableDependencies } from './table/table.js'

@@ -1,1 +1,27 @@
-export {}
+export {
+  CHECKPOINT_PROPERTY,
+  type Checkpoint,
+  type LaneCheckpoint,
+  type LaneStop,
+  parseCheckpoint,
+} from './checkpoint/checkpoint.js'
+export { defineRuleSet, type Rule, type RuleSet } from './rules/rule-set.js'
+export { SILVER_RULES } from './rules/silver-rules.js'
+export { ident, quote } from './sql/literals.js'
+export { type ScanFile, scanSql } from './sql/scan.js'
+export { bronzeStage } from './stages/bronze-stage.js'
+export type { StageContext } from './stages/context.js'
+export { goldStage } from './stages/gold-stage.js'
+export { messageIds, parseMessageId } from './stages/silver/message-id.js'
+export { silverStage } from './stages/silver-stage.js'
+export { type Batch, type BatchLimits, DEFAULT_LIMITS, type Stage, type StageOutcome } from './stages/stage.js'
+export { bronzeTable } from './tables/bronze.js'
+export { type ColumnDefinition, sqlType, type TableDefinition } from './tables/definition.js'
+export { GAPS_TABLE } from './tables/gaps.js'
+export { DUPLICATES_TABLE, GOLD_TABLE } from './tables/gold.js'
+export { type FileFilter, LakeTable, type PinnedTable } from './tables/lake-table.js'
+export { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './tables/silver.js'
+export { acceptGap, type GapAcceptance } from './worker/accept-gap.js'
+export { foldSmallFiles } from './worker/housekeeper.js'
+export { CommitSignals } from './worker/signals.js'
+export { Worker, type WorkerEvent, type WorkerOptions } from './worker/worker.js'

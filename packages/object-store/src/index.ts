@@ -1,1 +1,5 @@
-export * from './store.js'
+export { type Fault, type FaultPlan, FaultyStore, type StoreCall } from './faulty-store.js'
+export { checkKey } from './keys.js'
+export { LocalStore, type LocalStoreDependencies, openLocalStore } from './local-store.js'
+export { MemoryStore, type MemoryStoreOptions } from './memory-store.js'
+export type { ObjectEntry, ObjectStore } from './store.js'

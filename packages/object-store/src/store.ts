@@ -6,7 +6,8 @@ export interface ObjectEntry {
 }
 
 /**
- * Where tables and schemas live. Keys are relative, with `/` between the parts.
+ * Where tables and schemas live. Keys are relative, with `/` between the parts (`checkKey` says what is refused,
+ * with `bad_key`). A key is never the folder of another: `a` and `a/b` can't both be objects.
  * Every call may throw an `OutageError` (retryable); after a failed `put`, `putIfAbsent` or
  * `putFile` the object may or may not be there: read it back, never guess.
  */
@@ -21,13 +22,22 @@ export interface ObjectStore {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** Atomic create: of any number of callers exactly one gets `created`. */
   putIfAbsent(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>
-  /** Moves a finished local file into the store under a key not used before. Durable when it resolves. */
+  /**
+   * Moves a finished local file into the store under a key not used before (else `object_exists`).
+   * The local file is gone when it resolves, and the object durable.
+   */
   putFile(key: string, localPath: string): Promise<void>
-  /** A path on this machine at which the (immutable) object can be read until `release` or exit. */
+  /**
+   * A path on this machine at which the (immutable) object can be read until the process exits or the object
+   * is deleted. Throws `object_missing` when there is none.
+   */
   localPath(key: string): Promise<string>
-  /** A scratch folder on this machine from which `putFile` is cheap. Exists when it resolves. */
+  /**
+   * A scratch folder on this machine from which `putFile` is cheap. Exists when it resolves; files left in it
+   * for a day may be removed, so ask again for every piece of work.
+   */
   scratchDirectory(): Promise<string>
-  /** Every object whose key starts with `prefix`, in key order. */
+  /** Every object whose key starts with `prefix`, in order of the keys' UTF-16 code units. */
   list(prefix: string): AsyncIterable<ObjectEntry>
   /** Deletes if there; deleting what is not there is no error. */
   delete(key: string): Promise<void>

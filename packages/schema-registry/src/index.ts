@@ -1,1 +1,3 @@
-export * from './registry.js'
+export { openEmbeddedRegistry } from './embedded-registry.js'
+export type { SchemaLookup, SchemaRegistry } from './registry.js'
+export { frameSchemaId, SCHEMA_ID_MAX, WIRE_HEADER_BYTES, wireHeader } from './wire-header.js'

@@ -1,0 +1,164 @@
+import { isUtf8 } from './utf8.js'
+
+/**
+ * Reads Avro's primitives from a span of bytes. No call throws or looks beyond the span: each says
+ * by `false` that the bytes are not what they should be, and leaves its result in `low`, `high`,
+ * `spanStart`, `number`. Format: Apache Avro specification, "Binary encoding".
+ */
+export class Cursor {
+  bytes: Uint8Array = new Uint8Array(0)
+  at = 0
+  end = 0
+  /** Halves of the last long, as signed 32-bit integers. */
+  low = 0
+  high = 0
+  /** Where the last span began; it ends at `at`. */
+  spanStart = 0
+  /** The last float or double. */
+  number = 0
+  /** Where the last block says that it ends; -1 if it does not say. */
+  blockEnd = -1
+  /** What the record may still hold. */
+  itemsLeft = 0
+  valuesLeft = 0
+
+  private readonly scratch = new DataView(new ArrayBuffer(8))
+
+  open(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes
+    this.at = start
+    this.end = end
+    this.itemsLeft = ITEMS_MAX
+    this.valuesLeft = VALUES_MAX
+  }
+
+  /** A zigzag varint of up to ten bytes and 64 bits. */
+  long(): boolean {
+    if (this.at >= this.end) return false
+    const first = this.bytes[this.at] as number
+    if (first < 0x80) {
+      this.at++
+      this.low = (first >>> 1) ^ -(first & 1)
+      this.high = -(first & 1)
+      return true
+    }
+    return this.longerLong()
+  }
+
+  /** Groups of seven bits, gathered four at a time so that each gathering fits in 28 bits. */
+  private longerLong(): boolean {
+    const bytes = this.bytes
+    const end = this.end
+    let at = this.at
+    let first = 0
+    let second = 0
+    for (let shift = 0; shift < 28; shift += 7) {
+      if (at >= end) return false
+      const byte = bytes[at++] as number
+      first |= (byte & 0x7f) << shift
+      if (byte < 0x80) return this.zigzag(first, 0, at)
+    }
+    for (let shift = 0; shift < 28; shift += 7) {
+      if (at >= end) return false
+      const byte = bytes[at++] as number
+      second |= (byte & 0x7f) << shift
+      if (byte < 0x80) return this.zigzag(first | (second << 28), second >>> 4, at)
+    }
+    if (at >= end) return false
+    const ninth = bytes[at++] as number
+    const high = (second >>> 4) | (ninth << 24)
+    if (ninth < 0x80) return this.zigzag(first | (second << 28), high, at)
+    const tenth = at < end ? (bytes[at++] as number) : 2
+    return tenth <= 1 && this.zigzag(first | (second << 28), (high & 0x7fff_ffff) | (tenth << 31), at)
+  }
+
+  private zigzag(low: number, high: number, at: number): boolean {
+    const sign = -(low & 1)
+    this.low = ((low >>> 1) | (high << 31)) ^ sign
+    this.high = (high >>> 1) ^ sign
+    this.at = at
+    return true
+  }
+
+  /** A long that must fit in 32 bits; the value is `low`. */
+  int(): boolean {
+    return this.long() && this.high === this.low >> 31
+  }
+
+  /** A long that must lie in 0 … limit - 1; the value is `low`. */
+  index(limit: number): boolean {
+    return this.long() && this.high === 0 && this.low >= 0 && this.low < limit
+  }
+
+  boolean(): boolean {
+    if (this.at >= this.end) return false
+    this.low = this.bytes[this.at++] as number
+    return this.low <= 1
+  }
+
+  float(): boolean {
+    if (!this.copy(4)) return false
+    this.number = this.scratch.getFloat32(0, true)
+    return true
+  }
+
+  double(): boolean {
+    if (!this.copy(8)) return false
+    this.number = this.scratch.getFloat64(0, true)
+    return true
+  }
+
+  /** Bytes behind their length. */
+  span(): boolean {
+    if (!this.index(this.end - this.at + 1)) return false
+    return this.fixed(this.low)
+  }
+
+  /** Bytes behind their length that must be UTF-8. */
+  text(): boolean {
+    return this.span() && isUtf8(this.bytes, this.spanStart, this.at)
+  }
+
+  fixed(size: number): boolean {
+    if (size > this.end - this.at) return false
+    this.spanStart = this.at
+    this.at += size
+    return true
+  }
+
+  /** Takes values from what the record may still hold; false when it claims too many. */
+  spendValues(count: number): boolean {
+    this.valuesLeft -= count
+    return this.valuesLeft >= 0
+  }
+
+  /**
+   * The head of an array's or a map's next block; the number of its items is `low` (0: no more blocks).
+   * A block may be preceded by its size in bytes, which must then lie within the span.
+   */
+  block(): boolean {
+    if (!this.long()) return false
+    this.blockEnd = -1
+    if (this.high < 0) {
+      const count = -this.low | 0
+      if (this.high !== -1 || count <= 0 || !this.index(this.end - this.at + 1)) return false
+      this.blockEnd = this.at + this.low
+      this.low = count
+    } else if (this.high !== 0 || this.low < 0) return false
+    this.itemsLeft -= this.low
+    return this.itemsLeft >= 0
+  }
+
+  private copy(size: number): boolean {
+    if (!this.fixed(size)) return false
+    for (let i = 0; i < size; i++) this.scratch.setUint8(i, this.bytes[this.spanStart + i] as number)
+    return true
+  }
+}
+
+/** Array items and map entries in one record: above it, the record is refused. */
+export const ITEMS_MAX = 10_000
+/** Values of any kind inside a record's skipped fields, so that items without bytes cost bounded time too. */
+export const VALUES_MAX = 200_000
+/** Records, arrays and maps inside one another. */
+export const DEPTH_MAX = 64

@@ -1,0 +1,45 @@
+import { AssayError } from '@assay/core'
+
+/** What DuckDB's message says went wrong; its C interface tells no error code, only a message with a fixed prefix. */
+export type Failure = 'out_of_memory' | 'interrupted' | 'fatal' | 'refused_by_sandbox' | 'other'
+
+export function failureOf(error: unknown): Failure {
+  const message = messageOf(error)
+  if (/^(?:Out of Memory Error|OutOfMemory)/.test(message) || /\bstd::bad_alloc\b/.test(message)) return 'out_of_memory'
+  if (message.startsWith('INTERRUPT Error')) return 'interrupted'
+  if (/^(?:FATAL|INTERNAL) Error/.test(message)) return 'fatal'
+  if (message.startsWith('Permission Error')) return 'refused_by_sandbox'
+  return 'other'
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/**
+ * The AssayError for a failed statement: `engine_out_of_memory`, `engine_interrupted`, `engine_broken`
+ * (the instance refuses all further work) or `engine_statement_failed`.
+ */
+export function engineError(error: unknown): AssayError {
+  if (error instanceof AssayError) return error
+  const message = messageOf(error)
+  switch (failureOf(error)) {
+    case 'out_of_memory':
+      return new AssayError('engine_out_of_memory', message, {
+        cause: error,
+        hint: 'make the batch smaller, or give the engine more memory or more room in its temporary folder',
+      })
+    case 'interrupted':
+      return new AssayError('engine_interrupted', message, {
+        cause: error,
+        hint: 'the statement was stopped on purpose; run it again if it is still wanted',
+      })
+    case 'fatal':
+      return new AssayError('engine_broken', message, { cause: error, hint: 'restart the process' })
+    default:
+      return new AssayError('engine_statement_failed', message, {
+        cause: error,
+        hint: 'read the message of the engine: it names the statement and the place in it',
+      })
+  }
+}

@@ -1,0 +1,85 @@
+import { AssayError, UsageError } from '@assay/core'
+import {
+  DuckDBBlobValue,
+  DuckDBDataChunk,
+  DuckDBDateValue,
+  DuckDBListValue,
+  DuckDBResult,
+  DuckDBStructValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api'
+import duckdb, { type DataChunk, type Result } from '@duckdb/node-bindings'
+import { weightOf } from './result-weight.js'
+
+/** A column of a result and its DuckDB type, such as `DECIMAL(28,10)` or `TIMESTAMP WITH TIME ZONE`. */
+export interface QueryColumn {
+  readonly name: string
+  readonly type: string
+}
+
+export interface QueryResult {
+  /** Names are unique: a second `a` is `a:1`. */
+  readonly columns: readonly QueryColumn[]
+  /** Values in the order of the columns, as `Session.rows` describes them. */
+  readonly rows: readonly (readonly unknown[])[]
+  /** True when the result has more rows than were asked for. */
+  readonly isTruncated: boolean
+}
+
+const RESULT_BYTES_MAX = 64 * 2 ** 20
+
+/** Reads a result's first `maxRows` rows. Throws `result_too_large` past 64 MiB, before the values are made. */
+export async function readRows(result: Result, maxRows: number): Promise<QueryResult> {
+  const outline = new DuckDBResult(result)
+  const types = outline.columnTypes()
+  const columns = outline.deduplicatedColumnNames().map((name, i) => ({ name, type: String(types[i]) }))
+  const rows: unknown[][] = []
+  let weight_bytes = 0
+  for (;;) {
+    const chunk = await duckdb.fetch_chunk(result)
+    if (!chunk || duckdb.data_chunk_get_size(chunk) === 0) return { columns, rows, isTruncated: false }
+    weight_bytes += chunkWeight(chunk, types)
+    if (weight_bytes > RESULT_BYTES_MAX) throw tooLarge()
+    for (const row of new DuckDBDataChunk(chunk).getRows()) {
+      if (rows.length === maxRows) return { columns, rows, isTruncated: true }
+      rows.push(row.map(plainValue))
+    }
+  }
+}
+
+function chunkWeight(chunk: DataChunk, types: readonly DuckDBType[]): number {
+  const count = duckdb.data_chunk_get_size(chunk)
+  let total = 0
+  types.forEach((type, i) => {
+    const weight = weightOf(duckdb.data_chunk_get_vector(chunk, i), type, count)
+    if (weight === undefined) {
+      throw new UsageError('unsupported_column_type', `column ${i + 1} of the result has the type ${type}`, {
+        hint: 'cast it to VARCHAR',
+      })
+    }
+    total += weight
+  })
+  return total
+}
+
+function tooLarge(): AssayError {
+  return new AssayError('result_too_large', `the result takes more than ${RESULT_BYTES_MAX / 2 ** 20} MiB`, {
+    hint: 'select fewer columns or rows, or aggregate',
+  })
+}
+
+/** Values never lose a digit: what JavaScript can't hold exactly is a bigint or text. */
+function plainValue(value: DuckDBValue): unknown {
+  if (value === null || typeof value !== 'object') return value
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value instanceof DuckDBDateValue) return value.days
+  if (value instanceof DuckDBTimestampTZValue || value instanceof DuckDBTimestampValue) return value.micros
+  if (value instanceof DuckDBListValue) return value.items.map(plainValue)
+  if (value instanceof DuckDBStructValue) {
+    return Object.fromEntries(Object.entries(value.entries).map(([name, item]) => [name, plainValue(item)]))
+  }
+  return String(value)
+}

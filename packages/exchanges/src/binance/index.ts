@@ -1,0 +1,79 @@
+import type { Exchange, SimulatedTrade } from '../exchange.js'
+import { suffixMarket } from '../quotes.js'
+import {
+  booleanColumn,
+  decimalColumns,
+  dictionaryColumn,
+  longColumn,
+  marketColumns,
+  millisColumns,
+} from '../raw-columns.js'
+import { resource, resourceText } from '../resources.js'
+import { newBinanceFeedParser } from './feed.js'
+
+export const binance: Exchange = {
+  name: 'binance',
+  topic: 'market.crypto.trades.binance.raw',
+  schema: resourceText('binance/schemas/BinanceRawTrade.avsc'),
+  samples: [
+    resource('binance/samples/binance-btcusdt-trades.jsonl'),
+    resource('binance/samples/binance-ethusdt-trades.jsonl'),
+  ],
+  newFeedParser: newBinanceFeedParser,
+  columns(decoded, valid) {
+    const rows = { decoded, valid }
+    return [
+      ...marketColumns(rows, 'symbol', suffixMarket),
+      ...decimalColumns(rows, 'price', 'price'),
+      ...decimalColumns(rows, 'quantity', 'quantity'),
+      ...millisColumns(rows, 'trade_time_ms'),
+      longColumn(rows, 'trade_id', 'raw_trade_id'),
+      booleanColumn(rows, 'is_buyer_maker', 'raw_is_buyer_maker'),
+      longColumn(rows, 'ingestion_timestamp', 'raw_ingestion_timestamp'),
+      dictionaryColumn(rows, 'event_type', 'raw_event_type'),
+      longColumn(rows, 'event_time_ms', 'raw_event_time_ms'),
+      booleanColumn(rows, 'is_best_match', 'raw_is_best_match'),
+    ]
+  },
+  silver: {
+    trade_id: `'BINANCE-' || raw_trade_id`,
+    side: `case when raw_is_buyer_maker then 'SELL' when not raw_is_buyer_maker then 'BUY' end`,
+    trade_conditions: `[]::varchar[]`,
+    source_sequence: `raw_trade_id`,
+    ingestion_timestamp: `raw_ingestion_timestamp`,
+    vendor_data: `json_object('event_type', raw_event_type, 'event_time_ms', raw_event_time_ms,
+      'is_buyer_maker', raw_is_buyer_maker, 'is_best_match', raw_is_best_match)::varchar`,
+    exchange: 'BINANCE',
+    asset_class: 'crypto',
+  },
+  market: suffixMarket,
+  record: (trade: SimulatedTrade) => ({
+    event_type: 'trade',
+    event_time_ms: trade.event_time_us / 1000n,
+    symbol: trade.symbol,
+    trade_id: trade.trade_id,
+    price: trade.price,
+    quantity: trade.quantity,
+    trade_time_ms: trade.event_time_us / 1000n,
+    is_buyer_maker: trade.side === 'SELL',
+    is_best_match: true,
+    ingestion_timestamp: trade.event_time_us,
+  }),
+  simulated: {
+    symbols: [
+      { symbol: 'BTCUSDT', price: 68_000, decimals: 2 },
+      { symbol: 'ETHUSDT', price: 3_500, decimals: 2 },
+      { symbol: 'SOLUSDT', price: 160, decimals: 2 },
+      { symbol: 'XRPUSDT', price: 0.6, decimals: 4 },
+      { symbol: 'BNBUSDT', price: 580, decimals: 1 },
+      { symbol: 'DOGEUSDT', price: 0.14, decimals: 5 },
+      { symbol: 'PEPEUSDT', price: 0.0000105, decimals: 8 },
+      { symbol: 'ETHBTC', price: 0.0515, decimals: 5 },
+      { symbol: 'BTCEUR', price: 63_000, decimals: 2 },
+      { symbol: 'BTCFDUSD', price: 68_010, decimals: 2 },
+    ],
+    symbolOf: (base) => `${base}USDT`,
+    events_per_second: 750,
+    sideIsText: false,
+  },
+}

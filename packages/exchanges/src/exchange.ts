@@ -1,0 +1,114 @@
+import type { DecodedColumns } from '@assay/avro'
+import type { NamedColumn } from '@assay/core'
+
+/** A trade as the feed hands it to a producer. */
+export interface FeedRecord {
+  /** The symbol or pair in UTF-8. */
+  readonly key: Uint8Array
+  /** For the encoder of the exchange's schema. */
+  readonly record: Readonly<Record<string, unknown>>
+  /** µs since 1970, within 1970-01-01 … 2261-12-31. */
+  readonly event_time_us: bigint
+}
+
+/** What one message of a feed is. */
+export type FeedOutcome =
+  /** Trades, in the feed's order; `refused` says of each trade of the message that was unusable, why. */
+  | { readonly kind: 'records'; readonly records: readonly FeedRecord[]; readonly refused: readonly string[] }
+  /** Nothing to do with trades: heartbeats, acknowledgements, status. */
+  | { readonly kind: 'ignored'; readonly why: string }
+  /** Not a message of this feed: which field, what was found. */
+  | { readonly kind: 'refused'; readonly reason: string }
+
+/** Reads one message (a line of JSON) of a feed. Never throws; its time is bounded by the line's length. */
+export type FeedParser = (line: string) => FeedOutcome
+
+/**
+ * SQL expressions (DuckDB) over the columns that `Exchange.columns` gives, for the columns of silver that it
+ * doesn't give by name. Each is defined for every row, whatever it holds, and never fails.
+ */
+export interface SilverMapping {
+  /** VARCHAR; unique per exchange and trade. */
+  readonly trade_id: string
+  /** VARCHAR: BUY, SELL or NULL. */
+  readonly side: string
+  /** VARCHAR[] */
+  readonly trade_conditions: string
+  /** BIGINT: the exchange's number of the trade, NULL without one. */
+  readonly source_sequence: string
+  /** BIGINT, µs since 1970. */
+  readonly ingestion_timestamp: string
+  /** VARCHAR: a JSON object of what only this exchange tells. */
+  readonly vendor_data: string
+  /** The constant value of `exchange`. */
+  readonly exchange: string
+  /** The constant value of `asset_class`. */
+  readonly asset_class: string
+}
+
+/** How silver names a symbol, and the quote currency; null for what is missing or unknown. */
+export interface Market {
+  readonly symbol: string | null
+  readonly currency: string | null
+}
+
+/** A synthetic trade, before it takes an exchange's form. */
+export interface SimulatedTrade {
+  /** As the exchange writes it. */
+  readonly symbol: string
+  readonly trade_id: number
+  readonly price: string
+  readonly quantity: string
+  readonly event_time_us: bigint
+  /** BUY, SELL, or for an exchange with sides in text anything. */
+  readonly side: string
+}
+
+export interface SimulatedSymbol {
+  /** As the exchange writes it. */
+  readonly symbol: string
+  /** Where the price begins its walk. */
+  readonly price: number
+  /** Decimals in which prices move. */
+  readonly decimals: number
+}
+
+export interface SimulatedMarkets {
+  /** The busiest first. */
+  readonly symbols: readonly SimulatedSymbol[]
+  /** One more symbol, made of a base currency's name, for simulations of many. */
+  symbolOf(base: string): string
+  /** A usual load. */
+  readonly events_per_second: number
+  /** True when a record's side is text and so may be neither of the two. */
+  readonly sideIsText: boolean
+}
+
+/** Everything that is particular to one exchange. */
+export interface Exchange {
+  /** Lower case, as in topics and table names. */
+  readonly name: string
+  readonly topic: string
+  /** The current Avro schema (JSON text): what producers write and readers read by. */
+  readonly schema: string
+  /** Recorded feed messages, one a line. */
+  readonly samples: readonly URL[]
+  /** A parser with its own state; `now_us` gives the wall clock in µs since 1970. */
+  newFeedParser(now_us: () => bigint): FeedParser
+  /**
+   * Decoded records as columns for the engine. Rows with `valid[i] !== 1` are null throughout. Always there:
+   * - `price`, `quantity` DECIMAL, each with `_status` UTINYINT (`ParseStatus`) and `_text` VARCHAR: where the
+   *   status isn't ok the number is null and the text tells what was found, cut at 64 bytes;
+   * - `event_time_us` BIGINT with `event_time_status` and `event_time_text`, alike; not representable is what
+   *   lies outside 1970-01-01 … 2261-12-31;
+   * - `symbol`, `currency` DICTIONARY (`Market`);
+   * - columns `raw_…` for the silver mapping.
+   */
+  columns(decoded: DecodedColumns, valid: Uint8Array): NamedColumn[]
+  readonly silver: SilverMapping
+  /** What silver makes of a symbol. */
+  market(symbol: string): Market
+  /** A synthetic trade as a record of the schema. */
+  record(trade: SimulatedTrade): Record<string, unknown>
+  readonly simulated: SimulatedMarkets
+}

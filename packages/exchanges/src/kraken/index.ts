@@ -1,0 +1,92 @@
+import { type DecodedColumns, decodedField } from '@assay/avro'
+import type { NamedColumn } from '@assay/core'
+import type { Exchange, SimulatedTrade } from '../exchange.js'
+import {
+  decimalColumns,
+  dictionaryColumn,
+  longColumn,
+  marketColumns,
+  nullRows,
+  secondsTextColumns,
+} from '../raw-columns.js'
+import { resource, resourceText } from '../resources.js'
+import { newKrakenFeedParser } from './feed.js'
+import { krakenMarket } from './pair.js'
+
+/** What identifies a trade without an id: its time as text and its Avro body, null for trades with one. */
+function identityColumns(decoded: DecodedColumns, valid: Uint8Array): NamedColumn[] {
+  const { source, bodyStarts, bodyEnds } = decoded
+  const tradeId = decodedField(decoded, 'trade_id', 'long')
+  const time = decodedField(decoded, 'timestamp', 'span')
+  const nulls = nullRows(time.nulls, valid).map((flag, row) => (tradeId.nulls[row] === 1 ? flag : 1))
+  return [
+    { name: 'raw_timestamp', column: { type: 'VARCHAR', source, starts: time.starts, ends: time.ends, nulls } },
+    { name: 'raw_body', column: { type: 'BLOB', source, starts: bodyStarts, ends: bodyEnds, nulls: nulls.slice() } },
+  ]
+}
+
+export const kraken: Exchange = {
+  name: 'kraken',
+  topic: 'market.crypto.trades.kraken.raw',
+  schema: resourceText('kraken/schemas/KrakenRawTrade.avsc'),
+  samples: [resource('kraken/samples/kraken-btcusdt-trades.jsonl')],
+  newFeedParser: newKrakenFeedParser,
+  columns(decoded, valid) {
+    const rows = { decoded, valid }
+    return [
+      ...marketColumns(rows, 'pair', krakenMarket),
+      ...decimalColumns(rows, 'price', 'price'),
+      ...decimalColumns(rows, 'volume', 'quantity'),
+      ...secondsTextColumns(rows, 'timestamp'),
+      ...identityColumns(decoded, valid),
+      longColumn(rows, 'trade_id', 'raw_trade_id'),
+      dictionaryColumn(rows, 'side', 'raw_side'),
+      dictionaryColumn(rows, 'order_type', 'raw_order_type'),
+      longColumn(rows, 'ingestion_timestamp', 'raw_ingestion_timestamp'),
+      longColumn(rows, 'channel_id', 'raw_channel_id'),
+      dictionaryColumn(rows, 'pair', 'raw_pair'),
+      dictionaryColumn(rows, 'misc', 'raw_misc'),
+    ]
+  },
+  silver: {
+    trade_id: `case when raw_trade_id is not null then 'KRAKEN-' || symbol || '-' || raw_trade_id
+      else 'KRAKEN-' || raw_timestamp || '-' || left(md5(raw_body), 16) end`,
+    side: `case raw_side when 'b' then 'BUY' when 's' then 'SELL' end`,
+    trade_conditions: `case raw_order_type when 'l' then ['limit'] when 'm' then ['market']
+      when '' then []::varchar[] else [raw_order_type] end`,
+    source_sequence: `raw_trade_id`,
+    ingestion_timestamp: `raw_ingestion_timestamp`,
+    vendor_data: `json_object('pair', raw_pair, 'channel_id', raw_channel_id, 'order_type', raw_order_type,
+      'misc', raw_misc)::varchar`,
+    exchange: 'KRAKEN',
+    asset_class: 'crypto',
+  },
+  market: krakenMarket,
+  record: (trade: SimulatedTrade) => ({
+    channel_id: 0,
+    price: trade.price,
+    volume: trade.quantity,
+    timestamp: `${trade.event_time_us / 1_000_000n}.${String(trade.event_time_us % 1_000_000n).padStart(6, '0')}`,
+    side: trade.side === 'BUY' ? 'b' : trade.side === 'SELL' ? 's' : trade.side,
+    order_type: trade.trade_id % 3 === 0 ? 'm' : 'l',
+    misc: '',
+    pair: trade.symbol,
+    ingestion_timestamp: trade.event_time_us,
+    trade_id: trade.trade_id,
+  }),
+  simulated: {
+    symbols: [
+      { symbol: 'XBT/USD', price: 68_000, decimals: 1 },
+      { symbol: 'ETH/USD', price: 3_500, decimals: 2 },
+      { symbol: 'XBT/EUR', price: 63_000, decimals: 1 },
+      { symbol: 'SOL/USD', price: 160, decimals: 2 },
+      { symbol: 'XRP/USD', price: 0.6, decimals: 5 },
+      { symbol: 'XDG/USD', price: 0.14, decimals: 7 },
+      { symbol: 'ETH/XBT', price: 0.0515, decimals: 5 },
+      { symbol: 'XBT/USDT', price: 68_000, decimals: 1 },
+    ],
+    symbolOf: (base) => `${base}/USDT`,
+    events_per_second: 75,
+    sideIsText: true,
+  },
+}

@@ -1,0 +1,308 @@
+import { AssayError, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
+import type { ObjectStore } from '@assay/object-store'
+import { currentSnapshot, parseMetadata, serializeMetadata, type TableMetadata } from '../format/metadata.js'
+import { withMetadataLog } from '../format/update.js'
+import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
+import { backOff_ms, retryOutages } from './retry.js'
+import { VersionFiles } from './version-files.js'
+
+/** Metadata is kept for fifteen minutes at least; what was seen to be the newest is believed for ten. */
+const GRACE_MS_LEAST = 15 * 60_000
+const BELIEVED_MS = 10 * 60_000
+const OUTAGE_ATTEMPTS = 6
+const LOAD_ATTEMPTS = 20
+const FORGET_AT_ONCE = 64
+const FORGET_BATCHES_MAX = 64
+
+interface Newest {
+  readonly version: TableVersion
+  /** When the next version was last seen to be absent, on the wall clock and on the monotonic one. */
+  readonly seen_ms: number
+  readonly seen_monotonic_ms: number
+}
+
+/**
+ * Tables as folders of an object store, in the manner of Iceberg's file-system tables: the put of
+ * `metadata/v{N+1}.metadata.json`, if absent, is the commit. Any number of processes may commit at once.
+ * Other engines may commit only while the catalog is paused: their rename can overwrite.
+ */
+export class FileSystemCatalog implements Catalog {
+  readonly #store: ObjectStore
+  readonly #prefix: string
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #newest = new Map<string, Newest>()
+  readonly #oldest = new Map<string, number>()
+
+  /** Tables lie under `<prefix>/<name>`. */
+  constructor(
+    store: ObjectStore,
+    prefix: string,
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+  ) {
+    this.#store = store
+    this.#prefix = prefix
+    this.#clock = clock
+    this.#random = random
+  }
+
+  place(name: string): { readonly tableKey: string; readonly location: string } {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+      throw new UsageError('bad_table_name', `"${name}" cannot be a table's name`, {
+        hint: 'use letters, digits, _ - and . , at most 128',
+      })
+    }
+    const tableKey = `${this.#prefix}/${name}`
+    return { tableKey, location: this.#store.location(tableKey) }
+  }
+
+  get #pauseKey(): string {
+    return `${this.#prefix}/paused.json`
+  }
+
+  /** From here on every commit through this kind of catalog ends in the error `paused`. */
+  async pause(reason: string): Promise<void> {
+    await this.#store.put(this.#pauseKey, Buffer.from(JSON.stringify({ reason, since_ms: this.#clock.now_ms() })))
+  }
+
+  async resume(): Promise<void> {
+    await this.#store.delete(this.#pauseKey)
+  }
+
+  async isPaused(): Promise<boolean> {
+    return (await this.#store.size_bytes(this.#pauseKey)) !== undefined
+  }
+
+  async #refuseIfPaused(): Promise<void> {
+    if (!(await this.isPaused())) return
+    throw new AssayError('paused', 'commits are paused, so that another engine may change the tables', {
+      hint: 'resume when the other engine is done',
+      retryable: true,
+    })
+  }
+
+  #files(name: string): VersionFiles {
+    return new VersionFiles(this.#store, this.place(name).tableKey)
+  }
+
+  async load(name: string): Promise<TableVersion | undefined> {
+    const files = this.#files(name)
+    for (let attempt = 1; attempt <= LOAD_ATTEMPTS; attempt += 1) {
+      const known = this.#newest.get(name)
+      const start = known && this.#isFresh(known) ? known.version : await this.#coldStart(name, files)
+      if (!start) {
+        this.#newest.delete(name)
+        return undefined
+      }
+      const found = await this.#probeUp(name, files, start)
+      if (found) return found
+    }
+    throw new OutageError('table_in_flux', `table ${name} changes faster than it can be read`, { hint: 'try again' })
+  }
+
+  #isFresh(known: Newest): boolean {
+    const wall_ms = this.#clock.now_ms() - known.seen_ms
+    return wall_ms >= 0 && wall_ms < BELIEVED_MS && this.#clock.monotonic_ms() - known.seen_monotonic_ms < BELIEVED_MS
+  }
+
+  #remember(name: string, version: TableVersion): void {
+    this.#newest.set(name, {
+      version,
+      seen_ms: this.#clock.now_ms(),
+      seen_monotonic_ms: this.#clock.monotonic_ms(),
+    })
+  }
+
+  /**
+   * A version from which to probe upwards. The hint's one will do if it is young: its successors cannot have been
+   * cleaned up yet. Otherwise only a listing tells, since a hint may have been set back by a writer that slept.
+   */
+  async #coldStart(name: string, files: VersionFiles): Promise<TableVersion | undefined> {
+    const hinted = await files.hint()
+    const version = hinted === undefined ? undefined : await this.#read(name, files, hinted)
+    if (version && this.#clock.now_ms() - version.metadata.lastUpdated_ms < BELIEVED_MS) return version
+    const newest = (await files.list()).at(-1)
+    return newest === undefined ? undefined : this.#read(name, files, newest)
+  }
+
+  /** Undefined when so much time passed over the probing that the versions in between may be gone. */
+  async #probeUp(name: string, files: VersionFiles, start: TableVersion): Promise<TableVersion | undefined> {
+    const known = this.#newest.get(name)
+    const begun: Newest = known?.version === start ? known : this.#seenNow(start)
+    let version = start
+    for (;;) {
+      const next = await this.#read(name, files, Number(version.token) + 1)
+      if (!next) break
+      version = next
+    }
+    if (!this.#isFresh(begun)) {
+      this.#newest.delete(name)
+      return undefined
+    }
+    this.#remember(name, version)
+    return version
+  }
+
+  #seenNow(version: TableVersion): Newest {
+    return { version, seen_ms: this.#clock.now_ms(), seen_monotonic_ms: this.#clock.monotonic_ms() }
+  }
+
+  async #read(name: string, files: VersionFiles, number: number): Promise<TableVersion | undefined> {
+    const bytes = await this.#store.get(files.key(number))
+    return bytes && this.#version(name, files, number, parseMetadata(Buffer.from(bytes).toString('utf8')))
+  }
+
+  #version(name: string, files: VersionFiles, number: number, metadata: TableMetadata): TableVersion {
+    const { tableKey } = this.place(name)
+    return { metadata, metadataLocation: this.#store.location(files.key(number)), tableKey, token: String(number) }
+  }
+
+  async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {
+    const files = this.#files(name)
+    await this.#refuseIfPaused()
+    if (await this.load(name)) return 'exists'
+    const bytes = Buffer.from(serializeMetadata(metadata), 'utf8')
+    const { kind } = await this.#putVersion(files, 1, bytes)
+    if (kind === 'taken') return 'exists'
+    if (((await this.#settled(() => files.list())).at(-1) ?? 1) > 1) {
+      // We slept while others made the table and cleaned its first version up.
+      await this.#settled(() => this.#store.delete(files.key(1)))
+      return 'exists'
+    }
+    await files.raiseHint(1)
+    this.#remember(name, this.#version(name, files, 1, metadata))
+    return 'created'
+  }
+
+  async swap(name: string, base: TableVersion, next: TableMetadata): Promise<SwapOutcome> {
+    const files = this.#files(name)
+    const number = Number(base.token) + 1
+    const metadata = withMetadataLog(next, base.metadata, base.metadataLocation)
+    await this.#refuseIfPaused()
+    const put = await this.#putVersion(files, number, Buffer.from(serializeMetadata(metadata), 'utf8'))
+    if (put.kind === 'taken') return { kind: 'conflict' }
+    const version = this.#version(name, files, number, metadata)
+    if ((await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined) {
+      return this.#settleWithoutBase(name, files, version, put.ambiguous)
+    }
+    await files.raiseHint(number)
+    this.#remember(name, version)
+    return { kind: 'committed', version }
+  }
+
+  /**
+   * Puts a version file and finds out whose it is. After an outage the file is read back: ours by its bytes,
+   * another's, or absent, in which case the same put is safe to repeat.
+   */
+  async #putVersion(
+    files: VersionFiles,
+    number: number,
+    bytes: Buffer,
+  ): Promise<{ readonly kind: 'ours'; readonly ambiguous: boolean } | { readonly kind: 'taken' }> {
+    let ambiguous = false
+    for (let attempt = 1; attempt <= OUTAGE_ATTEMPTS; attempt += 1) {
+      try {
+        if ((await this.#store.putIfAbsent(files.key(number), bytes)) === 'created') return { kind: 'ours', ambiguous }
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+        ambiguous = true
+        await this.#clock.sleep(backOff_ms(attempt, this.#random))
+      }
+      const found = await this.#settled(() => this.#store.get(files.key(number)))
+      if (found) return bytes.equals(found) ? { kind: 'ours', ambiguous: true } : { kind: 'taken' }
+    }
+    throw outcomeUnknown(files.key(number))
+  }
+
+  /** A read on which the outcome of a commit depends. */
+  async #settled<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await retryOutages(read, { attempts: OUTAGE_ATTEMPTS, clock: this.#clock, random: this.#random })
+    } catch (cause) {
+      throw outcomeUnknown('the table', cause)
+    }
+  }
+
+  /**
+   * The base is gone, so the file that was put stands below the oldest living version and nobody reads it:
+   * the commit is void. Unless an earlier, ambiguous put had succeeded and been built upon: then a newer
+   * version names our snapshot, and the file only repeats what had been cleaned up.
+   */
+  async #settleWithoutBase(
+    name: string,
+    files: VersionFiles,
+    version: TableVersion,
+    ambiguous: boolean,
+  ): Promise<SwapOutcome> {
+    this.#newest.delete(name)
+    const numbers = await this.#settled(() => files.list())
+    const newest = numbers.at(-1) ?? 0
+    const number = Number(version.token)
+    if (ambiguous && newest > number) {
+      const newer = await this.#settled(() => this.#read(name, files, newest))
+      if (!newer) throw outcomeUnknown(files.key(newest))
+      const found = holds(newer.metadata, version.metadata)
+      if (found === undefined) throw outcomeUnknown(files.key(number))
+      if (found) return { kind: 'committed', version }
+    }
+    await this.#settled(() => this.#store.delete(files.key(number)))
+    return { kind: 'void', reason: `version ${number - 1}, on which the commit was built, has been cleaned up` }
+  }
+
+  async list(): Promise<readonly string[]> {
+    const names = new Set<string>()
+    const folder = `${this.#prefix}/`
+    for await (const { key } of this.#store.list(folder)) {
+      const match = /^([^/]+)\/metadata\/v\d+\.metadata\.json$/.exec(key.slice(folder.length))
+      if (match?.[1]) names.add(match[1])
+    }
+    return [...names].sort()
+  }
+
+  async forgetVersions(
+    name: string,
+    { keep, grace_ms }: { readonly keep: number; readonly grace_ms: number },
+  ): Promise<readonly string[]> {
+    const files = this.#files(name)
+    const current = await this.load(name)
+    if (!current) return []
+    const end = Number(current.token) - keep
+    let at = this.#oldest.get(name) ?? (await files.list())[0] ?? end
+    const deleted: string[] = []
+    for (let batch = 0; batch < FORGET_BATCHES_MAX && at < end; batch += 1) {
+      const last = Math.min(at + FORGET_AT_ONCE, end) - 1
+      // Ages descend with the numbers, so the youngest of a batch speaks for all of it.
+      const youngest = await this.#read(name, files, last)
+      if (!youngest) {
+        at = last + 1
+        continue
+      }
+      if (this.#clock.now_ms() - youngest.metadata.lastUpdated_ms < Math.max(grace_ms, GRACE_MS_LEAST)) break
+      for (; at <= last; at += 1) {
+        await this.#store.delete(files.key(at))
+        deleted.push(files.key(at))
+        this.#oldest.set(name, at + 1)
+      }
+    }
+    return deleted
+  }
+}
+
+function outcomeUnknown(what: string, cause?: unknown): OutageError {
+  return new OutageError('commit_outcome_unknown', `it cannot be told whether the commit of ${what} took place`, {
+    hint: 'nothing was deleted; when the store answers again, load the table and go on from what it says',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** Whether `newer` was built upon `ours`; undefined when its history does not reach back far enough to tell. */
+function holds(newer: TableMetadata, ours: TableMetadata): boolean | undefined {
+  const snapshot = currentSnapshot(ours)
+  if (!snapshot) return undefined
+  if (
+    newer.snapshots.some((one) => one.snapshotId === snapshot.snapshotId && one.manifestList === snapshot.manifestList)
+  ) {
+    return true
+  }
+  return newer.snapshots.some((one) => one.sequenceNumber < snapshot.sequenceNumber) ? false : undefined
+}

@@ -1,0 +1,73 @@
+import type { TableVersion } from '../catalog/catalog.js'
+import { isLive } from '../commit/entries.js'
+import { manifestsIfThere } from '../commit/expire.js'
+import { metadataFile } from '../commit/written-manifest.js'
+import type { ManifestFile } from '../format/manifest-list.js'
+import { keyOfPath } from '../table/paths.js'
+import type { Table } from '../table/table.js'
+import { parseTrashList, type TrashEntry, trashEntries } from './trash-list.js'
+
+/** What a clean-up deleted, as store keys. */
+export interface Collected {
+  readonly files: readonly string[]
+  readonly metadataVersions: readonly string[]
+  /** Listings whose grace time is not over. */
+  readonly waiting: number
+}
+
+/** As many of the newest metadata files stay as a metadata file names. */
+const VERSIONS_TO_KEEP = 100
+
+/**
+ * Deletes what expiries set free, once its grace time (the table's policy) is over, oldest first; then metadata
+ * files of old versions. Idempotent and safe to kill: a listing goes after its files, its entry in the table's
+ * property with a later commit. A file that any snapshot of the newest version names is left alone.
+ */
+export async function collect(table: Table): Promise<Collected> {
+  const version = await table.load()
+  const { grace_ms } = table.housekeeping
+  const now_ms = table.clock.now_ms()
+  const entries = trashEntries(version.metadata, table.propertyPrefix)
+  const due = entries.filter((entry) => entry.since_ms + grace_ms <= now_ms)
+  const files: string[] = []
+  for (const entry of due) files.push(...(await collectEntry(table, version, entry)))
+  const metadataVersions = await table.catalog.forgetVersions(table.name, { keep: VERSIONS_TO_KEEP, grace_ms })
+  return { files, metadataVersions, waiting: entries.length - due.length }
+}
+
+async function collectEntry(table: Table, version: TableVersion, entry: TrashEntry): Promise<readonly string[]> {
+  const { key: listKey } = metadataFile(version, entry.list)
+  const bytes = await table.store.get(listKey)
+  if (!bytes) return []
+  const named = await namedSince(table, version, parseTrashList(bytes), entry.sequence)
+  const keys = named.map((path) => keyOfPath(version, path))
+  for (const key of keys) await table.store.delete(key)
+  await table.store.delete(listKey)
+  return keys
+}
+
+/**
+ * The paths that the newest version does not name. Whether a data file was named again (another engine may add
+ * it back) can only be told by manifests from the expiry on, since it was in none of the living ones then.
+ */
+async function namedSince(
+  table: Table,
+  version: TableVersion,
+  paths: readonly string[],
+  sequence: number,
+): Promise<readonly string[]> {
+  const unnamed = new Set(paths)
+  const young = new Map<string, ManifestFile>()
+  for (const snapshot of version.metadata.snapshots) {
+    unnamed.delete(snapshot.manifestList)
+    for (const manifest of await manifestsIfThere(table, version, snapshot)) {
+      unnamed.delete(manifest.path)
+      if (manifest.sequenceNumber >= sequence) young.set(manifest.path, manifest)
+    }
+  }
+  for (const manifest of young.values()) {
+    for (const entry of (await table.manifest(version, manifest)).entries)
+      if (isLive(entry)) unnamed.delete(entry.file.path)
+  }
+  return [...unnamed]
+}

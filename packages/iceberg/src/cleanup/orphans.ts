@@ -1,0 +1,84 @@
+import { UsageError } from '@assay/core'
+import type { TableVersion } from '../catalog/catalog.js'
+import { manifestsIfThere } from '../commit/expire.js'
+import { metadataFile } from '../commit/written-manifest.js'
+import { asArray, asObject } from '../format/json.js'
+import { keyOfPath } from '../table/paths.js'
+import type { Table } from '../table/table.js'
+import { parseTrashList, trashEntries } from './trash-list.js'
+
+const DAY_MS = 24 * 60 * 60_000
+const YOUNGEST_MS = 15 * 60_000
+
+export interface OrphanLimits {
+  /** Younger files are left alone, since a commit in progress may be about to name them; a day unless given. */
+  readonly olderThan_ms?: number
+  /** Paths not to touch although the table does not name them: pending manifests and the files they list. */
+  readonly keep: ReadonlySet<string>
+  /** Only tell. */
+  readonly dryRun?: boolean
+}
+
+export interface Orphan {
+  readonly key: string
+  readonly size_bytes: number
+}
+
+/**
+ * Deletes files under the table that nothing names: left behind by killed writers. Returns them. Never a file
+ * of a retained snapshot, of the trash (it has its own time), of `keep`, a statistics file, or a metadata version.
+ */
+export async function removeOrphans(table: Table, limits: OrphanLimits): Promise<readonly Orphan[]> {
+  const age_ms = limits.olderThan_ms ?? DAY_MS
+  if (age_ms < YOUNGEST_MS) {
+    throw new UsageError('orphans_too_young', 'files younger than fifteen minutes may belong to a commit in progress', {
+      hint: 'give a limit of fifteen minutes or more',
+    })
+  }
+  const { tableKey } = await table.load()
+  const before_ms = table.clock.now_ms() - age_ms
+  const candidates: Orphan[] = []
+  for await (const { key, size_bytes, modified_ms } of table.store.list(`${tableKey}/`)) {
+    if (modified_ms < before_ms && !isVersionFile(key.slice(tableKey.length + 1))) candidates.push({ key, size_bytes })
+  }
+  // Loaded after the listing: what was committed meanwhile is named.
+  const version = await table.load()
+  const named = await namedKeys(table, version)
+  for (const path of limits.keep) named.add(keyOfPath(version, path))
+  const orphans = candidates.filter(({ key }) => !named.has(key))
+  if (limits.dryRun !== true) for (const { key } of orphans) await table.store.delete(key)
+  return orphans
+}
+
+function isVersionFile(relative: string): boolean {
+  return /^metadata\/(v\d+(\.gz)?\.metadata\.json|version-hint\.text)$/.test(relative)
+}
+
+async function namedKeys(table: Table, version: TableVersion): Promise<Set<string>> {
+  const paths = new Set<string>(statisticsPaths(version))
+  for (const snapshot of version.metadata.snapshots) {
+    paths.add(snapshot.manifestList)
+    for (const manifest of await manifestsIfThere(table, version, snapshot)) {
+      if (paths.has(manifest.path)) continue
+      paths.add(manifest.path)
+      for (const { file } of (await table.manifest(version, manifest)).entries) paths.add(file.path)
+    }
+  }
+  const keys = new Set([...paths].map((path) => keyOfPath(version, path)))
+  for (const { list } of trashEntries(version.metadata, table.propertyPrefix)) {
+    const { key } = metadataFile(version, list)
+    keys.add(key)
+    const bytes = await table.store.get(key)
+    for (const path of bytes ? parseTrashList(bytes) : []) keys.add(keyOfPath(version, path))
+  }
+  return keys
+}
+
+function statisticsPaths({ metadata }: TableVersion): readonly string[] {
+  return ['statistics', 'partition-statistics'].flatMap((member) =>
+    asArray(metadata.extra[member] ?? [], member).flatMap((one) => {
+      const path = asObject(one, member)['statistics-path']
+      return typeof path === 'string' ? [path] : []
+    }),
+  )
+}

@@ -1,0 +1,141 @@
+import { AssayError } from '@assay/core'
+import type { TableVersion } from '../catalog/catalog.js'
+import { serializeTrashEntries, serializeTrashList, trashEntries, trashProperty } from '../cleanup/trash-list.js'
+import type { DataFile } from '../format/data-file.js'
+import { type ManifestFile, writeManifestList } from '../format/manifest-list.js'
+import { currentSnapshot, type Snapshot, type TableMetadata } from '../format/metadata.js'
+import { applyUpdate } from '../format/update.js'
+import { columnsOf, type Table } from '../table/table.js'
+import type { TableChange } from './change.js'
+import { describeManifest, liveFiles } from './entries.js'
+import { expirable, planExpiry } from './expire.js'
+import { type Attempt, mergeManifests, removeFiles } from './rewrite.js'
+import { summarize } from './summary.js'
+import { metadataFile, type PendingObject, type WrittenManifest } from './written-manifest.js'
+
+/** Everything of one attempt, worked out but not yet put. */
+export interface Draft {
+  readonly kind: 'draft'
+  readonly next: TableMetadata
+  readonly snapshot: Snapshot
+  readonly manifests: readonly ManifestFile[]
+  readonly manifestListSize_bytes: number
+  readonly written: readonly WrittenManifest[]
+  readonly objects: readonly PendingObject[]
+}
+
+export interface Refusal {
+  readonly kind: 'refuse'
+  readonly reason: 'victims_gone' | 'deletes_added'
+  readonly detail: unknown
+}
+
+/** The manifest of the added files, which is the same in every attempt. */
+export interface AddedManifest {
+  readonly path: string
+  readonly length_bytes: number
+  readonly specId: number
+  readonly files: readonly DataFile[]
+}
+
+/** Works out a commit on a base: manifests with victims taken out and small ones merged, the snapshot, the housekeeping. */
+export async function draftCommit(
+  table: Table,
+  base: TableVersion,
+  change: TableChange,
+  attempt: Attempt,
+  added: AddedManifest | undefined,
+): Promise<Draft | Refusal> {
+  const parent = currentSnapshot(base.metadata)
+  if (base.metadata.snapshots.some(({ snapshotId }) => snapshotId === attempt.snapshotId)) {
+    throw new AssayError('snapshot_exists', `snapshot ${attempt.snapshotId} is in the table already`)
+  }
+  const inherited = (await table.manifests(base, parent)).filter((manifest) => liveFiles(manifest) > 0)
+  const { plannedAt = Number.POSITIVE_INFINITY, removeFiles: victims = [] } = change
+  if (inherited.some(({ content, sequenceNumber }) => content === 'deletes' && sequenceNumber > plannedAt)) {
+    return { kind: 'refuse', reason: 'deletes_added', detail: undefined }
+  }
+  const without = await removeFiles(table, base, inherited, victims, attempt)
+  if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }
+  const merged = await mergeManifests(table, base, without.manifests, attempt)
+  const manifests = added ? [describeAdded(table, base, added, attempt), ...merged.manifests] : merged.manifests
+  const summary = summarize(
+    change.operation,
+    parent,
+    manifests,
+    added?.files ?? [],
+    without.removed.map(({ file }) => file),
+    change.summary ?? {},
+  )
+  return assemble(table, base, change, attempt, manifests, summary, [...without.written, ...merged.written])
+}
+
+function describeAdded(table: Table, base: TableVersion, added: AddedManifest, attempt: Attempt): ManifestFile {
+  const entries = added.files.map((file) => ({
+    status: 'added' as const,
+    snapshotId: attempt.snapshotId,
+    sequenceNumber: undefined,
+    fileSequenceNumber: undefined,
+    file,
+  }))
+  const { columns } = table.target(base.metadata, added.specId)
+  return describeManifest({ specId: added.specId, entries }, added, attempt, columns)
+}
+
+async function assemble(
+  table: Table,
+  base: TableVersion,
+  change: TableChange,
+  attempt: Attempt,
+  manifests: readonly ManifestFile[],
+  summary: Readonly<Record<string, string>>,
+  written: readonly WrittenManifest[],
+): Promise<Draft> {
+  const now_ms = Math.max(table.clock.now_ms(), base.metadata.lastUpdated_ms)
+  const house = await keepHouse(table, base, attempt, now_ms)
+  const parentId = base.metadata.currentSnapshotId
+  const list = metadataFile(base, `snap-${attempt.snapshotId}-${table.random.uuid()}.avro`)
+  const bytes = writeManifestList(manifests, { ...attempt, parentId }, columnsOf(base.metadata))
+  const snapshot: Snapshot = {
+    ...attempt,
+    parentId,
+    timestamp_ms: now_ms,
+    manifestList: list.path,
+    summary,
+    schemaId: base.metadata.currentSchemaId,
+  }
+  const next = applyUpdate(base.metadata, {
+    snapshot,
+    setProperties: { ...change.setProperties, ...house.properties },
+    removeProperties: change.removeProperties ?? [],
+    expire: house.expire,
+  })
+  const objects = [...written, { key: list.key, bytes }, ...house.objects]
+  return { kind: 'draft', next, snapshot, manifests, manifestListSize_bytes: bytes.length, written, objects }
+}
+
+interface House {
+  readonly expire: ReadonlySet<bigint>
+  readonly properties: Readonly<Record<string, string>>
+  readonly objects: readonly PendingObject[]
+}
+
+/** Expires snapshots by the policy, and brings the table's list of trash up to date on that occasion. */
+async function keepHouse(table: Table, base: TableVersion, attempt: Attempt, now_ms: number): Promise<House> {
+  const old = expirable(table, base, now_ms)
+  if (old.length === 0) return { expire: new Set(), properties: {}, objects: [] }
+  const { snapshots, paths } = await planExpiry(table, base, old)
+  const name = `trash-${table.random.uuid()}.json`
+  const kept = []
+  for (const entry of trashEntries(base.metadata, table.propertyPrefix)) {
+    const due = entry.since_ms + table.housekeeping.grace_ms < now_ms
+    const collected = due && (await table.store.size_bytes(metadataFile(base, entry.list).key)) === undefined
+    if (!collected) kept.push(entry)
+  }
+  kept.push({ list: name, since_ms: now_ms, sequence: attempt.sequenceNumber })
+  return {
+    expire: snapshots,
+    properties: { [trashProperty(table.propertyPrefix)]: serializeTrashEntries(kept) },
+    objects: [{ key: metadataFile(base, name).key, bytes: serializeTrashList(paths) }],
+  }
+}

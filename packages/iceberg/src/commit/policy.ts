@@ -1,0 +1,25 @@
+/** How a table is kept healthy by its own commits. */
+export interface HousekeepingPolicy {
+  /** As many manifests of a size class are merged into one of the next class. */
+  readonly manifestsToMerge: number
+  /** Manifests with as many live files are left alone. */
+  readonly manifestFilesMax: number
+  /** The newest snapshots of main, which never expire. */
+  readonly snapshotsToKeep: number
+  /** Younger snapshots never expire. */
+  readonly snapshotsKept_ms: number
+  /** Snapshots expire when as many can: what an expiry costs is paid once for all of them. */
+  readonly snapshotsToExpire: number
+  /** How long a file that no snapshot names any more is left to readers that are at it. */
+  readonly grace_ms: number
+}
+
+/** For up to several commits a second (design: "Healthy tables at one commit a second"). */
+export const defaultHousekeeping: HousekeepingPolicy = {
+  manifestsToMerge: 8,
+  manifestFilesMax: 8_192,
+  snapshotsToKeep: 100,
+  snapshotsKept_ms: 10 * 60_000,
+  snapshotsToExpire: 25,
+  grace_ms: 15 * 60_000,
+}

@@ -1,0 +1,119 @@
+import { AssayError, type Clock, type Random } from '@assay/core'
+import type { ObjectStore } from '@assay/object-store'
+import type { Catalog, TableVersion } from '../catalog/catalog.js'
+import { defaultHousekeeping, type HousekeepingPolicy } from '../commit/policy.js'
+import { type Manifest, type ManifestTarget, readManifest } from '../format/manifest.js'
+import { type ManifestFile, readManifestList } from '../format/manifest-list.js'
+import { currentSchema, type Snapshot, specById, type TableMetadata } from '../format/metadata.js'
+import { type PartitionColumn, type PartitionTuple, partitionColumns, partitionPath } from '../format/partition.js'
+import { BoundedCache } from './bounded-cache.js'
+import { keyOfPath, pathInTable } from './paths.js'
+
+/** A decoded manifest takes several times its compressed size. */
+const CACHE_BYTES = 32 * 1024 * 1024
+const DEFAULT_PREFIX = 'assay.'
+
+export interface TableDependencies {
+  readonly store: ObjectStore
+  readonly clock: Clock
+  readonly random: Random
+  /** Defaults to `defaultHousekeeping`. */
+  readonly housekeeping?: HousekeepingPolicy
+  /** What the table properties that this package keeps start with; `assay.` unless given. */
+  readonly propertyPrefix?: string
+}
+
+/** A name in a catalog, with what is needed to work on the table behind it, and caches of its immutable files. */
+export class Table {
+  readonly catalog: Catalog
+  readonly name: string
+  readonly store: ObjectStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly housekeeping: HousekeepingPolicy
+  readonly propertyPrefix: string
+  readonly #lists = new BoundedCache<readonly ManifestFile[]>(CACHE_BYTES)
+  readonly #manifests = new BoundedCache<Manifest>(CACHE_BYTES)
+  readonly #targets = new Map<string, ManifestTarget>()
+
+  constructor(catalog: Catalog, name: string, dependencies: TableDependencies) {
+    this.catalog = catalog
+    this.name = name
+    this.store = dependencies.store
+    this.clock = dependencies.clock
+    this.random = dependencies.random
+    this.housekeeping = dependencies.housekeeping ?? defaultHousekeeping
+    this.propertyPrefix = dependencies.propertyPrefix ?? DEFAULT_PREFIX
+  }
+
+  /** The newest version. Throws `table_not_found`. */
+  async load(): Promise<TableVersion> {
+    const version = await this.catalog.load(this.name)
+    if (version) return version
+    throw new AssayError('table_not_found', `there is no table ${this.name}`, {
+      hint: 'create it, or restore the folder or catalog entry that was removed',
+    })
+  }
+
+  /** Manifests of a snapshot; none without one. Throws `snapshot_gone` when a clean-up was faster: plan again. */
+  async manifests(version: TableVersion, snapshot: Snapshot | undefined): Promise<readonly ManifestFile[]> {
+    if (!snapshot) return []
+    const known = this.#lists.get(snapshot.manifestList)
+    if (known) return known
+    const bytes = await this.#fetch(version, snapshot.manifestList)
+    const list = readManifestList(bytes, columnsOf(version.metadata))
+    this.rememberManifests(snapshot.manifestList, list, bytes.length)
+    return list
+  }
+
+  /** A manifest's lines as they stand in the file. Throws `snapshot_gone` when it is missing. */
+  async manifest(version: TableVersion, { path, specId }: Pick<ManifestFile, 'path' | 'specId'>): Promise<Manifest> {
+    const known = this.#manifests.get(path)
+    if (known) return known
+    const bytes = await this.#fetch(version, path)
+    const manifest = readManifest(bytes, specId, columnsOf(version.metadata))
+    this.rememberManifest(path, manifest, bytes.length)
+    return manifest
+  }
+
+  rememberManifests(path: string, list: readonly ManifestFile[], size_bytes: number): void {
+    this.#lists.set(path, list, size_bytes)
+  }
+
+  rememberManifest(path: string, manifest: Manifest, size_bytes: number): void {
+    this.#manifests.set(path, manifest, size_bytes)
+  }
+
+  async #fetch(version: TableVersion, path: string): Promise<Uint8Array> {
+    const bytes = await this.store.get(keyOfPath(version, path))
+    if (bytes) return bytes
+    throw new AssayError('snapshot_gone', `${path} of table ${this.name} is gone`, {
+      hint: 'the snapshot expired and was cleaned up: plan again from the newest version',
+      retryable: true,
+    })
+  }
+
+  /** For writing manifests of a spec with the current schema. */
+  target(metadata: TableMetadata, specId: number): ManifestTarget {
+    const key = `${metadata.tableUuid}/${metadata.currentSchemaId}/${specId}`
+    const known = this.#targets.get(key)
+    if (known) return known
+    const spec = specById(metadata, specId)
+    const made = { schema: currentSchema(metadata), spec, columns: partitionColumns(spec, metadata.schemas) }
+    this.#targets.set(key, made)
+    return made
+  }
+
+  /** A new name for a data file of the current spec, under `data/<partition>/`. */
+  newDataFile(version: TableVersion, partition: PartitionTuple): { readonly path: string; readonly key: string } {
+    const { columns } = this.target(version.metadata, version.metadata.defaultSpecId)
+    const folder = partitionPath(columns, partition)
+    const relative = `data/${folder === '' ? '' : `${folder}/`}${this.random.uuid()}.parquet`
+    return { path: pathInTable(version, relative), key: `${version.tableKey}/${relative}` }
+  }
+}
+
+/** Partition columns by spec id, for readers. */
+export function columnsOf(metadata: TableMetadata): (specId: number) => readonly PartitionColumn[] {
+  return (specId) => partitionColumns(specById(metadata, specId), metadata.schemas)
+}

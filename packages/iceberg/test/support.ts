@@ -1,0 +1,125 @@
+import { type Clock, seededRandom } from '@assay/core'
+import { MemoryStore, type ObjectStore } from '@assay/object-store'
+import {
+  type CommitOutcome,
+  commit,
+  createTable,
+  type DataFile,
+  dataFile,
+  FileSystemCatalog,
+  type HousekeepingPolicy,
+  planFiles,
+  type Table,
+  type TableDescription,
+  type TableVersion,
+} from '../src/index.js'
+import { currentSchema } from '../src/format/metadata.js'
+
+/** A clock that stands still unless it is told to go on or somebody sleeps on it. */
+export class VirtualClock implements Clock {
+  #now_ms = Date.UTC(2026, 0, 1)
+
+  now_ms(): number {
+    return this.#now_ms
+  }
+
+  monotonic_ms(): number {
+    return this.#now_ms
+  }
+
+  async sleep(ms: number): Promise<void> {
+    this.#now_ms += ms
+  }
+
+  advance(ms: number): void {
+    this.#now_ms += ms
+  }
+}
+
+export const description: TableDescription = {
+  fields: [
+    { id: 1, name: 'day', required: false, type: 'date' },
+    { id: 2, name: 'offset', required: true, type: 'long' },
+    { id: 3, name: 'price', required: false, type: 'decimal(28, 10)' },
+  ],
+  partitionBy: ['day'],
+}
+
+export interface World {
+  readonly clock: VirtualClock
+  readonly store: ObjectStore
+  readonly catalog: FileSystemCatalog
+  readonly table: Table
+}
+
+export async function openWorld(
+  options: {
+    readonly store?: ObjectStore
+    readonly clock?: VirtualClock
+    readonly seed?: number
+    readonly name?: string
+    readonly housekeeping?: HousekeepingPolicy
+    readonly description?: TableDescription
+  } = {},
+): Promise<World> {
+  const clock = options.clock ?? new VirtualClock()
+  const store = options.store ?? new MemoryStore({ clock })
+  const random = seededRandom(options.seed ?? 1)
+  const catalog = new FileSystemCatalog(store, 'tables/test', { clock, random })
+  const table = await createTable(catalog, options.name ?? 'trades', options.description ?? description, {
+    store,
+    clock,
+    random,
+    ...(options.housekeeping ? { housekeeping: options.housekeeping } : {}),
+  })
+  return { clock, store, catalog, table }
+}
+
+export interface FileShape {
+  readonly day?: number | null
+  readonly from?: bigint
+  readonly to?: bigint
+  readonly rows?: number
+  readonly size_bytes?: number
+}
+
+/** Puts an object in the place of a Parquet file and describes it. */
+export async function putDataFile(table: Table, shape: FileShape = {}): Promise<DataFile> {
+  const version = await table.load()
+  const { day = 20_000, from = 0n, to = 9n, rows = 10, size_bytes = 1_000 } = shape
+  const { path, key } = table.newDataFile(version, [day])
+  await table.store.put(key, Buffer.from('parquet'))
+  return dataFile(currentSchema(version.metadata), {
+    path,
+    specId: 0,
+    partition: [day],
+    recordCount: rows,
+    size_bytes,
+    columns: new Map([[2, { values: rows, nulls: 0, lower: from, upper: to }]]),
+  })
+}
+
+export async function append(table: Table, files: readonly DataFile[]): Promise<Extract<CommitOutcome, { kind: 'committed' }>> {
+  const outcome = await commit(table, {
+    prepare: () => ({ kind: 'proceed', change: { operation: 'append', addFiles: files } }),
+  })
+  if (outcome.kind !== 'committed') throw new Error(`append ended in ${outcome.kind}`)
+  return outcome
+}
+
+export function replace(table: Table, victims: readonly string[], files: readonly DataFile[]): Promise<CommitOutcome> {
+  return commit(table, {
+    prepare: () => ({ kind: 'proceed', change: { operation: 'replace', addFiles: files, removeFiles: victims } }),
+  })
+}
+
+export async function livePaths(table: Table, version?: TableVersion): Promise<readonly string[]> {
+  const planned = await planFiles(table, version ?? (await table.load()))
+  return planned.map(({ file }) => file.path).sort()
+}
+
+export async function keys(store: ObjectStore, prefix: string): Promise<readonly string[]> {
+  const found: string[] = []
+  for await (const { key } of store.list(prefix)) found.push(key)
+  return found
+}

@@ -1,0 +1,59 @@
+import type { LaneKey } from '@assay/core'
+import type { Checkpoint, LaneCheckpoint, TopicCheckpoint } from './checkpoint.js'
+
+/** What a batch was derived from, and what it changes if that still holds. */
+export interface CheckpointChange {
+  /** The checkpoint that the batch was planned on. */
+  readonly basis: Checkpoint
+  /** Lanes that move, with all that is known of them afterwards. */
+  readonly lanes: ReadonlyMap<LaneKey, LaneCheckpoint>
+  /** True when decisions cross lanes: then no lane of the table may have changed. */
+  readonly wholeCheckpoint: boolean
+  readonly sources?: Readonly<Record<string, string>>
+  readonly topics?: Readonly<Record<string, TopicCheckpoint>>
+  readonly keys?: { readonly path: string; readonly sequence: number }
+}
+
+/** What of the table is no longer as the batch was derived from it: a lane's key, or `topics`. */
+export function brokenDemand(change: CheckpointChange, current: Checkpoint): LaneKey | 'topics' | undefined {
+  if (change.topics && JSON.stringify(change.basis.topics) !== JSON.stringify(current.topics)) return 'topics'
+  return brokenLane(change, current)
+}
+
+/** The first lane whose position or state is no longer what the batch was derived from. */
+function brokenLane(change: CheckpointChange, current: Checkpoint): LaneKey | undefined {
+  const keys = change.wholeCheckpoint
+    ? new Set([...current.lanes.keys(), ...change.basis.lanes.keys(), ...change.lanes.keys()])
+    : change.lanes.keys()
+  for (const key of keys) {
+    if (!sameLane(change.basis.lanes.get(key), current.lanes.get(key))) return key
+  }
+  return undefined
+}
+
+function sameLane(a: LaneCheckpoint | undefined, b: LaneCheckpoint | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return (
+    a.position === b.position &&
+    a.greatest_us === b.greatest_us &&
+    a.rules === b.rules &&
+    a.stop?.reason === b.stop?.reason &&
+    a.stop?.to === b.stop?.to
+  )
+}
+
+/** The checkpoint after the change, committed with the given snapshot. */
+export function applyChange(
+  current: Checkpoint,
+  change: CheckpointChange,
+  snapshot: { readonly id: bigint; readonly sequence: number },
+): Checkpoint {
+  const keys = change.keys ?? current.keys
+  return {
+    snapshot,
+    sources: { ...current.sources, ...change.sources },
+    topics: { ...current.topics, ...change.topics },
+    lanes: new Map([...current.lanes, ...change.lanes]),
+    ...(keys && { keys }),
+  }
+}

@@ -1,0 +1,27 @@
+import { quote } from '../sql/literals.js'
+import type { RuleSet } from './rule-set.js'
+
+/** SQL for the reason of a row: the first broken rule in order, NULL when all hold. */
+export function reasonSql(set: RuleSet): string {
+  const branches = set.rules.map((rule) => `WHEN (${rule.predicate}) IS NOT TRUE THEN ${quote(rule.reason)}`)
+  return `CASE ${branches.join(' ')} END`
+}
+
+/** SQL for the type that belongs to the value of `reasonColumn`. */
+export function typeSql(set: RuleSet, reasonColumn: string): string {
+  const branches = set.rules.map((rule) => `WHEN ${quote(rule.reason)} THEN ${quote(rule.type)}`)
+  return `CASE ${reasonColumn} ${branches.join(' ')} ELSE 'unknown_error' END`
+}
+
+/**
+ * SQL for `error_detail`: every broken rule with its value. Rules of fields say nothing of a record whose
+ * frame is broken, so for those only the frame's own rule is named.
+ */
+export function detailSql(set: RuleSet): string {
+  const parts = set.rules.map((rule) => {
+    const broken = `(${rule.predicate}) IS NOT TRUE`
+    const applies = rule.predicate.startsWith('frame_status') ? broken : `frame_status = 0 AND ${broken}`
+    return `CASE WHEN ${applies} THEN ${quote(`${rule.reason}: `)} || coalesce((${rule.value})::VARCHAR, 'missing') END`
+  })
+  return `array_to_string(list_filter([${parts.join(', ')}], x -> x IS NOT NULL), '; ')`
+}

@@ -1,0 +1,112 @@
+import { AssayError, START } from '@assay/core'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { ident, quote } from '../sql/literals.js'
+import { scanSql } from '../sql/scan.js'
+import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
+import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
+
+/** A batch of an upstream table: what to take and the query that gives it. */
+export interface TableBatch {
+  readonly pinned: PinnedTable
+  readonly plan: LanePlan
+  /**
+   * SQL of the upstream rows in [from, upper) of each lane, with a `lane_rank` in the order of
+   * `plan.ranges`; not sorted.
+   */
+  readonly select: string
+}
+
+/**
+ * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced` or `upstream_behind` rather than guess.
+ */
+export async function planTableBatch(
+  upstream: LakeTable,
+  own: Checkpoint,
+  maxRows: number,
+  turn: number,
+  adopt: boolean,
+): Promise<TableBatch> {
+  const pinned = await upstream.pin()
+  const adopted = adoptUpstream(upstream, pinned, own, adopt)
+  checkNotBehind(upstream, pinned, adopted)
+  const plan = planLanes(pinned.checkpoint, adopted, maxRows, turn)
+  if (plan.ranges.length === 0) return { pinned, plan, select: '' }
+  return { pinned, plan, select: await rangeSql(upstream, pinned, plan) }
+}
+
+/** True when upstream's checkpoint stands beyond ours in any lane. */
+export async function hasBacklog(upstream: LakeTable, own: Checkpoint): Promise<boolean> {
+  const { checkpoint } = await upstream.pin()
+  return [...checkpoint.lanes].some(([key, theirs]) => theirs.position !== (own.lanes.get(key)?.position ?? START))
+}
+
+/** The checkpoint as far as it speaks of this upstream table: after an adoption, sequences start again. */
+function adoptUpstream(upstream: LakeTable, pinned: PinnedTable, own: Checkpoint, adopt: boolean): Checkpoint {
+  const { name } = upstream.definition
+  const known = own.sources[name]
+  if (known === undefined || known === pinned.uuid) return own
+  if (!adopt) {
+    throw new AssayError(
+      'upstream_replaced',
+      `${name} is not the table that was read before: its uuid is ${pinned.uuid}, the checkpoint knows ${known}`,
+      { hint: 'if the new table holds the same lanes, start once with --adopt to go on by positions' },
+    )
+  }
+  return { ...own, lanes: new Map([...own.lanes].map(([key, lane]) => [key, { ...lane, sequence: 0 }])) }
+}
+
+function checkNotBehind(upstream: LakeTable, pinned: PinnedTable, own: Checkpoint): void {
+  for (const [key, theirs] of pinned.checkpoint.lanes) {
+    const mine = own.lanes.get(key)
+    if (mine && mine.position > theirs.position) {
+      throw new AssayError(
+        'upstream_behind',
+        `${upstream.definition.name} stands at ${theirs.position} in ${key}, behind the ${mine.position} taken from it`,
+        {
+          hint: 'the upstream table was rolled back or restored; bring it forward again, or rebuild the downstream tables',
+        },
+      )
+    }
+  }
+}
+
+async function rangeSql(upstream: LakeTable, pinned: PinnedTable, plan: LanePlan): Promise<string> {
+  const { coordinates } = upstream.definition
+  if (!coordinates) throw new RangeError(`${upstream.definition.name} has no lanes`)
+  const files = await upstream.files(pinned, {
+    afterFileSequence: plan.afterSequence,
+    keep: (bounds) =>
+      plan.ranges.some(
+        (range) =>
+          bounds.meets(coordinates.partition, range.lane.partition, range.lane.partition) &&
+          bounds.meets(coordinates.offset, range.from, range.upper - 1n),
+      ),
+  })
+  const scan = scanSql(upstream.definition, files)
+  const low = minimum(plan.ranges.map((range) => range.from))
+  const high = maximum(plan.ranges.map((range) => range.upper))
+  const values = plan.ranges.map(
+    ({ lane, from, upper }, rank) =>
+      `(${rank}::INTEGER, ${quote(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${upper}::BIGINT)`,
+  )
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(ident)
+  const only = plan.ranges.length === 1 ? (plan.ranges[0] as LaneRange) : undefined
+  if (only) {
+    return `SELECT 0::INTEGER AS lane_rank, s.* FROM (${scan}) s WHERE s.${topic} = ${quote(only.lane.topic)}
+      AND s.${partition} = ${only.lane.partition} AND s.${offset} >= ${low} AND s.${offset} < ${high}`
+  }
+  return `SELECT l.lane_rank, s.* FROM (SELECT * FROM (${scan}) WHERE ${offset} >= ${low} AND ${offset} < ${high}) s
+    JOIN (VALUES ${values.join(', ')}) l(lane_rank, topic, "partition", lo, hi)
+    ON s.${topic} = l.topic AND s.${partition} = l."partition" AND s.${offset} >= l.lo AND s.${offset} < l.hi`
+}
+
+function minimum(values: readonly bigint[]): bigint {
+  return values.reduce((least, value) => {
+    if (value < least) return value
+    return least
+  })
+}
+
+function maximum(values: readonly bigint[]): bigint {
+  return -minimum(values.map((value) => -value))
+}

@@ -1,0 +1,168 @@
+import type { BytesColumn, LaneKey, NamedColumn, SpanColumn } from '@assay/core'
+import type { EventLog } from '@assay/event-log'
+import type { DataFile } from '@assay/iceberg'
+import type { Checkpoint, LaneCheckpoint, LaneStop } from '../checkpoint/checkpoint.js'
+import { concatRecords, type RecordColumns } from '../source/concat-records.js'
+import { type LogLane, type LogLanes, matchLogLanes } from '../source/log-lanes.js'
+import { isUsableTimestamp, kafkaDay, type LogBatch, readLog } from '../source/log-source.js'
+import { quote } from '../sql/literals.js'
+import { dateText, timestampLiteral } from '../sql/times.js'
+import { bronzeTable } from '../tables/bronze.js'
+import { GAPS_TABLE } from '../tables/gaps.js'
+import type { StageContext } from './context.js'
+import type { SideFiles, Stage, StageOutcome } from './stage.js'
+
+export interface BronzeInput {
+  readonly exchange: string
+  readonly topic: string
+  readonly log: EventLog
+}
+
+/** Keeps the log's records as they are: never looks into a value (B1, B4). */
+export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
+  const main = bronzeTable(input.exchange)
+  let turn = 0
+  return {
+    name: `bronze-${input.exchange}`,
+    main,
+    sides: [GAPS_TABLE],
+    async run(checkpoint): Promise<StageOutcome> {
+      const matched = matchLogLanes(await input.log.lanes(input.topic), checkpoint)
+      const readable = rotate(matched.lanes.filter(isReadable), turn++)
+      const batch = await readLog(input.log, readable, context.limits)
+      const stopped = matched.lanes.filter((lane) => lane.stop && !checkpoint.lanes.get(lane.key)?.stop)
+      if (batch.positions.size === 0 && stopped.length === 0) return { kind: 'idle' }
+      const rows = concatRecords(batch.parts)
+      return {
+        kind: 'batch',
+        files: await writeRows(context, main, readable, rows),
+        sides: await writeGaps(context, stopped),
+        change: {
+          basis: checkpoint,
+          lanes: lanesOf(checkpoint, readable, batch, rows, stopped),
+          wholeCheckpoint: false,
+          ...(Object.keys(matched.newTopics).length > 0 && { topics: matched.newTopics }),
+        },
+        rows: rows.count,
+        more: batch.more,
+        counts: { records: rows.count, bytes: rows.values.data.length },
+        committed: () => undefined,
+      }
+    },
+    forget: () => undefined,
+    async wait(checkpoint, timeout_ms, signal) {
+      const matched: LogLanes = matchLogLanes(await input.log.lanes(input.topic), checkpoint)
+      const positions = matched.lanes
+        .filter((lane) => !lane.stop)
+        .map((lane) => ({ lane: lane.status.lane, position: lane.position }))
+      if (positions.length === 0) await context.clock.sleep(timeout_ms, signal)
+      else await input.log.waitForRecords(positions, timeout_ms, signal)
+    },
+  }
+}
+
+function isReadable(lane: LogLane): boolean {
+  return !lane.stop && lane.status.end > lane.position
+}
+
+function rotate<T>(items: readonly T[], by: number): T[] {
+  const start = items.length === 0 ? 0 : by % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
+}
+
+function lanesOf(
+  checkpoint: Checkpoint,
+  lanes: readonly LogLane[],
+  batch: LogBatch,
+  rows: RecordColumns,
+  stopped: readonly LogLane[],
+): Map<LaneKey, LaneCheckpoint> {
+  const after = new Map<LaneKey, LaneCheckpoint>()
+  for (const [key, next] of batch.positions) {
+    after.set(key, { ...checkpoint.lanes.get(key), position: next, sequence: 0 })
+  }
+  for (let i = 0; i < rows.count; i++) {
+    if (rows.lanes[i] === rows.lanes[i + 1]) continue
+    const { key } = lanes[rows.lanes[i] as number] as LogLane
+    after.set(key, { ...(after.get(key) as LaneCheckpoint), written: rows.offsets[i] as bigint })
+  }
+  for (const lane of stopped) {
+    const own = checkpoint.lanes.get(lane.key)
+    after.set(lane.key, { sequence: 0, ...own, position: lane.position, stop: lane.stop as LaneStop })
+  }
+  return after
+}
+
+async function writeRows(
+  context: StageContext,
+  main: ReturnType<typeof bronzeTable>,
+  lanes: readonly LogLane[],
+  rows: RecordColumns,
+): Promise<DataFile[]> {
+  if (rows.count === 0) return []
+  const days = new Int32Array(rows.count)
+  const distinct = new Set<number>()
+  for (let i = 0; i < rows.count; i++) {
+    const day = kafkaDay(rows.timestamps_ms[i] as bigint)
+    days[i] = day
+    distinct.add(day)
+  }
+  await context.session.load('bronze_batch', bronzeColumns(lanes, rows, days), rows.count)
+  const now = timestampLiteral(context.clock.now_ms())
+  const files: DataFile[] = []
+  for (const day of distinct) {
+    const date = dateText(day)
+    const where = distinct.size === 1 ? '' : `WHERE ingestion_date = DATE ${quote(date)}`
+    const select = `SELECT raw_bytes, topic, "partition", "offset", kafka_timestamp, ${now} AS ingestion_timestamp,
+      ingestion_date, "key", headers FROM bronze_batch ${where}`
+    const file = await context.write(main, select, { ingestion_date: date })
+    if (file) files.push(file)
+  }
+  return files
+}
+
+function bronzeColumns(lanes: readonly LogLane[], rows: RecordColumns, days: Int32Array): NamedColumn[] {
+  const partitions = new Int32Array(rows.count)
+  const timestamps_us = new BigInt64Array(rows.count)
+  const timestampNulls = new Uint8Array(rows.count)
+  for (let i = 0; i < rows.count; i++) {
+    partitions[i] = (lanes[rows.lanes[i] as number] as LogLane).lane.partition
+    const timestamp_ms = rows.timestamps_ms[i] as bigint
+    if (isUsableTimestamp(timestamp_ms)) timestamps_us[i] = timestamp_ms * 1000n
+    else timestampNulls[i] = 1
+  }
+  const topics = lanes.map((lane) => lane.lane.topic)
+  return [
+    { name: 'raw_bytes', column: blob(rows.values, rows.count) },
+    { name: 'topic', column: { type: 'DICTIONARY', codes: rows.lanes, dictionary: topics } },
+    { name: 'partition', column: { type: 'INTEGER', data: partitions } },
+    { name: 'offset', column: { type: 'BIGINT', data: rows.offsets } },
+    { name: 'kafka_timestamp', column: { type: 'TIMESTAMPTZ', data: timestamps_us, nulls: timestampNulls } },
+    { name: 'ingestion_date', column: { type: 'DATE', data: days } },
+    { name: 'key', column: blob(rows.keys, rows.count) },
+    { name: 'headers', column: blob(rows.headers, rows.count) },
+  ]
+}
+
+function blob(column: BytesColumn, count: number): SpanColumn {
+  return {
+    type: 'BLOB',
+    source: column.data,
+    starts: column.offsets.subarray(0, count),
+    ends: column.offsets.subarray(1, count + 1),
+    ...(column.nulls && { nulls: column.nulls }),
+  }
+}
+
+async function writeGaps(context: StageContext, stopped: readonly LogLane[]): Promise<SideFiles[]> {
+  if (stopped.length === 0) return []
+  const now = timestampLiteral(context.clock.now_ms())
+  const rows = stopped.map(({ lane, stop }) => {
+    const { reason, from, to } = stop as LaneStop
+    return `('log', ${quote(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${to}::BIGINT, ${now},
+      NULL::TIMESTAMPTZ, ${quote(reason)})`
+  })
+  const columns = GAPS_TABLE.columns.map((c) => `"${c.name}"`).join(', ')
+  const file = await context.write(GAPS_TABLE, `SELECT * FROM (VALUES ${rows.join(', ')}) g(${columns})`, {})
+  return file ? [{ table: GAPS_TABLE, files: [file] }] : []
+}

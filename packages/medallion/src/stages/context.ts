@@ -1,0 +1,24 @@
+import type { Clock, Random } from '@assay/core'
+import type { Session } from '@assay/engine'
+import type { DataFile } from '@assay/iceberg'
+import type { TableDefinition } from '../tables/definition.js'
+import type { BatchLimits } from './stage.js'
+
+/** Value of one partition column. */
+export type PartitionValue = string | number | null
+
+/** Writes the rows of a query as one data file of a table's partition; undefined when there are none. */
+export type WriteDataFile = (
+  table: TableDefinition,
+  select: string,
+  partition: Readonly<Record<string, PartitionValue>>,
+) => Promise<DataFile | undefined>
+
+/** What every stage works with. */
+export interface StageContext {
+  readonly session: Session
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: BatchLimits
+  readonly write: WriteDataFile
+}

@@ -1,0 +1,88 @@
+import type { Random } from '@assay/core'
+import { columnOf, type Session } from '@assay/engine'
+import type { Checkpoint } from '../../checkpoint/checkpoint.js'
+import { decodeKeySet, encodeKeySet } from '../../keys/key-file.js'
+import { KeySet } from '../../keys/key-set.js'
+import { type ScanFile, scanSql } from '../../sql/scan.js'
+import type { LakeTable } from '../../tables/lake-table.js'
+
+/** Files read at once when the set is brought up to date. */
+const FILES_AT_ONCE = 64
+/** Commits after which the set is saved again. */
+const COMMITS_BETWEEN_SAVES = 300
+
+/** Gold's key set in memory, and the snapshot up to which it holds gold's rows. */
+export interface LoadedKeys {
+  readonly keys: KeySet
+  sequence: number
+  commitsSinceSave: number
+}
+
+/**
+ * Loads the set that the checkpoint names and adds what later files hold; without a usable one it is
+ * built from all files (T19). Ids without a number are not in it.
+ */
+export async function loadKeys(
+  gold: LakeTable,
+  session: Session,
+  checkpoint: Checkpoint,
+  cap_bytes: number,
+): Promise<LoadedKeys> {
+  const pinned = await gold.pin()
+  const saved = checkpoint.keys
+  const bytes = saved && (await gold.store.get(saved.path))
+  const trusted = saved && saved.sequence <= pinned.sequence
+  const decoded = bytes && trusted ? decodeKeySet(bytes, pinned.uuid, saved.sequence, cap_bytes) : undefined
+  const keys = decoded ?? new KeySet(cap_bytes)
+  const files = await gold.files(pinned, { afterFileSequence: decoded && saved ? saved.sequence : 0 })
+  for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
+    await addFiles(gold, session, keys, files.slice(i, i + FILES_AT_ONCE))
+  }
+  return { keys, sequence: pinned.sequence, commitsSinceSave: decoded ? files.length : COMMITS_BETWEEN_SAVES }
+}
+
+async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: readonly ScanFile[]): Promise<void> {
+  const sql = `SELECT book, min(id)::VARCHAR AS low, max(id)::VARCHAR AS high FROM (
+      SELECT book, id, id::HUGEINT - dense_rank() OVER (PARTITION BY book ORDER BY id) AS island FROM (
+        SELECT DISTINCT exchange || '/' || symbol AS book, source_sequence AS id
+        FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IS NOT NULL
+      )
+    ) GROUP BY book, island ORDER BY book, min(id)`
+  const text = new TextDecoder()
+  for await (const chunk of session.read(sql)) {
+    const columns = ['book', 'low', 'high'].map((name) => columnOf(chunk, name, 'VARCHAR'))
+    const cell = (column: number, row: number): string => {
+      const bytes = columns[column] as { data: Uint8Array; offsets: Uint32Array }
+      return text.decode(bytes.data.subarray(bytes.offsets[row], bytes.offsets[row + 1]))
+    }
+    for (let i = 0; i < chunk.count; i++) addRun(keys, cell(0, i), BigInt(cell(1, i)), BigInt(cell(2, i)))
+  }
+  keys.checkSize()
+}
+
+function addRun(keys: KeySet, name: string, low: bigint, high: bigint): void {
+  const book = keys.book(name)
+  const [start, end] = [Number(low), Number(high)]
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end)) {
+    book.intervals.addRuns(Float64Array.of(start), Float64Array.of(end))
+    return
+  }
+  for (let id = low; id <= high; id++) {
+    const number = Number(id)
+    if (Number.isSafeInteger(number)) book.intervals.addRuns(Float64Array.of(number), Float64Array.of(number))
+    else book.large.add(id)
+  }
+}
+
+/** Saves the set when it is due; what comes back belongs in the checkpoint of the next commit. */
+export async function saveKeysIfDue(
+  gold: LakeTable,
+  loaded: LoadedKeys,
+  tableUuid: string,
+  random: Random,
+): Promise<{ readonly path: string; readonly sequence: number } | undefined> {
+  if (loaded.commitsSinceSave < COMMITS_BETWEEN_SAVES || loaded.sequence === 0) return undefined
+  const path = `${gold.key}/keys/${random.uuid()}.keys`
+  await gold.store.put(path, encodeKeySet(loaded.keys, tableUuid, loaded.sequence))
+  return { path, sequence: loaded.sequence }
+}

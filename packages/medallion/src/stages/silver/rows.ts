@@ -1,0 +1,26 @@
+import type { BytesColumn } from '@assay/core'
+
+/** Bronze rows of a batch in order of (lane, offset), as silver takes them in. */
+export interface BronzeRows {
+  readonly count: number
+  /** Rank of each row's lane in the batch's plan. */
+  readonly ranks: Int32Array
+  readonly offsets: BigInt64Array
+  readonly kafka_us: BigInt64Array
+  readonly kafkaNulls: Uint8Array
+  readonly bronze_us: BigInt64Array
+  readonly raw: BytesColumn
+}
+
+/** The first `count` rows. */
+export function firstRows(rows: BronzeRows, count: number): BronzeRows {
+  return {
+    count,
+    ranks: rows.ranks.subarray(0, count),
+    offsets: rows.offsets.subarray(0, count),
+    kafka_us: rows.kafka_us.subarray(0, count),
+    kafkaNulls: rows.kafkaNulls.subarray(0, count),
+    bronze_us: rows.bronze_us.subarray(0, count),
+    raw: rows.raw,
+  }
+}

@@ -1,0 +1,64 @@
+/** Types that the lake's tables use, by their Iceberg names. */
+export type ColumnType =
+  | 'binary'
+  | 'boolean'
+  | 'date'
+  | 'decimal(28, 10)'
+  | 'int'
+  | 'list<string>'
+  | 'long'
+  | 'string'
+  | 'timestamptz'
+  | 'uuid'
+
+export interface ColumnDefinition {
+  /** Iceberg field id; never used again for another column. */
+  readonly id: number
+  readonly name: string
+  readonly type: ColumnType
+  /** Field id of the elements of a list. */
+  readonly elementId?: number
+}
+
+export interface TableDefinition {
+  readonly name: string
+  readonly columns: readonly ColumnDefinition[]
+  /** Columns whose values partition the table (identity transforms), outermost first. */
+  readonly partitionBy: readonly string[]
+  /** Columns by which a folded file is sorted: the lane, then the offset. */
+  readonly orderBy: readonly string[]
+  /** The columns that hold a row's coordinates; ledgers without a lane have none. */
+  readonly coordinates?: { readonly topic: string; readonly partition: string; readonly offset: string }
+}
+
+/** Columns in order, ids counted from 1; elements of lists get the ids after the last column. */
+export function defineColumns(specs: readonly (readonly [name: string, type: ColumnType])[]): ColumnDefinition[] {
+  let nextElementId = specs.length + 1
+  return specs.map(([name, type], index) =>
+    type === 'list<string>' ? { id: index + 1, name, type, elementId: nextElementId++ } : { id: index + 1, name, type },
+  )
+}
+
+const SQL_TYPES: Record<ColumnType, string> = {
+  binary: 'BLOB',
+  boolean: 'BOOLEAN',
+  date: 'DATE',
+  'decimal(28, 10)': 'DECIMAL(28,10)',
+  int: 'INTEGER',
+  'list<string>': 'VARCHAR[]',
+  long: 'BIGINT',
+  string: 'VARCHAR',
+  timestamptz: 'TIMESTAMPTZ',
+  uuid: 'UUID',
+}
+
+/** DuckDB's name of a column type. */
+export function sqlType(type: ColumnType): string {
+  return SQL_TYPES[type]
+}
+
+export function columnOf(table: TableDefinition, name: string): ColumnDefinition {
+  const column = table.columns.find((c) => c.name === name)
+  if (!column) throw new RangeError(`${table.name} has no column ${name}`)
+  return column
+}

@@ -1,0 +1,176 @@
+import type { Clock, Random } from '@assay/core'
+import type { Session } from '@assay/engine'
+import {
+  type Catalog,
+  createTable,
+  currentSnapshot,
+  type DataFile,
+  keyOfPath,
+  type NestedField,
+  type PlannedFile,
+  planFiles,
+  type Table,
+  type TableVersion,
+} from '@assay/iceberg'
+import type { ObjectStore } from '@assay/object-store'
+import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.js'
+import type { ScanFile } from '../sql/scan.js'
+import type { PartitionValue } from '../stages/context.js'
+import type { CommitSignals } from '../worker/signals.js'
+import type { TableDefinition } from './definition.js'
+import { boundsOf, partitionTuple, partitionValues, type RowBounds, writtenFile } from './file-statistics.js'
+
+/** A snapshot held on to, with the checkpoint that was committed with it. */
+export interface PinnedTable {
+  readonly version: TableVersion
+  readonly checkpoint: Checkpoint
+  readonly uuid: string
+  /** Sequence number of the newest snapshot; 0 in a table without one. */
+  readonly sequence: number
+}
+
+/** Which data files a reader wants; what a filter can't tell is kept. */
+export interface FileFilter {
+  /** Only files whose file sequence number is above, or unknown. */
+  readonly afterFileSequence?: number
+  readonly keepPartition?: (values: Readonly<Record<string, PartitionValue>>) => boolean
+  readonly keep?: (bounds: RowBounds) => boolean
+}
+
+export interface LakeTableDependencies {
+  readonly catalog: Catalog
+  readonly store: ObjectStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly signals: CommitSignals
+}
+
+const POLL_MS = 100
+
+/** One of the lake's tables: its definition, and the Iceberg table behind it. */
+export class LakeTable {
+  readonly definition: TableDefinition
+  readonly table: Table
+  readonly #dependencies: LakeTableDependencies
+
+  private constructor(definition: TableDefinition, table: Table, dependencies: LakeTableDependencies) {
+    this.definition = definition
+    this.table = table
+    this.#dependencies = dependencies
+  }
+
+  /** Opens the table, making it if it is missing. */
+  static async open(definition: TableDefinition, dependencies: LakeTableDependencies): Promise<LakeTable> {
+    const description = { fields: definition.columns.map(field), partitionBy: definition.partitionBy }
+    const table = await createTable(dependencies.catalog, definition.name, description, dependencies)
+    return new LakeTable(definition, table, dependencies)
+  }
+
+  get store(): ObjectStore {
+    return this.#dependencies.store
+  }
+
+  /** Key of the table's folder in the store. */
+  get key(): string {
+    return this.#dependencies.catalog.place(this.definition.name).tableKey
+  }
+
+  /** The newest state. Throws `table_not_found` when somebody has removed the table. */
+  async pin(): Promise<PinnedTable> {
+    const version = await this.table.load()
+    return {
+      version,
+      checkpoint: parseCheckpoint(version.metadata.properties[CHECKPOINT_PROPERTY], this.definition.name),
+      uuid: version.metadata.tableUuid,
+      sequence: currentSnapshot(version.metadata)?.sequenceNumber ?? 0,
+    }
+  }
+
+  /** Live data files of the pinned snapshot that the filter keeps, where DuckDB can open them. */
+  async files({ version }: PinnedTable, filter: FileFilter = {}): Promise<ScanFile[]> {
+    const planned = await this.#plan(version, filter)
+    return Promise.all(planned.map((file) => this.scanFile(file)))
+  }
+
+  async #plan(version: TableVersion, filter: FileFilter): Promise<readonly PlannedFile[]> {
+    const planned = await planFiles(this.table, version, {
+      ...(filter.afterFileSequence !== undefined && { afterFileSequence: filter.afterFileSequence }),
+    })
+    const { keep, keepPartition } = filter
+    return planned.filter(
+      ({ file }) =>
+        (!keepPartition || keepPartition(partitionValues(this.definition, file))) &&
+        (!keep || keep(boundsOf(this.definition, file))),
+    )
+  }
+
+  /** A planned file where DuckDB can open it. */
+  async scanFile(planned: PlannedFile): Promise<ScanFile> {
+    return {
+      path: await this.store.localPath(planned.key),
+      name: planned.file.path,
+      deletes: await Promise.all(planned.deletes.map(({ key }) => this.store.localPath(key))),
+    }
+  }
+
+  /** Writes the rows of a query as a data file of one partition; undefined when there are none. */
+  async write(
+    session: Session,
+    select: string,
+    partition: Readonly<Record<string, PartitionValue>>,
+  ): Promise<DataFile | undefined> {
+    const version = await this.table.load()
+    const tuple = partitionTuple(this.definition, partition)
+    const { path, key } = this.table.newDataFile(version, tuple)
+    const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
+    const fields = this.definition.columns.map(({ name, id, elementId }) => ({
+      name,
+      id,
+      ...(elementId !== undefined && { elementId }),
+    }))
+    const written = await session.writeParquet({ select, path: scratch, fields })
+    if (written.rows === 0) return undefined
+    await this.store.putFile(key, scratch)
+    return writtenFile(this.definition, version.metadata, path, tuple, written)
+  }
+
+  /** Removes data files that no commit names and none ever will. */
+  async discard(files: readonly DataFile[]): Promise<void> {
+    const version = await this.table.load()
+    await Promise.all(files.map((file) => this.store.delete(keyOfPath(version, file.path))))
+  }
+
+  announceCommit(): void {
+    this.#dependencies.signals.notify(this.definition.name)
+  }
+
+  /** Resolves when the table's checkpoint stands beyond `own` in some lane, at the time limit, or on abort. */
+  async waitForCommit(own: Checkpoint, timeout_ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, signals } = this.#dependencies
+    const until_ms = clock.monotonic_ms() + timeout_ms
+    while (!signal.aborted && !standsBeyond((await this.pin()).checkpoint, own)) {
+      const left_ms = until_ms - clock.monotonic_ms()
+      if (left_ms <= 0) return
+      await signals.wait(this.definition.name, clock.sleep(Math.min(POLL_MS, left_ms), signal))
+    }
+  }
+}
+
+/** True when `upstream` has a lane at a position that `own` has not reached. */
+export function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
+  for (const [key, lane] of upstream.lanes) {
+    if (lane.position > (own.lanes.get(key)?.position ?? 0n)) return true
+  }
+  return false
+}
+
+function field(column: TableDefinition['columns'][number]): NestedField {
+  const { id, name, type, elementId } = column
+  if (type !== 'list<string>') return { id, name, required: false, type }
+  return {
+    id,
+    name,
+    required: false,
+    type: { kind: 'list', elementId: elementId as number, elementRequired: false, element: 'string' },
+  }
+}

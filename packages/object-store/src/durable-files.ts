@@ -1,0 +1,63 @@
+import { mkdir, open } from 'node:fs/promises'
+import path from 'node:path'
+
+const KNOWN_FOLDERS_MAX = 10_000
+
+/** Creates a file with these bytes and forces them to the disk. The name must be free. */
+export async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx')
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Forces a finished file's bytes to the disk. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Forces the names in a folder to the disk. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows can't open a folder; its journal keeps names in order by itself.
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Makes folders below a root, remembering those known to be there and on the disk. */
+export class DurableFolders {
+  readonly #root: string
+  readonly #known = new Set<string>()
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  async ensure(folder: string): Promise<void> {
+    if (this.#known.has(folder)) return
+    await mkdir(folder, { recursive: true })
+    // Another process may have made a parent a moment ago and not forced it out yet, so the whole chain is.
+    for (let parent = folder; parent !== this.#root; parent = path.dirname(parent)) {
+      await syncFolder(path.dirname(parent))
+    }
+    if (this.#known.size >= KNOWN_FOLDERS_MAX) this.#known.clear()
+    this.#known.add(folder)
+  }
+
+  /** To be called when a folder turned out to be gone. */
+  forget(): void {
+    this.#known.clear()
+  }
+}

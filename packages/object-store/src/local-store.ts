@@ -1,0 +1,218 @@
+import { constants, copyFile, link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { AssayError, type Random } from '@assay/core'
+import { DurableFolders, syncFile, syncFolder, writeDurably } from './durable-files.js'
+import { checkKey, checkPrefix, SCRATCH_FOLDER } from './keys.js'
+import { listFolder } from './local-list.js'
+import { makeOwnFolder, removeLeftOvers } from './scratch.js'
+import type { ObjectEntry, ObjectStore } from './store.js'
+import { errorCode, storeError } from './store-errors.js'
+
+export interface LocalStoreDependencies {
+  readonly random: Random
+}
+
+/**
+ * Opens a folder as an object store, making it if need be, and removes scratch files that are a day old.
+ * Any number of processes may have the same folder open.
+ */
+export async function openLocalStore(rootDirectory: string, { random }: LocalStoreDependencies): Promise<LocalStore> {
+  const root = path.resolve(rootDirectory)
+  const scratch = path.join(root, SCRATCH_FOLDER)
+  try {
+    await mkdir(scratch, { recursive: true })
+    const own = await makeOwnFolder(scratch, random)
+    await removeLeftOvers(scratch, (await stat(own)).mtimeMs)
+    return new LocalStore(root, own)
+  } catch (error) {
+    throw storeError(error, 'opening the store in', rootDirectory)
+  }
+}
+
+/** Objects as files: a key is a path below the root. Made by `openLocalStore`. */
+export class LocalStore implements ObjectStore {
+  readonly #root: string
+  readonly #scratch: string
+  readonly #folders: DurableFolders
+  #temporaries = 0
+
+  constructor(root: string, scratch: string) {
+    this.#root = root
+    this.#scratch = scratch
+    this.#folders = new DurableFolders(root)
+  }
+
+  location(key: string): string {
+    checkKey(key)
+    return path.join(this.#root, key)
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const file = this.location(key)
+    return this.#unlessMissing('reading', key, async () => {
+      const buffer = await readFile(file)
+      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    })
+  }
+
+  async size_bytes(key: string): Promise<number | undefined> {
+    const file = this.location(key)
+    return this.#unlessMissing('looking up', key, async () => {
+      const stats = await stat(file)
+      return stats.isFile() ? stats.size : undefined
+    })
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#place('writing', key, bytes, rename)
+  }
+
+  async putIfAbsent(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+    // Not O_EXCL on the final name: readers would see a file that is still being written.
+    return this.#place('creating', key, bytes, async (temporary, file) => {
+      try {
+        await link(temporary, file)
+        return 'created'
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST' || (await isFolder(file))) throw error
+        return 'exists'
+      } finally {
+        await removeQuietly(temporary)
+      }
+    })
+  }
+
+  async putFile(key: string, localPath: string): Promise<void> {
+    const file = this.location(key)
+    try {
+      await syncFile(localPath)
+      await this.#inFolderOf(file, () => this.#moveIn(key, file, localPath))
+      await rm(localPath, { force: true })
+    } catch (error) {
+      throw storeError(error, 'moving in', key)
+    }
+  }
+
+  async localPath(key: string): Promise<string> {
+    if ((await this.size_bytes(key)) === undefined) {
+      throw new AssayError('object_missing', `there is no object ${key}`, {
+        hint: 'plan again: a clean-up may have removed it meanwhile',
+      })
+    }
+    return this.location(key)
+  }
+
+  async scratchDirectory(): Promise<string> {
+    try {
+      await mkdir(this.#scratch, { recursive: true })
+    } catch (error) {
+      throw storeError(error, 'making', SCRATCH_FOLDER)
+    }
+    return this.#scratch
+  }
+
+  async *list(prefix: string): AsyncGenerator<ObjectEntry> {
+    checkPrefix(prefix)
+    try {
+      yield* listFolder(this.#root, prefix)
+    } catch (error) {
+      throw storeError(error, 'listing', prefix)
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    const file = this.location(key)
+    await this.#unlessMissing('deleting', key, () => rm(file))
+  }
+
+  /** Writes a temporary file durably and lets `publish` give it its name, which is durable when this resolves. */
+  async #place<T>(
+    doing: string,
+    key: string,
+    bytes: Uint8Array,
+    publish: (temporary: string, file: string) => Promise<T>,
+  ): Promise<T> {
+    const file = this.location(key)
+    const temporary = await this.#temporaryFile()
+    try {
+      await writeDurably(temporary, bytes)
+      return await this.#inFolderOf(file, () => publish(temporary, file))
+    } catch (error) {
+      await removeQuietly(temporary)
+      throw storeError(error, doing, key)
+    }
+  }
+
+  /** Runs a step that names a file, in a folder that is there, and forces the name to the disk. */
+  async #inFolderOf<T>(file: string, step: () => Promise<T>): Promise<T> {
+    const folder = path.dirname(file)
+    await this.#folders.ensure(folder)
+    const result = await step().catch(async (error: unknown) => {
+      if (errorCode(error) === 'ENOENT') this.#folders.forget()
+      throw error
+    })
+    await syncFolder(folder)
+    return result
+  }
+
+  /** A link and not a rename, since a rename would replace an object that has the key already. */
+  async #moveIn(key: string, file: string, localPath: string): Promise<void> {
+    try {
+      await link(localPath, file)
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'EXDEV') return this.#copyIn(key, file, localPath)
+      if (code !== 'EEXIST') throw error
+      // The same file under both names: an earlier call of ours was cut off before it removed the first.
+      const [there, ours] = await Promise.all([stat(file), stat(localPath)])
+      if (there.ino !== ours.ino || there.dev !== ours.dev) throw objectExists(key)
+    }
+  }
+
+  async #copyIn(key: string, file: string, localPath: string): Promise<void> {
+    const temporary = await this.#temporaryFile()
+    try {
+      await copyFile(localPath, temporary, constants.COPYFILE_EXCL)
+      await syncFile(temporary)
+      await link(temporary, file)
+    } catch (error) {
+      throw errorCode(error) === 'EEXIST' ? objectExists(key) : error
+    } finally {
+      await removeQuietly(temporary)
+    }
+  }
+
+  /** A free name in the scratch folder, for as long as a write takes. */
+  async #temporaryFile(): Promise<string> {
+    const folder = await this.scratchDirectory()
+    this.#temporaries += 1
+    return path.join(folder, `put-${this.#temporaries}`)
+  }
+
+  async #unlessMissing<T>(doing: string, key: string, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read()
+    } catch (error) {
+      const code = errorCode(error)
+      // A folder of this name, or a file in the place of a folder: either way no such object.
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || code === 'ERR_FS_EISDIR') return undefined
+      throw storeError(error, doing, key)
+    }
+  }
+}
+
+function objectExists(key: string): AssayError {
+  return new AssayError('object_exists', `the object ${key} is there already`, {
+    hint: 'give every data file a name of its own',
+  })
+}
+
+async function isFolder(file: string): Promise<boolean> {
+  const stats = await stat(file).catch(() => undefined)
+  return stats?.isDirectory() ?? false
+}
+
+/** For temporary files only: one that stays is removed by a later `openLocalStore`. */
+async function removeQuietly(file: string): Promise<void> {
+  await rm(file, { force: true }).catch(() => undefined)
+}

@@ -1,0 +1,152 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { link, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { OutageError, seededRandom, systemRandom } from '@assay/core'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type LocalStore, openLocalStore } from '../src/index.js'
+import { storeContract } from './store-contract.js'
+
+const run = promisify(execFile)
+const roots: string[] = []
+
+async function freshRoot(): Promise<string> {
+  const root = await mkdtemp(path.join(tmpdir(), 'assay-local-store-'))
+  roots.push(root)
+  return root
+}
+
+async function openFresh(): Promise<LocalStore> {
+  return openLocalStore(await freshRoot(), { random: systemRandom })
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+afterAll(async () => {
+  await Promise.all(roots.map((root) => rm(root, { recursive: true, force: true })))
+})
+
+storeContract('local', openFresh)
+
+describe('local store', () => {
+  it('A2: four processes that create the same keys at once: each key has one winner', async () => {
+    const root = await freshRoot()
+    const script = fileURLToPath(new URL('./fixtures/put-if-absent.mjs', import.meta.url))
+    const names = ['north', 'east', 'south', 'west']
+    const runs = await Promise.all(names.map((name) => run(process.execPath, [script, root, 'race/', '60', name])))
+    const winners = new Map<number, string>()
+    runs.forEach(({ stdout }, i) => {
+      for (const n of JSON.parse(stdout) as number[]) {
+        expect(winners.has(n)).toBe(false)
+        winners.set(n, names[i] ?? '')
+      }
+    })
+    expect(winners.size).toBe(60)
+    const store = await openLocalStore(root, { random: systemRandom })
+    for (const [n, name] of winners) expect(await store.get(`race/${n}`)).toStrictEqual(bytes(name))
+  })
+
+  it('A2: two stores with the same seed on one folder do not get in each other’s way', async () => {
+    const root = await freshRoot()
+    const [a, b] = await Promise.all([
+      openLocalStore(root, { random: seededRandom(1) }),
+      openLocalStore(root, { random: seededRandom(1) }),
+    ])
+    for (let i = 0; i < 20; i += 1) {
+      await Promise.all([a.put(`a${i}`, bytes(`a${i}`)), b.put(`b${i}`, bytes(`b${i}`))])
+      expect(await a.get(`b${i}`)).toStrictEqual(bytes(`b${i}`))
+      expect(await b.get(`a${i}`)).toStrictEqual(bytes(`a${i}`))
+    }
+  })
+
+  it('leaves no scratch files behind', async () => {
+    const store = await openFresh()
+    await store.put('a', bytes('1'))
+    await store.putIfAbsent('a', bytes('2'))
+    await store.putIfAbsent('b', bytes('3'))
+    await expect(store.put('a/b', bytes('4'))).rejects.toThrow()
+    expect(await readdir(await store.scratchDirectory())).toEqual([])
+  })
+
+  it('removes scratch files that are a day old when it opens, and no younger ones', async () => {
+    const root = await freshRoot()
+    const dead = path.join(root, '.scratch', 'dead')
+    const living = path.join(root, '.scratch', 'living')
+    const empty = path.join(root, '.scratch', 'empty')
+    for (const folder of [dead, living, empty]) await mkdir(folder, { recursive: true })
+    const yesterday = new Date(Date.now() - 25 * 3600 * 1000)
+    await writeFile(path.join(dead, 'old'), 'x')
+    await writeFile(path.join(living, 'young'), 'x')
+    for (const place of [path.join(dead, 'old'), dead, living, empty]) await utimes(place, yesterday, yesterday)
+    await openLocalStore(root, { random: systemRandom })
+    expect(existsSync(path.join(dead, 'old'))).toBe(false)
+    expect(existsSync(path.join(living, 'young'))).toBe(true)
+    expect(existsSync(empty)).toBe(false)
+  })
+
+  it('T20: takes a file again that an interrupted call had already linked in', async () => {
+    const root = await freshRoot()
+    const store = await openLocalStore(root, { random: systemRandom })
+    const file = path.join(await store.scratchDirectory(), 'f')
+    await writeFile(file, 'content')
+    await mkdir(path.join(root, 'data'))
+    await link(file, path.join(root, 'data', 'f'))
+    await store.putFile('data/f', file)
+    expect(await store.get('data/f')).toStrictEqual(bytes('content'))
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it('moves a file in from another file system by copying it', async () => {
+    // Memory-backed on Linux; elsewhere this is the same file system and the move is a link.
+    const place = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+    const folder = await mkdtemp(path.join(place, 'assay-other-'))
+    roots.push(folder)
+    const store = await openFresh()
+    const file = path.join(folder, 'f')
+    await writeFile(file, 'content')
+    await store.putFile('data/f', file)
+    expect(await store.get('data/f')).toStrictEqual(bytes('content'))
+    expect(existsSync(file)).toBe(false)
+    await writeFile(file, 'other')
+    await expect(store.putFile('data/f', file)).rejects.toMatchObject({ code: 'object_exists' })
+    expect(await store.get('data/f')).toStrictEqual(bytes('content'))
+  })
+
+  it('says that an object and a folder can’t have the same name', async () => {
+    const store = await openFresh()
+    await store.put('a/b', bytes('x'))
+    const conflict = { code: 'key_conflict', retryable: false }
+    await expect(store.put('a', bytes('x'))).rejects.toMatchObject(conflict)
+    await expect(store.putIfAbsent('a', bytes('x'))).rejects.toMatchObject(conflict)
+    await expect(store.put('a/b/c', bytes('x'))).rejects.toMatchObject(conflict)
+  })
+
+  it('is an outage with a hint when the file system fails, and goes on afterwards', async () => {
+    const root = await freshRoot()
+    const store = await openLocalStore(root, { random: systemRandom })
+    await store.put('folder/a', bytes('x'))
+    await rm(path.join(root, 'folder'), { recursive: true })
+    const failed = await store.put('folder/b', bytes('x')).catch((error: unknown) => error)
+    expect(failed).toBeInstanceOf(OutageError)
+    expect(failed).toMatchObject({ code: 'store_failed', hint: expect.any(String) })
+    await store.put('folder/b', bytes('x'))
+    expect(await store.get('folder/b')).toStrictEqual(bytes('x'))
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('failure 18: a full disk is `store_full`, and no object appears', async () => {
+    const { storeError } = await import('../src/store-errors.js')
+    const full = await writeFile('/dev/full', 'x').catch((error: unknown) => error)
+    expect(storeError(full, 'writing', 'k')).toMatchObject({ code: 'store_full', retryable: true })
+  })
+
+  it('gives the path that other engines open as location', async () => {
+    const root = await freshRoot()
+    const store = await openLocalStore(root, { random: systemRandom })
+    expect(store.location('a/b')).toBe(path.join(root, 'a', 'b'))
+    await store.put('a/b', bytes('x'))
+    expect(await store.localPath('a/b')).toBe(store.location('a/b'))
+  })
+})

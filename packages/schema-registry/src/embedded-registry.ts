@@ -1,0 +1,101 @@
+import { AssayError } from '@assay/core'
+import type { ObjectStore } from '@assay/object-store'
+import type { SchemaLookup, SchemaRegistry } from './registry.js'
+import { canonicalSchema } from './schema-text.js'
+import { SCHEMA_ID_MAX } from './wire-header.js'
+
+/** More schemas than this mean that somebody registers a new one with every start. */
+const SCHEMAS_MAX = 10_000
+
+interface Entry {
+  readonly subject: string
+  readonly schema: string
+}
+
+/**
+ * A registry in a folder of an object store: `<prefix>/ids/<id>.json` holds `{subject, schema}` and never
+ * changes. Whoever registers takes the next id by an atomic create, after having read every lower one, so
+ * any number of processes agree on the ids. Besides outages, `register` throws `schema_invalid` and
+ * `registry_full`, and every call `registry_corrupt` for an entry that can't be read.
+ */
+export function openEmbeddedRegistry(store: ObjectStore, prefix: string): SchemaRegistry {
+  return new EmbeddedRegistry(store, `${prefix}/ids/`)
+}
+
+class EmbeddedRegistry implements SchemaRegistry {
+  /** Entries never change once written, so they are kept; that an id is unknown is asked every time. */
+  private readonly known = new Map<number, string>()
+
+  constructor(
+    private readonly store: ObjectStore,
+    private readonly folder: string,
+  ) {}
+
+  async register(subject: string, schema: string): Promise<number> {
+    const canonical = canonicalSchema(schema)
+    const ids = await this.listIds()
+    for (const id of ids) {
+      if ((await this.lookUp(id)) === canonical) return id
+    }
+    return this.takeNextId((ids.at(-1) ?? 0) + 1, { subject, schema: canonical })
+  }
+
+  async schema(id: number): Promise<SchemaLookup> {
+    if (!Number.isInteger(id) || id < 1 || id > SCHEMA_ID_MAX) return { kind: 'unknown' }
+    const schema = await this.lookUp(id)
+    return schema === undefined ? { kind: 'unknown' } : { kind: 'found', schema }
+  }
+
+  private async takeNextId(first: number, entry: Entry): Promise<number> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(entry)}\n`)
+    for (let id = first; id <= SCHEMAS_MAX; id++) {
+      if ((await this.store.putIfAbsent(this.key(id), bytes)) === 'created') return id
+      if ((await this.lookUp(id)) === entry.schema) return id
+    }
+    throw new AssayError('registry_full', `the registry holds ${SCHEMAS_MAX} schemas, its limit`, {
+      hint: 'look for a producer that registers a different schema with every start',
+    })
+  }
+
+  /** Ids in use, ascending. */
+  private async listIds(): Promise<number[]> {
+    const ids: number[] = []
+    for await (const { key } of this.store.list(this.folder)) {
+      const match = /^(\d{1,10})\.json$/.exec(key.slice(this.folder.length))
+      if (match) ids.push(Number(match[1]))
+    }
+    return ids.sort((a, b) => a - b)
+  }
+
+  private async lookUp(id: number): Promise<string | undefined> {
+    const known = this.known.get(id)
+    if (known !== undefined) return known
+    const bytes = await this.store.get(this.key(id))
+    if (!bytes) return undefined
+    const { schema } = this.parse(id, bytes)
+    this.known.set(id, schema)
+    return schema
+  }
+
+  private parse(id: number, bytes: Uint8Array): Entry {
+    try {
+      const entry: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+      if (isEntry(entry)) return entry
+      throw new Error('subject and schema are expected')
+    } catch (cause) {
+      throw new AssayError('registry_corrupt', `${this.store.location(this.key(id))} is not a registry entry`, {
+        hint: 'restore the file; an id must never come to mean another schema',
+        cause,
+      })
+    }
+  }
+
+  private key(id: number): string {
+    return `${this.folder}${id}.json`
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  const entry = value as Partial<Entry> | null
+  return typeof entry === 'object' && typeof entry?.subject === 'string' && typeof entry.schema === 'string'
+}
