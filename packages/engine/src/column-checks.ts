@@ -9,6 +9,7 @@ export function assertColumns(columns: readonly NamedColumn[], count: number): v
   if (columns.length === 0 || columns.length > COLUMNS_MAX) {
     throw badColumn(`a table has 1 to ${COLUMNS_MAX} columns, not ${columns.length}`)
   }
+  if (!Number.isSafeInteger(count) || count < 0) throw badColumn(`a table can't have ${count} rows`)
   for (const { name, column } of columns) {
     if (!NAME.test(name)) throw badColumn(`"${name}" is not a name in snake_case`)
     const rows = rowsOf(column)

@@ -113,7 +113,8 @@ function prepareLoad(columns: readonly NamedColumn[], count: number): Load {
 function fillChunk(load: Load, chunk: DataChunk): void {
   const from = load.next
   let rows = Math.min(CHUNK_ROWS, load.count - from)
-  while (rows > 1 && totalBytes(load.spans, from, rows) > CHUNK_BYTES_MAX) rows = Math.ceil(rows / 2)
+  // Also checks the spans, which the writers trust: it has to come first even for a single row.
+  while (totalBytes(load.spans, from, rows) > CHUNK_BYTES_MAX && rows > 1) rows = Math.ceil(rows / 2)
   duckdb.data_chunk_set_size(chunk, rows)
   if (rows === 0) return
   load.writers.forEach((write, i) => {

@@ -1,5 +1,11 @@
 import { AssayError } from '@assay/core'
-import duckdb, { type Connection, type DataChunk, type Result, type Vector } from '@duckdb/node-bindings'
+import duckdb, {
+  type Connection,
+  type DataChunk,
+  type ExtractedStatements,
+  type Result,
+  type Vector,
+} from '@duckdb/node-bindings'
 import { type TableType, tableTypeOfLogical } from './column-types.js'
 import type { ResultChunk, ResultColumn } from './result-chunk.js'
 import { readStrings } from './string-reader.js'
@@ -13,8 +19,9 @@ interface ResultField {
 export async function startStream(connection: Connection, sql: string): Promise<Result> {
   const { extracted_statements, statement_count } = await duckdb.extract_statements(connection, sql)
   if (statement_count !== 1) {
-    throw new AssayError('engine_statement_failed', `expected one statement, found ${statement_count}`, {
-      hint: 'run the statements one by one',
+    const why = statement_count === 0 ? parseError(extracted_statements) : undefined
+    throw new AssayError('engine_statement_failed', why ?? `expected one statement, found ${statement_count}`, {
+      hint: 'mend the SQL; statements are read one by one',
     })
   }
   const prepared = await duckdb.prepare_extracted_statement(connection, extracted_statements, 0)
@@ -22,6 +29,15 @@ export async function startStream(connection: Connection, sql: string): Promise<
     return await duckdb.execute_prepared_streaming(prepared)
   } finally {
     duckdb.destroy_prepare_sync(prepared)
+  }
+}
+
+function parseError(extracted: ExtractedStatements): string | undefined {
+  try {
+    return duckdb.extract_statements_error(extracted)
+  } catch {
+    // The binding throws when there is no error either: the text holds no statement at all.
+    return undefined
   }
 }
 

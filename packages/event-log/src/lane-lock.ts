@@ -63,12 +63,12 @@ export class LaneLock {
         continue
       }
       const holder = await readOwner(this.#file)
-      if (holder === 'gone') continue
       // Ours: an earlier release failed.
-      if (holder?.nonce === owner.nonce) return
+      if (holder !== 'gone' && holder?.nonce === owner.nonce) return
+      if (clock.monotonic_ms() >= deadline_ms) throw await this.#inVain(holder)
+      if (holder === 'gone') continue
       // Asking whether the holder lives is dear, so it isn't asked each time.
       if (holder && attempt % 8 === 0 && (await this.#break(this.#file, holder, file, CLAIMS_DEEP_MAX))) continue
-      if (clock.monotonic_ms() >= deadline_ms) throw await this.#inVain(holder)
       await clock.sleep(Math.min(2 ** attempt, BACK_OFF_MS_MAX) * (0.5 + random.unit()))
     }
   }
@@ -91,7 +91,8 @@ export class LaneLock {
     }
   }
 
-  async #inVain(holder: Owner | undefined): Promise<AssayError> {
+  async #inVain(found: Owner | 'gone' | undefined): Promise<AssayError> {
+    const holder = found === 'gone' ? undefined : found
     const by = holder ? `process ${holder.pid} on ${holder.host}` : 'an owner that left no name'
     const state = holder ? await ownerState(holder) : 'unknown'
     const hint =

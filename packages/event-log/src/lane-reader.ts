@@ -10,7 +10,8 @@ import { Serial } from './serial.js'
 
 const OPEN_SEGMENTS_MAX = 4
 const CHUNK_BYTES_MIN = 64 * 1024
-const CHUNK_BYTES_MAX = 4 * 1024 * 1024
+// A part of a batch that is kept for the next read keeps its whole chunk in memory.
+const CHUNK_BYTES_MAX = 1024 * 1024
 const ATTEMPTS_MAX = 4
 const SECOND_LOOK_AFTER_MS = 10
 

@@ -30,7 +30,9 @@ export class LaneTail {
   readonly #folder: string
   readonly #serial = new Serial()
   #followed: Followed | undefined
+  /** As of the last look. */
   #seen = ''
+  #end = 0n
 
   constructor(folder: string) {
     this.#folder = folder
@@ -42,11 +44,11 @@ export class LaneTail {
   }
 
   /**
-   * Whether something may have changed since the last look: costs a few microseconds, and may say no for a moment
-   * too long when a segment was added.
+   * False when the lane surely has no record at or after `offset`: costs a few microseconds, and may be false for a
+   * moment too long when a segment was added.
    */
-  mayHaveChanged(): boolean {
-    return this.#fingerprint() !== this.#seen
+  mayHold(offset: bigint): boolean {
+    return offset < this.#end || this.#fingerprint() !== this.#seen
   }
 
   close(): Promise<void> {
@@ -61,10 +63,13 @@ export class LaneTail {
       const last = segments.at(-1)
       if (!first || !last) {
         await this.#forget()
+        this.#end = 0n
         return { segments, start: 0n, end: 0n, newest: undefined }
       }
       const newest = await this.#follow(last)
-      if (newest) return { segments, start: first.base, end: newest.next, newest }
+      if (!newest) continue
+      this.#end = newest.next
+      return { segments, start: first.base, end: newest.next, newest }
     }
   }
 

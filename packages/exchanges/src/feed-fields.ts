@@ -84,10 +84,11 @@ function plainDecimal(text: string): string | undefined {
   if (exponent === undefined) return text
   const shift = Number(exponent)
   if (Math.abs(shift) > 40) return undefined
-  const digits = `${'0'.repeat(Math.max(0, -shift))}${whole}${fraction}${'0'.repeat(Math.max(0, shift))}`
-  const point = Math.max(0, -shift) + whole.length + shift
-  const decimals = digits.slice(point)
-  return `${sign}${digits.slice(0, point)}${decimals && `.${decimals}`}`
+  const digits = whole + fraction
+  const point = whole.length + shift
+  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`
+  if (point >= digits.length) return sign + digits.padEnd(point, '0')
+  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`
 }
 
 /** Gives the clock's µs, or one more than the last when the clock has not moved on. */

@@ -16,7 +16,7 @@ export function isQuote(currency: string): boolean {
 }
 
 /** The longest known quote that the symbol ends with and that leaves a base before it: `BTCEUR` → EUR. */
-export function quoteSuffix(symbol: string): string | null {
+function quoteSuffix(symbol: string): string | null {
   for (let length = Math.min(QUOTE_CHARACTERS_MAX, symbol.length - 1); length > 0; length--) {
     const suffix = symbol.slice(-length)
     if (QUOTES.has(suffix)) return suffix

@@ -1,8 +1,8 @@
-import path from 'node:path'
 import { stat } from 'node:fs/promises'
+import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { type DataFile, dataFile, type Table, type TableDescription } from '../src/index.js'
 import { currentSchema } from '../src/format/metadata.js'
+import { type DataFile, dataFile, type Table, type TableDescription } from '../src/index.js'
 
 /** A table of every kind of column that trades have. */
 export const tradesDescription: TableDescription = {
@@ -47,7 +47,10 @@ export class ParquetWriter {
     this.#instance.closeSync()
   }
 
-  async write(table: Table, rows: { readonly from: number; readonly rows: number; readonly day: number; readonly venue: string }): Promise<DataFile> {
+  async write(
+    table: Table,
+    rows: { readonly from: number; readonly rows: number; readonly day: number; readonly venue: string },
+  ): Promise<DataFile> {
     const version = await table.load()
     const { path: location, key } = table.newDataFile(version, [rows.day, rows.venue])
     this.#count += 1

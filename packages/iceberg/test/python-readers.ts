@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -27,7 +27,7 @@ export function hasPython(): boolean {
 }
 
 /**
- * Path of a Python interpreter that has the packages, in a virtual environment that is made once a set of packages
+ * Path of a Python interpreter that has the packages, in a virtual environment that is made once for a set of packages
  * and kept beside node_modules.
  */
 export async function pythonWith(packages: readonly string[]): Promise<string> {
@@ -36,18 +36,11 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
   const python = path.join(folder, 'bin', 'python')
   const finished = path.join(folder, 'finished')
   if (existsSync(finished)) return python
-  const lock = `${folder}.lock`
   await mkdir(cacheFolder, { recursive: true })
-  await mkdir(lock)
-  try {
-    await rm(folder, { recursive: true, force: true })
-    await run('python3', ['-m', 'venv', folder])
-    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages])
-    await mkdir(`${finished}.new`)
-    await rename(`${finished}.new`, finished)
-  } finally {
-    await rm(lock, { recursive: true, force: true })
-  }
+  await rm(folder, { recursive: true, force: true })
+  await run('python3', ['-m', 'venv', folder])
+  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages])
+  await writeFile(finished, packages.join('\n'))
   return python
 }
 

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { systemRandom } from '@assay/core'
 import { openLocalStore } from '@assay/object-store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { collect, commit, defaultHousekeeping, type Table } from '../src/index.js'
+import { collect, commit, defaultHousekeeping, planFiles, type Table } from '../src/index.js'
 import { ParquetWriter, tradesDescription } from './parquet.js'
 import { DUCKDB_SCRIPT, hasPython, PYICEBERG_SCRIPT, pythonWith, READER_PACKAGES, runPython } from './python-readers.js'
 import { append, openWorld, replace, VirtualClock } from './support.js'
@@ -21,7 +21,12 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
   let written = 0
 
   const appendOne = async (): Promise<string> => {
-    const file = await writer.write(table, { from: written, rows: ROWS, day: 20_000 + (written % 3), venue: VENUES[written % 3] ?? '' })
+    const file = await writer.write(table, {
+      from: written,
+      rows: ROWS,
+      day: 20_000 + (written % 3),
+      venue: VENUES[written % 3] ?? '',
+    })
     written += ROWS
     clock.advance(1_000)
     await append(table, [file])
@@ -59,7 +64,10 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
     for (let i = 0; i < 3; i += 1) await appendOne()
     await check(3 * ROWS)
     const { metadataLocation } = await table.load()
-    const found = (await runPython(python, PYICEBERG_SCRIPT, [metadataLocation, 'price'])) as { sum: string; partitions: string[] }
+    const found = (await runPython(python, PYICEBERG_SCRIPT, [metadataLocation, 'price'])) as {
+      sum: string
+      partitions: string[]
+    }
     expect(Number(found.sum)).toBe(1.25 * ((300 * 299) / 2))
   })
 
@@ -83,15 +91,18 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
 
   it('after merging, folding, expiry and clean-up', async () => {
     for (let i = 0; i < 20; i += 1) await appendOne()
-    const { planFiles } = await import('../src/index.js')
-    const kraken = (await planFiles(table, await table.load())).filter(({ file }) => file.partition[1] === 'binance')
-    expect(kraken.length).toBeGreaterThan(2)
+    const binance = (await planFiles(table, await table.load())).filter(({ file }) => file.partition[1] === 'binance')
+    expect(binance.length).toBeGreaterThan(2)
     const folded = []
-    for (const { file } of kraken) {
+    for (const { file } of binance) {
       const from = Number(Buffer.from(file.lowerBounds?.get(4) ?? []).readBigInt64LE(0))
       folded.push(await writer.write(table, { from, rows: ROWS, day: file.partition[0] as number, venue: 'binance' }))
     }
-    const outcome = await replace(table, kraken.map(({ file }) => file.path), folded)
+    const outcome = await replace(
+      table,
+      binance.map(({ file }) => file.path),
+      folded,
+    )
     expect(outcome.kind).toBe('committed')
     await check(written)
     clock.advance(11 * 60_000)
@@ -100,14 +111,17 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
     for (let i = 0; i < 20; i += 1) await appendOne()
     clock.advance(16 * 60_000)
     const collected = await collect(table)
-    expect(collected.files.length).toBeGreaterThan(kraken.length)
+    expect(collected.files.length).toBeGreaterThan(binance.length)
     expect((await table.load()).metadata.snapshots.length).toBeLessThan(40)
     await check(written)
   })
 
   it('after a commit without files', async () => {
     const outcome = await commit(table, {
-      prepare: () => ({ kind: 'proceed', change: { operation: 'append', setProperties: { 'assay.checkpoint': '{"a":1}' } } }),
+      prepare: () => ({
+        kind: 'proceed',
+        change: { operation: 'append', setProperties: { 'assay.checkpoint': '{"a":1}' } },
+      }),
     })
     expect(outcome.kind).toBe('committed')
     await check(written)

@@ -1,5 +1,6 @@
 import { type Clock, seededRandom } from '@assay/core'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
+import { currentSchema } from '../src/format/metadata.js'
 import {
   type CommitOutcome,
   commit,
@@ -13,7 +14,6 @@ import {
   type TableDescription,
   type TableVersion,
 } from '../src/index.js'
-import { currentSchema } from '../src/format/metadata.js'
 
 /** A clock that stands still unless it is told to go on or somebody sleeps on it. */
 export class VirtualClock implements Clock {
@@ -99,7 +99,10 @@ export async function putDataFile(table: Table, shape: FileShape = {}): Promise<
   })
 }
 
-export async function append(table: Table, files: readonly DataFile[]): Promise<Extract<CommitOutcome, { kind: 'committed' }>> {
+export async function append(
+  table: Table,
+  files: readonly DataFile[],
+): Promise<Extract<CommitOutcome, { kind: 'committed' }>> {
   const outcome = await commit(table, {
     prepare: () => ({ kind: 'proceed', change: { operation: 'append', addFiles: files } }),
   })

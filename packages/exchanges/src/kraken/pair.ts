@@ -1,23 +1,21 @@
 import type { Market } from '../exchange.js'
-import { isQuote, quoteSuffix } from '../quotes.js'
+import { isQuote } from '../quotes.js'
 
 /** Kraken's own names of two currencies. */
-const NAMES: Readonly<Record<string, string>> = { XBT: 'BTC', XDG: 'DOGE' }
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ['XBT', 'BTC'],
+  ['XDG', 'DOGE'],
+])
 
-/** `XBT/USD` → BTCUSD, quoted in USD. */
+/** `XBT/USD` → BTCUSD, quoted in USD. Without a slash nothing says where the quote begins, so it is unknown. */
 export function krakenMarket(pair: string): Market {
-  const [base, quote] = split(pair)
-  if (base === '') return { symbol: null, currency: null }
-  return { symbol: usual(base) + usual(quote), currency: isQuote(usual(quote)) ? usual(quote) : null }
-}
-
-function split(pair: string): [base: string, quote: string] {
   const slash = pair.lastIndexOf('/')
-  if (slash >= 0) return [pair.slice(0, slash).replaceAll('/', ''), pair.slice(slash + 1)]
-  const quote = pair.length > 3 && pair.endsWith('XBT') ? 'XBT' : (quoteSuffix(pair) ?? '')
-  return [pair.slice(0, pair.length - quote.length), quote]
+  const base = usual((slash < 0 ? pair : pair.slice(0, slash)).replaceAll('/', ''))
+  const quote = slash < 0 ? '' : usual(pair.slice(slash + 1))
+  if (base === '') return { symbol: null, currency: null }
+  return { symbol: base + quote, currency: isQuote(quote) ? quote : null }
 }
 
 function usual(currency: string): string {
-  return NAMES[currency] ?? currency
+  return NAMES.get(currency) ?? currency
 }

@@ -12,7 +12,6 @@ export interface Fault {
 
 const DAY_US = 86_400_000_000n
 const FAR_OFF_US = 2n ** 63n - 1n
-const WIRE_HEADER_BYTES = 5
 
 function oneOf<Value>(values: readonly [Value, ...Value[]], turn: number): Value {
   return values[turn % values.length] ?? values[0]
@@ -32,7 +31,7 @@ function commonFaults(unknownHeader: Uint8Array): Fault[] {
     { reason: 'symbol_required', trade: () => ({ symbol: '' }) },
     { reason: 'currency_unknown', trade: () => ({ symbol: 'FOOBAR' }) },
     { reason: 'malformed_wire_frame', wire: brokenFrame },
-    { reason: 'avro_decode_failed', wire: (framed) => framed.slice(0, (WIRE_HEADER_BYTES + framed.length) >>> 1) },
+    { reason: 'avro_decode_failed', wire: (framed) => cutBody(framed, unknownHeader.length) },
     { reason: 'unknown_schema_id', wire: (framed) => withHeader(framed, unknownHeader) },
     { reason: 'value_is_null', wire: () => null },
   ]
@@ -49,6 +48,11 @@ function brokenFrame(framed: Uint8Array, turn: number): Uint8Array {
   const broken = framed.slice(0, length)
   if (length === framed.length) broken[0] = 1
   return broken
+}
+
+/** Half of a body is never a body: Avro has no end mark, so reading runs out of bytes. */
+function cutBody(framed: Uint8Array, headerBytes: number): Uint8Array {
+  return framed.slice(0, (headerBytes + framed.length) >>> 1)
 }
 
 function withHeader(framed: Uint8Array, header: Uint8Array): Uint8Array {

@@ -6,7 +6,7 @@ const LONGEST_WAIT_MS = 2_000
 /** A wait before attempt `attempt` (from 1): doubling up to two seconds, half of it random. */
 export function backOff_ms(attempt: number, random: Random): number {
   const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 16))
-  return most * (0.5 + random.unit() / 2)
+  return Math.round(most * (0.5 + random.unit() / 2))
 }
 
 /** Tries a step that may meet an outage up to `attempts` times; the last error is thrown. */

@@ -141,7 +141,7 @@ function sameFiles(a: readonly DataFile[], b: readonly DataFile[]): boolean {
   return a === b || (a.length === b.length && a.every((file, i) => file.path === b[i]?.path))
 }
 
-/** Encodes a manifest of files to be added. Throws `stale_partition_spec` for files of another spec than the current. */
+/** Encodes a manifest of files to be added. Throws `stale_partition_spec` for files of another spec than the current, `file_added_twice`. */
 export function addedEntries(
   table: Table,
   base: TableVersion,
@@ -159,6 +159,9 @@ export function addedEntries(
         hint: 'load the table again and write the batch anew',
       },
     )
+  }
+  if (new Set(files.map(({ path }) => path)).size < files.length) {
+    throw new AssayError('file_added_twice', 'a commit names one new data file twice')
   }
   const entries = files.map((file) => ({
     status: 'added' as const,

@@ -91,7 +91,7 @@ async function assemble(
   summary: Readonly<Record<string, string>>,
   written: readonly WrittenManifest[],
 ): Promise<Draft> {
-  const now_ms = Math.max(table.clock.now_ms(), base.metadata.lastUpdated_ms)
+  const now_ms = Math.max(Math.floor(table.clock.now_ms()), base.metadata.lastUpdated_ms)
   const house = await keepHouse(table, base, attempt, now_ms)
   const parentId = base.metadata.currentSnapshotId
   const list = metadataFile(base, `snap-${attempt.snapshotId}-${table.random.uuid()}.avro`)

@@ -17,13 +17,14 @@ export interface Expiry {
  */
 export function expirable(table: Table, base: TableVersion, now_ms: number): readonly Snapshot[] {
   const { snapshotsToKeep, snapshotsKept_ms, snapshotsToExpire } = table.housekeeping
-  if (base.metadata.snapshots.length < snapshotsToKeep) return []
+  const before_ms = now_ms - snapshotsKept_ms
+  const aged = base.metadata.snapshots.filter(({ timestamp_ms }) => timestamp_ms < before_ms)
+  // Most commits end here, before history is walked.
+  if (aged.length < snapshotsToExpire) return []
   const heads = new Set(Object.values(base.metadata.refs).map((ref) => ref.snapshotId))
   // The commit in hand adds one to the newest.
   const beyond = [...ancestors(base.metadata)].slice(snapshotsToKeep - 1)
-  const old = beyond.filter(({ snapshotId, timestamp_ms }) => {
-    return timestamp_ms < now_ms - snapshotsKept_ms && !heads.has(snapshotId)
-  })
+  const old = beyond.filter(({ snapshotId, timestamp_ms }) => timestamp_ms < before_ms && !heads.has(snapshotId))
   return old.length < snapshotsToExpire ? [] : old
 }
 

@@ -207,15 +207,18 @@ function checkReferences(metadata: TableMetadata): void {
   if (metadata.currentSnapshotId !== undefined) snapshotById(metadata, metadata.currentSnapshotId)
 }
 
-/** Texts of snapshots, which make up most of a metadata file and never change. */
-const snapshotTexts = new WeakMap<Snapshot, string>()
+/** Texts of snapshots and log entries, which make up most of a metadata file and never change. */
+const texts = new WeakMap<object, string>()
 
-function snapshotText(snapshot: Snapshot): string {
-  const known = snapshotTexts.get(snapshot)
-  if (known !== undefined) return known
-  const text = serializeJson(snapshotJson(snapshot))
-  snapshotTexts.set(snapshot, text)
-  return text
+function listText<T extends object>(items: readonly T[], json: (item: T) => unknown): string {
+  const parts = items.map((item) => {
+    const known = texts.get(item)
+    if (known !== undefined) return known
+    const text = serializeJson(json(item))
+    texts.set(item, text)
+    return text
+  })
+  return `[${parts.join(',')}]`
 }
 
 /** Serialises a metadata file; the same metadata always gives the same text. */
@@ -246,16 +249,17 @@ export function serializeMetadata(metadata: TableMetadata): string {
         { ...ref.extra, 'snapshot-id': ref.snapshotId, type: ref.type },
       ]),
     ),
-    'snapshot-log': metadata.snapshotLog.map((entry) => ({
-      'snapshot-id': entry.snapshotId,
-      'timestamp-ms': entry.timestamp_ms,
-    })),
-    'metadata-log': metadata.metadataLog.map((entry) => ({
-      'metadata-file': entry.file,
-      'timestamp-ms': entry.timestamp_ms,
-    })),
   })
-  return `${shell.slice(0, -1)},"snapshots":[${metadata.snapshots.map(snapshotText).join(',')}]}`
+  const snapshots = listText(metadata.snapshots, snapshotJson)
+  const snapshotLog = listText(metadata.snapshotLog, (entry) => ({
+    'snapshot-id': entry.snapshotId,
+    'timestamp-ms': entry.timestamp_ms,
+  }))
+  const metadataLog = listText(metadata.metadataLog, (entry) => ({
+    'metadata-file': entry.file,
+    'timestamp-ms': entry.timestamp_ms,
+  }))
+  return `${shell.slice(0, -1)},"snapshots":${snapshots},"snapshot-log":${snapshotLog},"metadata-log":${metadataLog}}`
 }
 
 export function currentSchema(metadata: TableMetadata): Schema {

@@ -68,7 +68,7 @@ function newMetadata(
     tableUuid: random.uuid(),
     location,
     lastSequenceNumber: 0,
-    lastUpdated_ms: clock.now_ms(),
+    lastUpdated_ms: Math.floor(clock.now_ms()),
     lastColumnId: greatestFieldId(schema),
     schemas: [schema],
     currentSchemaId: schema.schemaId,

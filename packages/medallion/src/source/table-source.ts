@@ -1,7 +1,8 @@
 import { AssayError, START } from '@assay/core'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { ident, quote } from '../sql/literals.js'
-import { scanSql } from '../sql/scan.js'
+import { type ScanFile, scanSql } from '../sql/scan.js'
+import type { TableDefinition } from '../tables/definition.js'
 import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
 import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
 
@@ -10,10 +11,10 @@ export interface TableBatch {
   readonly pinned: PinnedTable
   readonly plan: LanePlan
   /**
-   * SQL of the upstream rows in [from, upper) of each lane, with a `lane_rank` in the order of
-   * `plan.ranges`; not sorted.
+   * SQL of the upstream rows in [from, upper) of each lane of a plan, this one or one cut from it; with a
+   * `lane_rank` in the order of `plan.ranges`. Not sorted.
    */
-  readonly select: string
+  readonly select: (plan: LanePlan) => string
 }
 
 /**
@@ -30,8 +31,8 @@ export async function planTableBatch(
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
   checkNotBehind(upstream, pinned, adopted)
   const plan = planLanes(pinned.checkpoint, adopted, maxRows, turn)
-  if (plan.ranges.length === 0) return { pinned, plan, select: '' }
-  return { pinned, plan, select: await rangeSql(upstream, pinned, plan) }
+  const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
+  return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }
 }
 
 /** True when upstream's checkpoint stands beyond ours in any lane. */
@@ -70,19 +71,27 @@ function checkNotBehind(upstream: LakeTable, pinned: PinnedTable, own: Checkpoin
   }
 }
 
-async function rangeSql(upstream: LakeTable, pinned: PinnedTable, plan: LanePlan): Promise<string> {
-  const { coordinates } = upstream.definition
-  if (!coordinates) throw new RangeError(`${upstream.definition.name} has no lanes`)
-  const files = await upstream.files(pinned, {
+async function filesOf(upstream: LakeTable, pinned: PinnedTable, plan: LanePlan): Promise<ScanFile[]> {
+  const { partition, offset } = coordinatesOf(upstream.definition)
+  return upstream.files(pinned, {
     afterFileSequence: plan.afterSequence,
     keep: (bounds) =>
       plan.ranges.some(
         (range) =>
-          bounds.meets(coordinates.partition, range.lane.partition, range.lane.partition) &&
-          bounds.meets(coordinates.offset, range.from, range.upper - 1n),
+          bounds.meets(partition, range.lane.partition, range.lane.partition) &&
+          bounds.meets(offset, range.from, range.upper - 1n),
       ),
   })
-  const scan = scanSql(upstream.definition, files)
+}
+
+function coordinatesOf(table: TableDefinition): NonNullable<TableDefinition['coordinates']> {
+  if (!table.coordinates) throw new RangeError(`${table.name} has no lanes`)
+  return table.coordinates
+}
+
+function rangeSql(table: TableDefinition, files: readonly ScanFile[], plan: LanePlan): string {
+  const coordinates = coordinatesOf(table)
+  const scan = scanSql(table, files)
   const low = minimum(plan.ranges.map((range) => range.from))
   const high = maximum(plan.ranges.map((range) => range.upper))
   const values = plan.ranges.map(

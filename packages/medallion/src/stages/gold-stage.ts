@@ -1,4 +1,5 @@
 import type { LaneKey } from '@assay/core'
+import type { Session } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import type { Checkpoint, LaneCheckpoint } from '../checkpoint/checkpoint.js'
 import { cutPlan, type LanePlan, lanesAfter } from '../source/lane-plan.js'
@@ -6,13 +7,15 @@ import { hasBacklog, planTableBatch, type TableBatch } from '../source/table-sou
 import { ident, quote } from '../sql/literals.js'
 import { dateText, timestampLiteral } from '../sql/times.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from '../tables/gold.js'
-import type { LakeTable } from '../tables/lake-table.js'
+import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
 import { TRADE_COLUMNS } from '../tables/silver.js'
 import type { StageContext } from './context.js'
-import { DUPLICATES, findDuplicates, INPUT } from './gold/find-duplicates.js'
-import { findKept, KEPT } from './gold/find-kept.js'
+import { DUPLICATES, findDuplicates, INPUT, type Walk } from './gold/find-duplicates.js'
+import { DROPPED, findKept, KEPT } from './gold/find-kept.js'
 import { type LoadedKeys, loadKeys, saveKeysIfDue } from './gold/key-keeper.js'
 import type { Stage, StageOutcome } from './stage.js'
+
+const HOUR_US = 3_600_000_000
 
 export interface GoldInput {
   readonly silvers: readonly LakeTable[]
@@ -31,34 +34,35 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
     main: GOLD_TABLE,
     sides: [DUPLICATES_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
-      const batches = await planSources(context, input, checkpoint, turn++)
-      if (batches.length === 0) return { kind: 'idle' }
+      const { session, limits } = context
+      const planned = await planSources(context, input, checkpoint, turn++)
+      if (planned.length === 0) return { kind: 'idle' }
       const pinned = await input.gold.pin()
-      loaded ??= await loadKeys(input.gold, context.session, checkpoint, input.keySet_bytes)
+      loaded ??= await loadKeys(input.gold, session, checkpoint, input.keySet_bytes)
       const state = loaded
-      const plans = await loadInput(context, batches)
-      const { staged, duplicates } = await findDuplicates(context.session, input.gold, pinned, state.keys)
-      if (duplicates > 0) await findKept(context.session, input.gold, pinned)
-      const files = await writeNew(context, duplicates > 0)
-      const dropped = duplicates > 0 ? await writeDuplicates(context) : []
+      await defineInput(session, planned, 'in place')
+      const walk = await findDuplicates(session, input.gold, pinned, state.keys, limits.maxPartitions)
+      const batches = cutSources(planned, walk.cut)
+      if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE) await defineInput(session, batches, 'copied')
+      const files = await writeNew(context, walk)
+      const dropped = await writeDuplicates(context, input.gold, pinned, walk)
       const keys = await saveKeysIfDue(input.gold, state, pinned.uuid, context.random)
-      const rows = await countRows(context)
       return {
         kind: 'batch',
         files,
         sides: dropped.length > 0 ? [{ table: DUPLICATES_TABLE, files: dropped }] : [],
         change: {
           basis: checkpoint,
-          lanes: await lanesOf(context, checkpoint, batches, plans),
+          lanes: lanesOf(checkpoint, planned, batches, walk),
           wholeCheckpoint: true,
           sources: Object.fromEntries(batches.map(({ name, batch }) => [name, batch.pinned.uuid])),
           ...(keys && { keys }),
         },
-        rows,
-        more: plans.some((plan) => plan.more),
-        counts: { records: rows, written: rows - duplicates, duplicates },
+        rows: walk.count,
+        more: batches.some(({ plan }) => plan.more),
+        counts: { records: walk.count, written: walk.count - walk.duplicates, duplicates: walk.duplicates },
         committed: (snapshot) => {
-          state.keys.merge(staged)
+          state.keys.merge(walk.staged)
           state.sequence = snapshot.sequence
           state.commitsSinceSave = keys ? 0 : state.commitsSinceSave + 1
           if (keys && checkpoint.keys) void input.gold.store.delete(checkpoint.keys.path).catch(() => undefined)
@@ -84,9 +88,13 @@ async function waitForAny(
   one.abort()
 }
 
+/** What a batch takes of one silver table. */
 interface SourceBatch {
   readonly name: string
   readonly batch: TableBatch
+  readonly plan: LanePlan
+  /** Rank of the source's first lane among the lanes of all sources. */
+  readonly firstRank: number
 }
 
 /** A batch of each silver table that has something new, the row limit shared among them. */
@@ -99,100 +107,117 @@ async function planSources(
   const waiting: LakeTable[] = []
   for (const silver of input.silvers) if (await hasBacklog(silver, checkpoint)) waiting.push(silver)
   const share = Math.max(1, Math.floor(context.limits.maxRows / Math.max(1, waiting.length)))
-  const batches: SourceBatch[] = []
+  const sources: SourceBatch[] = []
+  let firstRank = 0
   for (const silver of waiting) {
     const batch = await planTableBatch(silver, checkpoint, share, turn, input.adopt)
-    if (batch.plan.ranges.length > 0) batches.push({ name: silver.definition.name, batch })
+    const { plan } = batch
+    if (plan.ranges.length > 0) sources.push({ name: silver.definition.name, batch, plan, firstRank })
+    firstRank += plan.ranges.length
   }
-  return batches
+  return sources
 }
 
-/** Fills the input table; plans are cut where one partition too many would begin. */
-async function loadInput(context: StageContext, batches: readonly SourceBatch[]): Promise<LanePlan[]> {
-  const columns = [
-    ...TRADE_COLUMNS.map(([name]) => name),
-    ...['topic', 'partition', 'offset', 'kafka_timestamp', 'is_late', 'replay_id'],
-  ].map(ident)
-  const parts = batches.map(
-    ({ batch }, source) =>
-      `SELECT ${source}::INTEGER AS source, lane_rank, ${columns.join(', ')} FROM (${batch.select})`,
-  )
-  await context.session.run(`CREATE OR REPLACE TEMP TABLE ${INPUT} AS
-    SELECT (row_number() OVER (ORDER BY source, lane_rank, "offset") - 1)::INTEGER AS rn, *,
-      ("timestamp" // 86400000000)::INTEGER AS exchange_day, (("timestamp" // 3600000000) % 24)::INTEGER AS exchange_hour
-    FROM (${parts.join(' UNION ALL ')})`)
-  const [cut] = await context.session.rows(`SELECT source, lane_rank, "offset", rn FROM ${INPUT} WHERE rn = (
-      SELECT min(rn) AS first FROM ${INPUT} GROUP BY exchange_day, exchange_hour
-      ORDER BY first OFFSET ${context.limits.maxPartitions} LIMIT 1)`)
-  const plans = batches.map(({ batch }) => batch.plan)
-  if (!cut) return plans
-  await context.session.run(`DELETE FROM ${INPUT} WHERE rn >= ${cut.rn}`)
-  return plans.map((plan, source) => {
-    if (source < Number(cut.source)) return plan
-    if (source > Number(cut.source)) return { ...plan, ranges: [], idle: [], more: true }
-    return cutPlan(plan, Number(cut.lane_rank), cut.offset as bigint)
+/** Batches over more hours than this are copied before they are written hour by hour. */
+const HOURS_READ_IN_PLACE = 3
+const INPUT_COLUMNS = [
+  ...TRADE_COLUMNS.map(([name]) => name),
+  ...['topic', 'partition', 'offset', 'kafka_timestamp', 'is_late', 'replay_id'],
+].map(ident)
+
+/** Makes the batch readable under one name: in place, or copied once when it is going to be read often. */
+async function defineInput(
+  session: Session,
+  sources: readonly SourceBatch[],
+  how: 'in place' | 'copied',
+): Promise<void> {
+  const parts = sources
+    .filter(({ plan }) => plan.ranges.length > 0)
+    .map(
+      ({ batch, plan, firstRank }) =>
+        `SELECT (lane_rank + ${firstRank})::INTEGER AS lane_rank, ${INPUT_COLUMNS.join(', ')} FROM (${batch.select(plan)})`,
+    )
+  let rows = parts.join(' UNION ALL ')
+  if (how === 'copied') {
+    await session.run(`CREATE OR REPLACE TEMP TABLE ${INPUT}_rows AS ${rows}`)
+    rows = `SELECT * FROM ${INPUT}_rows`
+  }
+  await session.run(`CREATE OR REPLACE TEMP VIEW ${INPUT} AS ${rows}`)
+}
+
+/** The sources' plans up to where the walk was cut short. */
+function cutSources(sources: readonly SourceBatch[], cut: Walk['cut']): readonly SourceBatch[] {
+  if (!cut) return sources
+  return sources.map((source) => {
+    const rank = cut.rank - source.firstRank
+    if (rank >= source.plan.ranges.length) return source
+    if (rank < 0) return { ...source, plan: { ...source.plan, ranges: [], idle: [], more: true } }
+    return { ...source, plan: cutPlan(source.plan, rank, cut.offset) }
   })
 }
 
-async function writeNew(context: StageContext, hasDuplicates: boolean): Promise<DataFile[]> {
-  const fresh = hasDuplicates ? `(SELECT i.* FROM ${INPUT} i ANTI JOIN ${DUPLICATES} USING (rn))` : INPUT
-  const partitions = await context.session.rows(
-    `SELECT exchange_day, exchange_hour, count(*) AS n FROM ${fresh} GROUP BY ALL ORDER BY ALL`,
-  )
+async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> {
+  if (walk.duplicates === walk.count) return []
+  const fresh = walk.duplicates === 0 ? INPUT : `${INPUT} ANTI JOIN ${DUPLICATES} USING (lane_rank, "offset")`
   const trade = TRADE_COLUMNS.map(([name]) => ident(name)).join(', ')
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
-  for (const { exchange_day, exchange_hour } of partitions) {
-    const date = dateText(Number(exchange_day))
-    const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quote(date)} AS exchange_date, exchange_hour,
-      topic, "partition", "offset", kafka_timestamp, is_late, replay_id
-      FROM ${fresh} WHERE exchange_day = ${exchange_day} AND exchange_hour = ${exchange_hour} ORDER BY rn`
-    const file = await context.write(GOLD_TABLE, select, { exchange_date: date, exchange_hour: Number(exchange_hour) })
+  for (const hour of walk.hours) {
+    const date = dateText(Math.floor(hour / 24))
+    const ofHour =
+      walk.hours.size === 1 ? '' : `WHERE "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
+    const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quote(date)} AS exchange_date,
+      ${hour % 24}::INTEGER AS exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id
+      FROM ${fresh} ${ofHour}`
+    const file = await context.write(GOLD_TABLE, select, { exchange_date: date, exchange_hour: hour % 24 })
     if (file) files.push(file)
   }
   return files
 }
 
-async function writeDuplicates(context: StageContext): Promise<DataFile[]> {
+async function writeDuplicates(
+  context: StageContext,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  walk: Walk,
+): Promise<DataFile[]> {
+  if (walk.duplicates === 0) return []
+  await findKept(context.session, gold, pinned)
   const days = await context.session.rows(
-    `SELECT DISTINCT exchange_day FROM ${INPUT} SEMI JOIN ${DUPLICATES} USING (rn) ORDER BY 1`,
+    `SELECT DISTINCT "timestamp" // 86400000000 AS day FROM ${DROPPED} ORDER BY 1`,
   )
   const files: DataFile[] = []
-  for (const { exchange_day } of days) {
-    const date = dateText(Number(exchange_day))
+  for (const { day } of days) {
+    const date = dateText(Number(day))
     const select = `SELECT exchange, symbol, trade_id, topic, "partition", "offset", kafka_timestamp,
       DATE ${quote(date)} AS exchange_date, kept_topic, kept_partition, kept_offset, is_conflict
-      FROM ${INPUT} JOIN ${KEPT} USING (rn) WHERE exchange_day = ${exchange_day} ORDER BY rn`
+      FROM ${DROPPED} JOIN ${KEPT} USING (lane_rank, "offset") WHERE "timestamp" // 86400000000 = ${day}
+      ORDER BY lane_rank, "offset"`
     const file = await context.write(DUPLICATES_TABLE, select, { exchange_date: date })
     if (file) files.push(file)
   }
   return files
 }
 
-async function countRows(context: StageContext): Promise<number> {
-  const [row] = await context.session.rows(`SELECT count(*) AS n FROM ${INPUT}`)
-  return Number(row?.n)
-}
-
-async function lanesOf(
-  context: StageContext,
+function lanesOf(
   checkpoint: Checkpoint,
+  planned: readonly SourceBatch[],
   batches: readonly SourceBatch[],
-  plans: readonly LanePlan[],
-): Promise<Map<LaneKey, LaneCheckpoint>> {
-  const rows = await context.session.rows(
-    `SELECT topic || '/' || "partition" AS lane, max("offset") AS written
-     FROM ${INPUT} ANTI JOIN ${DUPLICATES} USING (rn) GROUP BY ALL`,
-  )
-  const written = new Map(rows.map((row) => [String(row.lane), row.written as bigint]))
-  const lanes = new Map<LaneKey, LaneCheckpoint>()
-  for (const [source, plan] of plans.entries()) {
-    const { pinned } = (batches[source] as SourceBatch).batch
-    const after = lanesAfter(plan, checkpoint, pinned.sequence, (key) => {
-      const offset = written.get(key)
-      return offset === undefined ? {} : { written: offset }
-    })
-    for (const [key, lane] of after) lanes.set(key, lane)
+  walk: Walk,
+): Map<LaneKey, LaneCheckpoint> {
+  const written = new Map<LaneKey, bigint>()
+  for (const { plan, firstRank } of planned) {
+    for (const [rank, { key }] of plan.ranges.entries()) {
+      const offset = walk.written.get(firstRank + rank)
+      if (offset !== undefined) written.set(key, offset)
+    }
   }
-  return lanes
+  return new Map(
+    batches.flatMap(({ plan, batch }) => [
+      ...lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) => {
+        const offset = written.get(key)
+        return offset === undefined ? {} : { written: offset }
+      }),
+    ]),
+  )
 }

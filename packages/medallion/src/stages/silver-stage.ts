@@ -1,7 +1,7 @@
-import { laneKey } from '@assay/core'
+import { type LaneKey, laneKey } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { Checkpoint, LaneCheckpoint } from '../checkpoint/checkpoint.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { cutPlan, type LanePlan, type LaneRange, lanesAfter } from '../source/lane-plan.js'
 import { planTableBatch, type TableBatch } from '../source/table-source.js'
@@ -10,7 +10,9 @@ import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from '../tables/silver.js'
 import type { StageContext } from './context.js'
 import { collectBronzeRows } from './silver/collect.js'
 import { countWithinLookups, type DecoderLookup, decodeRows, decoderLookup } from './silver/decode.js'
-import { cutSql, INPUT, inputColumns, JUDGED, judgeSql } from './silver/judge.js'
+import { INPUT, inputColumns } from './silver/input.js'
+import { judge, type Rejection } from './silver/judge.js'
+import { judgeTimes, type Verdicts } from './silver/lateness.js'
 import type { LaneNumber } from './silver/message-id.js'
 import { type BronzeRows, firstRows } from './silver/rows.js'
 import { writeDeadLetters, writeRuleSets, writeValid } from './silver/write.js'
@@ -35,29 +37,32 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
     main,
     sides: [DLQ_TABLE, RULE_SETS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
-      const { maxRows } = context.limits
-      const batch = await planTableBatch(input.bronze, checkpoint, maxRows, turn++, input.adopt)
+      const batch = await planTableBatch(input.bronze, checkpoint, context.limits.maxRows, turn++, input.adopt)
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
-      const { rows, plan } = await judgeBatch(context, input, lookup, checkpoint, batch)
-      const files = await writeValid(context, main, input.rules)
-      const sides = await writeSides(context, input, main.name, checkpoint, plan, rows)
-      const stats = await laneStats(context, plan)
+      const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
+      const { plan, rows, verdicts } = judged
+      const files = await writeValid(context, main, input.exchange, input.rules, verdicts)
+      const sides = await writeSides(context, input, main.name, checkpoint, judged)
       return {
         kind: 'batch',
         files,
         sides,
         change: {
           basis: checkpoint,
-          lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) => {
-            const stat = stats.get(key)
-            return { rules: input.rules.version, ...stat }
-          }),
+          lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) => ({
+            rules: input.rules.version,
+            ...laneFacts(verdicts, plan, key),
+          })),
           wholeCheckpoint: false,
           sources: { [input.bronze.definition.name]: batch.pinned.uuid },
         },
         rows: rows.count,
         more: plan.more,
-        counts: { records: rows.count, valid: recordCount(files), rejected: rejectedCount(sides) },
+        counts: {
+          records: rows.count,
+          valid: rows.count - judged.rejections.length,
+          rejected: judged.rejections.length,
+        },
         committed: () => undefined,
       }
     },
@@ -66,42 +71,53 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
   }
 }
 
-function recordCount(files: readonly { readonly recordCount: number }[]): number {
-  return files.reduce((sum, file) => sum + file.recordCount, 0)
+interface JudgedBatch {
+  readonly rows: BronzeRows
+  readonly plan: LanePlan
+  readonly rejections: readonly Rejection[]
+  readonly verdicts: Verdicts
 }
 
-function rejectedCount(sides: readonly SideFiles[]): number {
-  return sides.filter((side) => side.table === DLQ_TABLE).reduce((sum, side) => sum + recordCount(side.files), 0)
-}
-
-/** Fills the judged table; rows and plan are cut where one partition too many would begin. */
+/** Reads, decodes and judges; rows and plan are cut where a limit is met. */
 async function judgeBatch(
   context: StageContext,
   input: SilverInput,
   lookup: DecoderLookup,
   checkpoint: Checkpoint,
   batch: TableBatch,
-): Promise<{ rows: BronzeRows; plan: LanePlan }> {
-  let { rows, plan } = await collectBronzeRows(context.session, batch, context.limits.maxBytes)
-  const cutAt = (row: number): void => {
-    plan = cutPlan(plan, rows.ranks[row] as number, rows.offsets[row] as bigint)
-    rows = firstRows(rows, row)
-  }
-  const known = countWithinLookups(rows)
-  if (known < rows.count) cutAt(known)
-  const decoded = await decodeRows(rows, input.exchange.schema, lookup)
+): Promise<JudgedBatch> {
+  const { session, limits } = context
   const { ranges } = batch.plan
+  const collected = await collectBronzeRows(session, batch, limits.maxBytes)
+  const { rows, plan } = cutAt(collected.rows, collected.plan, countWithinLookups(collected.rows))
+  const decoded = await decodeRows(rows, input.exchange.schema, lookup)
+  const decodedColumns = input.exchange.columns(decoded.columns, decoded.valid)
   const numbers = laneNumbers(ranges, batch.pinned.checkpoint)
-  const columns = inputColumns(rows, decoded, ranges, numbers, input.exchange)
-  await context.session.load(INPUT, columns, rows.count)
+  await session.load(INPUT, inputColumns(rows, decoded, ranges, numbers, decodedColumns), rows.count)
+  const rejections = await judge(session, input.exchange, input.rules, rows)
   const greatest = ranges.map((range) => checkpoint.lanes.get(range.key)?.greatest_us)
-  await context.session.run(judgeSql(input.exchange, input.rules, ranges, greatest))
-  const [cut] = await context.session.rows(cutSql(context.limits.maxPartitions))
-  if (cut) {
-    cutAt(Number(cut.first))
-    await context.session.run(`DELETE FROM ${JUDGED} WHERE rn >= ${rows.count}`)
+  const verdicts = judgeTimes(rows, decodedColumns, rejections, greatest, { ...input.rules, ...limits })
+  return {
+    ...cutAt(rows, plan, verdicts.count),
+    rejections: rejections.filter(({ row }) => row < verdicts.count),
+    verdicts,
   }
-  return { rows, plan }
+}
+
+function cutAt(rows: BronzeRows, plan: LanePlan, count: number): { rows: BronzeRows; plan: LanePlan } {
+  if (count === rows.count) return { rows, plan }
+  return {
+    rows: firstRows(rows, count),
+    plan: cutPlan(plan, rows.ranks[count] as number, rows.offsets[count] as bigint),
+  }
+}
+
+function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey): Partial<LaneCheckpoint> {
+  const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
+  return {
+    ...(lane?.greatest_us !== undefined && { greatest_us: lane.greatest_us }),
+    ...(lane?.written !== undefined && { written: lane.written }),
+  }
 }
 
 function laneNumbers(ranges: readonly LaneRange[], bronze: Checkpoint): LaneNumber[] {
@@ -117,29 +133,12 @@ async function writeSides(
   input: SilverInput,
   silverName: string,
   checkpoint: Checkpoint,
-  plan: LanePlan,
-  rows: BronzeRows,
+  { plan, rejections, rows }: JudgedBatch,
 ): Promise<SideFiles[]> {
-  const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, rows.raw)
+  const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, rows, rejections)
   const newlyJudged = plan.ranges.filter((range) => checkpoint.lanes.get(range.key)?.rules !== input.rules.version)
   return [
     ...(letters.length > 0 ? [{ table: DLQ_TABLE, files: letters }] : []),
     ...(await writeRuleSets(context, silverName, input.rules, newlyJudged)),
   ]
-}
-
-/** Greatest event time and offset of each lane's valid rows. */
-async function laneStats(context: StageContext, plan: LanePlan) {
-  const rows = await context.session.rows(
-    `SELECT lane_rank, max("offset") AS written, max(greatest(event_time_us, seen_us)) AS greatest_us
-     FROM ${JUDGED} WHERE error_reason IS NULL GROUP BY lane_rank`,
-  )
-  return new Map(
-    rows.flatMap((row) => {
-      const range = plan.ranges[Number(row.lane_rank)]
-      return range
-        ? [[range.key, { written: row.written as bigint, greatest_us: row.greatest_us as bigint }] as const]
-        : []
-    }),
-  )
 }

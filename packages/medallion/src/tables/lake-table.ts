@@ -88,11 +88,12 @@ export class LakeTable {
 
   /** Live data files of the pinned snapshot that the filter keeps, where DuckDB can open them. */
   async files({ version }: PinnedTable, filter: FileFilter = {}): Promise<ScanFile[]> {
-    const planned = await this.#plan(version, filter)
+    const planned = await this.plan(version, filter)
     return Promise.all(planned.map((file) => this.scanFile(file)))
   }
 
-  async #plan(version: TableVersion, filter: FileFilter): Promise<readonly PlannedFile[]> {
+  /** Live data files of the version's newest snapshot that the filter keeps. */
+  async plan(version: TableVersion, filter: FileFilter): Promise<readonly PlannedFile[]> {
     const planned = await planFiles(this.table, version, {
       ...(filter.afterFileSequence !== undefined && { afterFileSequence: filter.afterFileSequence }),
     })

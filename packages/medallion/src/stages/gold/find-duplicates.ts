@@ -1,76 +1,160 @@
-import { columnOf, type Session } from '@assay/engine'
+import type { NamedColumn } from '@assay/core'
+import { columnOf, type ResultChunk, type Session } from '@assay/engine'
 import { type KeySet, StagedKeys } from '../../keys/key-set.js'
 import { scanSql } from '../../sql/scan.js'
 import { dateText } from '../../sql/times.js'
 import type { LakeTable, PinnedTable } from '../../tables/lake-table.js'
 
-/** Silver rows of the batch, numbered in the order in which gold meets them. */
+/** Silver rows of the batch; `lane_rank` counts over all sources. */
 export const INPUT = 'gold_input'
-/** Numbers of the rows that gold already has. */
+/** lane_rank, offset and source_sequence of the rows that gold already has. */
 export const DUPLICATES = 'gold_duplicate_rows'
 
+/** What a walk over the batch in order of (lane, offset) found. */
+export interface Walk {
+  readonly count: number
+  readonly duplicates: number
+  readonly staged: StagedKeys
+  /** Hours since 1970 in which the rows lie. */
+  readonly hours: ReadonlySet<number>
+  /** Offset of each lane's last row that is new, by lane rank. */
+  readonly written: ReadonlyMap<number, bigint>
+  /** Where the walk ended because one partition too many would begin. */
+  readonly cut?: { readonly rank: number; readonly offset: bigint }
+}
+
 /**
- * Decides for every row, in order, whether it is the first of its trade, and fills the table of those
- * that aren't. Returns what the batch adds to the key set and how many duplicates there are.
+ * Decides for every row, in order, whether it is the first of its trade, and fills the table of those that
+ * aren't.
  */
 export async function findDuplicates(
   session: Session,
   gold: LakeTable,
   pinned: PinnedTable,
   keys: KeySet,
-): Promise<{ readonly staged: StagedKeys; readonly duplicates: number }> {
-  const books = await numberBooks(session)
+  maxPartitions: number,
+): Promise<Walk> {
   const staged = new StagedKeys(keys)
-  const duplicates: number[] = []
+  const hours = new Set<number>()
+  const written = new Map<number, bigint>()
+  const duplicates = new RowList()
+  const bookOf = bookNames()
   let numberless = false
-  const sql = `SELECT rn, book, source_sequence FROM ${INPUT} JOIN gold_books USING (exchange, symbol) ORDER BY rn`
-  for await (const chunk of session.read(sql)) {
-    const rn = columnOf(chunk, 'rn', 'INTEGER').data
-    const book = columnOf(chunk, 'book', 'INTEGER').data
-    const id = columnOf(chunk, 'source_sequence', 'BIGINT')
+  let count = 0
+  let cut: Walk['cut']
+  const sql = `SELECT lane_rank, "offset", exchange || '/' || symbol AS book, source_sequence,
+      ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, "offset"`
+  rows: for await (const chunk of session.read(sql)) {
+    const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
+    const offsets = columnOf(chunk, 'offset', 'BIGINT').data
+    const hour = columnOf(chunk, 'hour', 'INTEGER').data
+    const ids = columnOf(chunk, 'source_sequence', 'BIGINT')
     for (let i = 0; i < chunk.count; i++) {
-      if (id.nulls?.[i]) numberless = true
-      else if (!staged.add(books[book[i] as number] as string, id.data[i] as bigint)) duplicates.push(rn[i] as number)
+      const rank = ranks[i] as number
+      const offset = offsets[i] as bigint
+      if (!hours.has(hour[i] as number)) {
+        if (hours.size === maxPartitions) {
+          cut = { rank, offset }
+          break rows
+        }
+        hours.add(hour[i] as number)
+      }
+      count++
+      if (ids.nulls?.[i]) numberless = true
+      else if (!staged.add(bookOf(chunk, i), ids.data[i] as bigint)) {
+        duplicates.add(rank, offset, ids.data[i] as bigint)
+        continue
+      }
+      written.set(rank, offset)
     }
   }
-  if (numberless) duplicates.push(...(await numberlessDuplicates(session, gold, pinned)))
-  const column = { type: 'INTEGER' as const, data: Int32Array.from(duplicates) }
-  await session.load(DUPLICATES, [{ name: 'rn', column }], duplicates.length)
-  return { staged, duplicates: duplicates.length }
+  if (numberless) await addNumberless(session, gold, pinned, hours, duplicates)
+  await session.load(DUPLICATES, duplicates.columns(), duplicates.count)
+  return { count, duplicates: duplicates.count, staged, hours, written, ...(cut && { cut }) }
 }
 
-async function numberBooks(session: Session): Promise<string[]> {
-  await session.run(`CREATE OR REPLACE TEMP TABLE gold_books AS
-    SELECT (row_number() OVER () - 1)::INTEGER AS book, exchange, symbol
-    FROM (SELECT DISTINCT exchange, symbol FROM ${INPUT})`)
-  const rows = await session.rows(`SELECT exchange || '/' || symbol AS name FROM gold_books ORDER BY book`)
-  return rows.map((row) => String(row.name))
+/** Coordinates within a batch. */
+class RowList {
+  readonly #ranks: number[] = []
+  readonly #offsets: bigint[] = []
+  readonly #numbers: (bigint | undefined)[] = []
+
+  get count(): number {
+    return this.#ranks.length
+  }
+
+  add(rank: number, offset: bigint, number: bigint | undefined): void {
+    this.#ranks.push(rank)
+    this.#offsets.push(offset)
+    this.#numbers.push(number)
+  }
+
+  columns(): NamedColumn[] {
+    return [
+      { name: 'lane_rank', column: { type: 'INTEGER', data: Int32Array.from(this.#ranks) } },
+      { name: 'offset', column: { type: 'BIGINT', data: BigInt64Array.from(this.#offsets) } },
+      {
+        name: 'source_sequence',
+        column: {
+          type: 'BIGINT',
+          data: BigInt64Array.from(this.#numbers, (number) => number ?? 0n),
+          nulls: Uint8Array.from(this.#numbers, (number) => (number === undefined ? 1 : 0)),
+        },
+      },
+    ]
+  }
+}
+
+/** Names of books as strings, one object a name, found by the bytes without decoding them as UTF-8. */
+function bookNames(): (chunk: ResultChunk, row: number) => string {
+  const names = new Map<string, string>()
+  let last: { readonly chunk: ResultChunk; readonly data: Buffer; readonly offsets: Uint32Array } | undefined
+  return (chunk, row) => {
+    if (last?.chunk !== chunk) {
+      const { data, offsets } = columnOf(chunk, 'book', 'VARCHAR')
+      last = { chunk, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), offsets }
+    }
+    const bytes = last.data.toString('latin1', last.offsets[row], last.offsets[row + 1])
+    let name = names.get(bytes)
+    if (name === undefined) {
+      name = Buffer.from(bytes, 'latin1').toString('utf8')
+      names.set(bytes, name)
+    }
+    return name
+  }
 }
 
 /** Ids without a number hold their timestamp, so that only the row's own hour can hold the same trade. */
-async function numberlessDuplicates(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<number[]> {
-  const hours = await hoursOf(session, `SELECT * FROM ${INPUT} WHERE source_sequence IS NULL`)
-  const files = await gold.files(pinned, { keepPartition: (values) => hours.has(partitionHour(values)) })
-  const rows = session.read(`SELECT rn FROM (
-      SELECT rn, trade_id, exchange, symbol,
-        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY rn) AS nth
+async function addNumberless(
+  session: Session,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  hours: ReadonlySet<number>,
+  duplicates: RowList,
+): Promise<void> {
+  const partitions = new Set([...hours].map(hourPartition))
+  const files = await gold.files(pinned, { keepPartition: (values) => partitions.has(filePartition(values)) })
+  const rows = session.read(`SELECT lane_rank, "offset" FROM (
+      SELECT lane_rank, "offset", trade_id, exchange, symbol,
+        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, "offset") AS nth
       FROM ${INPUT} WHERE source_sequence IS NULL
     ) i WHERE nth > 1 OR EXISTS (
       SELECT 1 FROM (${scanSql(gold.definition, files)}) g
       WHERE g.exchange = i.exchange AND g.symbol = i.symbol AND g.trade_id = i.trade_id
-    ) ORDER BY rn`)
-  const found: number[] = []
-  for await (const chunk of rows) found.push(...columnOf(chunk, 'rn', 'INTEGER').data.subarray(0, chunk.count))
-  return found
+    )`)
+  for await (const chunk of rows) {
+    const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
+    const offsets = columnOf(chunk, 'offset', 'BIGINT').data
+    for (let i = 0; i < chunk.count; i++) duplicates.add(ranks[i] as number, offsets[i] as bigint, undefined)
+  }
 }
 
-/** The distinct (date, hour) of a query over the input, as `2026-01-31 13`. */
-export async function hoursOf(session: Session, select: string): Promise<Set<string>> {
-  const rows = await session.rows(`SELECT DISTINCT exchange_day, exchange_hour FROM (${select})`)
-  return new Set(rows.map((row) => `${dateText(Number(row.exchange_day))} ${row.exchange_hour}`))
+/** An hour since 1970 as `2026-01-31 13`. */
+export function hourPartition(hour: number): string {
+  return `${dateText(Math.floor(hour / 24))} ${hour % 24}`
 }
 
 /** A gold file's partition in the same form. */
-export function partitionHour(values: Readonly<Record<string, unknown>>): string {
+export function filePartition(values: Readonly<Record<string, unknown>>): string {
   return `${values.exchange_date} ${values.exchange_hour}`
 }

@@ -2,52 +2,71 @@ import { AssayError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { scanSql } from '../../sql/scan.js'
 import type { LakeTable, PinnedTable } from '../../tables/lake-table.js'
-import { DUPLICATES, hoursOf, INPUT, partitionHour } from './find-duplicates.js'
+import { DUPLICATES, filePartition, hourPartition, INPUT } from './find-duplicates.js'
 
-/** For each duplicate the row that was kept, one row a duplicate. */
+/** The duplicates, and for each the row that was kept. */
+export const DROPPED = 'gold_dropped'
 export const KEPT = 'gold_kept'
 
-const COMPARED = '"timestamp", price, quantity, side'
+/** Rows of the batch that have a number with a duplicate: dropped and kept ones, and some others. */
+const CANDIDATES = 'gold_candidates'
+const ROW = '(lane_rank, "offset")'
 const SAME_TRADE = 'k.exchange = d.exchange AND k.symbol = d.symbol AND k.trade_id = d.trade_id'
-const IS_CONFLICT = `(k."timestamp" IS DISTINCT FROM d."timestamp" OR k.price IS DISTINCT FROM d.price
-  OR k.quantity IS DISTINCT FROM d.quantity OR k.side IS DISTINCT FROM d.side)`
-const OPEN = `(SELECT i.* FROM ${INPUT} i SEMI JOIN ${DUPLICATES} USING (rn) ANTI JOIN ${KEPT} USING (rn))`
+const FOUND = `d.lane_rank, d."offset", k.topic AS kept_topic, k."partition" AS kept_partition, k."offset" AS kept_offset,
+  (k."timestamp" IS DISTINCT FROM d."timestamp" OR k.price IS DISTINCT FROM d.price
+  OR k.quantity IS DISTINCT FROM d.quantity OR k.side IS DISTINCT FROM d.side) AS is_conflict`
+const OPEN = `(SELECT * FROM ${DROPPED} ANTI JOIN ${KEPT} USING ${ROW})`
+const COLUMNS = `exchange, symbol, trade_id, "timestamp", price, quantity, side, source_sequence, topic, "partition", "offset"`
 
 /**
  * Looks up the kept row of every duplicate: in the batch itself, then in its hour's partition, then
  * wherever the bounds of the trade numbers allow. Throws `key_set_inconsistent` when one isn't anywhere.
  */
 export async function findKept(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS
-    SELECT d.rn, k.topic AS kept_topic, k."partition" AS kept_partition, k."offset" AS kept_offset, ${IS_CONFLICT} AS is_conflict
-    FROM (SELECT i.* FROM ${INPUT} i SEMI JOIN ${DUPLICATES} USING (rn)) d
-    JOIN (SELECT i.* FROM ${INPUT} i ANTI JOIN ${DUPLICATES} USING (rn)) k ON ${SAME_TRADE}`)
-  if ((await openCount(session)) > 0) {
-    const hours = await hoursOf(session, `SELECT * FROM ${OPEN}`)
-    await search(session, gold, pinned, { keepPartition: (values) => hours.has(partitionHour(values)) })
-  }
-  if ((await openCount(session)) > 0) {
-    const [ids] = await session.rows(`SELECT min(source_sequence) AS low, max(source_sequence) AS high FROM ${OPEN}`)
-    const low = ids?.low as bigint
-    const high = ids?.high as bigint
-    await search(session, gold, pinned, { keep: (bounds) => bounds.meets('source_sequence', low, high) })
-  }
-  const missing = await openCount(session)
-  if (missing > 0) {
-    throw new AssayError(
-      'key_set_inconsistent',
-      `${missing} trades are in gold's key set but not in ${gold.definition.name}`,
-      {
-        hint: 'the key set is rebuilt from the table; if this comes back, gold has lost rows: restore it or rebuild it from silver',
-        retryable: true,
-      },
-    )
-  }
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${CANDIDATES} AS
+    SELECT lane_rank, ${COLUMNS}, kafka_timestamp FROM ${INPUT}
+    WHERE source_sequence IN (SELECT source_sequence FROM ${DUPLICATES})
+      OR (source_sequence IS NULL AND (SELECT count(*) > count(source_sequence) FROM ${DUPLICATES}))`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${DROPPED} AS
+    SELECT * FROM ${CANDIDATES} SEMI JOIN ${DUPLICATES} USING ${ROW}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS SELECT ${FOUND} FROM ${DROPPED} d
+    JOIN (SELECT * FROM ${CANDIDATES} ANTI JOIN ${DUPLICATES} USING ${ROW}) k ON ${SAME_TRADE}`)
+  const open = await openRows(session)
+  if (open === undefined) return
+  const hours = await session.rows(`SELECT DISTINCT "timestamp" // 3600000000 AS hour FROM ${OPEN}`)
+  const partitions = new Set(hours.map(({ hour }) => hourPartition(Number(hour))))
+  await search(session, gold, pinned, {
+    keepPartition: (values) => partitions.has(filePartition(values)),
+    keep: (bounds) => bounds.meets('source_sequence', open.low, open.high),
+  })
+  const elsewhere = await openRows(session)
+  if (elsewhere === undefined) return
+  await search(session, gold, pinned, {
+    keep: (bounds) => bounds.meets('source_sequence', elsewhere.low, elsewhere.high),
+  })
+  const missing = await openRows(session)
+  if (missing === undefined) return
+  throw new AssayError(
+    'key_set_inconsistent',
+    `${missing.count} trades are in gold's key set but not in ${gold.definition.name}`,
+    {
+      hint: 'the key set is rebuilt from the table; if this comes back, gold has lost rows: restore it, or rebuild it from silver',
+      retryable: true,
+    },
+  )
 }
 
-async function openCount(session: Session): Promise<number> {
-  const [row] = await session.rows(`SELECT count(*) AS n FROM ${OPEN}`)
-  return Number(row?.n)
+const LEAST = -(2n ** 63n)
+const GREATEST = 2n ** 63n - 1n
+
+/** How many duplicates are without their kept row, and the range of their numbers (all, if one has none). */
+async function openRows(session: Session): Promise<{ count: number; low: bigint; high: bigint } | undefined> {
+  const [row] = await session.rows(`SELECT count(*) AS n, count(source_sequence) AS numbered,
+    min(source_sequence) AS low, max(source_sequence) AS high FROM ${OPEN}`)
+  const count = Number(row?.n)
+  if (count === 0) return undefined
+  if (Number(row?.numbered) < count) return { count, low: LEAST, high: GREATEST }
+  return { count, low: row?.low as bigint, high: row?.high as bigint }
 }
 
 async function search(
@@ -57,8 +76,6 @@ async function search(
   filter: Parameters<LakeTable['files']>[1],
 ): Promise<void> {
   const files = await gold.files(pinned, filter)
-  const columns = `exchange, symbol, trade_id, topic, "partition", "offset", ${COMPARED}`
-  await session.run(`INSERT INTO ${KEPT}
-    SELECT d.rn, k.topic, k."partition", k."offset", ${IS_CONFLICT}
-    FROM ${OPEN} d JOIN (SELECT ${columns} FROM (${scanSql(gold.definition, files)})) k ON ${SAME_TRADE}`)
+  await session.run(`INSERT INTO ${KEPT} SELECT ${FOUND} FROM ${OPEN} d
+    JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, files)})) k ON ${SAME_TRADE}`)
 }

@@ -27,7 +27,7 @@ export async function collectBronzeRows(
   const chunks: Chunk[] = []
   let bytes = 0
   const sql = `SELECT lane_rank, "offset", kafka_timestamp, ingestion_timestamp, raw_bytes
-    FROM (${batch.select}) ORDER BY lane_rank, "offset"`
+    FROM (${batch.select(batch.plan)}) ORDER BY lane_rank, "offset"`
   for await (const result of session.read(sql)) {
     const chunk = toChunk(result)
     if (bytes + rawBytes(chunk.raw, chunk.count) > maxBytes) {

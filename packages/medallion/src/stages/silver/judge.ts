@@ -1,81 +1,63 @@
-import type { NamedColumn } from '@assay/core'
+import { rowBytes } from '@assay/core'
+import { columnOf, type Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import { reasonSql, typeSql } from '../../rules/judge-sql.js'
+import { detailSql, reasonSql, typeSql } from '../../rules/judge-sql.js'
 import type { RuleSet } from '../../rules/rule-set.js'
-import type { LaneRange } from '../../source/lane-plan.js'
-import { quote } from '../../sql/literals.js'
-import type { DecodedRows } from './decode.js'
-import { type LaneNumber, messageIds } from './message-id.js'
+import { mappedSql } from './input.js'
 import type { BronzeRows } from './rows.js'
 
-/** Temporary tables of a batch, one row a bronze row. */
-export const INPUT = 'silver_input'
-export const JUDGED = 'silver_judged'
+/** Temporary table of the rows that broke a rule: `rn`, reason, type, detail and the record's bytes. */
+export const REJECTED = 'silver_rejected'
+const BROKEN = 'silver_broken'
 
-/** The engine's columns of a batch: coordinates, frame, and what the exchange decoded. */
-export function inputColumns(
-  rows: BronzeRows,
-  decoded: DecodedRows,
-  ranges: readonly LaneRange[],
-  laneNumbers: readonly LaneNumber[],
-  exchange: Exchange,
-): NamedColumn[] {
-  const rowNumbers = Int32Array.from({ length: rows.count }, (_, i) => i)
-  const partitions = rows.ranks.map((rank) => (ranges[rank] as LaneRange).lane.partition)
-  return [
-    { name: 'rn', column: { type: 'INTEGER', data: rowNumbers } },
-    { name: 'lane_rank', column: { type: 'INTEGER', data: rows.ranks } },
-    {
-      name: 'topic',
-      column: { type: 'DICTIONARY', codes: rows.ranks, dictionary: ranges.map((range) => range.lane.topic) },
-    },
-    { name: 'partition', column: { type: 'INTEGER', data: partitions } },
-    { name: 'offset', column: { type: 'BIGINT', data: rows.offsets } },
-    { name: 'kafka_us', column: { type: 'BIGINT', data: rows.kafka_us, nulls: rows.kafkaNulls } },
-    { name: 'bronze_ingestion_timestamp', column: { type: 'TIMESTAMPTZ', data: rows.bronze_us } },
-    { name: 'message_id', column: { type: 'UUID', data: messageIds(laneNumbers, rows.ranks, rows.offsets) } },
-    { name: 'frame_status', column: { type: 'UTINYINT', data: decoded.frames } },
-    { name: 'schema_id', column: { type: 'INTEGER', data: decoded.schemaIds, nulls: decoded.schemaIdNulls } },
-    { name: 'value_bytes', column: { type: 'INTEGER', data: decoded.valueBytes } },
-    ...exchange.columns(decoded.columns, decoded.valid),
-  ]
+export interface Rejection {
+  readonly row: number
+  readonly type: string
 }
 
-/**
- * SQL that judges the input: silver's columns, the reason of a rejected row, the partition that the row
- * goes to, and for a valid one the greatest event time of valid rows seen earlier in its lane.
- */
-export function judgeSql(
+/** Applies the rules to the input and fills the table of rejected rows, which come back in order. */
+export async function judge(
+  session: Session,
   exchange: Exchange,
   rules: RuleSet,
-  ranges: readonly LaneRange[],
-  greatest: readonly (bigint | undefined)[],
-): string {
-  const { silver } = exchange
-  const lanes = ranges.map((_, rank) => `(${rank}::INTEGER, ${greatest[rank] ?? 'NULL'}::BIGINT)`)
-  return `CREATE OR REPLACE TEMP TABLE ${JUDGED} AS
-    WITH mapped AS (
-      SELECT rn, lane_rank, topic, "partition", "offset", kafka_us, bronze_ingestion_timestamp, message_id, frame_status,
-        schema_id, value_bytes, symbol, currency, price, price_status, price_text, quantity, quantity_status,
-        quantity_text, event_time_us, event_time_status, event_time_text,
-        ${quote(silver.exchange)} AS exchange, ${quote(silver.asset_class)} AS asset_class,
-        ${silver.trade_id} AS trade_id, ${silver.side} AS side, ${silver.trade_conditions} AS trade_conditions,
-        ${silver.source_sequence} AS source_sequence, ${silver.ingestion_timestamp} AS ingestion_timestamp,
-        ${silver.vendor_data} AS vendor_data
-      FROM ${INPUT}
-    ), judged AS (
-      SELECT *, ${reasonSql(rules)} AS error_reason FROM mapped
-    )
-    SELECT j.*, ${typeSql(rules, 'j.error_reason')} AS error_type,
-      greatest(l.greatest_us, max(CASE WHEN j.error_reason IS NULL THEN j.event_time_us END)
-        OVER (PARTITION BY j.lane_rank ORDER BY j.rn ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS seen_us,
-      CASE WHEN j.error_reason IS NULL THEN j.event_time_us // 86400000000 END::INTEGER AS trade_day,
-      CASE WHEN j.error_reason IS NOT NULL THEN coalesce(j.kafka_us, 0) // 86400000000 END::INTEGER AS dlq_day
-    FROM judged j JOIN (VALUES ${lanes.join(', ')}) l(lane_rank, greatest_us) ON l.lane_rank = j.lane_rank`
+  rows: BronzeRows,
+): Promise<readonly Rejection[]> {
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${BROKEN} AS
+    SELECT rn, error_reason, ${typeSql(rules, 'error_reason')} AS error_type, ${detailSql(rules)} AS error_detail
+    FROM (SELECT *, ${reasonSql(rules)} AS error_reason FROM (${mappedSql(exchange)}))
+    WHERE error_reason IS NOT NULL`)
+  const rejections: Rejection[] = []
+  const text = new TextDecoder()
+  for await (const chunk of session.read(`SELECT rn, error_type FROM ${BROKEN} ORDER BY rn`)) {
+    const numbers = columnOf(chunk, 'rn', 'INTEGER').data
+    const types = columnOf(chunk, 'error_type', 'VARCHAR')
+    for (let i = 0; i < chunk.count; i++) {
+      rejections.push({ row: numbers[i] as number, type: text.decode(rowBytes(types, i)) })
+    }
+  }
+  if (rejections.length > 0) await loadRejected(session, rejections, rows)
+  return rejections
 }
 
-/** SQL of the first row that would open a partition beyond the limit; no row when there is none. */
-export function cutSql(maxPartitions: number): string {
-  return `SELECT min(rn) AS first FROM ${JUDGED} GROUP BY trade_day, dlq_day, CASE WHEN dlq_day IS NOT NULL THEN error_type END
-    ORDER BY first OFFSET ${maxPartitions} LIMIT 1`
+/** Only rejected records' bytes go back to the engine. */
+async function loadRejected(session: Session, rejections: readonly Rejection[], { raw }: BronzeRows): Promise<void> {
+  const column = {
+    type: 'BLOB' as const,
+    source: raw.data,
+    starts: Uint32Array.from(rejections, ({ row }) => raw.offsets[row] as number),
+    ends: Uint32Array.from(rejections, ({ row }) => raw.offsets[row + 1] as number),
+    nulls: Uint8Array.from(rejections, ({ row }) => (raw.nulls?.[row] ? 1 : 0)),
+  }
+  const numbers = Int32Array.from(rejections, ({ row }) => row)
+  const raws = `${REJECTED}_raw`
+  await session.load(
+    raws,
+    [
+      { name: 'rn', column: { type: 'INTEGER', data: numbers } },
+      { name: 'raw_record', column },
+    ],
+    rejections.length,
+  )
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${REJECTED} AS
+    SELECT b.*, r.raw_record FROM ${BROKEN} b JOIN ${raws} r USING (rn)`)
 }

@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { compileEncoder } from '@assay/avro'
+import { ParseStatus } from '@assay/core'
+import { parse as parseLossless } from 'lossless-json'
+import { describe, expect, test } from 'vitest'
+import type { FeedOutcome } from '../src/index.js'
+import { kraken } from '../src/kraken/index.js'
+import { columnsOf, decodeBodies, feedRecords, rowOf } from './rows.js'
+import { silverRows } from './silver-rows.js'
+
+const TRADE =
+  '{"symbol":"BTC/USDT","side":"buy","price":105433.60000,"qty":0.00027625,"ord_type":"limit","trade_id":10218208,"timestamp":"2025-11-10T17:23:53.971744Z"}'
+const V1_TRADE = '["5541.20000","0.15850568","1534614057.321597","s","l",""]'
+const v2 = (...trades: string[]): string => `{"channel":"trade","type":"update","data":[${trades.join(',')}]}`
+const v1 = (...trades: string[]): string => `[337,[${trades.join(',')}],"trade","XBT/USD"]`
+const parse = (line: string): FeedOutcome => kraken.newFeedParser(() => 5n)(line)
+
+/** The schema that producers had before trades had ids. */
+const SCHEMA_WITHOUT_ID = JSON.stringify({
+  ...JSON.parse(kraken.schema),
+  fields: JSON.parse(kraken.schema).fields.filter(({ name }: { name: string }) => name !== 'trade_id'),
+})
+
+describe('feed', () => {
+  test('S3: a v2 trade keeps every digit of its numbers', () => {
+    expect(feedRecords(kraken, v2(TRADE))).toEqual([
+      {
+        key: Buffer.from('BTC/USDT'),
+        event_time_us: 1_762_795_433_971_744n,
+        record: {
+          channel_id: 0,
+          price: '105433.60000',
+          volume: '0.00027625',
+          timestamp: '1762795433.971744',
+          side: 'b',
+          order_type: 'l',
+          misc: '',
+          pair: 'BTC/USDT',
+          trade_id: 10_218_208,
+          ingestion_timestamp: 1_700_000_000_000_000n,
+        },
+      },
+    ])
+    const prices = [
+      '0.1000000000000000000000001',
+      '123456789012345678901234567890',
+      '1e-7',
+      '1.25E+3',
+      '12.5e-3',
+      '0e0',
+    ]
+    const found = prices.map((price) => feedRecords(kraken, v2(TRADE.replace('105433.60000', price)))[0]?.record.price)
+    expect(found).toEqual([prices[0], prices[1], '0.0000001', '1250', '0.0125', '0'])
+  })
+
+  test('a v1 frame', () => {
+    const [record] = feedRecords(kraken, v1(V1_TRADE))
+    expect(record).toMatchObject({
+      event_time_us: 1_534_614_057_321_597n,
+      record: {
+        channel_id: 337,
+        price: '5541.20000',
+        volume: '0.15850568',
+        timestamp: '1534614057.321597',
+        side: 's',
+        order_type: 'l',
+        misc: '',
+        pair: 'XBT/USD',
+        trade_id: null,
+      },
+    })
+  })
+
+  test('two equal fills get different ingestion times, though the clock stands or goes back', () => {
+    let now_us = 100n
+    const feed = kraken.newFeedParser(() => now_us)
+    const times = [v1(V1_TRADE, V1_TRADE), v2(TRADE), v1(V1_TRADE)].flatMap((line, i) => {
+      now_us = i === 1 ? 50n : 100n
+      const outcome = feed(line)
+      return outcome.kind === 'records' ? outcome.records.map(({ record }) => record.ingestion_timestamp) : []
+    })
+    expect(times).toEqual([100n, 101n, 102n, 103n])
+  })
+
+  test.each([
+    ['{"channel":"heartbeat"}', 'heartbeat'],
+    ['{"channel":"status","type":"update","data":[]}', 'status'],
+    ['{"method":"subscribe","success":true}', 'subscribe'],
+    ['{"event":"heartbeat"}', 'heartbeat'],
+    ['{"event":"systemStatus","status":"online"}', 'systemStatus'],
+    ['[0,{"a":1},"book-10","XBT/USD"]', 'book-10'],
+  ])('other messages are ignored: %s', (line, why) => {
+    expect(parse(line)).toEqual({ kind: 'ignored', why: expect.stringContaining(why) })
+  })
+
+  test.each([
+    ['no id', v2(TRADE.replace('"trade_id":10218208,', '')), /^field trade_id: .*nothing/],
+    ['a price in text', v2(TRADE.replace('105433.60000', '"105433.6"')), /^field price: .*"105433.6"/],
+    ['an endless exponent', v2(TRADE.replace('105433.60000', '1e999')), /^field price/],
+    ['an impossible date', v2(TRADE.replace('2025-11-10', '2025-02-30')), /^field time/],
+    ['a number as time (v1)', v1(V1_TRADE.replace('"1534614057.321597"', '1534614057')), /^field time/],
+    ['a cut trade (v1)', v1('["1","2"]'), /^field time: .*nothing/],
+    ['no array of trades', '{"channel":"trade","data":{}}', /array of trades/],
+    ['a trade that is none', v2('null'), /a trade is expected/],
+    ['no known field', '{"a":1}', /^field channel/],
+    ['fields on a prototype', v2(`{"__proto__":${TRADE}}`), /^field timestamp: .*nothing/],
+    ['a channel on a prototype', '{"__proto__":{"channel":"heartbeat"}}', /^field channel/],
+    ['no JSON', '{', /not JSON/],
+    ['brackets a million deep', '['.repeat(1_000_000), /not JSON/],
+    ['a huge line', ' '.repeat((1 << 20) + 1), /longer/],
+    ['a hundred thousand trades', v2(...Array(100_000).fill('1')), /at most 10000/],
+  ])('a message with %s is refused and the field named', (_, line, reason) => {
+    expect(parse(line)).toEqual({ kind: 'refused', reason: expect.stringMatching(reason) })
+  })
+
+  test('S6: one bad trade of a message does not take the good ones with it', () => {
+    const outcome = parse(v2(TRADE, TRADE.replace('buy', '7').replace('"7"', '7'), TRADE))
+    expect(outcome).toMatchObject({ kind: 'records', refused: [expect.stringMatching(/^field side: .*7/)] })
+    expect(outcome.kind === 'records' && outcome.records.length).toBe(2)
+  })
+
+  test('a polluted message changes no object', () => {
+    parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}')
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+})
+
+test('S3: all recorded trades come through with every digit of the feed', async () => {
+  const [sample] = kraken.samples
+  const lines = readFileSync(sample as URL, 'utf8')
+    .trimEnd()
+    .split('\n')
+  const trades = lines.flatMap(
+    (line) => (parseLossless(line) as { data: Record<string, { toString(): string }>[] }).data,
+  )
+  expect(trades.length).toBe(1000)
+  const columns = columnsOf(
+    kraken,
+    lines.flatMap((line) => feedRecords(kraken, line).map(({ record }) => record)),
+  )
+  const silver = await silverRows(kraken, columns, trades.length)
+  const tenDecimals = (text: string): string => text.padEnd(text.indexOf('.') + 11, '0')
+  for (const [row, trade] of trades.entries()) {
+    const [whole, micros] = String(trade.timestamp).slice(0, -1).split('.')
+    expect(silver[row]).toMatchObject({
+      symbol: 'BTCUSDT',
+      currency: 'USDT',
+      trade_id: `KRAKEN-BTCUSDT-${trade.trade_id}`,
+      price: tenDecimals(String(trade.price)),
+      quantity: tenDecimals(String(trade.qty)),
+      event_time_us: BigInt(Date.parse(`${whole}Z`)) * 1000n + BigInt(micros ?? 0),
+      side: String(trade.side).toUpperCase(),
+      trade_conditions: [String(trade.ord_type)],
+    })
+  }
+})
+
+describe('silver', () => {
+  test("a trade of a producer without ids is known by its time and its body's md5", async () => {
+    const encode = compileEncoder(SCHEMA_WITHOUT_ID)
+    const twins = feedRecords(kraken, v1(V1_TRADE, V1_TRADE)).map(({ record }) => encode(record))
+    const bodies = [...twins, twins[0]]
+    const silver = await silverRows(kraken, decodeBodies(kraken, bodies, SCHEMA_WITHOUT_ID), bodies.length)
+    const ids = bodies.map(
+      (body) =>
+        `KRAKEN-1534614057.321597-${createHash('md5')
+          .update(body ?? '')
+          .digest('hex')
+          .slice(0, 16)}`,
+    )
+    expect(silver.map((row) => row.trade_id)).toEqual(ids)
+    expect(ids[0]).not.toBe(ids[1])
+    expect(silver[0]).toMatchObject({ symbol: 'BTCUSD', currency: 'USD', side: 'SELL', source_sequence: null })
+  })
+
+  test('records with and without ids stand side by side', async () => {
+    const records = [...feedRecords(kraken, v1(V1_TRADE)), ...feedRecords(kraken, v2(TRADE))].map(
+      ({ record }) => record,
+    )
+    const silver = await silverRows(kraken, columnsOf(kraken, records), 2)
+    expect(silver.map((row) => row.trade_id)).toEqual([
+      expect.stringMatching(/^KRAKEN-1534614057\.321597-[0-9a-f]{16}$/),
+      'KRAKEN-BTCUSDT-10218208',
+    ])
+  })
+
+  test('sides and order types that nobody knows, and hostile texts', async () => {
+    const base = feedRecords(kraken, v2(TRADE))[0]?.record
+    const hostile = '"}\\\u0000\u{1f600}\n\''
+    const records = [
+      { ...base, side: 'x' },
+      { ...base, order_type: 'stop' },
+      { ...base, order_type: '', misc: hostile, pair: hostile },
+    ]
+    const silver = await silverRows(kraken, columnsOf(kraken, records), 3)
+    expect(silver.map((row) => row.side)).toEqual([null, 'BUY', 'BUY'])
+    expect(silver.map((row) => row.trade_conditions)).toEqual([['limit'], ['stop'], []])
+    expect(JSON.parse(String(silver[2]?.vendor_data))).toEqual({
+      pair: hostile,
+      channel_id: 0,
+      order_type: '',
+      misc: hostile,
+    })
+    expect(silver[2]).toMatchObject({ vendor_type: 'VARCHAR', conditions_type: 'VARCHAR[]' })
+  })
+
+  test('T13: times that are none are told apart', () => {
+    const base = feedRecords(kraken, v2(TRADE))[0]?.record
+    const texts = ['', 'yesterday', '-1.0', '9223372036854.775807', '1.1234567']
+    const columns = columnsOf(
+      kraken,
+      texts.map((timestamp) => ({ ...base, timestamp })),
+    )
+    const found = texts.map((_, row) => rowOf(columns, row))
+    const { missing, malformed, not_representable } = ParseStatus
+    expect(found.map((row) => row.event_time_status)).toEqual([
+      missing,
+      malformed,
+      not_representable,
+      not_representable,
+      malformed,
+    ])
+    expect(found.map((row) => row.event_time_text)).toEqual(texts)
+    expect(found.map((row) => row.event_time_us)).toEqual([null, null, null, null, null])
+  })
+})

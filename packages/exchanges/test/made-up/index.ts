@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import type { Exchange } from '../../src/exchange.js'
+import { FeedFields, strictlyIncreasing } from '../../src/feed-fields.js'
+import { suffixMarket } from '../../src/quotes.js'
+import { booleanColumn, decimalColumns, longColumn, marketColumns, millisColumns } from '../../src/raw-columns.js'
+
+/** An exchange that does not exist: all that a third one needs is a folder like this and its line in the list. */
+export const madeUp: Exchange = {
+  name: 'madeup',
+  topic: 'market.crypto.trades.madeup.raw',
+  schema: readFileSync(new URL('schemas/MadeUpRawTrade.avsc', import.meta.url), 'utf8'),
+  samples: [new URL('samples/trades.jsonl', import.meta.url)],
+  newFeedParser(now_us) {
+    const ingestion_us = strictlyIncreasing(now_us)
+    return (line) => {
+      const fields = new FeedFields(JSON.parse(line))
+      const market = fields.text('market')
+      const time_ms = fields.safeInteger('at')
+      const record = {
+        market,
+        no: fields.safeInteger('no'),
+        at: time_ms,
+        rate: fields.text('rate'),
+        amount: fields.text('amount'),
+        sold: fields.boolean('sold'),
+      }
+      if (fields.problem) return { kind: 'refused', reason: fields.problem }
+      const complete = { ...record, taken_us: ingestion_us() }
+      return {
+        kind: 'records',
+        records: [{ key: Buffer.from(market), record: complete, event_time_us: BigInt(time_ms) * 1000n }],
+        refused: [],
+      }
+    }
+  },
+  columns(decoded, valid) {
+    const rows = { decoded, valid }
+    return [
+      ...marketColumns(rows, 'market', suffixMarket),
+      ...decimalColumns(rows, 'rate', 'price'),
+      ...decimalColumns(rows, 'amount', 'quantity'),
+      ...millisColumns(rows, 'at'),
+      longColumn(rows, 'no', 'raw_no'),
+      booleanColumn(rows, 'sold', 'raw_sold'),
+      longColumn(rows, 'taken_us', 'raw_taken_us'),
+    ]
+  },
+  silver: {
+    trade_id: `'MADEUP-' || symbol || '-' || raw_no`,
+    side: `case when raw_sold then 'SELL' when not raw_sold then 'BUY' end`,
+    trade_conditions: `[]::varchar[]`,
+    source_sequence: `raw_no`,
+    ingestion_timestamp: `raw_taken_us`,
+    vendor_data: `'{}'`,
+    exchange: 'MADEUP',
+    asset_class: 'crypto',
+  },
+  market: suffixMarket,
+  record: (trade) => ({
+    market: trade.symbol,
+    no: trade.trade_id,
+    at: trade.event_time_us / 1000n,
+    rate: trade.price,
+    amount: trade.quantity,
+    sold: trade.side === 'SELL',
+    taken_us: trade.event_time_us,
+  }),
+  simulated: {
+    symbols: [{ symbol: 'BTCEUR', price: 60_000, decimals: 2 }],
+    symbolOf: (base) => `${base}EUR`,
+    events_per_second: 10,
+    sideIsText: false,
+  },
+}

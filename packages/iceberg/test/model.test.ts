@@ -1,0 +1,267 @@
+import { isRetryable, seededRandom } from '@assay/core'
+import { FaultyStore, MemoryStore } from '@assay/object-store'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { currentSchema } from '../src/format/metadata.js'
+import {
+  collect,
+  commit,
+  type DataFile,
+  dataFile,
+  defaultHousekeeping,
+  FileSystemCatalog,
+  keyOfPath,
+  type Orphan,
+  planFiles,
+  removeOrphans,
+  Table,
+} from '../src/index.js'
+import { keys, openWorld, VirtualClock } from './support.js'
+
+/** Small limits, so that a few commits bring on everything. */
+const housekeeping = {
+  ...defaultHousekeeping,
+  manifestsToMerge: 3,
+  snapshotsToKeep: 4,
+  snapshotsKept_ms: 60_000,
+  snapshotsToExpire: 2,
+}
+
+type Step =
+  | { readonly kind: 'append'; readonly files: number }
+  | { readonly kind: 'fold'; readonly seed: number }
+  | { readonly kind: 'wait'; readonly minutes: number }
+  | { readonly kind: 'collect' }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('append' as const), files: fc.integer({ min: 0, max: 3 }) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('fold' as const), seed: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), minutes: fc.integer({ min: 1, max: 20 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('collect' as const) }) },
+)
+
+/** Live file names, as the table should have them. */
+type Model = Map<string, number>
+
+class Run {
+  readonly #clock: VirtualClock
+  readonly #inner: MemoryStore
+  readonly #store: FaultyStore
+  readonly model: Model = new Map()
+  orphans: readonly Orphan[] = []
+  #table: Table | undefined
+  #names = 0
+  #steps = 0
+
+  constructor(inner: MemoryStore, store: FaultyStore, clock: VirtualClock) {
+    this.#inner = inner
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** After an outage a worker starts from the table again: with nothing in memory. */
+  #reopen(): Table {
+    const random = seededRandom(this.#store.calls + 1)
+    const catalog = new FileSystemCatalog(this.#store, 'tables/test', { clock: this.#clock, random })
+    this.#table = new Table(catalog, 'trades', { store: this.#store, clock: this.#clock, random, housekeeping })
+    return this.#table
+  }
+
+  async #insist(attempt: (table: Table) => Promise<void>): Promise<void> {
+    for (let tries = 0; tries < 10; tries += 1) {
+      try {
+        await attempt(this.#table ?? this.#reopen())
+        return
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+        this.#table = undefined
+      }
+    }
+    throw new Error('one fault made ten attempts fail')
+  }
+
+  async #file(table: Table, rows: number): Promise<DataFile> {
+    this.#names += 1
+    const name = `data/${this.#names}.parquet`
+    const version = await table.load()
+    await this.#inner.put(`tables/test/trades/${name}`, Buffer.from('x'))
+    return dataFile(currentSchema(version.metadata), {
+      path: `${version.metadata.location}/${name}`,
+      specId: 0,
+      partition: [20_000],
+      recordCount: rows,
+      size_bytes: rows,
+      columns: new Map(),
+    })
+  }
+
+  /** Exactly once by a property that changes with the rows, as workers use their checkpoint. */
+  async #commitOnce(
+    stamp: string,
+    victims: readonly string[],
+    makeFiles: (table: Table) => Promise<readonly DataFile[]>,
+  ): Promise<readonly DataFile[]> {
+    let files: readonly DataFile[] = []
+    await this.#insist(async (table) => {
+      if (files.length === 0) files = await makeFiles(table)
+      const outcome = await commit(table, {
+        prepare: (base) =>
+          base.properties.stamp === stamp
+            ? { kind: 'refuse', reason: 'done' }
+            : {
+                kind: 'proceed',
+                change: {
+                  operation: victims.length > 0 ? 'replace' : 'append',
+                  addFiles: files,
+                  removeFiles: victims,
+                  setProperties: { stamp },
+                },
+              },
+      })
+      expect(outcome.kind === 'refused' ? outcome.reason : outcome.kind).toMatch(/^(committed|done)$/)
+    })
+    return files
+  }
+
+  async run(steps: readonly Step[]): Promise<void> {
+    for (const one of steps) {
+      this.#steps += 1
+      await this.#step(one, String(this.#steps))
+    }
+  }
+
+  async #step(one: Step, stamp: string): Promise<void> {
+    switch (one.kind) {
+      case 'append': {
+        const added = await this.#commitOnce(stamp, [], (table) =>
+          Promise.all(Array.from({ length: one.files }, (_, i) => this.#file(table, i + 1))),
+        )
+        for (const { path, recordCount } of added) this.model.set(path, recordCount)
+        return
+      }
+      case 'fold': {
+        const victims = [...this.model].filter((_, i) => (one.seed >> (i % 30)) % 2 === 1)
+        const rows = victims.reduce((sum, [, count]) => sum + count, 0)
+        if (victims.length === 0) return
+        const added = await this.#commitOnce(
+          stamp,
+          victims.map(([path]) => path),
+          async (table) => [await this.#file(table, rows)],
+        )
+        for (const [path] of victims) this.model.delete(path)
+        for (const { path } of added) this.model.set(path, rows)
+        return
+      }
+      case 'wait':
+        this.#clock.advance(one.minutes * 60_000)
+        return
+      case 'collect':
+        await this.#insist(async (table) => {
+          await collect(table)
+        })
+    }
+  }
+
+  /** The model's rows are there, by what the metadata says and by what is in the store, in every snapshot kept. */
+  async check(): Promise<void> {
+    const table = this.#reopen()
+    const version = await table.load()
+    const planned = await planFiles(table, version)
+    expect(new Map(planned.map(({ file }) => [file.path, file.recordCount]))).toEqual(this.model)
+    expect(planned).toHaveLength(this.model.size)
+    const rows = [...this.model.values()].reduce((sum, count) => sum + count, 0)
+    const summary = version.metadata.snapshots.at(-1)?.summary
+    if (summary) {
+      expect(summary).toMatchObject({
+        'total-records': String(rows),
+        'total-data-files': String(this.model.size),
+        'total-files-size': String(rows),
+      })
+    }
+    for (const { snapshotId } of version.metadata.snapshots) {
+      for (const { file } of await planFiles(table, version, { snapshotId })) {
+        expect(
+          await this.#inner.size_bytes(keyOfPath(version, file.path)),
+          `${file.path} of ${snapshotId}`,
+        ).toBeDefined()
+      }
+    }
+  }
+
+  /** Data files in the store when all history has expired and been cleaned up. */
+  async settle(): Promise<readonly string[]> {
+    const turn: readonly Step[] = [
+      { kind: 'wait', minutes: 20 },
+      ...Array.from({ length: 6 }, () => ({ kind: 'append' as const, files: 0 })),
+      { kind: 'collect' },
+    ]
+    await this.run([...turn, ...turn, ...turn])
+    this.#clock.advance(2 * 86_400_000)
+    this.orphans = await removeOrphans(this.#reopen(), { keep: new Set() })
+    return keys(this.#inner, 'tables/test/trades/data/')
+  }
+}
+
+async function start(plan: ConstructorParameters<typeof FaultyStore>[1]): Promise<Run> {
+  const clock = new VirtualClock()
+  const inner = new MemoryStore({ clock })
+  await openWorld({ store: inner, clock, housekeeping })
+  return new Run(inner, new FaultyStore(inner, plan), clock)
+}
+
+const everything: readonly Step[] = [
+  { kind: 'append', files: 2 },
+  { kind: 'append', files: 1 },
+  { kind: 'fold', seed: 3 },
+  { kind: 'append', files: 1 },
+  { kind: 'append', files: 1 },
+  { kind: 'wait', minutes: 2 },
+  { kind: 'append', files: 1 },
+  { kind: 'append', files: 0 },
+  { kind: 'append', files: 1 },
+  { kind: 'fold', seed: 2 },
+  { kind: 'wait', minutes: 20 },
+  { kind: 'append', files: 1 },
+  { kind: 'collect' },
+  { kind: 'append', files: 1 },
+  { kind: 'append', files: 1 },
+]
+
+describe('a table beside a simple model of it', () => {
+  it('A1, A9: any sequence of appends, folds, expiries and clean-ups', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const run = await start(() => 'none')
+        await run.run(steps)
+        await run.check()
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('A9: nothing unreferenced is left after the grace time, without any search for orphans', async () => {
+    const run = await start(() => 'none')
+    await run.run(everything)
+    expect(await run.settle()).toHaveLength(run.model.size)
+    expect(run.orphans).toEqual([])
+  })
+
+  it.each(['error_before', 'error_after'] as const)(
+    'A1, A8: every call to the store in turn ends in %s',
+    async (fault) => {
+      let calls = 0
+      const smooth = await start(({ index }) => {
+        calls = index + 1
+        return 'none'
+      })
+      await smooth.run(everything)
+      for (let failing = 0; failing < calls; failing += 1) {
+        const run = await start(({ index }) => (index === failing ? fault : 'none'))
+        await run.run(everything)
+        await run.check()
+        expect([...run.model.values()], `fault at call ${failing}`).toEqual([...smooth.model.values()])
+        expect(await run.settle(), `files after a fault at call ${failing}`).toHaveLength(run.model.size)
+      }
+    },
+  )
+})

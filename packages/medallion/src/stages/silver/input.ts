@@ -1,0 +1,48 @@
+import type { NamedColumn } from '@assay/core'
+import type { Exchange } from '@assay/exchanges'
+import type { LaneRange } from '../../source/lane-plan.js'
+import { quote } from '../../sql/literals.js'
+import type { DecodedRows } from './decode.js'
+import { type LaneNumber, messageIds } from './message-id.js'
+import type { BronzeRows } from './rows.js'
+
+/** Temporary table of a batch: one row a bronze row, in order, `rn` counting from 0. */
+export const INPUT = 'silver_input'
+
+/** The engine's columns of a batch: coordinates, frame, and what the exchange decoded. */
+export function inputColumns(
+  rows: BronzeRows,
+  decoded: DecodedRows,
+  ranges: readonly LaneRange[],
+  laneNumbers: readonly LaneNumber[],
+  exchangeColumns: readonly NamedColumn[],
+): NamedColumn[] {
+  const rowNumbers = new Int32Array(rows.count)
+  const partitions = new Int32Array(rows.count)
+  for (let i = 0; i < rows.count; i++) {
+    rowNumbers[i] = i
+    partitions[i] = (ranges[rows.ranks[i] as number] as LaneRange).lane.partition
+  }
+  const topics = ranges.map((range) => range.lane.topic)
+  return [
+    { name: 'rn', column: { type: 'INTEGER', data: rowNumbers } },
+    { name: 'topic', column: { type: 'DICTIONARY', codes: rows.ranks, dictionary: topics } },
+    { name: 'partition', column: { type: 'INTEGER', data: partitions } },
+    { name: 'offset', column: { type: 'BIGINT', data: rows.offsets } },
+    { name: 'kafka_us', column: { type: 'BIGINT', data: rows.kafka_us, nulls: rows.kafkaNulls } },
+    { name: 'bronze_ingestion_timestamp', column: { type: 'TIMESTAMPTZ', data: rows.bronze_us } },
+    { name: 'message_id', column: { type: 'UUID', data: messageIds(laneNumbers, rows.ranks, rows.offsets) } },
+    { name: 'frame_status', column: { type: 'UTINYINT', data: decoded.frames } },
+    { name: 'schema_id', column: { type: 'INTEGER', data: decoded.schemaIds, nulls: decoded.schemaIdNulls } },
+    { name: 'value_bytes', column: { type: 'INTEGER', data: decoded.valueBytes } },
+    ...exchangeColumns,
+  ]
+}
+
+/** SQL of the input with the exchange's mapping applied: what rules and silver's columns are made of. */
+export function mappedSql({ silver }: Exchange): string {
+  return `SELECT *, ${quote(silver.exchange)} AS exchange, ${quote(silver.asset_class)} AS asset_class,
+    ${silver.trade_id} AS trade_id, ${silver.side} AS side, ${silver.trade_conditions} AS trade_conditions,
+    ${silver.source_sequence} AS source_sequence, ${silver.ingestion_timestamp} AS ingestion_timestamp,
+    ${silver.vendor_data} AS vendor_data FROM ${INPUT}`
+}

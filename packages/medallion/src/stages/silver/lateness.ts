@@ -1,0 +1,90 @@
+import type { NamedColumn } from '@assay/core'
+import type { Rejection } from './judge.js'
+import type { BronzeRows } from './rows.js'
+
+const DAY_US = 86_400_000_000
+
+/** What silver says of each row beside its fields, and of each lane after them. */
+export interface Verdicts {
+  /** Rows up to here are part of the batch; the rest would open one partition too many. */
+  readonly count: number
+  /** 1 for a row of silver. */
+  readonly valid: Uint8Array
+  readonly isLate: Uint8Array
+  readonly lateness_ms: BigInt64Array
+  /** Days of the valid rows, since 1970. */
+  readonly days: ReadonlySet<number>
+  /** By lane rank. */
+  readonly lanes: readonly LaneVerdict[]
+}
+
+export interface LaneVerdict {
+  /** Greatest event time of valid rows so far. */
+  greatest_us: bigint | undefined
+  /** Offset of the batch's last valid row. */
+  written: bigint | undefined
+}
+
+/**
+ * Goes over the rows in order of (lane, offset): a valid row's lateness is how far its event time lies behind
+ * the greatest of valid rows seen earlier in its lane (T16: rejected rows don't count), and the batch ends
+ * before the row that would open partition number `maxPartitions + 1` (T14).
+ */
+export function judgeTimes(
+  rows: BronzeRows,
+  columns: readonly NamedColumn[],
+  rejections: readonly Rejection[],
+  greatest_us: readonly (bigint | undefined)[],
+  limits: { readonly lateness_delay_ms: number; readonly maxPartitions: number },
+): Verdicts {
+  const times = eventTimes(columns)
+  const valid = new Uint8Array(rows.count)
+  const isLate = new Uint8Array(rows.count)
+  const lateness_ms = new BigInt64Array(rows.count)
+  const seen = greatest_us.map((time) => (time === undefined ? Number.NEGATIVE_INFINITY : Number(time)))
+  const written: (bigint | undefined)[] = greatest_us.map(() => undefined)
+  const partitions = new Set<number | string>()
+  const days = new Set<number>()
+  const delay_us = limits.lateness_delay_ms * 1000
+  let next = 0
+  let count = 0
+  for (; count < rows.count; count++) {
+    const rejection = rejections[next]
+    const rejected = rejection?.row === count
+    const time_us = Number(times[count])
+    const day = Math.floor(time_us / DAY_US)
+    const partition = rejected ? `${dlqDay(rows, count)} ${rejection.type}` : day
+    if (!partitions.has(partition)) {
+      if (partitions.size === limits.maxPartitions) break
+      partitions.add(partition)
+    }
+    if (rejected) {
+      next++
+      continue
+    }
+    const rank = rows.ranks[count] as number
+    const behind_us = (seen[rank] as number) - time_us
+    if (behind_us > 0) lateness_ms[count] = BigInt(Math.floor(behind_us / 1000))
+    else seen[rank] = time_us
+    if (behind_us > delay_us) isLate[count] = 1
+    valid[count] = 1
+    days.add(day)
+    written[rank] = rows.offsets[count]
+  }
+  const lanes = seen.map((time, rank) => ({
+    greatest_us: Number.isFinite(time) ? BigInt(time) : undefined,
+    written: written[rank],
+  }))
+  return { count, valid, isLate, lateness_ms, days, lanes }
+}
+
+/** Day of the record in the dead-letter queue: that of its Kafka timestamp. */
+export function dlqDay(rows: BronzeRows, row: number): number {
+  return rows.kafkaNulls[row] ? 0 : Math.floor(Number(rows.kafka_us[row]) / DAY_US)
+}
+
+function eventTimes(columns: readonly NamedColumn[]): BigInt64Array {
+  const found = columns.find((column) => column.name === 'event_time_us')?.column
+  if (found?.type !== 'BIGINT') throw new RangeError('an exchange must give a BIGINT column event_time_us')
+  return found.data
+}

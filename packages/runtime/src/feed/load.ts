@@ -1,0 +1,131 @@
+import { AssayError, type Clock } from '@assay/core'
+import type { Exchange, FeedParser } from '@assay/exchanges'
+import { FeedProducer, type FeedTarget } from './feed-producer.js'
+import { type Line, readLines, untilAborted } from './lines.js'
+import { Pacer } from './pacer.js'
+import type { LineSource } from './sources.js'
+
+export interface LoadOptions {
+  readonly exchange: Exchange
+  readonly sources: readonly LineSource[]
+  /** Records a second; as fast as the log takes them without. */
+  readonly rate?: number
+  readonly signal: AbortSignal
+  /** Called after each batch that was written. */
+  readonly onProgress: (progress: Pick<LoadReport, 'produced' | 'refused' | 'ignored'>) => void
+}
+
+/** Something of a file that did not become a record, and why. */
+export interface Refusal {
+  readonly file: string
+  /** Counted from 1. */
+  readonly line: number
+  readonly reason: string
+}
+
+export interface LoadReport {
+  /** Records that are in the log. */
+  readonly produced: number
+  /** Lines, or trades within a line, that could not be used. */
+  readonly refused: number
+  /** Messages that have nothing to do with trades. */
+  readonly ignored: number
+  /** The first of the refused. */
+  readonly refusals: readonly Refusal[]
+  /** False when it was aborted before the end of the last file. */
+  readonly is_complete: boolean
+}
+
+const REFUSALS_MAX = 20
+/** Partitions of a topic that loading makes. */
+const PARTITIONS = 1
+
+/**
+ * Produces feed messages, one a line, stamped with their event time. Memory is bounded by one line and one
+ * batch. When it throws, what was written so far stays; loading again repeats it, which gold recognises.
+ */
+export async function loadSources(target: FeedTarget & { readonly clock: Clock }, options: LoadOptions): Promise<LoadReport> {
+  const producer = await FeedProducer.open(target, options.exchange, PARTITIONS)
+  const loader = new Loader(target.clock, producer, options)
+  for (const source of options.sources) await loader.load(source)
+  await loader.flush()
+  return loader.report()
+}
+
+class Loader {
+  readonly #clock: Clock
+  readonly #producer: FeedProducer
+  readonly #options: LoadOptions
+  readonly #parse: FeedParser
+  readonly #pacer: Pacer | undefined
+  readonly #refusals: Refusal[] = []
+  #refused = 0
+  #ignored = 0
+
+  constructor(clock: Clock, producer: FeedProducer, options: LoadOptions) {
+    this.#clock = clock
+    this.#producer = producer
+    this.#options = options
+    this.#parse = options.exchange.newFeedParser(() => BigInt(clock.now_ms()) * 1000n)
+    this.#pacer = options.rate === undefined ? undefined : new Pacer(clock, options.rate)
+  }
+
+  async load(source: LineSource): Promise<void> {
+    const { signal } = this.#options
+    for await (const lines of readLines(untilAborted(source.chunks, signal))) {
+      for (const line of lines) {
+        if (signal.aborted) return
+        this.#take(source.name, line)
+        if (this.#producer.isFull) await this.flush()
+        if (this.#pacer) await this.#keepPace(this.#pacer)
+      }
+    }
+  }
+
+  async flush(): Promise<void> {
+    if (this.#producer.waiting === 0) return
+    await this.#producer.flush()
+    const { produced, refused, ignored } = this.report()
+    this.#options.onProgress({ produced, refused, ignored })
+  }
+
+  report(): LoadReport {
+    return {
+      produced: this.#producer.produced,
+      refused: this.#refused,
+      ignored: this.#ignored,
+      refusals: this.#refusals,
+      is_complete: !this.#options.signal.aborted,
+    }
+  }
+
+  #take(file: string, line: Line): void {
+    if (line.kind === 'unreadable') return this.#refuse({ file, line: line.number, reason: line.reason })
+    const outcome = this.#parse(line.text)
+    if (outcome.kind === 'ignored') this.#ignored++
+    else if (outcome.kind === 'refused') this.#refuse({ file, line: line.number, reason: outcome.reason })
+    else {
+      for (const reason of outcome.refused) this.#refuse({ file, line: line.number, reason })
+      for (const record of outcome.records) {
+        try {
+          this.#producer.add(record)
+        } catch (error) {
+          if (!(error instanceof AssayError)) throw error
+          this.#refuse({ file, line: line.number, reason: error.message })
+        }
+      }
+    }
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#refused++
+    if (this.#refusals.length < REFUSALS_MAX) this.#refusals.push(refusal)
+  }
+
+  async #keepPace(pacer: Pacer): Promise<void> {
+    const wait_ms = pacer.wait_ms(this.#producer.produced + this.#producer.waiting)
+    if (wait_ms <= 0) return
+    await this.flush()
+    await this.#clock.sleep(wait_ms, this.#options.signal)
+  }
+}

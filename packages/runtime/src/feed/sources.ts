@@ -1,0 +1,58 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { UsageError } from '@assay/core'
+
+/** A text to load, opened and known to be readable. */
+export interface LineSource {
+  /** As the user named it. */
+  readonly name: string
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+/** The name that stands for standard input. */
+export const STANDARD_INPUT = '-'
+
+/**
+ * Opens the files, so that none turns out to be missing after others were loaded. Throws a UsageError
+ * `file_unreadable` that lists every one that can't be read. Each is closed when it has been read.
+ */
+export async function openSources(names: readonly string[], standardInput: AsyncIterable<Uint8Array>): Promise<LineSource[]> {
+  const sources: LineSource[] = []
+  const handles: FileHandle[] = []
+  const mistakes: string[] = []
+  for (const [i, name] of names.entries()) {
+    if (name === STANDARD_INPUT) {
+      if (names.indexOf(name) < i) mistakes.push('standard input (-) can be read once only')
+      sources.push({ name: 'standard input', chunks: standardInput })
+      continue
+    }
+    try {
+      const handle = await openFile(name)
+      handles.push(handle)
+      sources.push({ name, chunks: handle.createReadStream({ highWaterMark: 256 * 1024 }) })
+    } catch (error) {
+      mistakes.push(`${name}: ${reasonOf(error)}`)
+    }
+  }
+  if (mistakes.length === 0) return sources
+  await Promise.all(handles.map((handle) => handle.close()))
+  throw new UsageError('file_unreadable', mistakes.join('\n'), { hint: 'nothing was loaded; name files that can be read' })
+}
+
+async function openFile(name: string): Promise<FileHandle> {
+  const handle = await open(name, 'r')
+  if (!(await handle.stat()).isDirectory()) return handle
+  await handle.close()
+  throw Object.assign(new Error('a folder'), { code: 'EISDIR' })
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'no permission to read it',
+  EISDIR: 'it is a folder, not a file',
+  ENOTDIR: 'a part of its path is not a folder',
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return REASONS[code] ?? String(error instanceof Error ? error.message : error)
+}

@@ -1,0 +1,117 @@
+import { fileURLToPath } from 'node:url'
+import { type Clock, isRetryable, type Random } from '@assay/core'
+import { type Exchange, simulate } from '@assay/exchanges'
+import { wireHeader } from '@assay/schema-registry'
+import { type FeedTarget, prepareTopic } from './feed-producer.js'
+import { loadSources } from './load.js'
+import { Pacer } from './pacer.js'
+import { batchRecords } from './simulated-feed.js'
+import { openSources } from './sources.js'
+
+/** What a running lake is fed with: the bundled recorded trades, simulated ones, or the first and then the others. */
+export type FeedMode = 'sample' | 'simulated' | 'sample_then_simulated'
+
+export type FeedEvent =
+  | { readonly kind: 'sample_loaded'; readonly exchange: string; readonly produced: number }
+  | { readonly kind: 'simulating'; readonly exchange: string; readonly per_second: number }
+  | { readonly kind: 'outage'; readonly exchange: string; readonly error: unknown; readonly retry_ms: number }
+
+export type StandingFeedTarget = FeedTarget & {
+  readonly clock: Clock
+  readonly random: Random
+  readonly exchanges: readonly Exchange[]
+}
+
+const PARTITIONS = 1
+const DUPLICATES = 0.01
+const INVALID = 0.001
+/** A feed that fell further behind (a sleeping machine) goes on from the present. */
+const BEHIND_MAX_MS = 10_000
+const RETRY_MS = 1_000
+
+/** Feeds every exchange until the signal aborts, or with `sample` until the samples are in. Outages are waited out. */
+export async function runFeed(
+  target: StandingFeedTarget,
+  mode: FeedMode,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(target.exchanges.map((exchange) => feedExchange(target, exchange, mode, onEvent, signal)))
+}
+
+async function feedExchange(
+  target: StandingFeedTarget,
+  exchange: Exchange,
+  mode: FeedMode,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let isSampled = mode === 'simulated'
+  while (!signal.aborted) {
+    try {
+      if (!isSampled) await loadSamples(target, exchange, onEvent, signal)
+      isSampled = true
+      if (mode === 'sample') return
+      onEvent({ kind: 'simulating', exchange: exchange.name, per_second: exchange.simulated.events_per_second })
+      while (!signal.aborted) await simulateFromNow(target, exchange, signal)
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      onEvent({ kind: 'outage', exchange: exchange.name, error, retry_ms: RETRY_MS })
+      await target.clock.sleep(RETRY_MS, signal)
+    }
+  }
+}
+
+/** Loads the recorded trades into an empty topic; one with records has had them, or is not for them. */
+async function loadSamples(
+  target: StandingFeedTarget,
+  exchange: Exchange,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const lanes = await target.log.lanes(exchange.topic)
+  if (lanes.some((lane) => lane.end > 0n)) return
+  const sources = await openSources(exchange.samples.map((url) => fileURLToPath(url)), noInput())
+  const { produced } = await loadSources(target, { exchange, sources, signal, onProgress: () => undefined })
+  onEvent({ kind: 'sample_loaded', exchange: exchange.name, produced })
+}
+
+async function* noInput(): AsyncGenerator<Uint8Array, void, undefined> {}
+
+/** Simulates trades that happen now, until the abort or until they no longer happen now. */
+async function simulateFromNow(target: StandingFeedTarget, exchange: Exchange, signal: AbortSignal): Promise<void> {
+  const { clock, log, random } = target
+  const schemaId = await prepareTopic(target, exchange, PARTITIONS)
+  const rate = exchange.simulated.events_per_second
+  const startTime_ms = clock.now_ms()
+  const { batches } = simulate({
+    exchange: numberedFrom(exchange, startTime_ms * 1000),
+    schemaId,
+    wireHeader,
+    count: Number.MAX_SAFE_INTEGER,
+    seed: random.id53() % 2 ** 32,
+    startTime_ms,
+    rate,
+    duplicates: DUPLICATES,
+    invalid: INVALID,
+    batchRecords: batchRecords(rate),
+  })
+  const pacer = new Pacer(clock, rate)
+  let produced = 0
+  for (const batch of batches) {
+    // A trade reaches the log after it happened, never before.
+    const wait_ms = pacer.wait_ms(produced + batch.count)
+    if (wait_ms > 0) await clock.sleep(wait_ms, signal)
+    if (signal.aborted || wait_ms < -BEHIND_MAX_MS) return
+    await log.produce(exchange.topic, batch)
+    produced += batch.count
+  }
+}
+
+/**
+ * The exchange with its simulated trades numbered from above `base`: by the clock in µs, ids of a later run are
+ * always greater than those of an earlier one, so no new trade is taken for an old one.
+ */
+function numberedFrom(exchange: Exchange, base: number): Exchange {
+  return { ...exchange, record: (trade) => exchange.record({ ...trade, trade_id: base + trade.trade_id }) }
+}

@@ -1,0 +1,197 @@
+import { type LaneKey, type Position, START } from '@assay/core'
+import type { LaneStatus } from '@assay/event-log'
+import type { Exchange } from '@assay/exchanges'
+import { currentSnapshot, planFiles } from '@assay/iceberg'
+import {
+  bronzeTable,
+  type Checkpoint,
+  DLQ_TABLE,
+  GOLD_TABLE,
+  type LaneStop,
+  silverTable,
+  type TableDefinition,
+} from '@assay/medallion'
+import type { Lake } from '../lake.js'
+import type { Layer } from '../run-workers.js'
+import { pinExisting } from './loaded-tables.js'
+import { isSuperseded, logLanesOf } from './log-lanes.js'
+
+/** How far one table has come in one lane. */
+export interface LaneProgress {
+  readonly layer: Layer
+  readonly table: string
+  readonly lane: LaneKey
+  readonly position: Position
+  /** Where upstream (the log, or the table above) stands. */
+  readonly end: Position
+  /** Offsets from the position to the end; holes count too. */
+  readonly lag_rows: bigint
+  /**
+   * 0 without a lag. For bronze the age of the oldest unread record by its Kafka timestamp; below it the time since
+   * the table's last commit, null before the first.
+   */
+  readonly lag_seconds: number | null
+  /** Greatest event time of valid rows, µs (silver). */
+  readonly watermark_us: bigint | null
+  readonly last_commit_ms: number | null
+}
+
+/** A lane that waits for an operator's word. */
+export interface StoppedLane {
+  readonly table: string
+  readonly lane: LaneKey
+  readonly reason: LaneStop['reason']
+  readonly from: Position
+  readonly to: Position
+  /** The command that lets it go on. */
+  readonly next_step: string
+}
+
+export interface DeadLetterRate {
+  readonly exchange: string
+  readonly judged: number
+  readonly rejected: number
+  /** 0 … 1; null before anything was judged. */
+  readonly rate: number | null
+}
+
+export interface StatusReport {
+  readonly lanes: readonly LaneProgress[]
+  readonly stops: readonly StoppedLane[]
+  readonly dead_letters: readonly DeadLetterRate[]
+}
+
+interface TableState {
+  readonly checkpoint: Checkpoint
+  readonly rows: number
+  readonly last_commit_ms: number | null
+}
+
+/** Where every lane stands in every layer, from the log's ends and the tables' metadata. */
+export async function statusReport(lake: Lake): Promise<StatusReport> {
+  const gold = await stateOf(lake, GOLD_TABLE)
+  const lanes: LaneProgress[] = []
+  const stops: StoppedLane[] = []
+  const dead_letters: DeadLetterRate[] = []
+  const rejected = await rejectedBySource(lake)
+  for (const exchange of lake.exchanges) {
+    const bronze = await stateOf(lake, bronzeTable(exchange.name))
+    const silver = await stateOf(lake, silverTable(exchange.name))
+    lanes.push(...(await bronzeLanes(lake, exchange, bronze)))
+    lanes.push(...layerLanes(lake, 'silver', silverTable(exchange.name), bronze.checkpoint, silver))
+    lanes.push(...layerLanes(lake, 'gold', GOLD_TABLE, silver.checkpoint, gold))
+    stops.push(...stopsOf(bronzeTable(exchange.name).name, bronze.checkpoint))
+    dead_letters.push(rateOf(exchange, silver.rows, rejected.get(bronzeTable(exchange.name).name) ?? 0))
+  }
+  return { lanes, stops, dead_letters }
+}
+
+const NO_STATE: TableState = {
+  checkpoint: { sources: {}, topics: {}, lanes: new Map() },
+  rows: 0,
+  last_commit_ms: null,
+}
+
+async function stateOf(lake: Lake, definition: TableDefinition): Promise<TableState> {
+  const existing = await pinExisting(lake, definition)
+  if (!existing) return NO_STATE
+  const { version, checkpoint } = existing.pinned
+  const snapshot = currentSnapshot(version.metadata)
+  return {
+    checkpoint,
+    rows: Number(snapshot?.summary['total-records'] ?? 0),
+    last_commit_ms: snapshot?.timestamp_ms ?? null,
+  }
+}
+
+async function bronzeLanes(lake: Lake, exchange: Exchange, bronze: TableState): Promise<LaneProgress[]> {
+  const lanes = logLanesOf(await lake.log.lanes(exchange.topic), bronze.checkpoint)
+  return Promise.all(
+    lanes.map(async ({ lane, status }) => {
+      const at = bronze.checkpoint.lanes.get(lane)?.position ?? START
+      // Behind the end of a log that was truncated there is nothing to read.
+      const end = status.end > at ? status.end : at
+      return {
+        layer: 'bronze' as const,
+        table: bronzeTable(exchange.name).name,
+        lane,
+        position: at,
+        end,
+        lag_rows: end - at,
+        lag_seconds: end === at ? 0 : await oldestUnreadAge(lake, status, at),
+        watermark_us: null,
+        last_commit_ms: bronze.last_commit_ms,
+      }
+    }),
+  )
+}
+
+async function oldestUnreadAge(lake: Lake, { lane, start }: LaneStatus, at: Position): Promise<number | null> {
+  const read = await lake.log.read(lane, at < start ? start : at, { maxRecords: 1, maxBytes: 1 })
+  const timestamp_ms = read.kind === 'records' ? read.batches[0]?.timestamps_ms[0] : undefined
+  if (timestamp_ms === undefined || timestamp_ms < 0n) return null
+  return Math.max(0, (lake.clock.now_ms() - Number(timestamp_ms)) / 1000)
+}
+
+function layerLanes(
+  lake: Lake,
+  layer: Layer,
+  { name }: TableDefinition,
+  upstream: Checkpoint,
+  own: TableState,
+): LaneProgress[] {
+  return [...upstream.lanes].sort().map(([lane, { position: end }]) => {
+    const state = own.checkpoint.lanes.get(lane)
+    const at = state?.position ?? START
+    const sinceCommit = own.last_commit_ms === null ? null : (lake.clock.now_ms() - own.last_commit_ms) / 1000
+    return {
+      layer,
+      table: name,
+      lane,
+      position: at,
+      end,
+      lag_rows: end - at,
+      lag_seconds: end === at ? 0 : sinceCommit,
+      watermark_us: state?.greatest_us ?? null,
+      last_commit_ms: own.last_commit_ms,
+    }
+  })
+}
+
+/** Dead letters by bronze table: the DLQ is partitioned by it, so manifests suffice. */
+async function rejectedBySource(lake: Lake): Promise<Map<string, number>> {
+  const existing = await pinExisting(lake, DLQ_TABLE)
+  const counts = new Map<string, number>()
+  if (!existing) return counts
+  const place = DLQ_TABLE.partitionBy.indexOf('bronze_source')
+  for (const { file } of await planFiles(existing.table.table, existing.pinned.version)) {
+    const source = String(file.partition[place])
+    counts.set(source, (counts.get(source) ?? 0) + file.recordCount)
+  }
+  return counts
+}
+
+function rateOf(exchange: Exchange, valid: number, rejected: number): DeadLetterRate {
+  const judged = valid + rejected
+  return { exchange: exchange.name, judged, rejected, rate: judged === 0 ? null : rejected / judged }
+}
+
+function stopsOf(table: string, bronze: Checkpoint): StoppedLane[] {
+  return [...bronze.lanes].flatMap(([lane, { stop }]) => {
+    if (!stop || isSuperseded(lane, bronze)) return []
+    const next_step = `assay gaps accept ${lane} --to ${resumeAt(stop)} --note "why"`
+    return [{ table, lane, reason: stop.reason, from: stop.from, to: stop.to, next_step }]
+  })
+}
+
+/** The first offset that can be read again. */
+function resumeAt(stop: LaneStop): Position {
+  switch (stop.reason) {
+    case 'records_lost':
+      return stop.to
+    case 'log_truncated':
+      return stop.from
+    case 'topic_recreated':
+      return START
+  }
+}

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import type { SchemaRegistry } from '../src/index.js'
+
+/** Two processes' views of one registry, empty at first. */
+export type OpenRegistries = () => Promise<readonly [SchemaRegistry, SchemaRegistry]>
+
+export const SUBJECT = 'market.crypto.trades.binance.raw-value'
+
+/** A record schema with as many fields as wanted, each with a default, so that any two are compatible. */
+export function tradeSchema(fields: number, indent?: number): string {
+  const names = Array.from({ length: fields }, (_, i) => ({ name: `f${i}`, type: 'long', default: i }))
+  return JSON.stringify({ type: 'record', name: 'Trade', fields: names }, null, indent)
+}
+
+/** What every schema registry keeps, whatever stands behind it. */
+export function registryContract(name: string, open: OpenRegistries): void {
+  test(`${name}: a registered schema is found by its id, by everybody`, async () => {
+    const [a, b] = await open()
+    const id = await a.register(SUBJECT, tradeSchema(1))
+    for (const registry of [a, b, a]) {
+      const lookup = await registry.schema(id)
+      expect(lookup.kind === 'found' && JSON.parse(lookup.schema)).toEqual(JSON.parse(tradeSchema(1)))
+    }
+  })
+
+  test(`${name}: the same schema has one id, however it is laid out and wherever it is registered`, async () => {
+    const [a, b] = await open()
+    const id = await a.register(SUBJECT, tradeSchema(2))
+    expect(await a.register(SUBJECT, tradeSchema(2, 2))).toBe(id)
+    expect(await b.register(SUBJECT, tradeSchema(2))).toBe(id)
+    expect(await b.register('another-value', tradeSchema(2))).toBe(id)
+  })
+
+  test(`${name}: different schemas have different ids, and old ones stay`, async () => {
+    const [a, b] = await open()
+    const first = await a.register(SUBJECT, tradeSchema(1))
+    const second = await b.register(SUBJECT, tradeSchema(2))
+    expect(second).not.toBe(first)
+    expect(await b.schema(first)).toEqual(await a.schema(first))
+    expect(await a.schema(second)).toEqual(await b.schema(second))
+  })
+
+  test(`${name}: an id that nobody gave out is unknown, and known as soon as it is given out`, async () => {
+    const [a, b] = await open()
+    const first = await a.register(SUBJECT, tradeSchema(1))
+    expect(await b.schema(first + 1)).toEqual({ kind: 'unknown' })
+    for (const id of [0, -1, 1.5, Number.NaN, 2 ** 31 - 1, 2 ** 31, 2 ** 53])
+      expect(await b.schema(id)).toEqual({ kind: 'unknown' })
+    const second = await a.register(SUBJECT, tradeSchema(2))
+    expect((await b.schema(second)).kind).toBe('found')
+  })
+
+  test(`${name}: T15: many registering at once agree`, async () => {
+    const [a, b] = await open()
+    const wanted = Array.from({ length: 24 }, (_, i) => tradeSchema(1 + (i % 4)))
+    const ids = await Promise.all(wanted.map((schema, i) => (i % 2 === 0 ? a : b).register(SUBJECT, schema)))
+    expect(new Set(ids).size).toBe(4)
+    for (const [i, id] of ids.entries()) expect(id).toBe(ids[i % 4])
+  })
+
+  test(`${name}: what is no Avro schema is refused`, async () => {
+    const [a] = await open()
+    for (const text of ['', '{', '{"type":"recrod"}', 'null']) await expect(a.register(SUBJECT, text)).rejects.toThrow()
+  })
+}

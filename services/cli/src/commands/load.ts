@@ -1,0 +1,76 @@
+import { systemClock, UsageError } from '@assay/core'
+import { exchangeNamed, exchanges } from '@assay/exchanges'
+import { type LoadReport, loadSources, openSources, STANDARD_INPUT } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { RATES } from '../parse/ranges.js'
+import { jsonText } from '../print/json.js'
+import { LiveLines } from '../print/live-lines.js'
+import { count } from '../print/numbers.js'
+import { visible } from '../print/table.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withLake } from '../run/with-lake.js'
+
+interface Options {
+  readonly exchange: string
+  readonly rate?: string
+}
+
+export function addLoad(program: Command, accept: Accept): void {
+  program
+    .command('load')
+    .summary("put an exchange's feed messages from files into the log")
+    .description(
+      "Reads feed messages, one JSON a line in the exchange's own format, and appends them as Avro to the lake's\n" +
+        'event log, stamped with their event time. A line that cannot be used is refused and told with its number;\n' +
+        'the others are loaded. Loading the same file again is harmless: gold keeps each trade once.\n' +
+        '"assay up" (or "assay up --drain") then takes them from the log into the tables.',
+    )
+    .argument('<files...>', 'files to read, in order; - is standard input')
+    .requiredOption('--exchange <name>', `whose format it is: ${exchanges.map(({ name }) => name).join(' or ')}`)
+    .option('--rate <n>', 'records a second; as fast as possible without')
+    .addHelpText(
+      'after',
+      '\nExample:\n  assay load trades.jsonl --exchange binance\n\n' +
+        'Exits 1 when a line was refused, 2 when a file cannot be read (then nothing is loaded).',
+    )
+    .action((files: string[], options: Options, command: Command) => {
+      const reader = new OptionReader()
+      const { directory, json } = globalOptions(command, reader)
+      const exchange = reader.parsed(() => exchangeNamed(options.exchange))
+      const rate = reader.number('rate', options.rate, RATES)
+      accept(reader.mistakes, async (io) => {
+        if (!exchange) throw new UsageError('unknown_exchange', options.exchange)
+        const sources = await openSources(files, io.stdin)
+        const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
+        const report = await withLake(directory, (lake) =>
+          loadSources(lake, {
+            exchange,
+            sources,
+            ...(rate !== undefined && { rate }),
+            signal: io.signal,
+            onProgress: ({ produced, refused }) =>
+              live.update([`${count(produced)} produced, ${count(refused)} refused`]),
+          }),
+        )
+        if (files.includes(STANDARD_INPUT)) io.stdin.destroy()
+        await write(io.stdout, json ? loadJson(exchange, report) : loadText(exchange.topic, report))
+        return report.refused === 0 && report.is_complete ? ExitCode.done : ExitCode.found_wrong
+      })
+    })
+}
+
+function loadJson({ name, topic }: { readonly name: string; readonly topic: string }, report: LoadReport): string {
+  return jsonText({ exchange: name, topic, ...report })
+}
+
+function loadText(topic: string, { produced, refused, ignored, refusals, is_complete }: LoadReport): string {
+  const lines = [`produced ${count(produced)} to ${topic}, refused ${count(refused)}, ignored ${count(ignored)}`]
+  for (const { file, line, reason } of refusals) lines.push(`  ${visible(file)}:${line}: ${visible(reason)}`)
+  if (refused > refusals.length) lines.push(`  … and ${count(refused - refusals.length)} more`)
+  if (!is_complete) lines.push('stopped before the end: load the same files again to complete them')
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,110 @@
+import { systemClock, UsageError } from '@assay/core'
+import { exchangeNamed, exchanges } from '@assay/exchanges'
+import { type SimulatedFeedReport, simulateFeed } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { COUNTS, FRACTIONS, RATES } from '../parse/ranges.js'
+import { jsonText } from '../print/json.js'
+import { LiveLines } from '../print/live-lines.js'
+import { count } from '../print/numbers.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withLake } from '../run/with-lake.js'
+
+type Options = { readonly exchange: string; readonly count: string; readonly seed: string } & {
+  readonly [Name in 'rate' | 'symbols' | 'skew' | 'duplicates' | 'invalid' | 'late' | 'partitions']?: string
+}
+
+const SEEDS = { least: 0, most: 2 ** 32 - 1 }
+const SYMBOLS = { least: 1, most: 100_000 }
+const SKEWS = { least: 0, most: 10 }
+const PARTITIONS = { least: 1, most: 1_000 }
+
+export function addSimulate(program: Command, accept: Accept): void {
+  program
+    .command('simulate')
+    .summary('put synthetic trades into the log, the same for the same seed')
+    .description(
+      "Makes synthetic trades in an exchange's format and appends them to the lake's event log. The same options\n" +
+        'and seed always give the same bytes. With --json it tells exactly what it injected: how many valid,\n' +
+        'duplicate, late and invalid ones (by the reason that silver will give) and the trades of each symbol.',
+    )
+    .requiredOption('--exchange <name>', `whose trades: ${exchanges.map(({ name }) => name).join(' or ')}`)
+    .requiredOption('--count <n>', 'records in all')
+    .option('--rate <n>', "records a second; without, as fast as possible, at the exchange's usual rate of event time")
+    .option('--seed <n>', 'chooses the trades', '1')
+    .option('--symbols <n>', "number of symbols; the exchange's most traded ones without")
+    .option('--skew <z>', "exponent of Zipf's law over the symbols: 0 is even, 1 like real markets (the default)")
+    .option('--duplicates <f>', 'fraction that repeats an earlier record, 0 to 1')
+    .option('--invalid <f>', 'fraction that breaks a rule, 0 to 1')
+    .option('--late <f>', 'fraction that comes two to ten minutes late, 0 to 1')
+    .option('--partitions <n>', 'partitions of the topic, if it has to be made (1 by default)')
+    .addHelpText('after', '\nExample:\n  assay simulate --exchange kraken --count 100000 --duplicates 0.01 --json')
+    .action((options: Options, command: Command) => {
+      const reader = new OptionReader()
+      const { directory, json } = globalOptions(command, reader)
+      const exchange = reader.parsed(() => exchangeNamed(options.exchange))
+      const partitions = reader.integer('partitions', options.partitions, PARTITIONS) ?? 1
+      const simulation = readSimulation(reader, options)
+      accept(reader.mistakes, async (io) => {
+        if (!exchange) throw new UsageError('unknown_exchange', options.exchange)
+        const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
+        const report = await withLake(directory, (lake) =>
+          simulateFeed(lake, {
+            ...simulation,
+            exchange,
+            partitions,
+            signal: io.signal,
+            onProgress: (produced) => live.update([`${count(produced)} of ${count(simulation.count)} produced`]),
+          }),
+        )
+        await write(io.stdout, json ? jsonText(report) : reportText(report))
+        if (options.partitions !== undefined && report.partitions !== partitions) {
+          await write(io.stderr, `note: the topic was there already, with ${report.partitions} partitions\n`)
+        }
+        return report.is_complete ? ExitCode.done : ExitCode.found_wrong
+      })
+    })
+}
+
+type Fractions = { readonly [Name in 'duplicates' | 'invalid' | 'late']?: number }
+
+function readSimulation(reader: OptionReader, options: Options) {
+  const rate = reader.number('rate', options.rate, RATES)
+  const symbols = reader.integer('symbols', options.symbols, SYMBOLS)
+  const skew = reader.number('skew', options.skew, SKEWS)
+  return {
+    count: reader.integer('count', options.count, COUNTS) ?? 0,
+    seed: reader.integer('seed', options.seed, SEEDS) ?? 0,
+    ...(rate !== undefined && { rate }),
+    ...(symbols !== undefined && { symbols }),
+    ...(skew !== undefined && { skew }),
+    ...readFractions(reader, options),
+  }
+}
+
+function readFractions(reader: OptionReader, options: Options): Fractions {
+  const fractions: { -readonly [Name in keyof Fractions]: Fractions[Name] } = {}
+  let sum = 0
+  for (const name of ['duplicates', 'invalid', 'late'] as const) {
+    const fraction = reader.number(name, options[name], FRACTIONS)
+    if (fraction === undefined) continue
+    fractions[name] = fraction
+    sum += fraction
+  }
+  if (sum > 1) reader.mistakes.push('--duplicates, --invalid and --late together are more than 1')
+  return fractions
+}
+
+function reportText(report: SimulatedFeedReport): string {
+  const invalid = report.produced - report.valid
+  const lines = [
+    `produced ${count(report.produced)} to ${report.topic}: ${count(report.valid)} valid ` +
+      `(${count(report.duplicates)} of them duplicates, ${count(report.late)} late), ${count(invalid)} invalid`,
+    ...Object.entries(report.invalid).map(([reason, n]) => `  ${reason}: ${count(n)}`),
+  ]
+  if (!report.is_complete) lines.push('stopped before the last record')
+  return `${lines.join('\n')}\n`
+}

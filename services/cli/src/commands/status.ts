@@ -1,0 +1,97 @@
+import { type DeadLetterRate, type LaneProgress, type StatusReport, type StoppedLane, statusReport } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { jsonText } from '../print/json.js'
+import { count, duration, percent } from '../print/numbers.js'
+import { tableText } from '../print/table.js'
+import { instant, instantOfMicros } from '../print/times.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withExistingLake } from '../run/with-lake.js'
+
+export function addStatus(program: Command, accept: Accept): void {
+  program
+    .command('status')
+    .summary('how far each layer has come in each lane, and what waits for you')
+    .description(
+      'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag,\n' +
+        'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, and\n' +
+        'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped.',
+    )
+    .addHelpText('after', '\nExample:\n  assay status --lake ./lake')
+    .action((_options: unknown, command: Command) => {
+      const reader = new OptionReader()
+      const { directory, json } = globalOptions(command, reader)
+      accept(reader.mistakes, (io) =>
+        withExistingLake(directory, async (lake) => {
+          const status = await statusReport(lake)
+          await write(io.stdout, json ? statusJson(lake.directory, status) : statusText(status))
+          return status.stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
+        }),
+      )
+    })
+}
+
+function statusText({ lanes, stops, dead_letters }: StatusReport): string {
+  return `${lanesText(lanes)}${deadLettersText(dead_letters)}${stopsText(stops)}`
+}
+
+function lanesText(lanes: readonly LaneProgress[]): string {
+  if (lanes.length === 0) return 'The log holds nothing yet.\n'
+  return tableText(
+    [
+      { head: 'layer' },
+      { head: 'lane' },
+      { head: 'position', align: 'right' },
+      { head: 'end', align: 'right' },
+      { head: 'lag rows', align: 'right' },
+      { head: 'lag', align: 'right' },
+      { head: 'watermark' },
+      { head: 'last commit' },
+    ],
+    lanes.map((lane) => [
+      lane.layer,
+      lane.lane,
+      count(lane.position),
+      count(lane.end),
+      count(lane.lag_rows),
+      lane.lag_seconds === null ? '' : duration(lane.lag_seconds),
+      lane.watermark_us === null ? '' : instantOfMicros(lane.watermark_us, 'Z'),
+      lane.last_commit_ms === null ? '' : instant(lane.last_commit_ms),
+    ]),
+  )
+}
+
+function deadLettersText(rates: readonly DeadLetterRate[]): string {
+  return rates
+    .map(({ exchange, judged, rejected, rate }) => {
+      const share = rate === null ? 'nothing judged yet' : `${count(rejected)} of ${count(judged)}, ${percent(rate)}`
+      return `dead letters, ${exchange}: ${share}\n`
+    })
+    .join('')
+}
+
+/** The lanes that wait for an operator, with what to do; empty without any. */
+export function stopsText(stops: readonly StoppedLane[]): string {
+  return stops
+    .map(
+      ({ lane, reason, from, to, next_step }) =>
+        `stopped: ${lane}, ${reason.replaceAll('_', ' ')}, offsets ${from} to ${to}\n  next: ${next_step}\n`,
+    )
+    .join('')
+}
+
+function statusJson(lake: string, status: StatusReport): string {
+  return jsonText({
+    lake,
+    lanes: status.lanes.map(({ watermark_us, last_commit_ms, ...lane }) => ({
+      ...lane,
+      watermark: watermark_us === null ? null : instantOfMicros(watermark_us, 'Z'),
+      last_commit: last_commit_ms === null ? null : instant(last_commit_ms),
+    })),
+    dead_letters: status.dead_letters,
+    stopped: status.stops,
+  })
+}

@@ -1,0 +1,87 @@
+import { type TableReport, tableReport } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { jsonText } from '../print/json.js'
+import { count, size } from '../print/numbers.js'
+import { tableText } from '../print/table.js'
+import { instant, instantOfMicros } from '../print/times.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withExistingLake } from '../run/with-lake.js'
+
+export function addTables(program: Command, accept: Accept): void {
+  program
+    .command('tables')
+    .summary('list the tables: rows, files, bytes, snapshot, checkpoint')
+    .description(
+      'Lists every table of the lake with its rows, files, bytes, newest snapshot and checkpoint\n' +
+        '(how far it has come in each lane). Reads metadata only, so it is quick at any size.',
+    )
+    .addHelpText('after', '\nExample:\n  assay tables --lake ./lake')
+    .action((_options: unknown, command: Command) => {
+      const reader = new OptionReader()
+      const { directory, json } = globalOptions(command, reader)
+      accept(reader.mistakes, (io) =>
+        withExistingLake(directory, async (lake) => {
+          const tables = await tableReport(lake)
+          await write(io.stdout, json ? tablesJson(lake.directory, tables) : tablesText(tables))
+          return ExitCode.done
+        }),
+      )
+    })
+}
+
+export function tablesText(tables: readonly TableReport[]): string {
+  return tableText(
+    [
+      { head: 'table' },
+      { head: 'rows', align: 'right' },
+      { head: 'files', align: 'right' },
+      { head: 'size', align: 'right' },
+      { head: 'snapshot' },
+      { head: 'last commit' },
+      { head: 'checkpoint' },
+    ],
+    tables.map((table) => [
+      table.name,
+      count(table.rows),
+      count(table.files),
+      size(table.size_bytes),
+      table.snapshot_id === null ? '' : String(table.snapshot_id),
+      table.last_commit_ms === null ? '' : instant(table.last_commit_ms),
+      checkpointText(table),
+    ]),
+  )
+}
+
+function checkpointText({ lanes }: TableReport): string {
+  const [first, ...more] = lanes
+  if (!first) return ''
+  const stopped = lanes.filter((lane) => lane.is_stopped).length
+  const end = `${first.lane} at ${count(first.position)}`
+  return `${end}${more.length > 0 ? ` and ${more.length} more` : ''}${stopped > 0 ? `, ${stopped} stopped` : ''}`
+}
+
+/** The tables as one JSON value; ids are texts. */
+export function tablesJson(lake: string, tables: readonly TableReport[]): string {
+  return jsonText({
+    lake,
+    tables: tables.map((table) => ({
+      name: table.name,
+      rows: table.rows,
+      files: table.files,
+      bytes: table.size_bytes,
+      snapshot: table.snapshot_id === null ? null : String(table.snapshot_id),
+      snapshots: table.snapshots,
+      last_commit: table.last_commit_ms === null ? null : instant(table.last_commit_ms),
+      checkpoint: table.lanes.map(({ lane, position, watermark_us, is_stopped }) => ({
+        lane,
+        position,
+        watermark: watermark_us === null ? null : instantOfMicros(watermark_us, 'Z'),
+        stopped: is_stopped,
+      })),
+    })),
+  })
+}

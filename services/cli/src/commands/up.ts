@@ -1,0 +1,120 @@
+import { systemClock } from '@assay/core'
+import { type FeedMode, type Lake, runFeed, runWorkers, statusReport, tableReport } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { LiveLines } from '../print/live-lines.js'
+import { openLog } from '../print/log.js'
+import { ExitCode } from '../run/exit-code.js'
+import { type Io, write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withLake } from '../run/with-lake.js'
+import { stopsText } from './status.js'
+import { tablesJson, tablesText } from './tables.js'
+import { logFeedEvent, logWorkerEvent } from './up-events.js'
+import { LayerLines } from './up-status.js'
+
+interface Options {
+  readonly feed?: string
+  readonly drain?: boolean
+  readonly adopt?: boolean
+}
+
+interface UpRequest {
+  /** Undefined for no feed at all. */
+  readonly feed: FeedMode | undefined
+  readonly drain: boolean
+  readonly adopt: boolean
+  readonly json: boolean
+}
+
+const FEEDS = ['sample', 'simulated', 'none'] as const
+const COMMIT_INTERVAL_MS = 1_000
+const STATUS_INTERVAL_MS = 1_000
+
+export function addUp(program: Command, accept: Accept): void {
+  program
+    .command('up')
+    .summary('run the whole pipeline: feed, log, bronze, silver, gold')
+    .description(
+      'Runs the feed and all workers in one process until Ctrl-C: trades go from the log to bronze, silver and\n' +
+        'gold, with one status line for each layer. Makes the lake if there is none. Without --feed the log is first\n' +
+        'filled with bundled recorded trades, if it is empty, and then with simulated ones, about 750 (Binance) and\n' +
+        '75 (Kraken) a second. The first Ctrl-C stops with nothing half done; the second at once.',
+    )
+    .option('--feed <name>', 'sample (the recorded trades only), simulated, or none')
+    .option('--drain', 'no feed: take all that the log holds through every layer, print the totals, end')
+    .option('--adopt', 'go on from upstream tables that were dropped and made again, by positions')
+    .addHelpText('after', '\nExamples:\n  assay up\n  assay up --drain --lake ./lake')
+    .action((options: Options, command: Command) => {
+      const reader = new OptionReader()
+      const { directory, json } = globalOptions(command, reader)
+      const drain = options.drain ?? false
+      const request = { feed: readFeed(reader, options.feed, drain), drain, adopt: options.adopt ?? false, json }
+      accept(reader.mistakes, (io) => withLake(directory, (lake) => up(lake, request, io)))
+    })
+}
+
+function readFeed(reader: OptionReader, text: string | undefined, drain: boolean): FeedMode | undefined {
+  if (text === 'live') {
+    reader.mistakes.push("--feed live, the exchanges' own feeds, is not available in this version")
+    return undefined
+  }
+  const feed = reader.choice('feed', text, FEEDS)
+  if (drain && feed !== undefined && feed !== 'none') reader.mistakes.push('--drain runs without a feed: drop --feed')
+  if (drain || feed === 'none') return undefined
+  return feed ?? 'sample_then_simulated'
+}
+
+async function up(lake: Lake, request: UpRequest, io: Io): Promise<ExitCode> {
+  // The status is what a standing pipeline prints; beside totals or JSON it is only progress.
+  const toStdout = !request.drain && !request.json
+  const live = new LiveLines(
+    toStdout ? io.stdout : io.stderr,
+    toStdout ? io.stdoutIsTerminal : io.stderrIsTerminal,
+    systemClock,
+  )
+  await write(toStdout ? io.stdout : io.stderr, `lake ${lake.directory}\n`)
+  await runAll(lake, request, io, live)
+  const { stops } = await statusReport(lake)
+  if (request.drain || request.json) {
+    const tables = await tableReport(lake)
+    await write(io.stdout, request.json ? tablesJson(lake.directory, tables) : tablesText(tables))
+  }
+  await write(io.stderr, stopsText(stops))
+  return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
+}
+
+/** Runs workers, feed and status lines until the signal, the end of a drain, or the first failure. */
+async function runAll(lake: Lake, { feed, drain, adopt }: UpRequest, io: Io, live: LiveLines): Promise<void> {
+  const log = openLog(io, live)
+  const ended = new AbortController()
+  const signal = AbortSignal.any([io.signal, ended.signal])
+  const endAll = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      ended.abort()
+      throw error
+    })
+  const workers = runWorkers(
+    lake,
+    { drain, adopt, interval_ms: COMMIT_INTERVAL_MS, onEvent: (event) => logWorkerEvent(log, event) },
+    signal,
+  )
+  const status = showStatus(lake, live, signal)
+  const feeding = feed && runFeed(lake, feed, (event) => logFeedEvent(log, event), signal)
+  const outcomes = await Promise.allSettled([
+    endAll(workers.then(() => ended.abort())),
+    endAll(Promise.resolve(feeding)),
+    endAll(status),
+  ])
+  live.end()
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
+async function showStatus(lake: Lake, live: LiveLines, signal: AbortSignal): Promise<void> {
+  const lines = new LayerLines(lake.clock)
+  while (!signal.aborted) {
+    live.update(lines.next(await tableReport(lake), await statusReport(lake)))
+    await lake.clock.sleep(STATUS_INTERVAL_MS, signal)
+  }
+}

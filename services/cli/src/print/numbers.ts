@@ -1,0 +1,36 @@
+/** An integer with thousands separators. */
+export function count(value: number | bigint): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+/** A size in bytes, rounded for reading. */
+export function size(value_bytes: number): string {
+  let value = value_bytes
+  let unit = 0
+  while (value >= 1024 && unit < SIZES.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${SIZES[unit]}`
+}
+
+const DURATIONS = [
+  { unit: 'd', seconds: 86_400 },
+  { unit: 'h', seconds: 3_600 },
+  { unit: 'min', seconds: 60 },
+] as const
+
+/** A duration, rounded for reading. */
+export function duration(value_seconds: number): string {
+  for (const { unit, seconds } of DURATIONS) {
+    if (value_seconds >= seconds) return `${(value_seconds / seconds).toFixed(1)} ${unit}`
+  }
+  return `${value_seconds.toFixed(1)} s`
+}
+
+/** A share of 1 in percent. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(3)} %`
+}

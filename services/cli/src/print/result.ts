@@ -1,0 +1,65 @@
+import type { QueryResult } from '@assay/runtime'
+import { exactInteger } from './json.js'
+import { tableText } from './table.js'
+import { dateOfDays, instantOfMicros } from './times.js'
+
+/** A value as JSON holds it exactly: numbers a double can't hold, decimals among them, are texts; bytes are hex. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
+
+const NUMERIC = /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL.*|DOUBLE|FLOAT)$/
+
+/** Rows as objects. */
+export function resultJson({ columns, rows }: QueryResult): JsonValue[] {
+  return rows.map((row) =>
+    Object.fromEntries(columns.map(({ name, type }, i) => [name, jsonValue(row[i], type)])),
+  )
+}
+
+export function resultTable({ columns, rows }: QueryResult): string {
+  return tableText(
+    columns.map(({ name, type }) => ({ head: name, align: NUMERIC.test(type) ? 'right' : 'left' })),
+    rows.map((row) => columns.map(({ type }, i) => textValue(row[i], type) ?? 'NULL')),
+  )
+}
+
+/** RFC 4180 with a header and `\n`; NULL is nothing, the empty text is `""`. */
+export function resultCsv({ columns, rows }: QueryResult): string {
+  const lines = [columns.map(({ name }) => csvField(name))]
+  for (const row of rows) lines.push(columns.map(({ type }, i) => csvField(textValue(row[i], type))))
+  return `${lines.map((fields) => fields.join(',')).join('\n')}\n`
+}
+
+function csvField(text: string | undefined): string {
+  if (text === undefined) return ''
+  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** A value as text, undefined for NULL; lists and structs as JSON. */
+function textValue(value: unknown, type: string): string | undefined {
+  const json = typeof value === 'bigint' && !isTime(type) ? value.toString() : jsonValue(value, type)
+  if (json === null) return undefined
+  return typeof json === 'object' ? JSON.stringify(json) : String(json)
+}
+
+function isTime(type: string): boolean {
+  return type === 'TIMESTAMP' || type === 'TIMESTAMP WITH TIME ZONE'
+}
+
+function jsonValue(value: unknown, type: string): JsonValue {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'bigint') {
+    if (isTime(type)) return instantOfMicros(value, type === 'TIMESTAMP' ? '' : 'Z')
+    return exactInteger(value)
+  }
+  if (typeof value === 'number') {
+    if (type === 'DATE') return dateOfDays(value)
+    return Number.isFinite(value) ? value : String(value)
+  }
+  if (typeof value === 'string' || typeof value === 'boolean') return value
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (Array.isArray(value)) {
+    const itemType = type.replace(/\[\d*\]$/, '')
+    return value.map((item) => jsonValue(item, itemType))
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, jsonValue(item, '')]))
+}

@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import { addGaps } from './commands/gaps.js'
+import { addLoad } from './commands/load.js'
+import { addSimulate } from './commands/simulate.js'
+import { addSql } from './commands/sql.js'
+import { addStatus } from './commands/status.js'
+import { addTables } from './commands/tables.js'
+import { addUp } from './commands/up.js'
+import type { Accept } from './run/job.js'
+
+const DEFAULT_LAKE = './lake'
+
+const AFTER = `
+Start with:
+  assay up                               run everything on recorded, then simulated trades
+  assay sql "FROM gold_crypto_trades LIMIT 5"
+
+Results go to standard output, progress and logs to standard error.
+Exit codes: 0 done, 1 the command found something wrong, 2 wrong usage or configuration, 3 outage.`
+
+/** The command line; each command hands what it is asked to `accept` and runs nothing. */
+export function buildProgram(env: Readonly<Record<string, string | undefined>>, accept: Accept): Command {
+  const program = new Command('assay')
+    .description('Assay: a lakehouse for market trades. Every row can be traced to the byte it came from.')
+    .option('--lake <dir>', 'folder of the lake (or set ASSAY_LAKE)', env.ASSAY_LAKE || DEFAULT_LAKE)
+    .option('--json', 'print one JSON value instead of text')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', AFTER)
+  for (const add of [addUp, addLoad, addSimulate, addTables, addSql, addStatus, addGaps]) add(program, accept)
+  return program
+}

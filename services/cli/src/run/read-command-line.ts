@@ -1,0 +1,88 @@
+import { AssayError, UsageError } from '@assay/core'
+import { type Command, CommanderError } from 'commander'
+import { buildProgram } from '../program.js'
+import type { Io } from './io.js'
+import type { Job } from './job.js'
+
+/** What a command line comes to: a text to print (help), or a job. */
+export type CommandLine =
+  | { readonly kind: 'help'; readonly text: string; readonly isAsked: boolean }
+  | { readonly kind: 'job'; readonly job: Job }
+
+/**
+ * Reads a command line without running anything. Throws a UsageError `bad_usage` that lists every mistake: an
+ * unknown option is noted and left out, and the rest read again.
+ */
+export function readCommandLine(argv: readonly string[], env: Io['env']): CommandLine {
+  const mistakes: string[] = []
+  let rest = [...argv]
+  for (;;) {
+    const attempt = parse(rest, env)
+    if (attempt.kind === 'help') return attempt
+    if (attempt.kind === 'job') {
+      mistakes.push(...attempt.mistakes)
+      if (mistakes.length === 0) return attempt
+      break
+    }
+    const left = withoutUnknownOption(attempt.error, rest)
+    // The value of an unknown option that was left out looks like an argument too many.
+    if (mistakes.length === 0 || attempt.error.code !== 'commander.excessArguments') {
+      mistakes.push(messageOf(attempt.error))
+    }
+    if (!left) break
+    rest = left
+  }
+  throw new UsageError('bad_usage', mistakes.join('\n'), { hint: `${helpCommand(argv, env)} shows what it takes` })
+}
+
+type Attempt =
+  | { readonly kind: 'help'; readonly text: string; readonly isAsked: boolean }
+  | { readonly kind: 'job'; readonly job: Job; readonly mistakes: readonly string[] }
+  | { readonly kind: 'wrong'; readonly error: CommanderError }
+
+function parse(argv: readonly string[], env: Io['env']): Attempt {
+  let accepted: { job: Job; mistakes: readonly string[] } | undefined
+  let text = ''
+  const program = buildProgram(env, (mistakes, job) => {
+    accepted = { mistakes, job }
+  })
+  const keep = (part: string): void => {
+    text += part
+  }
+  for (const command of allCommands(program)) {
+    command.exitOverride().configureOutput({ writeOut: keep, writeErr: keep, outputError: () => undefined })
+  }
+  try {
+    program.parse(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed') {
+      return { kind: 'help', text, isAsked: error.exitCode === 0 }
+    }
+    return { kind: 'wrong', error }
+  }
+  if (accepted) return { kind: 'job', ...accepted }
+  throw new AssayError('no_command', 'the command line came to nothing', { hint: 'assay --help lists the commands' })
+}
+
+function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)]
+}
+
+/** The command line without the option that is unknown, or undefined if that is not what is wrong. */
+function withoutUnknownOption(error: CommanderError, argv: readonly string[]): string[] | undefined {
+  if (error.code !== 'commander.unknownOption') return undefined
+  const flag = /'([^']+)'/.exec(error.message)?.[1]
+  const at = argv.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`))
+  return at < 0 ? undefined : [...argv.slice(0, at), ...argv.slice(at + 1)]
+}
+
+function messageOf(error: CommanderError): string {
+  return error.message.replace(/^error: /, '').replaceAll(/\n+/g, ' ')
+}
+
+function helpCommand(argv: readonly string[], env: Io['env']): string {
+  const known = buildProgram(env, () => undefined).commands.map((command) => command.name())
+  const command = argv.find((arg) => known.includes(arg))
+  return command === undefined ? 'assay --help' : `assay ${command} --help`
+}

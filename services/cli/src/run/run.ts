@@ -1,0 +1,17 @@
+import { ExitCode, exitCodeOf } from './exit-code.js'
+import { type Io, write } from './io.js'
+import { errorText } from './print-error.js'
+import { readCommandLine } from './read-command-line.js'
+
+/** Runs a command line to its end; never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  try {
+    const command = readCommandLine(argv, io.env)
+    if (command.kind === 'job') return await command.job(io)
+    await write(command.isAsked ? io.stdout : io.stderr, command.text)
+    return command.isAsked ? ExitCode.done : ExitCode.usage
+  } catch (error) {
+    await write(io.stderr, errorText(error))
+    return exitCodeOf(error)
+  }
+}
