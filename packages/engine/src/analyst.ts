@@ -2,10 +2,11 @@ import { AssayError, type Clock, systemClock, UsageError } from '@assay/core'
 import duckdb, { type Connection, type Database, type PreparedStatement } from '@duckdb/node-bindings'
 import { type EngineOptions, instanceSettings, openDatabase } from './engine.js'
 import { engineError, failureOf, messageOf } from './errors.js'
-import { abandonStream } from './result-reader.js'
+import { INTERRUPT_AGAIN_MS } from './interrupt.js'
 import { type QueryResult, readRows } from './row-reader.js'
 import { quoteIdentifier, quoteText } from './sql-text.js'
 import { gateStatement, refused } from './statement-gate.js'
+import { openStream } from './stream.js'
 
 export interface AnalystOptions extends EngineOptions {
   /** Folders whose files the views may read; nothing else can be read, and nothing written. */
@@ -39,9 +40,6 @@ export interface Analyst {
 
 const ROWS_MAX = 10_000
 const SCHEMA = 'market_data'
-/** An interrupt that falls between two steps of a query is forgotten by the second: so it is repeated. */
-const INTERRUPT_AGAIN_MS = 20
-
 export async function openAnalyst(options: AnalystOptions): Promise<Analyst> {
   return new DuckAnalyst(await openDatabase(instanceSettings(options)), options)
 }
@@ -123,7 +121,15 @@ class DuckAnalyst implements Analyst {
     const watch = this.#interruptWhenDue(connection, stop, done.signal)
     try {
       const statement = await gateStatement(connection, sql)
-      return await runStatement(connection, statement, params, this.#options.maxRows ?? ROWS_MAX, stop.signal)
+      stop.signal.throwIfAborted()
+      const stream = await openStream(connection, statement, (prepared) => {
+        stop.signal.throwIfAborted()
+        assertReads(prepared)
+        bindParams(prepared, params)
+      })
+      const rows = await readRows(stream, this.#options.maxRows ?? ROWS_MAX)
+      stop.signal.throwIfAborted()
+      return rows
     } catch (error) {
       throw this.#queryError(error, stop.signal)
     } finally {
@@ -162,30 +168,6 @@ class DuckAnalyst implements Analyst {
     if (failure === 'refused_by_sandbox') return refused('it reads a file')
     if (failure === 'fatal') return engineError(error)
     return new UsageError('query_invalid', messageOf(error), { cause: error, hint: 'mend the SQL as the message says' })
-  }
-}
-
-async function runStatement(
-  connection: Connection,
-  statement: string,
-  params: readonly QueryParam[],
-  maxRows: number,
-  stop: AbortSignal,
-): Promise<QueryResult> {
-  const prepared = await duckdb.prepare(connection, statement)
-  let isComplete = false
-  try {
-    stop.throwIfAborted()
-    assertReads(prepared)
-    bindParams(prepared, params)
-    const result = await duckdb.execute_prepared_streaming(prepared)
-    stop.throwIfAborted()
-    const rows = await readRows(result, maxRows)
-    isComplete = !rows.isTruncated
-    return rows
-  } finally {
-    if (!isComplete) await abandonStream(connection)
-    duckdb.destroy_prepare_sync(prepared)
   }
 }
 

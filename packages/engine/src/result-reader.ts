@@ -1,11 +1,5 @@
 import { AssayError } from '@assay/core'
-import duckdb, {
-  type Connection,
-  type DataChunk,
-  type ExtractedStatements,
-  type Result,
-  type Vector,
-} from '@duckdb/node-bindings'
+import duckdb, { type DataChunk, type Result, type Vector } from '@duckdb/node-bindings'
 import { type TableType, tableTypeOfLogical } from './column-types.js'
 import type { ResultChunk, ResultColumn } from './result-chunk.js'
 import { readStrings } from './string-reader.js'
@@ -13,40 +7,6 @@ import { readStrings } from './string-reader.js'
 interface ResultField {
   readonly name: string
   readonly type: TableType
-}
-
-/** Starts the one statement of `sql` as a stream: chunks are computed as they are fetched. */
-export async function startStream(connection: Connection, sql: string): Promise<Result> {
-  const { extracted_statements, statement_count } = await duckdb.extract_statements(connection, sql)
-  if (statement_count !== 1) {
-    const why = statement_count === 0 ? parseError(extracted_statements) : undefined
-    throw new AssayError('engine_statement_failed', why ?? `expected one statement, found ${statement_count}`, {
-      hint: 'mend the SQL; statements are read one by one',
-    })
-  }
-  const prepared = await duckdb.prepare_extracted_statement(connection, extracted_statements, 0)
-  try {
-    return await duckdb.execute_prepared_streaming(prepared)
-  } finally {
-    duckdb.destroy_prepare_sync(prepared)
-  }
-}
-
-function parseError(extracted: ExtractedStatements): string | undefined {
-  try {
-    return duckdb.extract_statements_error(extracted)
-  } catch {
-    // The binding throws when there is no error either: the text holds no statement at all.
-    return undefined
-  }
-}
-
-/**
- * Ends a stream that was not read to its end: else it holds its sorts and hashes until the connection's next
- * statement, which this is. Never throws: the stream is as good as gone in any case.
- */
-export async function abandonStream(connection: Connection): Promise<void> {
-  await duckdb.query(connection, 'select 1').catch(() => undefined)
 }
 
 /** The rows of a started stream as typed columns. Throws `unsupported_column_type`, naming the column. */

@@ -13,6 +13,7 @@ import {
 } from '@duckdb/node-api'
 import duckdb, { type DataChunk, type Result } from '@duckdb/node-bindings'
 import { weightOf } from './result-weight.js'
+import type { Stream } from './stream.js'
 
 /** A column of a result and its DuckDB type, such as `DECIMAL(28,10)` or `TIMESTAMP WITH TIME ZONE`. */
 export interface QueryColumn {
@@ -31,8 +32,23 @@ export interface QueryResult {
 
 const RESULT_BYTES_MAX = 64 * 2 ** 20
 
-/** Reads a result's first `maxRows` rows. Throws `result_too_large` past 64 MiB, before the values are made. */
-export async function readRows(result: Result, maxRows: number): Promise<QueryResult> {
+/**
+ * Reads the first `maxRows` rows of a stream and ends it. Throws `result_too_large` past 64 MiB, before the values
+ * are made.
+ */
+export async function readRows(stream: Stream, maxRows: number): Promise<QueryResult> {
+  let rows: QueryResult
+  try {
+    rows = await readSome(stream.result, maxRows)
+  } catch (error) {
+    await stream.abandon()
+    throw error
+  }
+  await (rows.isTruncated ? stream.abandon() : stream.finish())
+  return rows
+}
+
+async function readSome(result: Result, maxRows: number): Promise<QueryResult> {
   const outline = new DuckDBResult(result)
   const types = outline.columnTypes()
   const columns = outline.deduplicatedColumnNames().map((name, i) => ({ name, type: String(types[i]) }))

@@ -2,11 +2,13 @@ import { AssayError, type NamedColumn } from '@assay/core'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
 import type { ColumnSource } from './column-source.js'
 import { engineError } from './errors.js'
+import { interruptUntilSettled } from './interrupt.js'
 import { type WriteParquetRequest, type WrittenParquet, writeParquet } from './parquet-writer.js'
 import type { ResultChunk } from './result-chunk.js'
-import { abandonStream, readChunks, startStream } from './result-reader.js'
+import { readChunks } from './result-reader.js'
 import { readRows } from './row-reader.js'
 import { quoteIdentifier } from './sql-text.js'
+import { openStream } from './stream.js'
 
 /**
  * A connection with its own temporary tables. It does one thing at a time: a call while another is under way, or
@@ -48,6 +50,7 @@ class DuckSession implements Session {
   readonly #onClose: () => void
   #underWay: Promise<unknown> | undefined
   #isReading = false
+  #isInterrupted = false
   #isClosed = false
 
   constructor(connection: Connection, source: ColumnSource, onClose: () => void) {
@@ -86,34 +89,33 @@ class DuckSession implements Session {
 
   rows(sql: string, maxRows: number = ROWS_MAX): Promise<Record<string, unknown>[]> {
     return this.#alone(async () => {
-      const result = await readRows(await startStream(this.#connection, sql), maxRows)
-      if (result.isTruncated) {
-        await abandonStream(this.#connection)
+      const { columns, rows, isTruncated } = await readRows(await openStream(this.#connection, sql), maxRows)
+      if (isTruncated) {
         throw new AssayError('too_many_rows', `the result has more than ${maxRows} rows`, {
           hint: 'read large results with read(), in chunks',
         })
       }
-      return result.rows.map((row) => Object.fromEntries(result.columns.map(({ name }, i) => [name, row[i]])))
+      return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])))
     })
   }
 
   async *read(sql: string): AsyncGenerator<ResultChunk, void, undefined> {
-    const stream = await this.#alone(() => startStream(this.#connection, sql))
-    const chunks = readChunks(stream)
+    const stream = await this.#alone(() => openStream(this.#connection, sql))
     this.#isReading = true
-    let isComplete = false
+    let isFinished = false
     try {
+      const chunks = readChunks(stream.result)
       for (;;) {
         const next = await this.#track(() => chunks.next())
-        if (next.done) {
-          isComplete = true
-          return
-        }
+        if (next.done) break
         yield next.value
       }
+      if (this.#isInterrupted) throw engineError(new Error('INTERRUPT Error: the read was interrupted'))
+      isFinished = true
+      await this.#track(() => stream.finish())
     } finally {
       this.#isReading = false
-      if (!isComplete && !this.#isClosed) await this.#alone(() => abandonStream(this.#connection))
+      if (!isFinished && !this.#isClosed) await this.#track(() => stream.abandon())
     }
   }
 
@@ -122,15 +124,16 @@ class DuckSession implements Session {
   }
 
   interrupt(): void {
-    if (!this.#isClosed) duckdb.interrupt(this.#connection)
+    if (this.#isClosed) return
+    this.#isInterrupted = true
+    duckdb.interrupt(this.#connection)
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
-    this.interrupt()
     this.#isClosed = true
     // Disconnecting under a running statement would free what it works on.
-    await this.#underWay?.catch(() => undefined)
+    await interruptUntilSettled(this.#connection, this.#underWay)
     duckdb.disconnect_sync(this.#connection)
     this.#onClose()
   }
@@ -141,6 +144,7 @@ class DuckSession implements Session {
         hint: 'await it, end the read, or open another session',
       })
     }
+    this.#isInterrupted = false
     return this.#track(work)
   }
 

@@ -59,7 +59,10 @@ describe('a written file, read by another reader', () => {
     const { schema, row_groups } = await parquetMetadataAsync(await asyncBufferFromFile(`${used.folder}/t.parquet`))
     const element = (name: string) => schema.find((field) => field.name === name)
     expect(element('price')).toMatchObject({ type: 'FIXED_LEN_BYTE_ARRAY', precision: 28, scale: 10 })
-    expect(element('at')).toMatchObject({ type: 'INT64', logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' } })
+    expect(element('at')).toMatchObject({
+      type: 'INT64',
+      logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
+    })
     expect(element('day')).toMatchObject({ type: 'INT32', converted_type: 'DATE' })
     expect(element('id')).toMatchObject({ type: 'FIXED_LEN_BYTE_ARRAY', type_length: 16 })
     expect(element('raw')).toMatchObject({ type: 'BYTE_ARRAY' })
@@ -71,11 +74,11 @@ describe('a written file, read by another reader', () => {
     await writeAll()
     const file = await asyncBufferFromFile(`${used.folder}/t.parquet`)
     const rows = await parquetReadObjects({ file, compressors, utf8: false })
-    expect(rows.map((row) => row.symbol)).toEqual(['BTCUSDT', null, 'Ξ/€'].map((s) => s ?? undefined ?? null))
+    expect(rows.map((row) => row.symbol)).toEqual(['BTCUSDT', null, 'Ξ/€'])
     expect(rows.map((row) => row.offset)).toEqual([2n ** 62n, 0n, -5n])
     expect(rows.map((row) => row.flag)).toEqual([true, false, true])
     expect(rows.map((row) => Buffer.from(row.raw as Uint8Array).length)).toEqual([3, 63, 0])
-    expect((rows[0]?.at as Date).toISOString()).toBe('2021-01-08T00:00:00.278Z')
+    expect(rows[0]?.at).toEqual(new Date('2021-01-08T00:00:00.278Z'))
   })
 
   it('tells its exact size, rows, nulls and bounds', async () => {
@@ -124,7 +127,7 @@ describe('bounds of columns', () => {
 
   it('S3: of decimals are exact, whatever they are', async () => {
     const limit = 10n ** 28n - 1n
-    const value = fc.oneof(fc.bigInt({ min: -limit, max: limit }), fc.bigInt({ min: -10n ** 11n, max: 10n ** 11n }))
+    const value = fc.oneof(fc.bigInt({ min: -limit, max: limit }), fc.bigInt({ min: -(10n ** 11n), max: 10n ** 11n }))
     await fc.assert(
       fc.asyncProperty(nullable(value), async (values) => {
         const data = decimals(values.map((v) => v ?? 0n))
@@ -136,11 +139,13 @@ describe('bounds of columns', () => {
   })
 
   it('of times are exact from the year 1 to 9999, before 1970 too, and else left out', async () => {
-    const [first, last] = [BigInt(Date.UTC(1, 0, 1) - Date.UTC(1901, 0, 1) + Date.UTC(1, 0, 1)), 253_402_300_799_999_999n]
-    expect(first).toBeLessThan(0n)
+    const last = 253_402_300_799_999_999n
     const inside = fc.bigInt({ min: -62_135_596_800_000_000n, max: last })
     const anywhere = fc.bigInt({ min: -(2n ** 62n), max: 2n ** 63n - 2n })
-    for (const [value, isInside] of [[inside, true], [anywhere, false]] as const) {
+    for (const [value, isInside] of [
+      [inside, true],
+      [anywhere, false],
+    ] as const) {
       await fc.assert(
         fc.asyncProperty(nullable(value), async (values) => {
           const data = BigInt64Array.from(values, (v) => v ?? 0n)
@@ -166,8 +171,15 @@ describe('bounds of columns', () => {
 
   it('of texts are never narrower than the texts, however long and in whatever script', async () => {
     const short = fc.string({ unit: 'grapheme', maxLength: 30 })
-    const long = fc.tuple(fc.constantFrom('z', 'é', '😀', '\u007f', '\uffff', '\ufffd'), fc.integer({ min: 100, max: 300 }), short)
-    const text = fc.oneof(short, long.map(([c, n, end]) => c.repeat(n) + end))
+    const long = fc.tuple(
+      fc.constantFrom('z', 'é', '😀', '\u007f', '\uffff', '\ufffd'),
+      fc.integer({ min: 100, max: 300 }),
+      short,
+    )
+    const text = fc.oneof(
+      short,
+      long.map(([c, n, end]) => c.repeat(n) + end),
+    )
     await fc.assert(
       fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 12 }), async (values) => {
         const { min, max } = await boundsOf(texts(values), values.length)
@@ -233,7 +245,11 @@ describe('writing', () => {
 
   it('takes a path and names with quotes in them', async () => {
     const path = `${used.folder}/it's "here".parquet`
-    const written = await used.session.writeParquet({ select: 'select 1 as "a""b"', path, fields: [{ name: 'a"b', id: 3 }] })
+    const written = await used.session.writeParquet({
+      select: 'select 1 as "a""b"',
+      path,
+      fields: [{ name: 'a"b', id: 3 }],
+    })
     expect(written.columns[0]).toMatchObject({ id: 3, min: 1n, max: 1n })
     expect((await stat(path)).size).toBe(written.size_bytes)
   })

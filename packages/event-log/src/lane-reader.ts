@@ -54,10 +54,7 @@ export class LaneReader {
   }
 
   close(): Promise<void> {
-    return this.#serial.run(async () => {
-      this.#partial = undefined
-      await Promise.all(this.#open.splice(0).map((segment) => segment.close()))
-    })
+    return this.#serial.run(() => this.#closeSegments())
   }
 
   async #read(from: Position, limits: ReadLimits): Promise<ReadResult> {
@@ -71,8 +68,12 @@ export class LaneReader {
         return { kind: 'records', batches: taking.batches, next: position(taking.next), end }
       }
       if (attempt === ATTEMPTS_MAX) throw this.#unreadable(stop, from)
-      // Bytes read while a writer cut a torn tail and wrote over it look damaged too; a second look tells.
-      if (stop.kind === 'damaged') await this.#clock.sleep(SECOND_LOOK_AFTER_MS)
+      // Bytes read while a writer cut a torn tail and wrote over it look damaged too; a second look tells. It opens
+      // the file again, which somebody may have restored.
+      if (stop.kind === 'damaged') {
+        await this.#closeSegments()
+        await this.#clock.sleep(SECOND_LOOK_AFTER_MS)
+      }
     }
   }
 
@@ -140,6 +141,11 @@ export class LaneReader {
       at += step.header.total_bytes
       segment.remember(taking.next, byte + at)
     }
+  }
+
+  async #closeSegments(): Promise<void> {
+    this.#partial = undefined
+    await Promise.all(this.#open.splice(0).map((segment) => segment.close()))
   }
 
   async #segment(file: SegmentFile): Promise<OpenSegment | undefined> {

@@ -29,7 +29,7 @@ export class WakeUps {
         if (await isDone()) return
         const left_ms = deadline_ms - clock.monotonic_ms()
         if (left_ms <= 0) return
-        if (!alarm.signal.aborted) await clock.sleep(Math.min(times.poll_ms, left_ms), alarm.signal)
+        await clock.sleep(Math.min(times.poll_ms, left_ms), alarm.signal)
       } finally {
         this.#waiting.delete(wake)
         signal?.removeEventListener('abort', wake)

@@ -72,7 +72,7 @@ export async function readAll(
   for (;;) {
     const result = await log.read(lane, next, limits)
     if (result.kind !== 'records') throw new Error(`out of range: ${result.start} … ${result.end}`)
-    records.push(...seen(result.batches))
+    for (const record of seen(result.batches)) records.push(record)
     if (result.next === next) return records
     next = result.next
   }

@@ -135,7 +135,7 @@ describe('committing to a version', () => {
     const frozen = (await openWorld({ store, clock, seed: 2 })).table
     for (let i = 0; i < 3; i += 1) await append(awake.table, [await putDataFile(awake.table)])
     const lost = await putDataFile(frozen)
-    plan.of = async ({ method, key }) => {
+    plan.of = async ({ method, key }): Promise<Fault> => {
       if (method === 'putIfAbsent' && key === `${META}/v5.metadata.json`) {
         plan.of = () => 'none'
         for (let i = 0; i < 140; i += 1) await append(awake.table, [])
@@ -230,7 +230,7 @@ describe('committing to a version', () => {
     const { table } = await openWorld({ store, clock, seed: 2 })
     const file = await putDataFile(table)
     let put = false
-    plan.of = async ({ method, key }) => {
+    plan.of = async ({ method, key }): Promise<Fault> => {
       if (method === 'putIfAbsent') {
         put = true
         return 'error_after'
@@ -253,7 +253,7 @@ describe('committing to a version', () => {
     const { table } = await openWorld({ store, clock, seed: 2 })
     const file = await putDataFile(table)
     let put = false
-    plan.of = async ({ method, key }) => {
+    plan.of = async ({ method, key }): Promise<Fault> => {
       if (method === 'putIfAbsent' && !put) {
         put = true
         return 'error_after'

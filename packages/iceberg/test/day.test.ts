@@ -44,9 +44,9 @@ async function measure(
 describe('A9: hours of one commit a second', () => {
   it('leave a table that is as small as after the first', { timeout: 240_000 }, async () => {
     const { clock, table } = await openWorld()
-    await live(table, clock, 2_400)
+    await live(table, clock, 1_800)
     const early = await measure(table)
-    await live(table, clock, 3_600)
+    await live(table, clock, 3_300)
     const late = await measure(table)
     expect(late.snapshots).toBeLessThanOrEqual(100 + 25 + 10 * 60 + 60)
     expect(late.manifests).toBeLessThanOrEqual(40)
@@ -54,6 +54,6 @@ describe('A9: hours of one commit a second', () => {
     expect(late.metadata_bytes).toBeLessThan(early.metadata_bytes * 1.1)
     expect(late.objects).toBeLessThan(early.objects * 1.25)
     const rows = (await planFiles(table, await table.load())).reduce((sum, { file }) => sum + file.recordCount, 0)
-    expect(rows).toBe(6_000 * 10)
+    expect(rows).toBe(5_100 * 10)
   })
 })

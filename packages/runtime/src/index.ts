@@ -1,5 +1,5 @@
-export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
-export { type Layer, type RunOptions, runWorkers } from './run-workers.js'
+export { readConfig, type ServiceConfig } from './config.js'
+export { configurationPage } from './config-page.js'
 export { type LoadOptions, type LoadReport, loadSources, type Refusal } from './feed/load.js'
 export {
   type SimulatedFeedOptions,
@@ -8,6 +8,7 @@ export {
 } from './feed/simulated-feed.js'
 export { type LineSource, openSources, STANDARD_INPUT } from './feed/sources.js'
 export { type FeedEvent, type FeedMode, runFeed } from './feed/standing-feed.js'
+export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
 export { type AsOf, parseAsOf } from './query/as-of.js'
 export { openQuery, type Query, type QueryOptions, type QueryResult } from './query/open-query.js'
 export { logTopicOf } from './report/log-lanes.js'
@@ -19,3 +20,5 @@ export {
   statusReport,
 } from './report/status-report.js'
 export { type LaneReport, type TableReport, tableReport } from './report/table-report.js'
+export { type Layer, type RunOptions, runWorkers } from './run-workers.js'
+export { runService, type ServiceHost, type ServiceOptions } from './service.js'

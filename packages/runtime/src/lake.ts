@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Clock, Random } from '@assay/core'
 import { type Engine, openEngine } from '@assay/engine'
@@ -26,6 +25,7 @@ export interface LakeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly memory_bytes?: number
+  /** Threads of the engine. One by default: workers run side by side, and more threads spin while they wait. */
   readonly threads?: number
 }
 
@@ -82,7 +82,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     engine() {
       engine ??= openEngine({
         memoryLimit_bytes: options.memory_bytes ?? DEFAULT_MEMORY_BYTES,
-        threads: options.threads ?? Math.min(4, availableParallelism()),
+        threads: options.threads ?? 1,
         tempDirectory: join(directory, '.scratch', 'duckdb'),
       })
       return engine

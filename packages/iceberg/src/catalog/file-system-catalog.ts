@@ -46,14 +46,18 @@ export class FileSystemCatalog implements Catalog {
     this.#random = random
   }
 
-  place(name: string): { readonly tableKey: string; readonly location: string } {
+  async place(name: string): Promise<{ readonly tableKey: string; readonly location: string }> {
+    const tableKey = this.#tableKey(name)
+    return { tableKey, location: this.#store.location(tableKey) }
+  }
+
+  #tableKey(name: string): string {
     if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
       throw new UsageError('bad_table_name', `"${name}" cannot be a table's name`, {
         hint: 'use letters, digits, _ - and . , at most 128',
       })
     }
-    const tableKey = `${this.#prefix}/${name}`
-    return { tableKey, location: this.#store.location(tableKey) }
+    return `${this.#prefix}/${name}`
   }
 
   get #pauseKey(): string {
@@ -82,7 +86,7 @@ export class FileSystemCatalog implements Catalog {
   }
 
   #files(name: string): VersionFiles {
-    return new VersionFiles(this.#store, this.place(name).tableKey)
+    return new VersionFiles(this.#store, this.#tableKey(name))
   }
 
   async load(name: string): Promise<TableVersion | undefined> {
@@ -153,8 +157,8 @@ export class FileSystemCatalog implements Catalog {
   }
 
   #version(name: string, files: VersionFiles, number: number, metadata: TableMetadata): TableVersion {
-    const { tableKey } = this.place(name)
-    return { metadata, metadataLocation: this.#store.location(files.key(number)), tableKey, token: String(number) }
+    const metadataLocation = this.#store.location(files.key(number))
+    return { metadata, metadataLocation, tableKey: this.#tableKey(name), token: String(number) }
   }
 
   async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {

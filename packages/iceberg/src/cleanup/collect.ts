@@ -1,6 +1,5 @@
 import type { TableVersion } from '../catalog/catalog.js'
 import { isLive } from '../commit/entries.js'
-import { manifestsIfThere } from '../commit/expire.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import { keyOfPath } from '../table/paths.js'
@@ -60,7 +59,7 @@ async function namedSince(
   const young = new Map<string, ManifestFile>()
   for (const snapshot of version.metadata.snapshots) {
     unnamed.delete(snapshot.manifestList)
-    for (const manifest of await manifestsIfThere(table, version, snapshot)) {
+    for (const manifest of await table.manifests(version, snapshot)) {
       unnamed.delete(manifest.path)
       if (manifest.sequenceNumber >= sequence) young.set(manifest.path, manifest)
     }

@@ -1,6 +1,5 @@
 import { UsageError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
-import { manifestsIfThere } from '../commit/expire.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { asArray, asObject } from '../format/json.js'
 import { keyOfPath } from '../table/paths.js'
@@ -26,7 +25,7 @@ export interface Orphan {
 
 /**
  * Deletes files under the table that nothing names: left behind by killed writers. Returns them. Never a file
- * of a retained snapshot, of the trash (it has its own time), of `keep`, a statistics file, or a metadata version.
+ * of a retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of the trash (it has its own time), of `keep`, a statistics file, or a metadata version.
  */
 export async function removeOrphans(table: Table, limits: OrphanLimits): Promise<readonly Orphan[]> {
   const age_ms = limits.olderThan_ms ?? DAY_MS
@@ -58,7 +57,7 @@ async function namedKeys(table: Table, version: TableVersion): Promise<Set<strin
   const paths = new Set<string>(statisticsPaths(version))
   for (const snapshot of version.metadata.snapshots) {
     paths.add(snapshot.manifestList)
-    for (const manifest of await manifestsIfThere(table, version, snapshot)) {
+    for (const manifest of await table.manifests(version, snapshot)) {
       if (paths.has(manifest.path)) continue
       paths.add(manifest.path)
       for (const { file } of (await table.manifest(version, manifest)).entries) paths.add(file.path)

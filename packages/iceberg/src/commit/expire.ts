@@ -53,8 +53,11 @@ export async function planExpiry(table: Table, base: TableVersion, expired: read
   return { snapshots, paths: [...paths] }
 }
 
-/** Manifests of a snapshot that may be half cleaned up by another engine, which is about to forget it. */
-export async function manifestsIfThere(
+/**
+ * Manifests of a snapshot that another engine may have half cleaned up. Taking too little as named is no danger
+ * here: the clean-up asks all snapshots once more before it deletes.
+ */
+async function manifestsIfThere(
   table: Table,
   base: TableVersion,
   snapshot: Snapshot,

@@ -27,7 +27,8 @@ export async function createTable(
   const existing = await catalog.load(name)
   if (existing) checkCompatible(name, existing.metadata, schema, spec)
   else {
-    const metadata = newMetadata(catalog.place(name).location, schema, spec, description, dependencies)
+    const { location } = await catalog.place(name)
+    const metadata = newMetadata(location, schema, spec, description, dependencies)
     if ((await catalog.create(name, metadata)) === 'exists') {
       const other = await catalog.load(name)
       if (other) checkCompatible(name, other.metadata, schema, spec)

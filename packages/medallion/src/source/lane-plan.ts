@@ -22,6 +22,9 @@ export interface LanePlan {
   readonly more: boolean
 }
 
+/** Lanes of one batch; the others wait for the next. */
+const MAX_LANES = 32
+
 /**
  * Chooses an upper offset for each lane within `maxRows`, shared evenly among the lanes with a backlog.
  * Offsets are counted rather than rows: a hole only makes the batch smaller. `turn` rotates the order of
@@ -36,20 +39,21 @@ export function planLanes(upstream: Checkpoint, own: Checkpoint, maxRows: number
     if (from >= theirs.position) idle.push(key)
     else waiting.push({ key, from, upstream: theirs.position, sequence: mine?.sequence ?? 0 })
   }
-  const share = BigInt(Math.max(1, Math.floor(maxRows / Math.max(1, waiting.length))))
-  const ranges = waiting.map(({ key, from, upstream: end }) => ({
+  const start = waiting.length === 0 ? 0 : turn % waiting.length
+  const chosen = [...waiting.slice(start), ...waiting.slice(0, start)].slice(0, MAX_LANES)
+  const share = BigInt(Math.max(1, Math.floor(maxRows / Math.max(1, chosen.length))))
+  const ranges = chosen.map(({ key, from, upstream: end }) => ({
     key,
     lane: parseLaneKey(key),
     from,
     upper: end - from > share ? position(from + share) : end,
     upstream: end,
   }))
-  const start = ranges.length === 0 ? 0 : turn % ranges.length
   return {
-    ranges: [...ranges.slice(start), ...ranges.slice(0, start)],
+    ranges,
     idle,
-    afterSequence: waiting.length === 0 ? 0 : Math.min(...waiting.map((w) => w.sequence)),
-    more: ranges.some((r) => r.upper < r.upstream),
+    afterSequence: chosen.length === 0 ? 0 : Math.min(...chosen.map((lane) => lane.sequence)),
+    more: chosen.length < waiting.length || ranges.some((range) => range.upper < range.upstream),
   }
 }
 

@@ -89,24 +89,27 @@ function coordinatesOf(table: TableDefinition): NonNullable<TableDefinition['coo
   return table.coordinates
 }
 
+/** A disjunction rather than a join: batches have few lanes, and ranges reach the files' statistics. */
 function rangeSql(table: TableDefinition, files: readonly ScanFile[], plan: LanePlan): string {
   const coordinates = coordinatesOf(table)
-  const scan = scanSql(table, files)
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(ident)
   const low = minimum(plan.ranges.map((range) => range.from))
   const high = maximum(plan.ranges.map((range) => range.upper))
-  const values = plan.ranges.map(
-    ({ lane, from, upper }, rank) =>
-      `(${rank}::INTEGER, ${quote(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${upper}::BIGINT)`,
+  const lanes = plan.ranges.map(
+    ({ lane, from, upper }) =>
+      `(${partition} = ${lane.partition} AND ${offset} >= ${from} AND ${offset} < ${upper} AND ${topic} = ${quote(lane.topic)})`,
   )
-  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(ident)
-  const only = plan.ranges.length === 1 ? (plan.ranges[0] as LaneRange) : undefined
-  if (only) {
-    return `SELECT 0::INTEGER AS lane_rank, s.* FROM (${scan}) s WHERE s.${topic} = ${quote(only.lane.topic)}
-      AND s.${partition} = ${only.lane.partition} AND s.${offset} >= ${low} AND s.${offset} < ${high}`
-  }
-  return `SELECT l.lane_rank, s.* FROM (SELECT * FROM (${scan}) WHERE ${offset} >= ${low} AND ${offset} < ${high}) s
-    JOIN (VALUES ${values.join(', ')}) l(lane_rank, topic, "partition", lo, hi)
-    ON s.${topic} = l.topic AND s.${partition} = l."partition" AND s.${offset} >= l.lo AND s.${offset} < l.hi`
+  return `SELECT ${rankSql(plan, topic as string, partition as string)}::INTEGER AS lane_rank, *
+    FROM (${scanSql(table, files)}) WHERE ${offset} >= ${low} AND ${offset} < ${high} AND (${lanes.join(' OR ')})`
+}
+
+function rankSql({ ranges }: LanePlan, topic: string, partition: string): string {
+  const oneTopic = ranges.every(({ lane }) => lane.topic === ranges[0]?.lane.topic)
+  const branches = ranges.map(
+    ({ lane }, rank) =>
+      `WHEN ${partition} = ${lane.partition}${oneTopic ? '' : ` AND ${topic} = ${quote(lane.topic)}`} THEN ${rank}`,
+  )
+  return ranges.length === 1 ? '0' : `CASE ${branches.join(' ')} END`
 }
 
 function minimum(values: readonly bigint[]): bigint {

@@ -46,7 +46,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
       if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE) await defineInput(session, batches, 'copied')
       const files = await writeNew(context, walk)
       const dropped = await writeDuplicates(context, input.gold, pinned, walk)
-      const keys = await saveKeysIfDue(input.gold, state, pinned.uuid, context.random)
+      const keys = await saveKeysIfDue(input.gold, state, pinned, context.random)
       return {
         kind: 'batch',
         files,

@@ -70,11 +70,6 @@ export class LakeTable {
     return this.#dependencies.store
   }
 
-  /** Key of the table's folder in the store. */
-  get key(): string {
-    return this.#dependencies.catalog.place(this.definition.name).tableKey
-  }
-
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */
   async pin(): Promise<PinnedTable> {
     const version = await this.table.load()
@@ -86,23 +81,24 @@ export class LakeTable {
     }
   }
 
-  /** Live data files of the pinned snapshot that the filter keeps, where DuckDB can open them. */
+  /** Live data files of the pinned snapshot that the filter keeps, oldest first, where DuckDB can open them. */
   async files({ version }: PinnedTable, filter: FileFilter = {}): Promise<ScanFile[]> {
     const planned = await this.plan(version, filter)
     return Promise.all(planned.map((file) => this.scanFile(file)))
   }
 
-  /** Live data files of the version's newest snapshot that the filter keeps. */
+  /** Live data files of the version's newest snapshot that the filter keeps, oldest first. */
   async plan(version: TableVersion, filter: FileFilter): Promise<readonly PlannedFile[]> {
     const planned = await planFiles(this.table, version, {
       ...(filter.afterFileSequence !== undefined && { afterFileSequence: filter.afterFileSequence }),
     })
     const { keep, keepPartition } = filter
-    return planned.filter(
+    const kept = planned.filter(
       ({ file }) =>
         (!keepPartition || keepPartition(partitionValues(this.definition, file))) &&
         (!keep || keep(boundsOf(this.definition, file))),
     )
+    return kept.sort((a, b) => (a.fileSequenceNumber ?? 0) - (b.fileSequenceNumber ?? 0))
   }
 
   /** A planned file where DuckDB can open it. */

@@ -1,6 +1,6 @@
 import { isRetryable } from '@assay/core'
 import type { Session } from '@assay/engine'
-import { collect, commit, type FoldTask, planFold, removeOrphans } from '@assay/iceberg'
+import { collect, commit, type FoldTask, pathInTable, planFold, removeOrphans } from '@assay/iceberg'
 import { ident } from '../sql/literals.js'
 import { scanSql } from '../sql/scan.js'
 import type { Batch } from '../stages/stage.js'
@@ -69,7 +69,9 @@ export class Housekeeper {
     const now_ms = this.#monotonic_ms()
     if (now_ms - this.#orphans_ms < ORPHANS_MS) return
     this.#orphans_ms = now_ms
-    await removeOrphans(this.#main.table, { keep: new Set() })
+    const { version, checkpoint } = await this.#main.pin()
+    const keys = checkpoint.keys?.path.slice(version.tableKey.length + 1)
+    await removeOrphans(this.#main.table, { keep: new Set(keys ? [pathInTable(version, keys)] : []) })
   }
 }
 

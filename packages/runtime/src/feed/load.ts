@@ -1,5 +1,5 @@
 import { AssayError, type Clock } from '@assay/core'
-import type { Exchange, FeedParser } from '@assay/exchanges'
+import type { Exchange, FeedOutcome, FeedParser, FeedRecord } from '@assay/exchanges'
 import { FeedProducer, type FeedTarget } from './feed-producer.js'
 import { type Line, readLines, untilAborted } from './lines.js'
 import { Pacer } from './pacer.js'
@@ -44,7 +44,10 @@ const PARTITIONS = 1
  * Produces feed messages, one a line, stamped with their event time. Memory is bounded by one line and one
  * batch. When it throws, what was written so far stays; loading again repeats it, which gold recognises.
  */
-export async function loadSources(target: FeedTarget & { readonly clock: Clock }, options: LoadOptions): Promise<LoadReport> {
+export async function loadSources(
+  target: FeedTarget & { readonly clock: Clock },
+  options: LoadOptions,
+): Promise<LoadReport> {
   const producer = await FeedProducer.open(target, options.exchange, PARTITIONS)
   const loader = new Loader(target.clock, producer, options)
   for (const source of options.sources) await loader.load(source)
@@ -100,20 +103,23 @@ class Loader {
   }
 
   #take(file: string, line: Line): void {
-    if (line.kind === 'unreadable') return this.#refuse({ file, line: line.number, reason: line.reason })
-    const outcome = this.#parse(line.text)
+    const refuse = (reason: string): void => this.#refuse({ file, line: line.number, reason })
+    const outcome: FeedOutcome =
+      line.kind === 'text' ? this.#parse(line.text) : { kind: 'refused', reason: line.reason }
     if (outcome.kind === 'ignored') this.#ignored++
-    else if (outcome.kind === 'refused') this.#refuse({ file, line: line.number, reason: outcome.reason })
+    else if (outcome.kind === 'refused') refuse(outcome.reason)
     else {
-      for (const reason of outcome.refused) this.#refuse({ file, line: line.number, reason })
-      for (const record of outcome.records) {
-        try {
-          this.#producer.add(record)
-        } catch (error) {
-          if (!(error instanceof AssayError)) throw error
-          this.#refuse({ file, line: line.number, reason: error.message })
-        }
-      }
+      outcome.refused.forEach(refuse)
+      for (const record of outcome.records) this.#produce(record, refuse)
+    }
+  }
+
+  #produce(record: FeedRecord, refuse: (reason: string) => void): void {
+    try {
+      this.#producer.add(record)
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error
+      refuse(error.message)
     }
   }
 

@@ -1,12 +1,14 @@
 import type { Clock } from '@assay/core'
-import type { LaneStatus } from '@assay/event-log'
-import { type Exchange, type SimulationOptions, type SimulationTally, simulate } from '@assay/exchanges'
+import { type SimulationOptions, type SimulationTally, simulate } from '@assay/exchanges'
 import { wireHeader } from '@assay/schema-registry'
 import { type FeedTarget, prepareTopic } from './feed-producer.js'
 import { Pacer } from './pacer.js'
 
 export interface SimulatedFeedOptions
-  extends Pick<SimulationOptions, 'exchange' | 'count' | 'seed' | 'symbols' | 'skew' | 'duplicates' | 'invalid' | 'late'> {
+  extends Pick<
+    SimulationOptions,
+    'exchange' | 'count' | 'seed' | 'symbols' | 'skew' | 'duplicates' | 'invalid' | 'late'
+  > {
   /** Records a second, of the clock and of event time; without, all at once with the exchange's usual event times. */
   readonly rate?: number
   /** Partitions of the topic if it has to be made. */
@@ -58,7 +60,7 @@ export async function simulateFeed(
     if (wait_ms > 0 && produced < options.count) await target.clock.sleep(wait_ms, signal)
     if (signal.aborted) break
   }
-  const lanes: readonly LaneStatus[] = await target.log.lanes(exchange.topic)
+  const lanes = await target.log.lanes(exchange.topic)
   return {
     exchange: exchange.name,
     topic: exchange.topic,

@@ -15,7 +15,10 @@ export const STANDARD_INPUT = '-'
  * Opens the files, so that none turns out to be missing after others were loaded. Throws a UsageError
  * `file_unreadable` that lists every one that can't be read. Each is closed when it has been read.
  */
-export async function openSources(names: readonly string[], standardInput: AsyncIterable<Uint8Array>): Promise<LineSource[]> {
+export async function openSources(
+  names: readonly string[],
+  standardInput: AsyncIterable<Uint8Array>,
+): Promise<LineSource[]> {
   const sources: LineSource[] = []
   const handles: FileHandle[] = []
   const mistakes: string[] = []
@@ -35,7 +38,9 @@ export async function openSources(names: readonly string[], standardInput: Async
   }
   if (mistakes.length === 0) return sources
   await Promise.all(handles.map((handle) => handle.close()))
-  throw new UsageError('file_unreadable', mistakes.join('\n'), { hint: 'nothing was loaded; name files that can be read' })
+  throw new UsageError('file_unreadable', mistakes.map((mistake) => `- ${mistake}`).join('\n'), {
+    hint: 'nothing was loaded; name files that can be read',
+  })
 }
 
 async function openFile(name: string): Promise<FileHandle> {

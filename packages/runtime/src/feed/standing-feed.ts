@@ -71,7 +71,10 @@ async function loadSamples(
 ): Promise<void> {
   const lanes = await target.log.lanes(exchange.topic)
   if (lanes.some((lane) => lane.end > 0n)) return
-  const sources = await openSources(exchange.samples.map((url) => fileURLToPath(url)), noInput())
+  const sources = await openSources(
+    exchange.samples.map((url) => fileURLToPath(url)),
+    noInput(),
+  )
   const { produced } = await loadSources(target, { exchange, sources, signal, onProgress: () => undefined })
   onEvent({ kind: 'sample_loaded', exchange: exchange.name, produced })
 }

@@ -2,7 +2,15 @@ import { rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { AssayError } from '@assay/core'
-import { type Analyst, type EngineOptions, openAnalyst, openEngine, type QueryResult, quoteText } from '@assay/engine'
+import {
+  type Analyst,
+  type EngineOptions,
+  openAnalyst,
+  openEngine,
+  type QueryResult,
+  quoteIdentifier,
+  quoteText,
+} from '@assay/engine'
 import type { Lake } from '../lake.js'
 import type { AsOf } from './as-of.js'
 import { planViews } from './plan-views.js'
@@ -28,6 +36,7 @@ export interface Query {
 }
 
 const MEMORY_BYTES = 512 * 2 ** 20
+const EXPORTED = '"assay.exported"'
 /** A second plan of a moment ago can't have lost its files to a clean-up, which leaves fifteen minutes. */
 const ATTEMPTS = 2
 
@@ -51,7 +60,10 @@ interface Planned {
 }
 
 async function openPlanned(lake: Lake, options: QueryOptions): Promise<Planned> {
-  const views = await withReplan(() => planViews(lake, options.asOf), async () => undefined)
+  const views = await withReplan(
+    () => planViews(lake, options.asOf),
+    async () => undefined,
+  )
   const analyst = await openAnalyst({
     ...engineOptions(lake),
     allowedDirectories: [lake.store.location('tables')],
@@ -100,17 +112,20 @@ function isFileGone(error: unknown): boolean {
  * by explaining it, which parses and binds but does not run it.
  */
 async function exportParquet(lake: Lake, { analyst, views }: Planned, sql: string, path: string): Promise<void> {
-  const statement = sql.replace(/[\s;]+$/, '')
-  await analyst.query(`EXPLAIN ${statement}`)
+  await analyst.query(`EXPLAIN ${sql}`)
   const engine = await openEngine(engineOptions(lake))
   const partial = `${path}.partial-${lake.random.uuid()}`
   try {
     const session = await engine.session()
     await session.run('CREATE SCHEMA market_data')
     for (const { name, select } of views) {
-      await session.run(`CREATE VIEW main."${name}" AS ${select}; CREATE VIEW market_data."${name}" AS FROM main."${name}"`)
+      const bare = `main.${quoteIdentifier(name)}`
+      await session.run(`CREATE VIEW ${bare} AS ${select}`)
+      await session.run(`CREATE VIEW market_data.${quoteIdentifier(name)} AS FROM ${bare}`)
     }
-    await session.run(`COPY (\n${statement}\n) TO ${quoteText(partial)} (FORMAT parquet, COMPRESSION zstd)`)
+    // A view, unlike COPY (…), takes a statement as it was written, with a semicolon and comments behind it.
+    await session.run(`CREATE VIEW ${EXPORTED} AS ${sql}`)
+    await session.run(`COPY ${EXPORTED} TO ${quoteText(partial)} (FORMAT parquet, COMPRESSION zstd)`)
     await rename(partial, path)
   } finally {
     await rm(partial, { force: true })

@@ -1,5 +1,5 @@
-import { ident, type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/medallion'
 import { planFiles } from '@assay/iceberg'
+import { ident, type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/medallion'
 import type { Lake } from '../lake.js'
 import { pinExisting } from '../report/loaded-tables.js'
 import { type AsOf, snapshotAt, timeOf } from './as-of.js'
@@ -8,7 +8,12 @@ import { peopleViews, type View } from './views.js'
 /** One snapshot of each table, as views: the tables' own, then those for people (Q2). */
 export async function planViews(lake: Lake, asOf: AsOf | undefined): Promise<View[]> {
   const pinned = await pinTables(lake)
-  const time_ms = asOf && timeOf(asOf, [...pinned.values()].map(({ version }) => version.metadata))
+  const time_ms =
+    asOf &&
+    timeOf(
+      asOf,
+      [...pinned.values()].map(({ version }) => version.metadata),
+    )
   const tables = await Promise.all(
     lake.definitions.map(async (definition) => {
       const pin = pinned.get(definition.name)

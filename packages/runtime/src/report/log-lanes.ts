@@ -10,7 +10,10 @@ export interface LogLane {
 
 /** Bronze's lane for each lane of the log: `topic/0`, or `topic@2/0` once an operator let a new generation begin. */
 export function logLanesOf(statuses: readonly LaneStatus[], bronze: Checkpoint): LogLane[] {
-  return statuses.map((status) => ({ lane: newestGeneration(status.lane.topic, status.lane.partition, bronze), status }))
+  return statuses.map((status) => ({
+    lane: newestGeneration(status.lane.topic, status.lane.partition, bronze),
+    status,
+  }))
 }
 
 /** Name under which the log holds the lane's topic. */

@@ -24,7 +24,7 @@ export interface LaneProgress {
   readonly position: Position
   /** Where upstream (the log, or the table above) stands. */
   readonly end: Position
-  /** Offsets from the position to the end; holes count too. */
+  /** Offsets that are there to be read; holes count too. */
   readonly lag_rows: bigint
   /**
    * 0 without a lag. For bronze the age of the oldest unread record by its Kafka timestamp; below it the time since
@@ -108,17 +108,17 @@ async function bronzeLanes(lake: Lake, exchange: Exchange, bronze: TableState): 
   const lanes = logLanesOf(await lake.log.lanes(exchange.topic), bronze.checkpoint)
   return Promise.all(
     lanes.map(async ({ lane, status }) => {
-      const at = bronze.checkpoint.lanes.get(lane)?.position ?? START
-      // Behind the end of a log that was truncated there is nothing to read.
-      const end = status.end > at ? status.end : at
+      const own = bronze.checkpoint.lanes.get(lane)
+      const at = own?.position ?? START
+      const unread = unreadOf(status, at, own?.stop)
       return {
         layer: 'bronze' as const,
         table: bronzeTable(exchange.name).name,
         lane,
         position: at,
-        end,
-        lag_rows: end - at,
-        lag_seconds: end === at ? 0 : await oldestUnreadAge(lake, status, at),
+        end: status.end,
+        lag_rows: unread.rows,
+        lag_seconds: unread.rows === 0n ? 0 : await ageOf(lake, status, unread.from),
         watermark_us: null,
         last_commit_ms: bronze.last_commit_ms,
       }
@@ -126,8 +126,15 @@ async function bronzeLanes(lake: Lake, exchange: Exchange, bronze: TableState): 
   )
 }
 
-async function oldestUnreadAge(lake: Lake, { lane, start }: LaneStatus, at: Position): Promise<number | null> {
-  const read = await lake.log.read(lane, at < start ? start : at, { maxRecords: 1, maxBytes: 1 })
+/** A topic that was made again is unread from its start, whatever the position in the one before. */
+function unreadOf(status: LaneStatus, at: Position, stop: LaneStop | undefined): { from: Position; rows: bigint } {
+  const isBeforeStart = stop?.reason === 'topic_recreated' || at < status.start
+  const from = isBeforeStart ? status.start : at
+  return { from, rows: status.end > from ? status.end - from : 0n }
+}
+
+async function ageOf(lake: Lake, { lane }: LaneStatus, from: Position): Promise<number | null> {
+  const read = await lake.log.read(lane, from, { maxRecords: 1, maxBytes: 1 })
   const timestamp_ms = read.kind === 'records' ? read.batches[0]?.timestamps_ms[0] : undefined
   if (timestamp_ms === undefined || timestamp_ms < 0n) return null
   return Math.max(0, (lake.clock.now_ms() - Number(timestamp_ms)) / 1000)

@@ -1,8 +1,9 @@
 import type { LaneKey, Position } from '@assay/core'
 import { currentSnapshot, planFiles, type Snapshot } from '@assay/iceberg'
-import type { LaneCheckpoint, PinnedTable, TableDefinition } from '@assay/medallion'
+import type { PinnedTable, TableDefinition } from '@assay/medallion'
 import type { Lake } from '../lake.js'
 import { pinExisting } from './loaded-tables.js'
+import { isSuperseded } from './log-lanes.js'
 
 export interface TableReport {
   readonly name: string
@@ -24,6 +25,7 @@ export interface LaneReport {
   readonly position: Position
   /** Greatest event time of valid rows, µs. */
   readonly watermark_us: bigint | null
+  /** True while it waits for an operator's word. */
   readonly is_stopped: boolean
 }
 
@@ -54,7 +56,11 @@ const NOTHING: Counts = { rows: 0, files: 0, size_bytes: 0 }
 /** Undefined when the snapshot's writer left the totals out, or rows are deleted by position. */
 function countsOf({ summary }: Snapshot): Counts | undefined {
   const total = (name: string): number => Number(summary[name] ?? Number.NaN)
-  const counts = { rows: total('total-records'), files: total('total-data-files'), size_bytes: total('total-files-size') }
+  const counts = {
+    rows: total('total-records'),
+    files: total('total-data-files'),
+    size_bytes: total('total-files-size'),
+  }
   const isComplete = Object.values(counts).every(Number.isSafeInteger) && total('total-delete-files') === 0
   return isComplete ? counts : undefined
 }
@@ -73,11 +79,14 @@ async function plannedCounts(lake: Lake, definition: TableDefinition): Promise<C
 }
 
 function lanesOf({ checkpoint }: PinnedTable): LaneReport[] {
-  return [...checkpoint.lanes].map(([lane, state]) => laneReport(lane, state)).sort(byLane)
-}
-
-function laneReport(lane: LaneKey, { position, greatest_us, stop }: LaneCheckpoint): LaneReport {
-  return { lane, position, watermark_us: greatest_us ?? null, is_stopped: stop !== undefined }
+  return [...checkpoint.lanes]
+    .map(([lane, { position, greatest_us, stop }]) => ({
+      lane,
+      position,
+      watermark_us: greatest_us ?? null,
+      is_stopped: stop !== undefined && !isSuperseded(lane, checkpoint),
+    }))
+    .sort(byLane)
 }
 
 function byLane(a: LaneReport, b: LaneReport): number {

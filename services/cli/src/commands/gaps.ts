@@ -23,7 +23,7 @@ export function addGaps(program: Command, accept: Accept): void {
     .command('gaps')
     .summary('ranges that the log lost before they were read; let a stopped lane go on')
     .description(
-      'Lists the ledger of lost ranges, and the lanes that stopped because of one. A lane that finds records gone\n' +
+      'Lists the ledger of lost ranges, and the lanes that stopped because of one. A lane that finds records gone ' +
         'stops rather than skip them in silence; "assay gaps accept" is your word that it may go on.',
     )
     .addHelpText('after', '\nExample:\n  assay gaps')
@@ -52,8 +52,8 @@ async function listGaps(lake: Lake, json: boolean, io: Io): Promise<ExitCode> {
 }
 
 interface AcceptOptions {
-  readonly to: string
-  readonly note: string
+  readonly to?: string
+  readonly note?: string
 }
 
 function addAccept(gaps: Command, accept: Accept): void {
@@ -61,12 +61,12 @@ function addAccept(gaps: Command, accept: Accept): void {
     .command('accept')
     .summary('let a stopped lane go on')
     .description(
-      'Lets a stopped lane go on at an offset, and writes so in the ledger. "assay status" tells the lane and the\n' +
+      'Lets a stopped lane go on at an offset, and writes so in the ledger. "assay status" tells the lane and the ' +
         'offset. Where the topic was deleted and made again, or cut, the lane goes on under a new name (topic@2).',
     )
     .argument('<lane>', 'topic/partition')
-    .requiredOption('--to <offset>', 'the next offset to read')
-    .requiredOption('--note <text>', 'why; kept in the ledger')
+    .option('--to <offset>', 'the next offset to read (required)')
+    .option('--note <text>', 'why; kept in the ledger (required)')
     .addHelpText(
       'after',
       '\nExample:\n  assay gaps accept market.crypto.trades.binance.raw/0 --to 1200 --note "retention was too short"',
@@ -74,13 +74,18 @@ function addAccept(gaps: Command, accept: Accept): void {
     .action((lane: string, options: AcceptOptions, command: Command) => {
       const reader = new OptionReader()
       const { directory, json } = globalOptions(command, reader)
-      const parsed = reader.parsed(() => parseLaneKey(lane))
+      const { note } = options
+      reader.required('to', options.to)
+      reader.required('note', note)
+      const parsed = reader.parsed(lane, parseLaneKey)
       const to = reader.integer('to', options.to, COUNTS)
-      if (options.note.trim() === '') reader.mistakes.push('--note takes a text that says why')
+      if (note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
       accept(reader.mistakes, (io) => {
-        if (!parsed || to === undefined) throw new UsageError('bad_usage', lane)
+        if (!parsed || to === undefined || note === undefined) {
+          throw new RangeError('a command line without a lane, an offset or a note was accepted')
+        }
         return withExistingLake(directory, async (lake) => {
-          const accepted = await acceptIn(lake, laneKey(parsed), to, options.note)
+          const accepted = await acceptIn(lake, laneKey(parsed), to, note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
           await write(io.stdout, json ? jsonText(accepted) : text)
           return ExitCode.done

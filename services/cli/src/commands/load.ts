@@ -1,4 +1,4 @@
-import { systemClock, UsageError } from '@assay/core'
+import { systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
 import { type LoadReport, loadSources, openSources, STANDARD_INPUT } from '@assay/runtime'
 import type { Command } from 'commander'
@@ -15,7 +15,7 @@ import type { Accept } from '../run/job.js'
 import { withLake } from '../run/with-lake.js'
 
 interface Options {
-  readonly exchange: string
+  readonly exchange?: string
   readonly rate?: string
 }
 
@@ -24,13 +24,13 @@ export function addLoad(program: Command, accept: Accept): void {
     .command('load')
     .summary("put an exchange's feed messages from files into the log")
     .description(
-      "Reads feed messages, one JSON a line in the exchange's own format, and appends them as Avro to the lake's\n" +
-        'event log, stamped with their event time. A line that cannot be used is refused and told with its number;\n' +
-        'the others are loaded. Loading the same file again is harmless: gold keeps each trade once.\n' +
+      "Reads feed messages, one JSON a line in the exchange's own format, and appends them as Avro to the lake's " +
+        'event log, stamped with their event time. A line that cannot be used is refused and told with its number; ' +
+        'the others are loaded. Loading the same file again is harmless: gold keeps each trade once. ' +
         '"assay up" (or "assay up --drain") then takes them from the log into the tables.',
     )
     .argument('<files...>', 'files to read, in order; - is standard input')
-    .requiredOption('--exchange <name>', `whose format it is: ${exchanges.map(({ name }) => name).join(' or ')}`)
+    .option('--exchange <name>', `whose format it is: ${exchanges.map(({ name }) => name).join(' or ')} (required)`)
     .option('--rate <n>', 'records a second; as fast as possible without')
     .addHelpText(
       'after',
@@ -40,10 +40,11 @@ export function addLoad(program: Command, accept: Accept): void {
     .action((files: string[], options: Options, command: Command) => {
       const reader = new OptionReader()
       const { directory, json } = globalOptions(command, reader)
-      const exchange = reader.parsed(() => exchangeNamed(options.exchange))
+      reader.required('exchange', options.exchange)
+      const exchange = reader.parsed(options.exchange, exchangeNamed)
       const rate = reader.number('rate', options.rate, RATES)
       accept(reader.mistakes, async (io) => {
-        if (!exchange) throw new UsageError('unknown_exchange', options.exchange)
+        if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const sources = await openSources(files, io.stdin)
         const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
         const report = await withLake(directory, (lake) =>

@@ -1,4 +1,4 @@
-import { systemClock, UsageError } from '@assay/core'
+import { systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
 import { type SimulatedFeedReport, simulateFeed } from '@assay/runtime'
 import type { Command } from 'commander'
@@ -13,9 +13,18 @@ import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLake } from '../run/with-lake.js'
 
-type Options = { readonly exchange: string; readonly count: string; readonly seed: string } & {
-  readonly [Name in 'rate' | 'symbols' | 'skew' | 'duplicates' | 'invalid' | 'late' | 'partitions']?: string
-}
+type OptionName =
+  | 'exchange'
+  | 'count'
+  | 'seed'
+  | 'rate'
+  | 'symbols'
+  | 'skew'
+  | 'duplicates'
+  | 'invalid'
+  | 'late'
+  | 'partitions'
+type Options = { readonly [Name in OptionName]?: string }
 
 const SEEDS = { least: 0, most: 2 ** 32 - 1 }
 const SYMBOLS = { least: 1, most: 100_000 }
@@ -27,12 +36,12 @@ export function addSimulate(program: Command, accept: Accept): void {
     .command('simulate')
     .summary('put synthetic trades into the log, the same for the same seed')
     .description(
-      "Makes synthetic trades in an exchange's format and appends them to the lake's event log. The same options\n" +
-        'and seed always give the same bytes. With --json it tells exactly what it injected: how many valid,\n' +
+      "Makes synthetic trades in an exchange's format and appends them to the lake's event log. The same options " +
+        'and seed always give the same bytes. With --json it tells exactly what it injected: how many valid, ' +
         'duplicate, late and invalid ones (by the reason that silver will give) and the trades of each symbol.',
     )
-    .requiredOption('--exchange <name>', `whose trades: ${exchanges.map(({ name }) => name).join(' or ')}`)
-    .requiredOption('--count <n>', 'records in all')
+    .option('--exchange <name>', `whose trades: ${exchanges.map(({ name }) => name).join(' or ')} (required)`)
+    .option('--count <n>', 'records in all (required)')
     .option('--rate <n>', "records a second; without, as fast as possible, at the exchange's usual rate of event time")
     .option('--seed <n>', 'chooses the trades', '1')
     .option('--symbols <n>', "number of symbols; the exchange's most traded ones without")
@@ -45,11 +54,13 @@ export function addSimulate(program: Command, accept: Accept): void {
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { directory, json } = globalOptions(command, reader)
-      const exchange = reader.parsed(() => exchangeNamed(options.exchange))
+      reader.required('exchange', options.exchange)
+      reader.required('count', options.count)
+      const exchange = reader.parsed(options.exchange, exchangeNamed)
       const partitions = reader.integer('partitions', options.partitions, PARTITIONS) ?? 1
       const simulation = readSimulation(reader, options)
       accept(reader.mistakes, async (io) => {
-        if (!exchange) throw new UsageError('unknown_exchange', options.exchange)
+        if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
         const report = await withLake(directory, (lake) =>
           simulateFeed(lake, {

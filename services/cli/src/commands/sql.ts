@@ -43,8 +43,8 @@ export function addSql(program: Command, accept: Accept): void {
     .command('sql')
     .summary('ask the tables in SQL')
     .description(
-      "Runs one SELECT in DuckDB's SQL over the newest snapshot of every table, read-only. Tables have the names\n" +
-        'that "assay tables" lists (market_data.<name> works too); views besides: lineage (each gold trade with its\n' +
+      "Runs one SELECT in DuckDB's SQL over the newest snapshot of every table, read-only. Tables have the names " +
+        'that "assay tables" lists (market_data.<name> works too); views besides: lineage (each gold trade with its ' +
         'silver row and raw bytes), silver_dlq_open. Decimals are exact in every format; times are UTC.',
     )
     .argument('<statement>', 'one SELECT, quoted')
@@ -91,7 +91,7 @@ function readRequest(reader: OptionReader, sql: string, options: Options, json: 
     reader.mistakes.push(`--json and --format ${format} ask for different things`)
   }
   const { asOf: when, output } = options
-  const asOf = when === undefined ? undefined : reader.parsed(() => parseAsOf(when))
+  const asOf = reader.parsed(when, parseAsOf)
   if (sql.trim() === '') reader.mistakes.push('the statement is empty')
   return {
     sql,

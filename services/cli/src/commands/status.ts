@@ -1,4 +1,10 @@
-import { type DeadLetterRate, type LaneProgress, type StatusReport, type StoppedLane, statusReport } from '@assay/runtime'
+import {
+  type DeadLetterRate,
+  type LaneProgress,
+  type StatusReport,
+  type StoppedLane,
+  statusReport,
+} from '@assay/runtime'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
@@ -16,8 +22,8 @@ export function addStatus(program: Command, accept: Accept): void {
     .command('status')
     .summary('how far each layer has come in each lane, and what waits for you')
     .description(
-      'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag,\n' +
-        'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, and\n' +
+      'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag, ' +
+        'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, and ' +
         'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped.',
     )
     .addHelpText('after', '\nExample:\n  assay status --lake ./lake')

@@ -16,7 +16,7 @@ export function addTables(program: Command, accept: Accept): void {
     .command('tables')
     .summary('list the tables: rows, files, bytes, snapshot, checkpoint')
     .description(
-      'Lists every table of the lake with its rows, files, bytes, newest snapshot and checkpoint\n' +
+      'Lists every table of the lake with its rows, files, bytes, newest snapshot and checkpoint ' +
         '(how far it has come in each lane). Reads metadata only, so it is quick at any size.',
     )
     .addHelpText('after', '\nExample:\n  assay tables --lake ./lake')

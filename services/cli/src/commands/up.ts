@@ -37,9 +37,9 @@ export function addUp(program: Command, accept: Accept): void {
     .command('up')
     .summary('run the whole pipeline: feed, log, bronze, silver, gold')
     .description(
-      'Runs the feed and all workers in one process until Ctrl-C: trades go from the log to bronze, silver and\n' +
-        'gold, with one status line for each layer. Makes the lake if there is none. Without --feed the log is first\n' +
-        'filled with bundled recorded trades, if it is empty, and then with simulated ones, about 750 (Binance) and\n' +
+      'Runs the feed and all workers in one process until Ctrl-C: trades go from the log to bronze, silver and ' +
+        'gold, with one status line for each layer. Makes the lake if there is none. Without --feed the log is first ' +
+        'filled with bundled recorded trades, if it is empty, and then with simulated ones, about 750 (Binance) and ' +
         '75 (Kraken) a second. The first Ctrl-C stops with nothing half done; the second at once.',
     )
     .option('--feed <name>', 'sample (the recorded trades only), simulated, or none')

@@ -1,3 +1,5 @@
+import { AssayError } from '@assay/core'
+
 export interface NumberRange {
   readonly least: number
   readonly most: number
@@ -6,6 +8,11 @@ export interface NumberRange {
 /** Reads options strictly and remembers every mistake, so that all can be told at once. */
 export class OptionReader {
   readonly mistakes: string[] = []
+
+  /** Notes an option that has to be given and was not. */
+  required(name: string, text: string | undefined): void {
+    if (text === undefined) this.mistakes.push(`--${name} is missing`)
+  }
 
   /** Undefined when the option was not given or is wrong. */
   integer(name: string, text: string | undefined, range: NumberRange): number | undefined {
@@ -36,12 +43,14 @@ export class OptionReader {
     return found
   }
 
-  /** Runs a parser that throws, and keeps its message as a mistake. */
-  parsed<Value>(parse: () => Value): Value | undefined {
+  /** Runs a parser that throws AssayErrors, and keeps what it says as a mistake. */
+  parsed<Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined {
+    if (text === undefined) return undefined
     try {
-      return parse()
+      return parse(text)
     } catch (error) {
-      this.mistakes.push(error instanceof Error ? error.message : String(error))
+      if (!(error instanceof AssayError)) throw error
+      this.mistakes.push(error.hint === undefined ? error.message : `${error.message}: ${error.hint}`)
       return undefined
     }
   }

@@ -10,9 +10,7 @@ const NUMERIC = /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL.*|DOUBLE|FLO
 
 /** Rows as objects. */
 export function resultJson({ columns, rows }: QueryResult): JsonValue[] {
-  return rows.map((row) =>
-    Object.fromEntries(columns.map(({ name, type }, i) => [name, jsonValue(row[i], type)])),
-  )
+  return rows.map((row) => Object.fromEntries(columns.map(({ name, type }, i) => [name, jsonValue(row[i], type)])))
 }
 
 export function resultTable({ columns, rows }: QueryResult): string {

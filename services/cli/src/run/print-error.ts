@@ -6,10 +6,12 @@ export function errorText(error: unknown): string {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     return `error: ${text}\n  this is a defect of Assay: please report it with the text above\n`
   }
-  const [first = '', ...more] = error.message.split('\n')
-  const message =
-    more.length === 0
-      ? `error: ${first} [${error.code}]`
-      : [`error [${error.code}]:`, ...[first, ...more].map((line) => `  - ${line}`)].join('\n')
-  return error.hint === undefined ? `${message}\n` : `${message}\n  ${error.hint}\n`
+  const message = error.message.includes('\n')
+    ? `error [${error.code}]:\n${indented(error.message)}`
+    : `error: ${error.message} [${error.code}]`
+  return error.hint === undefined ? `${message}\n` : `${message}\n${indented(error.hint)}\n`
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '  ')
 }

@@ -17,22 +17,20 @@ export function readCommandLine(argv: readonly string[], env: Io['env']): Comman
   const mistakes: string[] = []
   let rest = [...argv]
   for (;;) {
-    const attempt = parse(rest, env)
+    // The value of an unknown option that was left out looks like an argument too many.
+    const attempt = parse(rest, env, { allowExcess: mistakes.length > 0 })
     if (attempt.kind === 'help') return attempt
     if (attempt.kind === 'job') {
       mistakes.push(...attempt.mistakes)
       if (mistakes.length === 0) return attempt
       break
     }
+    mistakes.push(messageOf(attempt.error))
     const left = withoutUnknownOption(attempt.error, rest)
-    // The value of an unknown option that was left out looks like an argument too many.
-    if (mistakes.length === 0 || attempt.error.code !== 'commander.excessArguments') {
-      mistakes.push(messageOf(attempt.error))
-    }
     if (!left) break
     rest = left
   }
-  throw new UsageError('bad_usage', mistakes.join('\n'), { hint: `${helpCommand(argv, env)} shows what it takes` })
+  throw new UsageError('bad_usage', listed(mistakes), { hint: `${helpCommand(argv, env)} shows what it takes` })
 }
 
 type Attempt =
@@ -40,7 +38,7 @@ type Attempt =
   | { readonly kind: 'job'; readonly job: Job; readonly mistakes: readonly string[] }
   | { readonly kind: 'wrong'; readonly error: CommanderError }
 
-function parse(argv: readonly string[], env: Io['env']): Attempt {
+function parse(argv: readonly string[], env: Io['env'], { allowExcess }: { readonly allowExcess: boolean }): Attempt {
   let accepted: { job: Job; mistakes: readonly string[] } | undefined
   let text = ''
   const program = buildProgram(env, (mistakes, job) => {
@@ -50,6 +48,7 @@ function parse(argv: readonly string[], env: Io['env']): Attempt {
     text += part
   }
   for (const command of allCommands(program)) {
+    if (allowExcess) command.allowExcessArguments()
     command.exitOverride().configureOutput({ writeOut: keep, writeErr: keep, outputError: () => undefined })
   }
   try {
@@ -79,6 +78,10 @@ function withoutUnknownOption(error: CommanderError, argv: readonly string[]): s
 
 function messageOf(error: CommanderError): string {
   return error.message.replace(/^error: /, '').replaceAll(/\n+/g, ' ')
+}
+
+function listed(mistakes: readonly string[]): string {
+  return mistakes.length === 1 ? mistakes.join('') : mistakes.map((mistake) => `- ${mistake}`).join('\n')
 }
 
 function helpCommand(argv: readonly string[], env: Io['env']): string {

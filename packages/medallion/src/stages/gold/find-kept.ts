@@ -35,16 +35,8 @@ export async function findKept(session: Session, gold: LakeTable, pinned: Pinned
   if (open === undefined) return
   const hours = await session.rows(`SELECT DISTINCT "timestamp" // 3600000000 AS hour FROM ${OPEN}`)
   const partitions = new Set(hours.map(({ hour }) => hourPartition(Number(hour))))
-  await search(session, gold, pinned, {
-    keepPartition: (values) => partitions.has(filePartition(values)),
-    keep: (bounds) => bounds.meets('source_sequence', open.low, open.high),
-  })
-  const elsewhere = await openRows(session)
-  if (elsewhere === undefined) return
-  await search(session, gold, pinned, {
-    keep: (bounds) => bounds.meets('source_sequence', elsewhere.low, elsewhere.high),
-  })
-  const missing = await openRows(session)
+  const elsewhere = await search(session, gold, pinned, open, (values) => partitions.has(filePartition(values)))
+  const missing = elsewhere && (await search(session, gold, pinned, elsewhere, () => true))
   if (missing === undefined) return
   throw new AssayError(
     'key_set_inconsistent',
@@ -59,8 +51,14 @@ export async function findKept(session: Session, gold: LakeTable, pinned: Pinned
 const LEAST = -(2n ** 63n)
 const GREATEST = 2n ** 63n - 1n
 
+interface OpenRows {
+  readonly count: number
+  readonly low: bigint
+  readonly high: bigint
+}
+
 /** How many duplicates are without their kept row, and the range of their numbers (all, if one has none). */
-async function openRows(session: Session): Promise<{ count: number; low: bigint; high: bigint } | undefined> {
+async function openRows(session: Session): Promise<OpenRows | undefined> {
   const [row] = await session.rows(`SELECT count(*) AS n, count(source_sequence) AS numbered,
     min(source_sequence) AS low, max(source_sequence) AS high FROM ${OPEN}`)
   const count = Number(row?.n)
@@ -69,13 +67,26 @@ async function openRows(session: Session): Promise<{ count: number; low: bigint;
   return { count, low: row?.low as bigint, high: row?.high as bigint }
 }
 
+const FIRST_FILES = 4
+
+/** Searches gold's files newest first, since most copies come soon after; what is still open comes back. */
 async function search(
   session: Session,
   gold: LakeTable,
   pinned: PinnedTable,
-  filter: Parameters<LakeTable['files']>[1],
-): Promise<void> {
-  const files = await gold.files(pinned, filter)
-  await session.run(`INSERT INTO ${KEPT} SELECT ${FOUND} FROM ${OPEN} d
-    JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, files)})) k ON ${SAME_TRADE}`)
+  open: OpenRows,
+  keepPartition: (values: Readonly<Record<string, unknown>>) => boolean,
+): Promise<OpenRows | undefined> {
+  const files = await gold.files(pinned, {
+    keepPartition,
+    keep: (bounds) => bounds.meets('source_sequence', open.low, open.high),
+  })
+  let left: OpenRows | undefined = open
+  for (let end = files.length, step = FIRST_FILES; end > 0 && left; end -= step, step *= 2) {
+    const some = files.slice(Math.max(0, end - step), end)
+    await session.run(`INSERT INTO ${KEPT} SELECT ${FOUND} FROM ${OPEN} d
+      JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, some)})) k ON ${SAME_TRADE}`)
+    left = await openRows(session)
+  }
+  return left
 }

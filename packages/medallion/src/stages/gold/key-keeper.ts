@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.js'
 import { decodeKeySet, encodeKeySet } from '../../keys/key-file.js'
 import { KeySet } from '../../keys/key-set.js'
 import { type ScanFile, scanSql } from '../../sql/scan.js'
-import type { LakeTable } from '../../tables/lake-table.js'
+import type { LakeTable, PinnedTable } from '../../tables/lake-table.js'
 
 /** Files read at once when the set is brought up to date. */
 const FILES_AT_ONCE = 64
@@ -78,11 +78,11 @@ function addRun(keys: KeySet, name: string, low: bigint, high: bigint): void {
 export async function saveKeysIfDue(
   gold: LakeTable,
   loaded: LoadedKeys,
-  tableUuid: string,
+  pinned: PinnedTable,
   random: Random,
 ): Promise<{ readonly path: string; readonly sequence: number } | undefined> {
   if (loaded.commitsSinceSave < COMMITS_BETWEEN_SAVES || loaded.sequence === 0) return undefined
-  const path = `${gold.key}/keys/${random.uuid()}.keys`
-  await gold.store.put(path, encodeKeySet(loaded.keys, tableUuid, loaded.sequence))
+  const path = `${pinned.version.tableKey}/keys/${random.uuid()}.keys`
+  await gold.store.put(path, encodeKeySet(loaded.keys, pinned.uuid, loaded.sequence))
   return { path, sequence: loaded.sequence }
 }

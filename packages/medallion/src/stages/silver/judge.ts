@@ -6,7 +6,7 @@ import type { RuleSet } from '../../rules/rule-set.js'
 import { mappedSql } from './input.js'
 import type { BronzeRows } from './rows.js'
 
-/** Temporary table of the rows that broke a rule: `rn`, reason, type, detail and the record's bytes. */
+/** Temporary table of the rows that broke a rule, with all that a dead letter holds. */
 export const REJECTED = 'silver_rejected'
 const BROKEN = 'silver_broken'
 
@@ -23,7 +23,8 @@ export async function judge(
   rows: BronzeRows,
 ): Promise<readonly Rejection[]> {
   await session.run(`CREATE OR REPLACE TEMP TABLE ${BROKEN} AS
-    SELECT rn, error_reason, ${typeSql(rules, 'error_reason')} AS error_type, ${detailSql(rules)} AS error_detail
+    SELECT rn, topic, "partition", "offset", kafka_us, schema_id, error_reason,
+      ${typeSql(rules, 'error_reason')} AS error_type, ${detailSql(rules)} AS error_detail
     FROM (SELECT *, ${reasonSql(rules)} AS error_reason FROM (${mappedSql(exchange)}))
     WHERE error_reason IS NOT NULL`)
   const rejections: Rejection[] = []

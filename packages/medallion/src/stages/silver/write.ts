@@ -8,7 +8,7 @@ import type { TableDefinition } from '../../tables/definition.js'
 import { DLQ_TABLE, RULE_SETS_TABLE } from '../../tables/silver.js'
 import type { StageContext } from '../context.js'
 import type { SideFiles } from '../stage.js'
-import { INPUT, mappedSql } from './input.js'
+import { mappedSql } from './input.js'
 import { REJECTED, type Rejection } from './judge.js'
 import { dlqDay, type Verdicts } from './lateness.js'
 import type { BronzeRows } from './rows.js'
@@ -71,7 +71,7 @@ export async function writeDeadLetters(
     const select = `SELECT raw_record, error_reason, error_type, ${now} AS error_timestamp,
       ${quote(bronzeTable)} AS bronze_source, "offset" AS kafka_offset, schema_id, DATE ${quote(date)} AS dlq_date,
       topic, "partition", ${KAFKA_TIMESTAMP}, error_detail, ${quote(rules.version)} AS rule_version
-      FROM ${REJECTED} JOIN ${INPUT} USING (rn)
+      FROM ${REJECTED}
       WHERE rn < ${rows.count} AND error_type = ${quote(type)} AND coalesce(kafka_us, 0) // 86400000000 = ${day}
       ORDER BY rn`
     const partition = { dlq_date: date, bronze_source: bronzeTable, error_type: type }

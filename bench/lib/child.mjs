@@ -1,0 +1,63 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * Starts one of `bench/children` with options. `next` gives what the child sends, message by message; `done` its last
+ * message, once it has ended well.
+ */
+export function startChild(name, options) {
+  const script = fileURLToPath(new URL(`../children/${name}.mjs`, import.meta.url))
+  const child = fork(script, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const messages = []
+  let wake = () => undefined
+  child.on('message', (message) => {
+    messages.push(message)
+    wake()
+  })
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => {
+      wake()
+      if (code === 0) resolve()
+      else reject(new Error(`${name} ended with ${signal ?? code}`))
+    })
+  })
+  ended.catch(() => undefined)
+  return {
+    send: (message) => child.send(message),
+    /** Resolves to the first message that is not taken yet. */
+    async next() {
+      while (messages.length === 0) {
+        if (child.exitCode !== null || child.signalCode !== null) await ended
+        if (messages.length > 0) break
+        await Promise.race([ended, new Promise((resolve) => (wake = resolve))])
+      }
+      return messages.shift()
+    },
+    async done() {
+      await ended
+      return messages.at(-1)
+    },
+    kill: () => child.kill('SIGKILL'),
+  }
+}
+
+/** Runs a child to its end and gives its last message. */
+export function runChild(name, options) {
+  return startChild(name, options).done()
+}
+
+/** The options that a child was started with. */
+export function childOptions() {
+  return JSON.parse(process.argv[2])
+}
+
+/** Sends a message to the parent; resolves when it is on its way. */
+export function tellParent(message) {
+  return new Promise((resolve, reject) => process.send(message, (error) => (error ? reject(error) : resolve())))
+}
+
+/** Lets the child end although the parent still holds the channel. */
+export function leaveParent() {
+  process.disconnect()
+}

@@ -1,0 +1,38 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock, systemRandom } from '@assay/core'
+import { simulate } from '@assay/exchanges'
+import { openLake } from '@assay/runtime'
+import { wireHeader } from '@assay/schema-registry'
+
+/** Calls with the path of an empty folder, which is removed afterwards. */
+export async function withFolder(use) {
+  const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'))
+  try {
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+export function openBenchLake(directory, options = {}) {
+  return openLake({ directory, clock: systemClock, random: systemRandom, ...options })
+}
+
+/** A lake with the same log and schemas, and no tables. */
+export async function copyLog(from, to) {
+  for (const part of ['log', 'schemas']) await cp(join(from, part), join(to, part), { recursive: true })
+}
+
+/** Makes the exchange's topic, registers its schema, and gives simulated batches ready to be produced. */
+export async function simulation(lake, name, partitions, options) {
+  const exchange = lake.exchanges.find((one) => one.name === name)
+  await lake.log.ensureTopic(exchange.topic, partitions)
+  const schemaId = await lake.registry.register(`${exchange.topic}-value`, exchange.schema)
+  return { topic: exchange.topic, ...simulate({ exchange, schemaId, wireHeader, ...options }) }
+}
+
+export function tableNamed(lake, name) {
+  return lake.table(lake.definitions.find((definition) => definition.name === name))
+}

@@ -1,0 +1,62 @@
+/** Prints results as one table: measurement, value. */
+export function printResults(results) {
+  const rows = [
+    ...throughputRows('throughput', results.throughput),
+    ...throughputRows('backlog', results.backlog),
+    ...freshnessRows(results.freshness),
+    ...hourRows(results.hour),
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  for (const [name, value] of rows) process.stdout.write(`${name.padEnd(width)}  ${value}\n`)
+}
+
+function throughputRows(title, measured) {
+  if (!measured) return []
+  const { layers, ...all } = measured
+  const line = (of) =>
+    `${thousands(of.events_per_second)} events/s, ${of.cpu_us_per_event} CPU s per million, peak ${of.peakMemory_mib} MiB`
+  return [
+    [`${title}, ${thousands(all.records)} records, all layers, ${all.threads} threads`, line(all)],
+    ...Object.entries(layers).map(([layer, of]) => [`${title}, ${layer} alone`, line(of)]),
+  ]
+}
+
+function freshnessRows(measured) {
+  if (!measured) return []
+  const { rate, seconds, freshness_ms, cpu_share, peakMemory_mib, commits_per_second, tables } = measured
+  const title = `freshness, ${thousands(rate)} events/s for ${seconds} s`
+  return [
+    [title, `p50 ${freshness_ms.p50} ms, p95 ${freshness_ms.p95} ms, p99 ${freshness_ms.p99} ms`],
+    [`${title}, processor`, `${Math.round(cpu_share * 100)} % of one, peak ${peakMemory_mib} MiB`],
+    ...Object.entries(commits_per_second).map(([worker, rate]) => [`${title}, ${worker}`, `${rate} commits/s`]),
+    ...tableRows(title, tables),
+  ]
+}
+
+function hourRows(measured) {
+  if (!measured) return []
+  const { commits, planning, analyst, tables, wall_seconds } = measured
+  const title = `${thousands(commits.gold)} commits`
+  return [
+    [`${title}, all layers`, `${wall_seconds} s of real time`],
+    [
+      `${title}, planning a read of gold`,
+      `${planning.after_60.total_ms} ms after 60, ${planning.after_all.total_ms} ms after all: ${planning.ratio} times`,
+    ],
+    ...(analyst ? [[`${title}, analyst beside`, `${analyst.queries} queries, ${analyst.failed} failed`]] : []),
+    ...tableRows(title, tables),
+  ]
+}
+
+function tableRows(title, tables) {
+  return Object.entries(tables).map(([table, { metadata_bytes, ...files }]) => [
+    `${title}, files of ${table}`,
+    `${Object.entries(files)
+      .map(([kind, count]) => `${count} ${kind}`)
+      .join(', ')}; metadata ${Math.ceil(metadata_bytes / 1024)} KiB`,
+  ])
+}
+
+function thousands(value) {
+  return value.toLocaleString('en-US')
+}

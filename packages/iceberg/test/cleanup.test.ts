@@ -1,0 +1,129 @@
+import { FaultyStore, MemoryStore } from '@assay/object-store'
+import { describe, expect, it } from 'vitest'
+import { collect, currentSnapshot, planFiles, removeOrphans, type Table } from '../src/index.js'
+import { append, keys, livePaths, openWorld, putDataFile, replace, VirtualClock, type World } from './support.js'
+
+const DATA = 'tables/test/trades/data/'
+
+/** A table in which a file was folded away and all snapshots that show it have just expired. */
+async function folded(store?: FaultyStore, clock?: VirtualClock): Promise<World & { victim: string }> {
+  const world = await openWorld({ ...(store ? { store } : {}), ...(clock ? { clock } : {}) })
+  const { table } = world
+  const victim = await putDataFile(table)
+  await append(table, [victim])
+  await replace(table, [victim.path], [await putDataFile(table)])
+  for (let i = 0; i < 130; i += 1) await append(table, [])
+  world.clock.advance(10 * 60_000 + 1)
+  await append(table, [])
+  return { ...world, victim: victim.path }
+}
+
+async function dataFiles({ store }: World): Promise<number> {
+  return (await keys(store, DATA)).length
+}
+
+describe('A9: the clean-up', () => {
+  it('T17: leaves files to readers for the grace time, then deletes them', async () => {
+    const world = await folded()
+    expect((await collect(world.table)).files).toEqual([])
+    world.clock.advance(14 * 60_000)
+    expect(await collect(world.table)).toMatchObject({ files: [], waiting: 1 })
+    expect(await dataFiles(world)).toBe(2)
+    world.clock.advance(2 * 60_000)
+    const { files, waiting } = await collect(world.table)
+    expect(waiting).toBe(0)
+    expect(files.filter((key) => key.startsWith(DATA))).toHaveLength(1)
+    expect(await dataFiles(world)).toBe(1)
+    expect((await collect(world.table)).files).toEqual([])
+    expect(await livePaths(world.table)).toHaveLength(1)
+  })
+
+  it('deletes metadata of old versions, oldest first, none younger than fifteen minutes, not the newest hundred', async () => {
+    const { table, clock, store } = await openWorld()
+    for (let i = 0; i < 200; i += 1) await append(table, [])
+    expect((await collect(table)).metadataVersions).toEqual([])
+    clock.advance(15 * 60_000)
+    const { metadataVersions } = await collect(table)
+    const numbers = metadataVersions.map((key) => Number(/v(\d+)\.metadata/.exec(key)?.[1]))
+    expect(numbers).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
+    expect(await keys(store, 'tables/test/trades/metadata/v')).toHaveLength(101 + 1)
+    const { metadata } = await table.load()
+    for (const { file } of metadata.metadataLog) expect(await store.get(file.replace('memory:///', ''))).toBeDefined()
+  })
+
+  it('never deletes a file that the table names again', async () => {
+    const world = await folded()
+    const { table, victim } = world
+    const version = await table.load()
+    const first = (await planFiles(table, version))[0]?.file
+    if (!first) throw new Error('no file')
+    await append(table, [{ ...first, path: victim }])
+    world.clock.advance(16 * 60_000)
+    await collect(table)
+    expect(await dataFiles(world)).toBe(2)
+  })
+
+  it('never deletes what a tag still shows', async () => {
+    const world = await openWorld()
+    const { table, catalog, clock } = world
+    const victim = await putDataFile(table)
+    await append(table, [victim])
+    const base = await table.load()
+    const tagged = currentSnapshot(base.metadata)
+    if (!tagged) throw new Error('no snapshot')
+    const refs = { ...base.metadata.refs, eod: { snapshotId: tagged.snapshotId, type: 'tag' as const } }
+    await catalog.swap('trades', base, { ...base.metadata, refs })
+    await append(table, [])
+    await replace(table, [victim.path], [])
+    for (let i = 0; i < 130; i += 1) await append(table, [])
+    clock.advance(10 * 60_000 + 1)
+    await append(table, [])
+    clock.advance(16 * 60_000)
+    expect((await collect(table)).files.length).toBeGreaterThan(30)
+    const version = await table.load()
+    expect((await planFiles(table, version, { snapshotId: tagged.snapshotId })).map(({ file }) => file.path)).toEqual([
+      victim.path,
+    ])
+    expect(await dataFiles(world)).toBe(1)
+  })
+
+  it('goes on after being killed half-way, and its list is dropped by a later commit', async () => {
+    const clock = new VirtualClock()
+    const inner = new MemoryStore({ clock })
+    let deletions = Number.POSITIVE_INFINITY
+    const store = new FaultyStore(inner, ({ method }) => {
+      if (method !== 'delete') return 'none'
+      deletions -= 1
+      return deletions < 0 ? 'error_before' : 'none'
+    })
+    const world = await folded(store, clock)
+    clock.advance(16 * 60_000)
+    deletions = 10
+    await expect(collect(world.table)).rejects.toMatchObject({ code: 'injected_fault' })
+    deletions = Number.POSITIVE_INFINITY
+    expect((await collect(world.table)).files.length).toBeGreaterThan(20)
+    expect(await dataFiles(world)).toBe(1)
+    const before = await trash(world.table)
+    for (let i = 0; i < 200; i += 1) await append(world.table, [])
+    clock.advance(10 * 60_000 + 1)
+    await append(world.table, [])
+    const after = await trash(world.table)
+    expect(before).toHaveLength(1)
+    expect(after).not.toContainEqual(before[0])
+  })
+
+  it('does not search for orphans when a snapshot cannot be read', async () => {
+    const world = await openWorld()
+    await append(world.table, [await putDataFile(world.table)])
+    const { metadata } = await world.table.load()
+    for (const { manifestList } of metadata.snapshots) await world.store.delete(manifestList.replace('memory:///', ''))
+    world.clock.advance(3 * 86_400_000)
+    const cold = (await openWorld({ store: world.store, clock: world.clock, seed: 5 })).table
+    await expect(removeOrphans(cold, { keep: new Set() })).rejects.toMatchObject({ code: 'snapshot_gone' })
+    expect(await dataFiles(world)).toBe(1)
+  })
+})
+
+async function trash(table: Table): Promise<readonly unknown[]> {
+  return JSON.parse((await table.load()).metadata.properties['assay.trash'] ?? '[]')
+}

@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '@assay/core'
+import { describe, expect, it } from 'vitest'
+import { SETTINGS } from '../src/config.js'
+import { configurationPage, readConfig } from '../src/index.js'
+
+function mistakesOf(env: Record<string, string>): string[] {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof UsageError && error.code === 'bad_configuration') return error.message.split('\n')
+    throw error
+  }
+  return []
+}
+
+describe('configuration of a service', () => {
+  it('has a default for everything', () => {
+    expect(readConfig({ PATH: '/bin' })).toEqual({
+      lake: './lake',
+      commitInterval_ms: 1000,
+      batch_rows: 131_072,
+      batch_bytes: 33_554_432,
+      keySet_bytes: 536_870_912,
+      memory_bytes: 268_435_456,
+      threads: undefined,
+      adopt: false,
+      logLevel: 'info',
+      grace_ms: 10_000,
+    })
+  })
+
+  it('takes every setting from the environment', () => {
+    expect(
+      readConfig({
+        ASSAY_LAKE: '/data/lake',
+        ASSAY_COMMIT_INTERVAL_MS: '500',
+        ASSAY_BATCH_ROWS: '10',
+        ASSAY_BATCH_BYTES: '20',
+        ASSAY_KEY_SET_BYTES: '1048576',
+        ASSAY_MEMORY_BYTES: '67108864',
+        ASSAY_THREADS: '2',
+        ASSAY_ADOPT: 'true',
+        ASSAY_LOG_LEVEL: 'debug',
+        ASSAY_GRACE_MS: '100',
+      }),
+    ).toEqual({
+      lake: '/data/lake',
+      commitInterval_ms: 500,
+      batch_rows: 10,
+      batch_bytes: 20,
+      keySet_bytes: 1_048_576,
+      memory_bytes: 67_108_864,
+      threads: 2,
+      adopt: true,
+      logLevel: 'debug',
+      grace_ms: 100,
+    })
+  })
+
+  it('lists every mistake at once', () => {
+    const mistakes = mistakesOf({
+      ASSAY_LAKE: 's3://bucket/lake',
+      ASSAY_BATCH_ROWS: '0',
+      ASSAY_THREADS: 'abc',
+      ASSAY_ADOPT: 'yes',
+      ASSAY_LOG_LEVEL: '',
+      ASSAY_COMIT_INTERVAL_MS: '5',
+    })
+    expect(mistakes).toHaveLength(6)
+    expect(mistakes).toContain('ASSAY_THREADS must be a whole number from 1 to 256, not "abc"')
+    expect(mistakes).toContain('ASSAY_BATCH_ROWS must be a whole number from 1 to 1000000, not "0"')
+    expect(mistakes).toContain('ASSAY_COMIT_INTERVAL_MS is not a setting; did you mean ASSAY_COMMIT_INTERVAL_MS?')
+  })
+
+  it.each(['1e3', ' 5', '0x10', '1.0', '-1', '', '99999999999999999999'])('takes no number like "%s"', (text) => {
+    expect(mistakesOf({ ASSAY_BATCH_ROWS: text })).toHaveLength(1)
+  })
+
+  it('suggests nothing for a name that is like no other', () => {
+    expect(mistakesOf({ ASSAY_SOMETHING_ELSE_ALTOGETHER: '1' })).toEqual([
+      'ASSAY_SOMETHING_ELSE_ALTOGETHER is not a setting',
+    ])
+  })
+
+  it('has defaults that are themselves accepted', () => {
+    const env = Object.fromEntries(
+      Object.entries(SETTINGS).flatMap(([name, { fallback }]) => (fallback === undefined ? [] : [[name, fallback]])),
+    )
+    expect(readConfig(env)).toEqual(readConfig({}))
+  })
+
+  it('is described by a page that is current', async () => {
+    const page = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
+    expect(page, 'run: node docs/write-configuration.mjs').toBe(configurationPage())
+  })
+})

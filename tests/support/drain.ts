@@ -1,0 +1,43 @@
+import type { BatchLimits, WorkerEvent } from '@assay/medallion'
+import { type Lake, type Layer, runWorkers } from '@assay/runtime'
+
+export interface DrainOptions {
+  readonly layers?: readonly Layer[]
+  readonly limits?: Partial<BatchLimits>
+  readonly adopt?: boolean
+  readonly keySet_bytes?: number
+}
+
+const LIMITS: BatchLimits = { maxRows: 10_000, maxBytes: 8 * 2 ** 20, maxPartitions: 64 }
+
+/** Runs the workers until nothing is left; gives what they told. */
+export async function drain(lake: Lake, options: DrainOptions = {}): Promise<WorkerEvent[]> {
+  const events: WorkerEvent[] = []
+  await runWorkers(lake, runOptions(events, options, true), new AbortController().signal)
+  return events
+}
+
+/** Runs the workers until the signal. */
+export function runUntil(lake: Lake, signal: AbortSignal, options: DrainOptions = {}): Promise<void> {
+  return runWorkers(lake, runOptions([], options, false), signal)
+}
+
+function runOptions(events: WorkerEvent[], options: DrainOptions, drains: boolean) {
+  const { layers, keySet_bytes } = options
+  return {
+    drain: drains,
+    adopt: options.adopt ?? false,
+    interval_ms: 0,
+    limits: { ...LIMITS, ...options.limits },
+    onEvent: (event: WorkerEvent) => void events.push(event),
+    ...(layers && { layers }),
+    ...(keySet_bytes !== undefined && { keySet_bytes }),
+  }
+}
+
+/** How many commits each worker made. */
+export function commitsOf(events: readonly WorkerEvent[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { kind, worker } of events) if (kind === 'committed') counts[worker] = (counts[worker] ?? 0) + 1
+  return counts
+}

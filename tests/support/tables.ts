@@ -1,0 +1,69 @@
+import type { Session } from '@assay/engine'
+import { ident, scanSql, type TableDefinition } from '@assay/medallion'
+import type { Lake } from '@assay/runtime'
+
+/** The rows of a lake's tables as SQL sees them: each table a view under its name. */
+export interface Tables {
+  readonly session: Session
+  rows(sql: string): Promise<Record<string, unknown>[]>
+  /** The only value of the only row. */
+  value(sql: string): Promise<unknown>
+}
+
+/** Opens every table as it stands, hands them to `use`, and closes them. */
+export async function withTables<T>(lake: Lake, use: (tables: Tables) => Promise<T>): Promise<T> {
+  const session = await (await lake.engine()).session()
+  try {
+    for (const definition of lake.definitions) {
+      const table = await lake.table(definition)
+      const files = await table.files(await table.pin())
+      await session.run(`CREATE TEMP VIEW ${ident(definition.name)} AS ${scanSql(definition, files)}`)
+    }
+    return await use({
+      session,
+      rows: (sql) => session.rows(sql, 100_000),
+      value: async (sql) => Object.values((await session.rows(sql))[0] ?? {})[0],
+    })
+  } finally {
+    await session.close()
+  }
+}
+
+/** Rows of one query. */
+export function query(lake: Lake, sql: string): Promise<Record<string, unknown>[]> {
+  return withTables(lake, (tables) => tables.rows(sql))
+}
+
+/** Times of processing: the only columns that a rebuild may change. */
+const PROCESSING_TIMES = new Set([
+  'ingestion_timestamp',
+  'validation_timestamp',
+  'bronze_ingestion_timestamp',
+  'error_timestamp',
+  'gold_ingestion_timestamp',
+  'found_at',
+  'accepted_at',
+])
+
+/** In silver and gold this column is the exchange's own time of taking the trade. */
+function isProcessingTime({ type, name }: TableDefinition['columns'][number]): boolean {
+  return PROCESSING_TIMES.has(name) && type === 'timestamptz'
+}
+
+/** Rows and an order-independent digest of each table over all columns that a rebuild may not change. */
+export function digests(
+  lake: Lake,
+  only: (table: string) => boolean = () => true,
+): Promise<Record<string, { readonly rows: bigint; readonly digest: string }>> {
+  return withTables(lake, async ({ rows }) => {
+    const found: Record<string, { rows: bigint; digest: string }> = {}
+    for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
+      const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => ident(column.name))
+      const [row] = await rows(
+        `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${ident(name)}`,
+      )
+      found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
+    }
+    return found
+  })
+}
