@@ -1,3 +1,4 @@
+import type { Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import {
   type BatchLimits,
@@ -38,8 +39,8 @@ const ALL_LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 const DEFAULT_KEY_SET_BYTES = 512 * 2 ** 20
 
 interface Job {
-  readonly layer: Layer
   readonly worker: Worker
+  readonly session: Session
   /** Set once the worker has drained its lanes. */
   ended: boolean
 }
@@ -55,9 +56,7 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   for (const layer of options.layers ?? ALL_LAYERS) {
     const above = [...jobs]
     const upstreamEnded = options.drain ? () => above.every((job) => job.ended) : undefined
-    for (const worker of await workersOf(lake, layer, options, upstreamEnded)) {
-      jobs.push({ layer, worker, ended: false })
-    }
+    for (const built of await workersOf(lake, layer, options, upstreamEnded)) jobs.push({ ...built, ended: false })
   }
   const outcomes = await Promise.allSettled(
     jobs.map(async (job) => {
@@ -67,6 +66,8 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
       } catch (error) {
         failed.abort()
         throw error
+      } finally {
+        await job.session.close()
       }
     }),
   )
@@ -78,12 +79,13 @@ async function workersOf(
   layer: Layer,
   options: RunOptions,
   upstreamEnded: (() => boolean) | undefined,
-): Promise<Worker[]> {
+): Promise<Built[]> {
   if (layer === 'gold') return [await goldWorker(lake, options, upstreamEnded)]
   const make = layer === 'bronze' ? bronzeWorker : silverWorker
   return Promise.all(lake.exchanges.map((exchange) => make(lake, exchange, options, upstreamEnded)))
 }
 
+type Built = Pick<Job, 'worker' | 'session'>
 type MakeStage = (context: StageContext, main: LakeTable) => Promise<Stage>
 
 async function buildWorker(
@@ -92,7 +94,7 @@ async function buildWorker(
   options: RunOptions,
   upstreamEnded: (() => boolean) | undefined,
   makeStage: MakeStage,
-): Promise<Worker> {
+): Promise<Built> {
   const session = await (await lake.engine()).session()
   const main = await lake.table(definition)
   const tables = new Map<string, LakeTable>([[definition.name, main]])
@@ -109,7 +111,7 @@ async function buildWorker(
   }
   const stage = await makeStage(context, main)
   for (const side of stage.sides) tables.set(side.name, await lake.table(side))
-  return new Worker({
+  const worker = new Worker({
     stage,
     main,
     sides: tables,
@@ -121,6 +123,7 @@ async function buildWorker(
     ...(upstreamEnded && { upstreamEnded }),
     onEvent: options.onEvent,
   })
+  return { worker, session }
 }
 
 function bronzeWorker(
@@ -128,7 +131,7 @@ function bronzeWorker(
   exchange: Exchange,
   options: RunOptions,
   upstreamEnded?: () => boolean,
-): Promise<Worker> {
+): Promise<Built> {
   return buildWorker(lake, bronzeTable(exchange.name), options, upstreamEnded, async (context) =>
     bronzeStage(context, { exchange: exchange.name, topic: exchange.topic, log: lake.log }),
   )
@@ -139,7 +142,7 @@ function silverWorker(
   exchange: Exchange,
   options: RunOptions,
   upstreamEnded?: () => boolean,
-): Promise<Worker> {
+): Promise<Built> {
   return buildWorker(lake, silverTable(exchange.name), options, upstreamEnded, async (context) =>
     silverStage(context, {
       exchange,
@@ -151,7 +154,7 @@ function silverWorker(
   )
 }
 
-function goldWorker(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<Worker> {
+function goldWorker(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<Built> {
   return buildWorker(lake, GOLD_TABLE, options, upstreamEnded, async (context, gold) =>
     goldStage(context, {
       silvers: await Promise.all(lake.exchanges.map((exchange) => lake.table(silverTable(exchange.name)))),

@@ -4,7 +4,7 @@ import { ident, quote } from '../sql/literals.js'
 import { type ScanFile, scanSql } from '../sql/scan.js'
 import type { TableDefinition } from '../tables/definition.js'
 import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
-import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
+import { type LanePlan, planLanes } from './lane-plan.js'
 
 /** A batch of an upstream table: what to take and the query that gives it. */
 export interface TableBatch {

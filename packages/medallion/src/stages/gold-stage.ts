@@ -72,20 +72,24 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
     forget: () => {
       loaded = undefined
     },
-    wait: (checkpoint, timeout_ms, signal) => waitForAny(input.silvers, checkpoint, timeout_ms, signal),
+    wait: (checkpoint, timeout_ms, signal) => waitForSources(input.silvers, checkpoint, timeout_ms, signal),
   }
 }
 
-async function waitForAny(
+/** How long gold waits for the other silver tables once one has a commit, so that one batch takes them all. */
+const GATHER_MS = 150
+
+async function waitForSources(
   tables: readonly LakeTable[],
   checkpoint: Checkpoint,
   timeout_ms: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const one = new AbortController()
-  const either = AbortSignal.any([signal, one.signal])
+  const first = new AbortController()
+  const either = AbortSignal.any([signal, first.signal])
   await Promise.race(tables.map((table) => table.waitForCommit(checkpoint, timeout_ms, either)))
-  one.abort()
+  first.abort()
+  await Promise.all(tables.map((table) => table.waitForCommit(checkpoint, GATHER_MS, signal)))
 }
 
 /** What a batch takes of one silver table. */

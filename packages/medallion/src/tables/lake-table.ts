@@ -52,6 +52,7 @@ export class LakeTable {
   readonly definition: TableDefinition
   readonly table: Table
   readonly #dependencies: LakeTableDependencies
+  #pinned: PinnedTable | undefined
 
   private constructor(definition: TableDefinition, table: Table, dependencies: LakeTableDependencies) {
     this.definition = definition
@@ -73,12 +74,15 @@ export class LakeTable {
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */
   async pin(): Promise<PinnedTable> {
     const version = await this.table.load()
-    return {
-      version,
-      checkpoint: parseCheckpoint(version.metadata.properties[CHECKPOINT_PROPERTY], this.definition.name),
-      uuid: version.metadata.tableUuid,
-      sequence: currentSnapshot(version.metadata)?.sequenceNumber ?? 0,
+    if (this.#pinned?.version.metadata !== version.metadata) {
+      this.#pinned = {
+        version,
+        checkpoint: parseCheckpoint(version.metadata.properties[CHECKPOINT_PROPERTY], this.definition.name),
+        uuid: version.metadata.tableUuid,
+        sequence: currentSnapshot(version.metadata)?.sequenceNumber ?? 0,
+      }
     }
+    return this.#pinned
   }
 
   /** Live data files of the pinned snapshot that the filter keeps, oldest first, where DuckDB can open them. */

@@ -61,16 +61,14 @@ export async function findDuplicates(
       }
       count++
       if (ids.nulls?.[i]) numberless = true
-      else if (!staged.add(bookOf(chunk, i), ids.data[i] as bigint)) {
-        duplicates.add(rank, offset, ids.data[i] as bigint)
-        continue
-      }
-      written.set(rank, offset)
+      else if (staged.add(bookOf(chunk, i), ids.data[i] as bigint)) written.set(rank, offset)
+      else duplicates.add(rank, offset, ids.data[i] as bigint)
     }
   }
-  if (numberless) await addNumberless(session, gold, pinned, hours, duplicates)
+  const found = { hours, duplicates, written, ...(cut && { cut }) }
+  if (numberless) await addNumberless(session, gold, pinned, found)
   await session.load(DUPLICATES, duplicates.columns(), duplicates.count)
-  return { count, duplicates: duplicates.count, staged, hours, written, ...(cut && { cut }) }
+  return { ...found, count, duplicates: duplicates.count, staged }
 }
 
 /** Coordinates within a batch. */
@@ -124,28 +122,43 @@ function bookNames(): (chunk: ResultChunk, row: number) => string {
   }
 }
 
-/** Ids without a number hold their timestamp, so that only the row's own hour can hold the same trade. */
+/** What the walk has found so far; rows without a number are added to it. */
+interface Found extends Pick<Walk, 'hours' | 'cut'> {
+  readonly duplicates: RowList
+  readonly written: Map<number, bigint>
+}
+
+/**
+ * Ids without a number hold their timestamp, so that only the row's own hour can hold the same trade. Rows behind
+ * the cut are left to the next batch.
+ */
 async function addNumberless(
   session: Session,
   gold: LakeTable,
   pinned: PinnedTable,
-  hours: ReadonlySet<number>,
-  duplicates: RowList,
+  { hours, duplicates, written, cut }: Found,
 ): Promise<void> {
   const partitions = new Set([...hours].map(hourPartition))
   const files = await gold.files(pinned, { keepPartition: (values) => partitions.has(filePartition(values)) })
-  const rows = session.read(`SELECT lane_rank, "offset" FROM (
-      SELECT lane_rank, "offset", trade_id, exchange, symbol,
-        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, "offset") AS nth
-      FROM ${INPUT} WHERE source_sequence IS NULL
-    ) i WHERE nth > 1 OR EXISTS (
+  const before = cut ? `AND (lane_rank < ${cut.rank} OR (lane_rank = ${cut.rank} AND "offset" < ${cut.offset}))` : ''
+  const rows = session.read(`SELECT lane_rank, "offset", nth > 1 OR EXISTS (
       SELECT 1 FROM (${scanSql(gold.definition, files)}) g
       WHERE g.exchange = i.exchange AND g.symbol = i.symbol AND g.trade_id = i.trade_id
-    )`)
+    ) AS is_duplicate FROM (
+      SELECT lane_rank, "offset", trade_id, exchange, symbol,
+        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, "offset") AS nth
+      FROM ${INPUT} WHERE source_sequence IS NULL ${before}
+    ) i`)
   for await (const chunk of rows) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
     const offsets = columnOf(chunk, 'offset', 'BIGINT').data
-    for (let i = 0; i < chunk.count; i++) duplicates.add(ranks[i] as number, offsets[i] as bigint, undefined)
+    const isDuplicate = columnOf(chunk, 'is_duplicate', 'BOOLEAN').data
+    for (let i = 0; i < chunk.count; i++) {
+      const rank = ranks[i] as number
+      const offset = offsets[i] as bigint
+      if (isDuplicate[i]) duplicates.add(rank, offset, undefined)
+      else if (offset > (written.get(rank) ?? -1n)) written.set(rank, offset)
+    }
   }
 }
 

@@ -1,0 +1,106 @@
+import { type LaneKey, position } from '@assay/core'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Checkpoint, EMPTY_CHECKPOINT, parseCheckpoint, serializeCheckpoint } from '../src/checkpoint/checkpoint.js'
+import { applyChange, brokenDemand, type CheckpointChange } from '../src/checkpoint/demand.js'
+
+const at = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(position)
+const lane = fc.record(
+  {
+    position: at,
+    sequence: fc.nat(),
+    written: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+    greatest_us: fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }),
+    rules: fc.string(),
+    stop: fc.record({
+      reason: fc.constantFrom('records_lost' as const, 'log_truncated' as const, 'topic_recreated' as const),
+      from: at,
+      to: at,
+    }),
+  },
+  { requiredKeys: ['position', 'sequence'], noNullPrototype: true },
+)
+const lanes = fc
+  .array(fc.tuple(fc.constantFrom('a/0', 'a/1', 'a@2/0', 'b/7') as fc.Arbitrary<LaneKey>, lane), { maxLength: 4 })
+  .map((entries) => new Map(entries))
+const checkpoint: fc.Arbitrary<Checkpoint> = fc.record(
+  {
+    snapshot: fc.record({ id: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }), sequence: fc.nat() }),
+    sources: fc.dictionary(fc.constantFrom('bronze_x', 'silver_x'), fc.uuid()),
+    topics: fc.dictionary(
+      fc.constantFrom('a', 'a@2', 'b'),
+      fc.record({ topicId: fc.uuid(), laneId: fc.nat(2 ** 28 - 1), logTopic: fc.constantFrom('a', 'b') }),
+    ),
+    lanes,
+    keys: fc.record({ path: fc.string(), sequence: fc.nat() }),
+  },
+  { requiredKeys: ['sources', 'topics', 'lanes'], noNullPrototype: true },
+)
+
+function change(basis: Checkpoint, moved: Checkpoint['lanes'], wholeCheckpoint: boolean): CheckpointChange {
+  return { basis, lanes: moved, wholeCheckpoint }
+}
+
+describe('checkpoints', () => {
+  it('A1: come back from the table property as they were', () => {
+    fc.assert(
+      fc.property(checkpoint, (one) => {
+        const back = parseCheckpoint(serializeCheckpoint(one), 't')
+        const byKey = (lanes: Checkpoint['lanes']) => Object.fromEntries(lanes)
+        expect({ ...back, lanes: byKey(back.lanes) }).toEqual({ ...one, lanes: byKey(one.lanes) })
+      }),
+    )
+  })
+
+  it('A1: a property that is no checkpoint is refused, its absence is the beginning', () => {
+    expect(parseCheckpoint(undefined, 't')).toEqual(EMPTY_CHECKPOINT)
+    const good = JSON.parse(serializeCheckpoint(EMPTY_CHECKPOINT)) as Record<string, unknown>
+    const bad = [
+      '',
+      '{}',
+      'null',
+      JSON.stringify({ ...good, format: 2 }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: '-1', sequence: 0 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: 1, sequence: 0 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: '9223372036854775808', sequence: 0 } } }),
+    ]
+    for (const text of bad) {
+      expect(() => parseCheckpoint(text, 't')).toThrow(expect.objectContaining({ code: 'bad_checkpoint' }))
+    }
+  })
+})
+
+describe('what a commit demands', () => {
+  const key = 'a/0' as LaneKey
+  const other = 'a/1' as LaneKey
+  const standing = (n: number) => ({ position: position(n), sequence: 0 })
+  const basis: Checkpoint = { ...EMPTY_CHECKPOINT, lanes: new Map([[key, standing(5)], [other, standing(5)]]) }
+  const moved = new Map([[key, standing(9)]])
+
+  it('A2: its own lanes as they were, and with decisions across lanes all of them', () => {
+    const mine = { ...basis, lanes: new Map([...basis.lanes, [key, standing(6)]]) }
+    const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, standing(6)]]) }
+    const added = { ...basis, lanes: new Map([...basis.lanes, ['a/2' as LaneKey, standing(1)]]) }
+    expect(brokenDemand(change(basis, moved, false), basis)).toBeUndefined()
+    expect(brokenDemand(change(basis, moved, false), mine)).toBe(key)
+    expect(brokenDemand(change(basis, moved, false), theirs)).toBeUndefined()
+    expect(brokenDemand(change(basis, moved, true), theirs)).toBe(other)
+    expect(brokenDemand(change(basis, moved, true), added)).toBe('a/2')
+  })
+
+  it('A2: the state of a lane counts as well as its position', () => {
+    for (const state of [{ greatest_us: 1n }, { rules: 'r' }]) {
+      const theirs = { ...basis, lanes: new Map([...basis.lanes, [key, { ...standing(5), ...state }]]) }
+      expect(brokenDemand(change(basis, moved, false), theirs)).toBe(key)
+    }
+  })
+
+  it('A2: others’ lanes stay as they came to be meanwhile', () => {
+    const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, standing(7)]]) }
+    const after = applyChange(theirs, change(basis, moved, false), { id: 1n, sequence: 2 })
+    expect([...after.lanes].map(([name, { position: n }]) => [name, n])).toEqual([
+      [key, 9n],
+      [other, 7n],
+    ])
+  })
+})

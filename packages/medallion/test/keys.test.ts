@@ -1,0 +1,123 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { IntervalSet } from '../src/keys/interval-set.js'
+import { decodeKeySet, encodeKeySet } from '../src/keys/key-file.js'
+import { KeySet, StagedKeys } from '../src/keys/key-set.js'
+
+const MAX = Number.MAX_SAFE_INTEGER
+const CAP_BYTES = 2 ** 20
+
+const runs = fc
+  .array(fc.tuple(fc.integer({ min: -60, max: 60 }), fc.nat(6)), { maxLength: 8 })
+  .map((found) => found.map(([start, length]) => [start, start + length] as const).sort(([a], [b]) => a - b))
+
+describe('interval sets', () => {
+  it('G3: hold exactly what was added, in disjoint runs that never touch', () => {
+    fc.assert(
+      fc.property(fc.array(runs, { maxLength: 8 }), (batches) => {
+        const set = new IntervalSet()
+        const model = new Set<number>()
+        for (const batch of batches) {
+          set.addRuns(
+            Float64Array.from(batch, ([start]) => start),
+            Float64Array.from(batch, ([, end]) => end),
+          )
+          for (const [start, end] of batch) for (let id = start; id <= end; id++) model.add(id)
+        }
+        for (let id = -70; id <= 70; id++) expect(set.has(id)).toBe(model.has(id))
+        const { starts, ends } = set.bounds()
+        for (let i = 1; i < starts.length; i++) expect(starts[i]).toBeGreaterThan((ends[i - 1] as number) + 1)
+      }),
+    )
+  })
+
+  it('G3: reach to the ends of what a double holds exactly', () => {
+    const set = new IntervalSet()
+    set.addRuns(Float64Array.of(-MAX, MAX - 1), Float64Array.of(-MAX, MAX))
+    expect([-MAX, -MAX + 1, 0, MAX - 2, MAX - 1, MAX].map((id) => set.has(id))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      true,
+      true,
+    ])
+  })
+})
+
+const id = fc.oneof(
+  fc.bigInt({ min: -20n, max: 20n }),
+  fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+)
+const trade = fc.tuple(fc.constantFrom('BINANCE/BTCUSDT', 'KRAKEN/BTC/USD', 'é/∞'), id)
+
+function keySetOf(batches: readonly (readonly (readonly [string, bigint])[])[]): KeySet {
+  const keys = new KeySet(CAP_BYTES)
+  for (const batch of batches) {
+    const staged = new StagedKeys(keys)
+    for (const [book, number] of batch) staged.add(book, number)
+    keys.merge(staged)
+  }
+  return keys
+}
+
+describe('key sets', () => {
+  it('G1 G3: an id is new exactly once, whatever the batches, also beyond what a double holds', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(trade, { maxLength: 12 }), { maxLength: 6 }), (batches) => {
+        const keys = new KeySet(CAP_BYTES)
+        const model = new Set<string>()
+        for (const batch of batches) {
+          const staged = new StagedKeys(keys)
+          for (const [book, number] of batch) {
+            const name = `${book} ${number}`
+            expect(staged.add(book, number)).toBe(!model.has(name))
+            model.add(name)
+          }
+          keys.merge(staged)
+        }
+      }),
+    )
+  })
+
+  it('A1: what is staged is not in the set until its batch is committed', () => {
+    const keys = new KeySet(CAP_BYTES)
+    new StagedKeys(keys).add('b', 1n)
+    expect(keys.has('b', 1n)).toBe(false)
+  })
+
+  it('G3: a set past its cap is refused', () => {
+    const keys = new KeySet(100)
+    const staged = new StagedKeys(keys)
+    for (let n = 0n; n < 50n; n++) staged.add('b', n * 2n)
+    expect(() => keys.merge(staged)).toThrow(expect.objectContaining({ code: 'key_set_too_large' }))
+  })
+
+  it('T19: a saved set comes back as it was', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(trade, { maxLength: 12 }), { maxLength: 6 }), (batches) => {
+        const keys = keySetOf(batches)
+        const found = decodeKeySet(encodeKeySet(keys, 'table', 7), 'table', 7, CAP_BYTES)
+        for (const [book, number] of batches.flat()) {
+          for (const near of [number - 1n, number, number + 1n])
+            expect(found?.has(book, near)).toBe(keys.has(book, near))
+        }
+      }),
+    )
+  })
+
+  it('T19: a file of another table or snapshot, cut anywhere or with any bit changed is no key set', () => {
+    const bytes = encodeKeySet(keySetOf([[['b', 1n], ['b', 5n], ['c', 2n ** 60n]]]), 'table', 7)
+    expect(decodeKeySet(bytes, 'table', 7, CAP_BYTES)?.has('b', 5n)).toBe(true)
+    expect(decodeKeySet(bytes, 'other', 7, CAP_BYTES)).toBeUndefined()
+    expect(decodeKeySet(bytes, 'table', 6, CAP_BYTES)).toBeUndefined()
+    expect(decodeKeySet(bytes, 'table', 8, CAP_BYTES)).toBeUndefined()
+    for (let i = 0; i < bytes.length; i++) {
+      expect(decodeKeySet(bytes.slice(0, i), 'table', 7, CAP_BYTES)).toBeUndefined()
+      const changed = bytes.slice()
+      changed[i] = (changed[i] as number) ^ (1 << (i % 8))
+      expect(decodeKeySet(changed, 'table', 7, CAP_BYTES)).toBeUndefined()
+    }
+  })
+})
