@@ -10,7 +10,7 @@ const STATEMENTS = [
   'SELECT symbol, max("timestamp"), arg_max(price, "timestamp") FROM gold_crypto_trades GROUP BY symbol',
   'SELECT count(*) FROM silver_binance_trades SEMI JOIN gold_crypto_trades USING (topic, partition, "offset")',
 ]
-const PAUSE_MS = 200
+const PAUSE_MS = 500
 
 const { directory } = childOptions()
 const stop = new AbortController()

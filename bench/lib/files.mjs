@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 const KINDS = [
@@ -9,20 +9,27 @@ const KINDS = [
   ['manifest', /\.avro$/],
 ]
 
-/** Of each table that has files: how many of each kind are on disk, and the newest metadata file's size. */
+/**
+ * Of each table that has rows: files that its newest snapshot reads, files of each kind on disk, and the size of its
+ * newest metadata file.
+ */
 export async function filesByTable(directory) {
   const root = join(directory, 'tables', 'market_data')
   const tables = {}
   for (const table of (await readdir(root)).sort()) {
-    const counts = {}
-    let newest = { version: -1, size_bytes: 0 }
+    const on_disk = {}
+    let newest = { version: -1, path: '' }
     for (const path of await filesBelow(join(root, table))) {
       const kind = KINDS.find(([, pattern]) => pattern.test(basename(path)))?.[0] ?? 'other'
-      counts[kind] = (counts[kind] ?? 0) + 1
+      on_disk[kind] = (on_disk[kind] ?? 0) + 1
       const version = Number(/v(\d+)\.metadata\.json$/.exec(path)?.[1] ?? -1)
-      if (version > newest.version) newest = { version, size_bytes: (await stat(path)).size }
+      if (version > newest.version) newest = { version, path }
     }
-    if (counts.data > 0) tables[table] = { ...counts, metadata_bytes: newest.size_bytes }
+    if (!on_disk.data) continue
+    const text = await readFile(newest.path, 'utf8')
+    const { snapshots } = JSON.parse(text)
+    const live = Number(snapshots.at(-1).summary['total-data-files'])
+    tables[table] = { live, snapshots: snapshots.length, metadata_bytes: text.length, on_disk }
   }
   return tables
 }

@@ -49,12 +49,11 @@ function hourRows(measured) {
 }
 
 function tableRows(title, tables) {
-  return Object.entries(tables).map(([table, { metadata_bytes, ...files }]) => [
-    `${title}, files of ${table}`,
-    `${Object.entries(files)
-      .map(([kind, count]) => `${count} ${kind}`)
-      .join(', ')}; metadata ${Math.ceil(metadata_bytes / 1024)} KiB`,
-  ])
+  return Object.entries(tables).map(([table, { live, snapshots, metadata_bytes, on_disk }]) => {
+    const kinds = Object.entries(on_disk).map(([kind, count]) => `${count} ${kind}`)
+    const size = `${Math.ceil(metadata_bytes / 1024)} KiB of metadata, ${snapshots} snapshots`
+    return [`${title}, ${table}`, `${live} live files, ${size}; on disk ${kinds.join(', ')}`]
+  })
 }
 
 function thousands(value) {

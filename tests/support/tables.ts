@@ -11,10 +11,14 @@ export interface Tables {
 }
 
 /** Opens every table as it stands, hands them to `use`, and closes them. */
-export async function withTables<T>(lake: Lake, use: (tables: Tables) => Promise<T>): Promise<T> {
+export async function withTables<T>(
+  lake: Lake,
+  use: (tables: Tables) => Promise<T>,
+  only: (table: string) => boolean = () => true,
+): Promise<T> {
   const session = await (await lake.engine()).session()
   try {
-    for (const definition of lake.definitions) {
+    for (const definition of lake.definitions.filter(({ name }) => only(name))) {
       const table = await lake.table(definition)
       const files = await table.files(await table.pin())
       await session.run(`CREATE TEMP VIEW ${ident(definition.name)} AS ${scanSql(definition, files)}`)
@@ -65,5 +69,5 @@ export function digests(
       found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
     }
     return found
-  })
+  }, only)
 }

@@ -1,6 +1,6 @@
 import { AssayError, type Clock, systemClock, UsageError } from '@assay/core'
 import duckdb, { type Connection, type Database, type PreparedStatement } from '@duckdb/node-bindings'
-import { type EngineOptions, instanceSettings, openDatabase } from './engine.js'
+import { type EngineOptions, openDatabase } from './engine.js'
 import { engineError, failureOf, messageOf } from './errors.js'
 import { INTERRUPT_AGAIN_MS } from './interrupt.js'
 import { type QueryResult, readRows } from './row-reader.js'
@@ -40,8 +40,17 @@ export interface Analyst {
 
 const ROWS_MAX = 10_000
 const SCHEMA = 'market_data'
+/**
+ * It computes constants while planning, where neither the limit of memory nor an interrupt reaches: `range(100000000)`
+ * takes it 9 GB and two minutes, and is refused at once without it. Filters are pushed into Parquet all the same.
+ */
+const UNSAFE_OPTIMIZER = 'expression_rewriter'
+/** Time after the interrupt for a query to end by itself, before its caller is answered without waiting on. */
+const GRACE_MS = 2_000
+/** Queries past their grace, each of which holds one of libuv's few threads, beyond which no other is taken. */
+const STUCK_MAX = 1
 export async function openAnalyst(options: AnalystOptions): Promise<Analyst> {
-  return new DuckAnalyst(await openDatabase(instanceSettings(options)), options)
+  return new DuckAnalyst(await openDatabase(options), options)
 }
 
 class DuckAnalyst implements Analyst {
@@ -49,6 +58,7 @@ class DuckAnalyst implements Analyst {
   readonly #options: AnalystOptions
   readonly #clock: Clock
   readonly #running = new Map<Promise<unknown>, AbortController>()
+  #stuck = 0
   #isLocked = false
   #isClosed = false
 
@@ -71,6 +81,7 @@ class DuckAnalyst implements Analyst {
     await this.#execute(
       `set global allowed_directories = [${directories}];
        set global enable_external_access = false;
+       set global disabled_optimizers = '${UNSAFE_OPTIMIZER}';
        set global lock_configuration = true`,
     )
     this.#isLocked = true
@@ -82,14 +93,27 @@ class DuckAnalyst implements Analyst {
         hint: 'define the views and call lock() before the first query',
       })
     }
+    if (this.#stuck > STUCK_MAX) {
+      throw new AssayError('analyst_busy', 'earlier queries are being stopped still', {
+        hint: 'try again later',
+        retryable: true,
+      })
+    }
     const stop = new AbortController()
     const running = this.#queryWithin(sql, params, stop)
     this.#running.set(running, stop)
-    try {
-      return await running
-    } finally {
-      this.#running.delete(running)
-    }
+    const done = new AbortController()
+    const settled = running
+      .catch(() => undefined)
+      .then(() => {
+        this.#running.delete(running)
+        done.abort()
+      })
+    await Promise.race([settled, this.#clock.sleep(this.#options.timeout_ms + GRACE_MS, done.signal)])
+    if (done.signal.aborted) return running
+    this.#stuck++
+    settled.then(() => this.#stuck--)
+    throw this.#queryError(undefined, stop.signal)
   }
 
   async close(): Promise<void> {

@@ -22,13 +22,11 @@ export interface Engine {
 
 const TEMP_LIMIT_BYTES = 16 * 2 ** 30
 
-/** Settings that every instance has, the worker's and the analyst's. */
-export function instanceSettings(options: EngineOptions): Record<string, string> {
+function settingsOf(options: EngineOptions): Record<string, string> {
   return {
     memory_limit: `${options.memoryLimit_bytes}B`,
     threads: String(options.threads),
     temp_directory: options.tempDirectory,
-    max_temp_directory_size: `${options.tempLimit_bytes ?? TEMP_LIMIT_BYTES}B`,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   }
@@ -36,7 +34,7 @@ export function instanceSettings(options: EngineOptions): Record<string, string>
 
 /** Opens an in-memory instance. Throws `engine_statement_failed` when a setting is refused. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const database = await openDatabase(instanceSettings(options))
+  const database = await openDatabase(options)
   const source = await registerSource(database)
   const sessions = new Set<Session>()
   return {
@@ -53,14 +51,19 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-/** An in-memory instance in UTC. */
-export async function openDatabase(settings: Record<string, string>): Promise<Database> {
+/** An in-memory instance in UTC, the worker's and the analyst's. */
+export async function openDatabase(options: EngineOptions): Promise<Database> {
   try {
     const config = duckdb.create_config()
-    for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value)
+    for (const [name, value] of Object.entries(settingsOf(options))) duckdb.set_config(config, name, value)
     const database = await duckdb.open(':memory:', config)
     const connection = await duckdb.connect(database)
-    await duckdb.query(connection, "set global TimeZone = 'UTC'")
+    // Given at opening, the limit of the temporary folder is shown but not kept to.
+    const tempLimit_bytes = options.tempLimit_bytes ?? TEMP_LIMIT_BYTES
+    await duckdb.query(
+      connection,
+      `set global TimeZone = 'UTC'; set global max_temp_directory_size = '${tempLimit_bytes}B'`,
+    )
     duckdb.disconnect_sync(connection)
     return database
   } catch (error) {

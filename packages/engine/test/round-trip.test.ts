@@ -33,7 +33,7 @@ describe('columns that are loaded and read again', () => {
     for (const [name, column] of Object.entries(fixed)) {
       if (!('data' in column)) throw new Error('not a fixed-width column')
       const nulls = 'nulls' in column ? column.nulls : undefined
-      expect(read[name], name).toEqual(Array.from(column.data, (value, i) => (nulls?.[i] ? null : value)))
+      expect(read[name], name).toEqual([...column.data].map((value, i) => (nulls?.[i] ? null : value)))
     }
   })
 

@@ -31,7 +31,7 @@ describe('reading', () => {
   it('A6: keeps to bounded memory however long the result', async () => {
     let most = 0
     const before = process.memoryUsage().rss
-    for await (const chunk of used.session.read("select repeat('x', 500) as t from range(4000000)")) {
+    for await (const chunk of used.session.read("select repeat('x', 500) as t from range(2000000)")) {
       most = Math.max(most, process.memoryUsage().rss - before)
       if (chunk.count === 0) throw new Error('an empty chunk')
     }
@@ -94,10 +94,12 @@ describe('small results', () => {
   it('A6: end at the limit of rows, and of bytes, with an error', async () => {
     expect(await used.session.rows('from range(5)', 5)).toHaveLength(5)
     await expect(used.session.rows('from range(6)', 5)).rejects.toMatchObject({ code: 'too_many_rows' })
-    await expect(used.session.rows("select repeat('x', 80000000) as t")).rejects.toMatchObject({
+    await expect(used.session.rows("select repeat('x' || range, 40000000) as t from range(1)")).rejects.toMatchObject({
       code: 'result_too_large',
     })
-    await expect(used.session.rows('select range(20000000) as t')).rejects.toMatchObject({ code: 'result_too_large' })
+    await expect(used.session.rows('select list(i) as t from range(6000000) x(i)')).rejects.toMatchObject({
+      code: 'result_too_large',
+    })
   })
 
   it('an SQL mistake keeps the message of the parser', async () => {
@@ -159,7 +161,7 @@ describe('a session', () => {
     })
     const session = await engine.session()
     let [rows, last] = [0, '']
-    const sql = 'select md5(range::varchar) || md5((range + 1)::varchar) as t from range(2000000) order by t'
+    const sql = 'select md5(range::varchar) || md5((range + 1)::varchar) as t from range(1200000) order by t'
     for await (const chunk of session.read(sql)) {
       const { data, offsets } = columnOf(chunk, 't', 'VARCHAR')
       const first = Buffer.from(data.subarray(offsets[0], offsets[1])).toString()
@@ -167,7 +169,7 @@ describe('a session', () => {
       last = Buffer.from(data.subarray(offsets[chunk.count - 1], offsets[chunk.count])).toString()
       rows += chunk.count
     }
-    expect(rows).toBe(2_000_000)
+    expect(rows).toBe(1_200_000)
     await engine.close()
   })
 
@@ -180,7 +182,7 @@ describe('a session', () => {
     })
     const session = await engine.session()
     const sort = session.run(
-      'create temp table t as select hash(range) as h, range as n from range(30000000) order by h',
+      'create temp table t as select md5(range::varchar) || range as t from range(4000000) order by t',
     )
     await expect(sort).rejects.toMatchObject({ code: 'engine_out_of_memory' })
     expect(await session.rows('select 1 as x')).toEqual([{ x: 1 }])

@@ -16,7 +16,10 @@ describe('as of', () => {
     expect(parseAsOf('9007199254740993')).toEqual({ kind: 'snapshot', id: 9007199254740993n })
   })
 
-  test.each(['yesterday', '2026', '2026-13-01', '31.01.2026', '', '-5', '12345678901234567890'])('%j is neither', (text) => {
-    expect(() => parseAsOf(text)).toThrow(/neither a time nor a snapshot/)
-  })
+  test.each(['yesterday', '2026', '2026-13-01', '31.01.2026', '', '-5', '12345678901234567890'])(
+    '%j is neither',
+    (text) => {
+      expect(() => parseAsOf(text)).toThrow(/neither a time nor a snapshot/)
+    },
+  )
 })

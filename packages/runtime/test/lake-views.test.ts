@@ -1,10 +1,20 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from '@assay/core'
-import { type DataFile, commit } from '@assay/iceberg'
+import { commit, type DataFile } from '@assay/iceberg'
 import { GAPS_TABLE, type LakeTable, scanSql } from '@assay/medallion'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Lake, openQuery, type Query, runFeed, runWorkers, statusReport, tableReport } from '../src/index.js'
+import {
+  type Lake,
+  loadSources,
+  openQuery,
+  openSources,
+  type Query,
+  runFeed,
+  runWorkers,
+  statusReport,
+  tableReport,
+} from '../src/index.js'
 import { temporaryLake } from './parts.js'
 
 const LIMITS = { maxRows: 1_000, timeout_ms: 60_000 }
@@ -23,7 +33,7 @@ async function withQuery<T>(lake: Lake, work: (query: Query) => Promise<T>, opti
   }
 }
 
-async function valueOf(query: Query, sql: string): Promise<unknown> {
+async function single(query: Query, sql: string): Promise<unknown> {
   return (await query.run(sql)).rows[0]?.[0]
 }
 
@@ -39,7 +49,7 @@ describe('a lake without tables', () => {
     const tables = await tableReport(lake)
     expect(tables.map(({ rows, exists }) => ({ rows, exists }))).toEqual(tables.map(() => ({ rows: 0, exists: false })))
     expect(await statusReport(lake)).toMatchObject({ lanes: [], stops: [] })
-    expect(await withQuery(lake, (query) => valueOf(query, 'SELECT count(*) FROM lineage'))).toBe(0n)
+    expect(await withQuery(lake, (query) => single(query, 'SELECT count(*) FROM lineage'))).toBe(0n)
     expect(await readdir(lake.directory)).not.toContain('tables')
   })
 })
@@ -63,14 +73,16 @@ describe('a lake with the recorded trades', () => {
     expect(before.lanes[0]?.lag_seconds).toBeGreaterThan(365 * 86_400)
     await drain(lake)
     const { lanes, dead_letters } = await statusReport(lake)
-    expect(lanes.map(({ layer, position, lag_rows, lag_seconds }) => [layer, position, lag_rows, lag_seconds])).toEqual([
-      ['bronze', 3001n, 0n, 0],
-      ['silver', 3001n, 0n, 0],
-      ['gold', 3001n, 0n, 0],
-      ['bronze', 1000n, 0n, 0],
-      ['silver', 1000n, 0n, 0],
-      ['gold', 1000n, 0n, 0],
-    ])
+    expect(lanes.map(({ layer, position, lag_rows, lag_seconds }) => [layer, position, lag_rows, lag_seconds])).toEqual(
+      [
+        ['bronze', 3001n, 0n, 0],
+        ['silver', 3001n, 0n, 0],
+        ['gold', 3001n, 0n, 0],
+        ['bronze', 1000n, 0n, 0],
+        ['silver', 1000n, 0n, 0],
+        ['gold', 1000n, 0n, 0],
+      ],
+    )
     const watermarks = lanes.filter(({ layer }) => layer === 'silver').map(({ watermark_us }) => watermark_us)
     const newest = await withQuery(lake, (query) =>
       query.run(`SELECT max("timestamp") FROM gold_crypto_trades GROUP BY exchange ORDER BY exchange`),
@@ -86,8 +98,8 @@ describe('a lake with the recorded trades', () => {
     const tables = await tableReport(lake)
     await withQuery(lake, async (query) => {
       for (const { name, rows } of tables) {
-        expect([name, await valueOf(query, `SELECT count(*) FROM ${name}`)]).toEqual([name, BigInt(rows)])
-        expect(await valueOf(query, `SELECT count(*) FROM market_data.${name}`)).toBe(BigInt(rows))
+        expect([name, await single(query, `SELECT count(*) FROM ${name}`)]).toEqual([name, BigInt(rows)])
+        expect(await single(query, `SELECT count(*) FROM market_data.${name}`)).toBe(BigInt(rows))
       }
     })
     const gold = tables.find(({ name }) => name === 'gold_crypto_trades')
@@ -105,7 +117,7 @@ describe('a lake with the recorded trades', () => {
       expect(row).toEqual([4001n, 4001n, 4001n, 4001n])
       const kept = `SELECT count(*) FROM lineage l JOIN bronze_kraken_trades b USING (topic, "partition", "offset")
         WHERE l.raw_bytes = b.raw_bytes AND l.exchange = 'KRAKEN'`
-      expect(await valueOf(query, kept)).toBe(1000n)
+      expect(await single(query, kept)).toBe(1000n)
     })
   })
 
@@ -133,7 +145,7 @@ describe('a lake with the recorded trades', () => {
     })
     const session = await (await lake.engine()).session()
     const [row] = await session.rows(`SELECT count(*) AS n, sum(price) AS sum FROM read_parquet('${path}')`)
-    const sum = await withQuery(lake, (query) => valueOf(query, 'SELECT sum(price) FROM gold_crypto_trades'))
+    const sum = await withQuery(lake, (query) => single(query, 'SELECT sum(price) FROM gold_crypto_trades'))
     expect(row).toEqual({ n: 4001n, sum })
     expect((await readdir(lake.directory)).filter((name) => name.includes('parquet'))).toEqual(['export.parquet'])
   })
@@ -143,16 +155,18 @@ describe('a lake with the recorded trades', () => {
     const gold = before.find(({ name }) => name === 'gold_crypto_trades')
     const newest_ms = Math.max(...before.map(({ last_commit_ms }) => last_commit_ms ?? 0))
     await lake.clock.sleep(5)
-    const { loadSources, openSources } = await import('../src/index.js')
     const kraken = lake.exchanges.find(({ name }) => name === 'kraken')
     if (!kraken || !gold) throw new Error('no Kraken, or no gold')
-    const sources = await openSources(kraken.samples.map(({ pathname }) => pathname), (async function* () {})())
+    const sources = await openSources(
+      kraken.samples.map(({ pathname }) => pathname),
+      (async function* () {})(),
+    )
     await loadSources(lake, { exchange: kraken, sources, signal, onProgress: () => undefined })
     await drain(lake)
     const counts = (query: Query): Promise<unknown[]> =>
       Promise.all(
         ['bronze_kraken_trades', 'gold_crypto_trades', 'gold_duplicates'].map((name) =>
-          valueOf(query, `SELECT count(*) FROM ${name}`),
+          single(query, `SELECT count(*) FROM ${name}`),
         ),
       )
     expect(await withQuery(lake, counts)).toEqual([2000n, 4001n, 1000n])
@@ -192,12 +206,12 @@ describe('a table that is rewritten while it is queried', () => {
     await withQuery(lake, async (query) => {
       const sum = 'SELECT sum(from_offset)::BIGINT FROM gaps'
       await append(table, gap(4))
-      expect(await valueOf(query, sum)).toBe(3n)
+      expect(await single(query, sum)).toBe(3n)
       const scan = scanSql(GAPS_TABLE, await table.files(await table.pin()))
       const live = (await table.files(await table.pin())).map(({ name }) => name)
       await append(table, scan, live)
       await table.discard(olds)
-      expect(await valueOf(query, sum)).toBe(7n)
+      expect(await single(query, sum)).toBe(7n)
     })
   })
 
@@ -208,7 +222,7 @@ describe('a table that is rewritten while it is queried', () => {
       const lost = await append(table, `SELECT * FROM (${scanSql(GAPS_TABLE, await table.files(await table.pin()))})`)
       await table.discard([lost])
       await expect(openQuery(lake, LIMITS)).rejects.toThrow()
-      expect(await valueOf(query, 'SELECT count(*) FROM gaps')).toBe(3n)
+      expect(await single(query, 'SELECT count(*) FROM gaps')).toBe(3n)
     })
   })
 })

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Clock, type RecordBatch, rowBytes, seededRandom, START, systemClock, systemRandom } from '@assay/core'
+import { type Clock, type RecordBatch, rowBytes, START, seededRandom, systemClock, systemRandom } from '@assay/core'
 import { MemoryLog } from '@assay/event-log'
 import { exchanges } from '@assay/exchanges'
 import { MemoryStore } from '@assay/object-store'

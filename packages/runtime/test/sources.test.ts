@@ -15,10 +15,7 @@ describe('sources', () => {
   afterAll(() => rm(folder, { recursive: true }))
 
   test('every file that cannot be read is named at once', async () => {
-    const opening = openSources(
-      [join(folder, 'a.jsonl'), join(folder, 'missing'), folder, '-', '-'],
-      chunksOf('', 1),
-    )
+    const opening = openSources([join(folder, 'a.jsonl'), join(folder, 'missing'), folder, '-', '-'], chunksOf('', 1))
     await expect(opening).rejects.toThrow(UsageError)
     await expect(opening).rejects.toThrow(/missing: there is no such file\n.*a folder.*\n.*once only/)
   })

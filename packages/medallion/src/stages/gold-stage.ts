@@ -162,17 +162,19 @@ function cutSources(sources: readonly SourceBatch[], cut: Walk['cut']): readonly
 
 async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> {
   if (walk.duplicates === walk.count) return []
-  const fresh = walk.duplicates === 0 ? INPUT : `${INPUT} ANTI JOIN ${DUPLICATES} USING (lane_rank, "offset")`
+  // An anti join would put the wide side into its hash table: views tell DuckDB no cardinality.
+  const isNew =
+    walk.duplicates === 0 ? 'true' : `(lane_rank, "offset") NOT IN (SELECT (lane_rank, "offset") FROM ${DUPLICATES})`
   const trade = TRADE_COLUMNS.map(([name]) => ident(name)).join(', ')
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
   for (const hour of walk.hours) {
     const date = dateText(Math.floor(hour / 24))
     const ofHour =
-      walk.hours.size === 1 ? '' : `WHERE "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
+      walk.hours.size === 1 ? '' : `AND "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
     const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quote(date)} AS exchange_date,
       ${hour % 24}::INTEGER AS exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id
-      FROM ${fresh} ${ofHour}`
+      FROM ${INPUT} WHERE ${isNew} ${ofHour}`
     const file = await context.write(GOLD_TABLE, select, { exchange_date: date, exchange_hour: hour % 24 })
     if (file) files.push(file)
   }

@@ -1,0 +1,144 @@
+import { Writable } from 'node:stream'
+import { AssayError, OutageError, UsageError } from '@assay/core'
+import { describe, expect, test } from 'vitest'
+import { OptionReader } from '../src/parse/options.js'
+import { jsonText } from '../src/print/json.js'
+import { LiveLines } from '../src/print/live-lines.js'
+import { count, duration, percent, size } from '../src/print/numbers.js'
+import { resultCsv, resultJson, resultTable } from '../src/print/result.js'
+import { dateOfDays, instantOfMicros } from '../src/print/times.js'
+import { exitCodeOf } from '../src/run/exit-code.js'
+import { errorText } from '../src/run/print-error.js'
+
+describe('numbers and times', () => {
+  test('are written for people', () => {
+    expect([0, 999, 1000, 1234567, -1234567].map(count)).toEqual(['0', '999', '1,000', '1,234,567', '-1,234,567'])
+    expect(count(12345678901234567890n)).toBe('12,345,678,901,234,567,890')
+    expect([0, 1023, 1024, 5 * 2 ** 30, 2 ** 50].map(size)).toEqual([
+      '0 B',
+      '1023 B',
+      '1.0 KiB',
+      '5.0 GiB',
+      '1024.0 TiB',
+    ])
+    expect([0, 59.94, 60, 5400, 86_400].map(duration)).toEqual(['0.0 s', '59.9 s', '1.0 min', '1.5 h', '1.0 d'])
+    expect(percent(0.00125)).toBe('0.125 %')
+  })
+
+  test('no microsecond is lost, before 1970 neither, and no value throws', () => {
+    expect(instantOfMicros(1_762_795_433_971_744n, 'Z')).toBe('2025-11-10T17:23:53.971744Z')
+    expect(instantOfMicros(-1n, '')).toBe('1969-12-31T23:59:59.999999')
+    expect(instantOfMicros(2n ** 63n - 1n, 'Z')).toBe('infinity')
+    expect(instantOfMicros(-(2n ** 63n - 1n), 'Z')).toBe('-infinity')
+    expect(instantOfMicros(2n ** 63n - 2n, 'Z')).toBe(`${2n ** 63n - 2n} µs`)
+    expect([0, 20_402, -1, 2 ** 31 - 1].map(dateOfDays)).toEqual(['1970-01-01', '2025-11-10', '1969-12-31', 'infinity'])
+    expect(dateOfDays(2 ** 31 - 2)).toBe(`${2 ** 31 - 2} days`)
+  })
+})
+
+describe('results', () => {
+  const columns = [
+    { name: 'big', type: 'BIGINT' },
+    { name: 'price', type: 'DECIMAL(28,10)' },
+    { name: 'text', type: 'VARCHAR' },
+    { name: 'bytes', type: 'BLOB' },
+    { name: 'times', type: 'TIMESTAMP WITH TIME ZONE[]' },
+    { name: 'ratio', type: 'DOUBLE' },
+  ]
+  const rows = [
+    [2n ** 63n - 1n, '0.1000000000', 'a "quoted",\nline', Uint8Array.of(0, 255), [0n, null], Number.NaN],
+    [7n, null, '', null, [], 0.5],
+  ]
+  const result = { columns, rows, isTruncated: false }
+
+  test('S3: JSON holds every value exactly', () => {
+    expect(JSON.parse(jsonText(resultJson(result)))).toEqual([
+      {
+        big: '9223372036854775807',
+        price: '0.1000000000',
+        text: 'a "quoted",\nline',
+        bytes: '00ff',
+        times: ['1970-01-01T00:00:00.000000Z', null],
+        ratio: 'NaN',
+      },
+      { big: 7, price: null, text: '', bytes: null, times: [], ratio: 0.5 },
+    ])
+  })
+
+  test('CSV quotes what needs it, and tells NULL from the empty text', () => {
+    expect(resultCsv(result)).toBe(
+      'big,price,text,bytes,times,ratio\n' +
+        '9223372036854775807,0.1000000000,"a ""quoted"",\nline",00ff,"[""1970-01-01T00:00:00.000000Z"",null]",NaN\n' +
+        '7,,"",,[],0.5\n',
+    )
+  })
+
+  test('a table shows control characters, which could move the cursor, as escapes', () => {
+    const one = { columns: [{ name: 'a', type: 'VARCHAR' }], rows: [['x\u001b[2Jy\u202e']], isTruncated: false }
+    expect(resultTable(one)).toContain('x\\x1b[2Jy\\u{202e}')
+    expect(resultTable(one)).not.toContain('\u001b')
+  })
+})
+
+describe('options', () => {
+  test('numbers are read strictly and every mistake is kept', () => {
+    const reader = new OptionReader()
+    const range = { least: 0, most: 100 }
+    expect(reader.integer('a', '12', range)).toBe(12)
+    expect(reader.number('b', '0.5', range)).toBe(0.5)
+    for (const text of ['abc', '1e2', '0x10', ' 1', '', '1.5', '101', '-1']) reader.integer('c', text, range)
+    for (const text of ['.5', 'NaN', 'Infinity', '1,5']) reader.number('d', text, range)
+    expect(reader.mistakes).toHaveLength(12)
+    expect(reader.mistakes[0]).toBe('--c takes an integer from 0 to 100, not "abc"')
+  })
+})
+
+describe('errors', () => {
+  test('end with 2 for usage, 3 for an outage, 1 otherwise', () => {
+    expect(exitCodeOf(new UsageError('a', 'b'))).toBe(2)
+    expect(exitCodeOf(new OutageError('a', 'b'))).toBe(3)
+    expect(exitCodeOf(new AssayError('a', 'b', { retryable: true }))).toBe(3)
+    expect(exitCodeOf(new AssayError('a', 'b'))).toBe(1)
+    expect(exitCodeOf(new Error('a'))).toBe(1)
+  })
+
+  test('tell what, the code, and how to mend it', () => {
+    expect(errorText(new AssayError('paused', 'it is paused', { hint: 'resume it' }))).toBe(
+      'error: it is paused [paused]\n  resume it\n',
+    )
+  })
+})
+
+describe('live lines', () => {
+  function live(isTerminal: boolean) {
+    let text = ''
+    const clock = { now: 0, now_ms: () => clock.now, monotonic_ms: () => clock.now, sleep: async () => undefined }
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        text += String(chunk)
+        done()
+      },
+    })
+    return { lines: new LiveLines(stream, isTerminal, clock), clock, text: () => text }
+  }
+
+  test('are redrawn in place on a terminal, and logs come above them', () => {
+    const { lines, clock, text } = live(true)
+    lines.update(['a', 'b'])
+    clock.now = 1_000
+    lines.update(['c', 'd'])
+    expect(text()).toBe(`a\nb\n${'\u001b[1A\u001b[2K'.repeat(2)}c\nd\n`)
+    let logged = ''
+    lines.above(() => {
+      logged = text()
+    })
+    expect(logged.endsWith('\u001b[1A\u001b[2K'.repeat(2))).toBe(true)
+    expect(text().endsWith('c\nd\n')).toBe(true)
+  })
+
+  test('are written plainly every few seconds elsewhere', () => {
+    const { lines, clock, text } = live(false)
+    for (clock.now = 0; clock.now <= 10_000; clock.now += 1_000) lines.update([`at ${clock.now}`])
+    expect(text()).toBe('at 0\nat 5000\nat 10000\n')
+  })
+})

@@ -1,0 +1,104 @@
+import { access, writeFile } from 'node:fs/promises'
+import { describe, expect, test } from 'vitest'
+import { assay, BINANCE_BTC, here, temporaryFolder } from './assay.js'
+
+const folder = temporaryFolder()
+
+describe('help', () => {
+  test('lists the commands, how to start, and the exit codes', async () => {
+    const { code, stdout } = await assay(['--help'])
+    expect(code).toBe(0)
+    for (const text of [
+      'up',
+      'load',
+      'simulate',
+      'tables',
+      'sql',
+      'status',
+      'gaps',
+      'Exit codes',
+      '--lake',
+      '--json',
+    ]) {
+      expect(stdout.toString()).toContain(text)
+    }
+  })
+
+  test('without a command goes to standard error, with 2', async () => {
+    const { code, stdout, stderr } = await here([])
+    expect([code, stdout.length]).toEqual([2, 0])
+    expect(stderr).toContain('Usage: assay')
+  })
+
+  test('of a command has an example and the global options, and offers nothing that is not there', async () => {
+    const { stdout } = await here(['up', '--help'])
+    expect(stdout.toString()).toMatch(/Example[\s\S]*assay up/)
+    expect(stdout.toString()).toContain('--lake <dir>')
+    expect(stdout.toString()).not.toContain('live')
+  })
+})
+
+describe('mistakes in the command line', () => {
+  test('are all told at once, with 2, and nothing is made', async () => {
+    const lake = folder.path('unmade')
+    const args = ['simulate', '--exchange', 'foo', '--count', 'abc', '--rate', '-1', '--sede', '4', '--lake', lake]
+    const { code, stdout, stderr } = await here([...args, '--duplicates', '0.7', '--late', '0.7'])
+    expect([code, stdout.length]).toEqual([2, 0])
+    expect(stderr).toContain("unknown option '--sede' (Did you mean --seed?)")
+    expect(stderr).toContain('there is no exchange "foo": known are binance, kraken')
+    expect(stderr).toContain('--count takes an integer from 0')
+    expect(stderr).toContain('--rate takes a number from')
+    expect(stderr).toContain('--duplicates, --invalid and --late together are more than 1')
+    await expect(access(lake)).rejects.toThrow()
+  })
+
+  test.each([
+    [['tabels'], "unknown command 'tabels' (Did you mean tables?)"],
+    [['tables', 'x'], 'too many arguments'],
+    [['load'], "missing required argument 'files'"],
+    [['load', BINANCE_BTC], '--exchange is missing'],
+    [['sql', 'SELECT 1', '--format', 'xml'], '--format takes one of table, csv, json, parquet, not "xml"'],
+    [['sql', 'SELECT 1', '--as-of', 'yesterday'], 'neither a time nor a snapshot'],
+    [['sql', 'SELECT 1', '--format', 'csv', '--json'], '--json and --format csv'],
+    [['sql', ' '], 'the statement is empty'],
+    [['up', '--feed', 'live'], 'not available in this version'],
+    [['up', '--drain', '--feed', 'sample'], '--drain runs without a feed'],
+    [['gaps', 'accept', 'lane', '--to', 'x', '--note', ' '], 'topic/partition'],
+    [['tables', '--lake', 's3://bucket/prefix'], 'local folders only'],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await here(args)
+    expect([code, stdout.length]).toEqual([2, 0])
+    expect(stderr).toContain(message)
+    expect(stderr).toContain('--help')
+  })
+
+  test('unreadable files are all named before anything is made', async () => {
+    const lake = folder.path('unmade-too')
+    const files = [BINANCE_BTC, folder.path('missing'), folder.path('missing-too')]
+    const { code, stderr } = await here(['load', ...files, '--exchange', 'binance', '--lake', lake])
+    expect(code).toBe(2)
+    expect(stderr).toContain('missing: there is no such file')
+    expect(stderr).toContain('missing-too: there is no such file')
+    await expect(access(lake)).rejects.toThrow()
+  })
+})
+
+describe('a lake that is not there', () => {
+  test.each([['tables'], ['status'], ['gaps'], ['sql', 'SELECT 1']])('%s says how to make one', async (...args) => {
+    const lake = folder.path('nowhere')
+    const { code, stdout, stderr } = await here(args, { ASSAY_LAKE: lake })
+    expect([code, stdout.length]).toEqual([2, 0])
+    expect(stderr).toContain(lake)
+    expect(stderr).toContain('assay up')
+    expect(stderr).toContain('lake_missing')
+    await expect(access(lake)).rejects.toThrow()
+  })
+
+  test('a file in its place is an error, not a crash', async () => {
+    await writeFile(folder.path('file'), '')
+    const { code, stderr } = await here(['up', '--drain', '--lake', folder.path('file')])
+    expect(code).toBeGreaterThan(0)
+    expect(stderr).toMatch(/^error/m)
+    expect(stderr).not.toContain('defect')
+  })
+})
