@@ -73,7 +73,6 @@ describe('every call of the store fails in turn', () => {
       await drainThrough(undisturbed, before, [layer], listening, seededRandom(seed))
       const tables = (name: string) => TABLES[layer].includes(name)
       const expected = await digests(memoryLake({ store: undisturbed, log: before.log, clock: before.clock }), tables)
-      console.log(layer, methods.length, methods.filter((m) => !READS.has(m)).length)
       for (const kind of ['error_before', 'error_after'] as const) {
         for (const [at, called] of methods.entries()) {
           if (kind === 'error_after' && READS.has(called)) continue

@@ -47,8 +47,9 @@ export function runChild(name, options) {
   return startChild(name, options).done()
 }
 
-/** The options that a child was started with. */
+/** The options that a child was started with. From here on it ends when its parent does. */
 export function childOptions() {
+  process.on('disconnect', endOrphaned)
   return JSON.parse(process.argv[2])
 }
 
@@ -57,7 +58,12 @@ export function tellParent(message) {
   return new Promise((resolve, reject) => process.send(message, (error) => (error ? reject(error) : resolve())))
 }
 
-/** Lets the child end although the parent still holds the channel. */
+/** Closes the channel, which would keep the child alive. */
 export function leaveParent() {
+  process.off('disconnect', endOrphaned)
   process.disconnect()
+}
+
+function endOrphaned() {
+  process.exit(1)
 }

@@ -43,7 +43,14 @@ function hourRows(measured) {
       `${title}, planning a read of gold`,
       `${planning.after_60.total_ms} ms after 60, ${planning.after_all.total_ms} ms after all: ${planning.ratio} times`,
     ],
-    ...(analyst ? [[`${title}, analyst beside`, `${analyst.queries} queries, ${analyst.failed} failed`]] : []),
+    ...(analyst
+      ? [
+          [
+            `${title}, analyst beside`,
+            [`${analyst.queries} queries, ${analyst.failed} failed`, ...analyst.failures].join('; '),
+          ],
+        ]
+      : []),
     ...tableRows(title, tables),
   ]
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay, setImmediate } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { planFiles } from '@assay/iceberg'
 import { runWorkers } from '@assay/runtime'
 import { startChild } from '../lib/child.mjs'
@@ -109,8 +109,6 @@ class SteppedPipeline {
       }
       await delay(1)
     }
-    // Gold keeps house after it has told of its commit.
-    await setImmediate()
   }
 
   async stop() {

@@ -1,13 +1,14 @@
-"""Reads every table named on standard input with PyIceberg and with DuckDB's iceberg extension; prints JSON.
+"""Reads tables with PyIceberg and with DuckDB's iceberg extension; prints what it found as JSON.
 
-Input: a list of {name, location, sums, ranges}: the table's newest metadata file, and the columns to add up and whose
-least and greatest values to find. Values are texts, so that decimals and longs stay exact.
+The argument is a JSON file: a list of {name, location, sums, ranges}, that is the table's newest metadata file, and the
+columns to add up and whose least and greatest values to find. Values are texts, so that decimals and longs stay exact.
 """
 
 import glob
 import json
 import os
 import sys
+from decimal import Decimal
 
 import duckdb
 import pyarrow.compute as compute
@@ -15,6 +16,8 @@ from pyiceberg.table import StaticTable
 
 
 def text(value):
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return None if value is None else str(value)
 
 
@@ -73,7 +76,8 @@ def duckdb_with_iceberg():
     return connection
 
 
-requests = json.load(open(sys.argv[1]))
+with open(sys.argv[1], encoding="utf-8") as file:
+    requests = json.load(file)
 connection = duckdb_with_iceberg()
 print(
     json.dumps(

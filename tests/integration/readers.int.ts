@@ -33,7 +33,7 @@ const PARTITIONS = 3
 /** Commits of this much apart make snapshots expire and their files be deleted within the test. */
 const COMMIT_MS = 10_000
 
-/** The machine's clock, moved on by every commit; nobody sleeps long on it. */
+/** The machine's clock, moved on by every commit. */
 class HurriedClock implements Clock {
   #ahead_ms = 0
 
@@ -46,7 +46,7 @@ class HurriedClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return systemClock.sleep(Math.min(ms, 20), signal)
+    return systemClock.sleep(ms, signal)
   }
 
   advance(ms: number): void {
@@ -123,7 +123,10 @@ describe.skipIf(!hasPython())('A4: other engines read what the pipeline wrote', 
     const lake = await open()
     for (const exchange of lake.exchanges) {
       await lake.log.ensureTopic(exchange.topic, PARTITIONS)
-      const sources = await openSources(exchange.samples.map(fileURLToPath), process.stdin)
+      const sources = await openSources(
+        exchange.samples.map((sample) => fileURLToPath(sample)),
+        process.stdin,
+      )
       const { signal } = new AbortController()
       await loadSources(lake, { exchange, sources, signal, onProgress: () => undefined })
     }
@@ -135,15 +138,11 @@ describe.skipIf(!hasPython())('A4: other engines read what the pipeline wrote', 
   it('hundreds of commits by two processes: lost races, folds, merged manifests, expiry and clean-up', async () => {
     const [first, second] = [lakes[0] ?? (await open()), await open()]
     for (const exchange of first.exchanges) {
-      const options = { count: 3_000, seed: 5, duplicates: 0.05, invalid: 0.05, late: 0.01, partitions: PARTITIONS }
+      const options = { count: 2_500, seed: 5, duplicates: 0.05, invalid: 0.05, late: 0.01, partitions: PARTITIONS }
       const { signal } = new AbortController()
       await simulateFeed(first, { exchange, signal, onProgress: () => undefined, ...options })
     }
-    const t0=Date.now()
-    const events = await drain(40, first, second)
-    const c: Record<string,number> = {}
-    for (const e of events) c[`${e.kind} ${e.worker} ${'reason' in e ? e.reason : ''}`] = (c[`${e.kind} ${e.worker} ${'reason' in e ? e.reason : ''}`] ?? 0) + 1
-    console.log(Date.now()-t0, JSON.stringify(c, null, 1))
+    const events = await drain(34, first, second)
     expect(events.filter(({ kind }) => kind === 'refused').length).toBeGreaterThan(0)
     expect(events.filter(({ kind }) => kind === 'outage')).toEqual([])
     await checkInvariants(first)
@@ -156,7 +155,7 @@ describe.skipIf(!hasPython())('A4: other engines read what the pipeline wrote', 
     expect(await first.store.get(`${tableKey}/metadata/v1.metadata.json`)).toBeUndefined()
     expect(Number(metadata.snapshots.at(-1)?.summary['total-data-files'])).toBeLessThan(200)
     await compareAll(first)
-  })
+  }, 600_000)
 })
 
 /** The same figures by Assay's own query engine, metadata and definitions. */

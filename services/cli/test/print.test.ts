@@ -1,7 +1,9 @@
 import { Writable } from 'node:stream'
 import { AssayError, OutageError, UsageError } from '@assay/core'
+import { tableFromIPC } from '@uwdata/flechette'
 import { describe, expect, test } from 'vitest'
 import { OptionReader } from '../src/parse/options.js'
+import { resultArrow } from '../src/print/arrow.js'
 import { jsonText } from '../src/print/json.js'
 import { LiveLines } from '../src/print/live-lines.js'
 import { count, duration, percent, size } from '../src/print/numbers.js'
@@ -140,5 +142,31 @@ describe('live lines', () => {
     const { lines, clock, text } = live(false)
     for (clock.now = 0; clock.now <= 10_000; clock.now += 1_000) lines.update([`at ${clock.now}`])
     expect(text()).toBe('at 0\nat 5000\nat 10000\n')
+  })
+})
+
+describe('arrow', () => {
+  test('S3: decimals, 64-bit integers and microseconds survive exactly, nulls stay nulls', () => {
+    const bytes = resultArrow({
+      columns: [
+        { name: 'price', type: 'DECIMAL(28,10)' },
+        { name: 'at', type: 'TIMESTAMP WITH TIME ZONE' },
+        { name: 'id', type: 'BIGINT' },
+        { name: 'day', type: 'DATE' },
+        { name: 'conditions', type: 'VARCHAR[]' },
+      ],
+      rows: [
+        ['-123456789012345678.0000000001', 1_767_225_600_009_333n, 2n ** 63n - 1n, 20_454, ['limit']],
+        [null, null, null, null, null],
+      ],
+      isTruncated: false,
+    })
+    const table = tableFromIPC(bytes, { useBigInt: true, useDecimalInt: true, useDate: false })
+    expect(table.getChild('price').at(0)).toBe(-1_234_567_890_123_456_780_000_000_001n)
+    expect(table.getChild('at').data[0]?.values).toEqual(BigInt64Array.of(1_767_225_600_009_333n, 0n))
+    expect(table.getChild('id').at(0)).toBe(2n ** 63n - 1n)
+    expect(table.getChild('day').at(0)).toBe(20_454 * 86_400_000)
+    expect([...table.getChild('conditions').at(0)]).toEqual(['limit'])
+    for (const { name } of table.schema.fields) expect(table.getChild(name).at(1)).toBeNull()
   })
 })

@@ -29,7 +29,7 @@ export async function planTableBatch(
 ): Promise<TableBatch> {
   const pinned = await upstream.pin()
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
-  checkNotBehind(upstream, pinned, adopted)
+  if (!adopt) checkNotBehind(upstream, pinned, adopted)
   const plan = planLanes(pinned.checkpoint, adopted, maxRows, turn)
   const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
   return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }

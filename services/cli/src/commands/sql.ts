@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AssayError, UsageError } from '@assay/core'
-import { type AsOf, openQuery, parseAsOf, type Query } from '@assay/runtime'
+import { type AsOf, openQuery, parseAsOf, type Query, type QueryResult } from '@assay/runtime'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
+import { resultArrow } from '../print/arrow.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { resultCsv, resultJson, resultTable } from '../print/result.js'
@@ -16,12 +17,12 @@ import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake } from '../run/with-lake.js'
 
-const FORMATS = ['table', 'csv', 'json', 'parquet'] as const
+const FORMATS = ['table', 'csv', 'json', 'arrow', 'parquet'] as const
 type Format = (typeof FORMATS)[number]
 
 /** Rows that a table shows; more are of no use to eyes. */
 const TABLE_ROWS_MAX = 1_000
-/** Rows of csv and json, which are made in memory; Parquet has no limit. */
+/** Rows of csv, json and arrow, which are made in memory; Parquet has no limit. */
 const TEXT_ROWS_MAX = 250_000
 const TIMEOUT_MS = 10 * 60_000
 
@@ -62,8 +63,8 @@ export function addSql(program: Command, accept: Accept): void {
       const { directory, json } = globalOptions(command, reader)
       const request = readRequest(reader, sql, options, json)
       accept(reader.mistakes, (io) => {
-        if (request.format === 'parquet' && request.output === undefined && io.stdoutIsTerminal) {
-          throw new UsageError('binary_to_terminal', 'Parquet is binary and is not written to a terminal', {
+        if (isBinary(request.format) && request.output === undefined && io.stdoutIsTerminal) {
+          throw new UsageError('binary_to_terminal', `${request.format} is binary and is not written to a terminal`, {
             hint: 'add --output FILE, or send standard output to a file',
           })
         }
@@ -75,7 +76,7 @@ export function addSql(program: Command, accept: Accept): void {
           })
           io.signal.addEventListener('abort', () => void query.close(), { once: true })
           try {
-            await (request.format === 'parquet' ? writeParquet(query, request, io) : writeText(query, request, io))
+            await (request.format === 'parquet' ? writeParquet(query, request, io) : writeResult(query, request, io))
           } finally {
             await query.close()
           }
@@ -101,18 +102,30 @@ function readRequest(reader: OptionReader, sql: string, options: Options, json: 
   }
 }
 
-async function writeText(query: Query, { sql, format, output }: Request, io: Io): Promise<void> {
+function isBinary(format: Format): boolean {
+  return format === 'arrow' || format === 'parquet'
+}
+
+function encode(result: QueryResult, format: Format): string | Uint8Array {
+  if (format === 'csv') return resultCsv(result)
+  if (format === 'json') return jsonText(resultJson(result))
+  return format === 'arrow' ? resultArrow(result) : resultTable(result)
+}
+
+async function writeResult(query: Query, { sql, format, output }: Request, io: Io): Promise<void> {
   const result = await query.run(sql)
   if (result.isTruncated && format !== 'table') {
     throw new AssayError('query_too_large', `the result has more than ${count(TEXT_ROWS_MAX)} rows`, {
       hint: 'narrow it, or take all of it as --format parquet --output FILE',
     })
   }
-  const text =
-    format === 'csv' ? resultCsv(result) : format === 'json' ? jsonText(resultJson(result)) : resultTable(result)
-  await (output === undefined ? write(io.stdout, text) : writeFile(output, text))
+  const content = encode(result, format)
+  await (output === undefined ? write(io.stdout, content) : writeFile(output, content))
   if (result.isTruncated) {
-    await write(io.stderr, `note: these are the first ${count(TABLE_ROWS_MAX)} rows; csv, json and parquet give more\n`)
+    await write(
+      io.stderr,
+      `note: these are the first ${count(TABLE_ROWS_MAX)} rows; csv, json, arrow and parquet give more\n`,
+    )
   }
 }
 

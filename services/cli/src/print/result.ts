@@ -33,7 +33,7 @@ function csvField(text: string | undefined): string {
 }
 
 /** A value as text, undefined for NULL; lists and structs as JSON. */
-function textValue(value: unknown, type: string): string | undefined {
+export function textValue(value: unknown, type: string): string | undefined {
   const json = typeof value === 'bigint' && !isTime(type) ? value.toString() : jsonValue(value, type)
   if (json === null) return undefined
   return typeof json === 'object' ? JSON.stringify(json) : String(json)

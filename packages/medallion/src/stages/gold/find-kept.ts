@@ -53,6 +53,8 @@ const GREATEST = 2n ** 63n - 1n
 
 interface OpenRows {
   readonly count: number
+  /** True when every one has a number: then a join on it reaches the files' statistics. */
+  readonly numbered: boolean
   readonly low: bigint
   readonly high: bigint
 }
@@ -63,8 +65,8 @@ async function openRows(session: Session): Promise<OpenRows | undefined> {
     min(source_sequence) AS low, max(source_sequence) AS high FROM ${OPEN}`)
   const count = Number(row?.n)
   if (count === 0) return undefined
-  if (Number(row?.numbered) < count) return { count, low: LEAST, high: GREATEST }
-  return { count, low: row?.low as bigint, high: row?.high as bigint }
+  if (Number(row?.numbered) < count) return { count, numbered: false, low: LEAST, high: GREATEST }
+  return { count, numbered: true, low: row?.low as bigint, high: row?.high as bigint }
 }
 
 const FIRST_FILES = 4
@@ -84,8 +86,9 @@ async function search(
   let left: OpenRows | undefined = open
   for (let end = files.length, step = FIRST_FILES; end > 0 && left; end -= step, step *= 2) {
     const some = files.slice(Math.max(0, end - step), end)
+    const sameNumber = left.numbered ? 'k.source_sequence = d.source_sequence AND' : ''
     await session.run(`INSERT INTO ${KEPT} SELECT ${FOUND} FROM ${OPEN} d
-      JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, some)})) k ON ${SAME_TRADE}`)
+      JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, some)})) k ON ${sameNumber} ${SAME_TRADE}`)
     left = await openRows(session)
   }
   return left
