@@ -17,6 +17,7 @@ function options() {
       rate: { type: 'string', default: '1000' },
       seconds: { type: 'string', default: '30' },
       commits: { type: 'string', default: '3600' },
+      threads: { type: 'string', default: '1' },
       only: { type: 'string', multiple: true, default: PARTS },
     },
   })
@@ -34,6 +35,7 @@ function options() {
     rate: whole('rate', 50),
     seconds: whole('seconds', 1),
     commits: whole('commits', 100),
+    threads: whole('threads', 1),
   }
   if (mistakes.length > 0) throw new TypeError(mistakes.join('; '))
   return read
@@ -43,14 +45,15 @@ function say(text) {
   process.stderr.write(`${text}\n`)
 }
 
-async function run({ only, count, backlog, rate, seconds, commits }) {
+async function run({ only, count, backlog, rate, seconds, commits, threads }) {
   const results = { date: new Date().toISOString(), machine: machine() }
   if (only.includes('throughput')) {
-    results.throughput = await measureThroughput({ count, perLayer: true }, say)
-    if (backlog !== undefined) results.backlog = await measureThroughput({ count: backlog, perLayer: false }, say)
+    results.throughput = await measureThroughput({ count, threads, perLayer: true }, say)
+    if (backlog !== undefined)
+      results.backlog = await measureThroughput({ count: backlog, threads, perLayer: false }, say)
   }
-  if (only.includes('freshness')) results.freshness = await measureFreshness({ rate, seconds }, say)
-  if (only.includes('hour')) results.hour = await measureHour({ commits }, say)
+  if (only.includes('freshness')) results.freshness = await measureFreshness({ rate, seconds, threads }, say)
+  if (only.includes('hour')) results.hour = await measureHour({ commits, threads }, say)
   return results
 }
 

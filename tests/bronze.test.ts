@@ -70,7 +70,15 @@ describe('bronze', () => {
       new Uint8Array(700_000).fill(7),
       good.value,
     ]
-    const timestamps = [0n, -1n, -(2n ** 63n), 2n ** 63n - 1n, 9_214_646_399_999n, 9_214_646_400_000n, 6_248_131_200_000_000n]
+    const timestamps = [
+      0n,
+      -1n,
+      -(2n ** 63n),
+      2n ** 63n - 1n,
+      9_214_646_399_999n,
+      9_214_646_400_000n,
+      6_248_131_200_000_000n,
+    ]
     const records: TestRecord[] = [
       ...values.map((value) => ({ ...good, value })),
       ...timestamps.map((timestamp_ms) => ({ ...good, timestamp_ms })),
@@ -149,9 +157,9 @@ describe('bronze', () => {
     for (const { summary } of version.metadata.snapshots) {
       expect(Number(summary['added-data-files'])).toBeLessThanOrEqual(64)
     }
-    expect(await query(lake, 'SELECT count(DISTINCT ingestion_date)::INTEGER AS n FROM bronze_binance_trades')).toEqual([
-      { n: days },
-    ])
+    expect(await query(lake, 'SELECT count(DISTINCT ingestion_date)::INTEGER AS n FROM bronze_binance_trades')).toEqual(
+      [{ n: days }],
+    )
     await lake.close()
   })
 })

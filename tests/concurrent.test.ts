@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { commit } from '@assay/iceberg'
+import { collect, commit } from '@assay/iceberg'
 import { GOLD_TABLE, type LakeTable, silverTable } from '@assay/medallion'
-import { type FaultPlan, FaultyStore } from '@assay/object-store'
+import { type Fault, type FaultPlan, FaultyStore } from '@assay/object-store'
 import { loadSources, runWorkers } from '@assay/runtime'
-import { collect } from '@assay/iceberg'
 import { describe, expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
 import { drain, runUntil } from './support/drain.js'
@@ -29,7 +28,12 @@ describe('several processes', () => {
   it('A2 T4: two of every worker on the same lanes, and a producer beside them: no row doubled, none lost', async () => {
     const lake = memoryLake()
     await produceSimulated(lake, binance, { count: 40, duplicates: 0.2, invalid: 0.1 }, 3)
-    const others = [beside(lake), beside(lake)]
+    // A slow put lets the other one plan on the same positions.
+    const slowly: FaultPlan = async ({ method, key }) => {
+      if (method === 'putIfAbsent' && key.includes('/metadata/v')) for (let turns = 0; turns < 40; turns++) await turn()
+      return 'none'
+    }
+    const others = [beside(lake, slowly), beside(lake, slowly)]
     const stop = new AbortController()
     const running = others.map((other) => runUntil(other, stop.signal, { limits: { maxRows: 30 } }))
     for (let n = 1; n <= 5; n++) {
@@ -38,7 +42,9 @@ describe('several processes', () => {
       for (let turns = 0; turns < 200; turns++) await turn()
     }
     stop.abort()
-    await Promise.all(running)
+    const events = (await Promise.all(running)).flat()
+    const refused = new Set(events.filter(({ kind }) => kind === 'refused').map(({ worker }) => worker))
+    expect([...refused].sort()).toEqual(['bronze-binance', 'gold', 'silver-binance'])
     await drain(lake)
     await checkInvariants(lake)
     expect(await query(lake, 'SELECT count(*)::INTEGER AS n FROM bronze_binance_trades')).toEqual([{ n: 240 }])
@@ -47,14 +53,22 @@ describe('several processes', () => {
 
   it('T15: files are loaded by two processes while two others work on the lake', async () => {
     const folder = temporaryFolder()
-    const lakes = [await diskLake(folder), await diskLake(folder), await diskLake(folder), await diskLake(folder)] as const
+    const lakes = [
+      await diskLake(folder),
+      await diskLake(folder),
+      await diskLake(folder),
+      await diskLake(folder),
+    ] as const
     await lakes[0].log.ensureTopic(binance.topic, 2)
     const stop = new AbortController()
     const options = { drain: false, adopt: false, interval_ms: 10, layers: ['bronze', 'silver', 'gold'] as const }
     const working = lakes
       .slice(0, 2)
       .map((lake) => runWorkers(lake, { ...options, onEvent: () => undefined }, stop.signal))
-    const lines = readFileSync(binance.samples[0] as URL, 'utf8').split('\n').filter(Boolean).slice(0, 120)
+    const lines = readFileSync(binance.samples[0] as URL, 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .slice(0, 120)
     const loads = lakes.slice(2).map((lake) =>
       loadSources(lake, {
         exchange: binance,
@@ -98,7 +112,7 @@ describe('commits that get lost', () => {
     const lake = await lakeAtSilver()
     const other = beside(lake)
     let lost: string | undefined
-    const dying = beside(lake, async ({ method, key }) => {
+    const dying = beside(lake, async ({ method, key }): Promise<Fault> => {
       if (!lost && method === 'putIfAbsent' && key.startsWith(`${SILVER}/metadata/v2.`)) {
         lost = key
         return 'error_after'
@@ -127,7 +141,7 @@ describe('commits that get lost', () => {
     const isFrozen = new Promise<void>((resolve) => {
       froze = resolve
     })
-    const frozen = beside(lake, async ({ method, key }) => {
+    const frozen = beside(lake, async ({ method, key }): Promise<Fault> => {
       if (method === 'putIfAbsent' && key === `${SILVER}/metadata/v2.metadata.json`) {
         froze()
         await asleep

@@ -90,7 +90,11 @@ describe('duplicates', () => {
   it('G1: within a lane the first one wins, whatever the limits of the batches', async () => {
     for (const maxRows of [1, 2, 100]) {
       const lake = memoryLake()
-      await produceTrades(lake, [{ trade_id: 5, price: '1' }, { trade_id: 5, price: '2' }, { trade_id: 5, price: '3' }])
+      await produceTrades(lake, [
+        { trade_id: 5, price: '1' },
+        { trade_id: 5, price: '2' },
+        { trade_id: 5, price: '3' },
+      ])
       await drain(lake, { limits: { maxRows } })
       await checkInvariants(lake)
       expect(await query(lake, 'SELECT price FROM gold_crypto_trades')).toEqual([{ price: '1.0000000000' }])
@@ -126,18 +130,28 @@ describe('duplicates', () => {
 })
 
 describe('several gold workers', () => {
-  it('T1 A1: one trade in two lanes, two workers that commit at once: gold has it once', async () => {
+  it('T1 A1: one trade in two lanes, two workers that take one lane each and commit at once: gold has it once', async () => {
     const before = memoryLake()
+    // Rows of another hour end a batch, so that each worker takes the lane that its turn begins with and no other.
     await produceTrades(before, [{ trade_id: 1 }, { trade_id: 2 }], { partition: 0, of: 2 })
-    await produceTrades(before, [{ trade_id: 1 }, { trade_id: 3 }], { partition: 1, of: 2 })
+    const later = START_MS + HOUR_MS
+    const theirs = [
+      { trade_id: 1, time: later },
+      { trade_id: 3, time: later },
+    ]
+    await produceTrades(before, theirs, { partition: 1, of: 2 })
     await drain(before, { layers: ['bronze', 'silver'] })
     const { store, log, clock } = before
     const [one, other] = [memoryLake({ store, log, clock }), memoryLake({ store, log, clock })]
-    const workers = [await goldWorker(one), await goldWorker(other)]
+    const limits = { maxPartitions: 1 }
+    const workers = [await goldWorker(one, { limits }), await goldWorker(other, { limits })] as const
+    const signal = new AbortController().signal
+    await workers[1].stage.run((await workers[1].main.pin()).checkpoint, signal)
+    workers[1].stage.forget()
     await Promise.all(workers.map(runAlone))
     expect(workers.some(({ events }) => events.some(({ kind }) => kind === 'refused'))).toBe(true)
     await checkInvariants(one)
-    expect(await counts(one)).toEqual({ gold: 3, duplicates: 1, conflicts: 0 })
+    expect(await counts(one)).toEqual({ gold: 3, duplicates: 1, conflicts: 1 })
     for (const lake of [before, one, other]) await lake.close()
   })
 })

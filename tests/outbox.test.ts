@@ -104,10 +104,7 @@ describe('killed between the main commit and the publication', () => {
       { o: 0, v: SILVER_RULES.version },
       { o: 4, v: STRICTER.version },
     ])
-    const [letter] = await query(
-      lake,
-      'SELECT rule_version AS v FROM silver_dlq_trades WHERE kafka_offset = 4',
-    )
+    const [letter] = await query(lake, 'SELECT rule_version AS v FROM silver_dlq_trades WHERE kafka_offset = 4')
     expect(letter).toEqual({ v: STRICTER.version })
     await lake.close()
   })

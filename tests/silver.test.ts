@@ -60,10 +60,7 @@ describe('exact values', () => {
     await checkInvariants(lake)
     const expected = prices.flatMap(([, reason], i) => (reason ? [[String(i), reason]] : []))
     expect(await reasons(lake)).toEqual(Object.fromEntries(expected))
-    const kept = await query(
-      lake,
-      `SELECT "offset"::INTEGER AS o, price, quantity FROM gold_crypto_trades ORDER BY 1`,
-    )
+    const kept = await query(lake, `SELECT "offset"::INTEGER AS o, price, quantity FROM gold_crypto_trades ORDER BY 1`)
     expect(kept.map(({ o, price, quantity }) => [o, price, quantity])).toEqual([
       [12, `${digits(18)}.0000000000`, '0.2500000000'],
       [13, `${'9'.repeat(18)}.${'9'.repeat(10)}`, '0.2500000000'],
@@ -93,7 +90,11 @@ describe('exact values', () => {
       [time(BigInt(START_MS - 365 * DAY_MS - 1)), 'timestamp_too_old'],
       [time(BigInt(START_MS - 365 * DAY_MS)), undefined],
     ]
-    await produce(lake, binance, records.map(([record]) => record))
+    await produce(
+      lake,
+      binance,
+      records.map(([record]) => record),
+    )
     await drain(lake)
     await checkInvariants(lake)
     const expected = records.flatMap(([, reason], i) => (reason ? [[String(i), reason]] : []))
@@ -103,7 +104,10 @@ describe('exact values', () => {
 
   it('S2 A3: the same log judged a year later, in other batches, gives the same rows', async () => {
     const found = []
-    for (const [clock, maxRows] of [[new VirtualClock(), 37], [new VirtualClock(START_MS + 400 * DAY_MS), 200]] as const) {
+    for (const [clock, maxRows] of [
+      [new VirtualClock(), 37],
+      [new VirtualClock(START_MS + 400 * DAY_MS), 200],
+    ] as const) {
       const lake = memoryLake({ clock, exchanges: [kraken] })
       await produceSimulated(lake, kraken, { count: 120, duplicates: 0.1, invalid: 0.2, late: 0.1 }, 2)
       await drain(lake, { limits: { maxRows } })
@@ -132,7 +136,10 @@ describe('lateness', () => {
       await drain(lake, { limits: { maxRows } })
       await checkInvariants(lake)
       expect(await reasons(lake)).toEqual({ '1': 'timestamp_in_future' })
-      const rows = await query(lake, `SELECT source_sequence AS id, is_late, lateness_ms AS ms FROM silver_binance_trades ORDER BY 1`)
+      const rows = await query(
+        lake,
+        `SELECT source_sequence AS id, is_late, lateness_ms AS ms FROM silver_binance_trades ORDER BY 1`,
+      )
       expect(rows.map(({ id: trade_id, is_late, ms }) => [trade_id, is_late, ms])).toEqual([
         [1n, false, 0n],
         [3n, false, 0n],

@@ -4,7 +4,6 @@ import { filesByTable } from '../lib/files.mjs'
 import { openBenchLake, simulation, tableNamed, withFolder } from '../lib/lakes.mjs'
 import { percentile, round } from '../lib/measure.mjs'
 
-const THREADS = 2
 const PARTITIONS = 4
 /** Appends a second; each carries its share of the rate. */
 const APPENDS_PER_SECOND = 50
@@ -18,7 +17,7 @@ const MIB = 2 ** 20
  * How long a record takes from before its append to being visible in gold, at a steady rate; the workers run in
  * a process of their own, this one produces and looks.
  */
-export function measureFreshness({ rate, seconds }, say) {
+export function measureFreshness({ rate, seconds, threads }, say) {
   return withFolder(async (directory) => {
     const lake = await openBenchLake(directory)
     const { topic, batches } = await simulation(lake, 'binance', PARTITIONS, {
@@ -29,7 +28,7 @@ export function measureFreshness({ rate, seconds }, say) {
       batchRecords: Math.max(1, Math.round(rate / APPENDS_PER_SECOND)),
     })
     say(`freshness: ${rate} events a second for ${seconds} s`)
-    const workers = startChild('serve', { directory, threads: THREADS })
+    const workers = startChild('serve', { directory, threads })
     try {
       await workers.next()
       const watch = new Watch(await tableNamed(lake, 'gold_crypto_trades'))

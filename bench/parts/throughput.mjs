@@ -4,7 +4,6 @@ import { runChild } from '../lib/child.mjs'
 import { copyLog, withFolder } from '../lib/lakes.mjs'
 import { round } from '../lib/measure.mjs'
 
-const THREADS = 2
 const LAYERS = ['bronze', 'silver', 'gold']
 const PARTITIONS = 4
 /** Binance and Kraken as in the default feed, 750 to 75 a second. */
@@ -15,7 +14,7 @@ const MIB = 2 ** 20
  * Records that wait in the log, taken through all layers by one process; then, if asked for, each layer by a
  * process of its own on the same log.
  */
-export function measureThroughput({ count, perLayer }, say) {
+export function measureThroughput({ count, threads, perLayer }, say) {
   return withFolder(async (folder) => {
     const directory = join(folder, 'lake')
     const binance = Math.round(count * BINANCE_SHARE)
@@ -34,25 +33,25 @@ export function measureThroughput({ count, perLayer }, say) {
       await copyLog(directory, apart)
     }
     say('throughput: draining, all layers in one process')
-    const all = await drain(directory, LAYERS)
+    const all = await drain(directory, LAYERS, threads)
     if (all.goldRows !== loaded.trades) throw new Error(`gold has ${all.goldRows} rows, not ${loaded.trades}`)
     const layers = {}
     for (const layer of perLayer ? LAYERS : []) {
       say(`throughput: draining, ${layer} alone`)
-      layers[layer] = figures(await drain(apart, [layer]), loaded.records)
+      layers[layer] = figures(await drain(apart, [layer], threads), loaded.records)
     }
     return {
       records: loaded.records,
       valueBytes_average: round(loaded.value_bytes / loaded.records),
-      threads: THREADS,
+      threads,
       ...figures(all, loaded.records),
       layers,
     }
   })
 }
 
-function drain(directory, layers) {
-  return runChild('drain', { directory, layers, threads: THREADS })
+function drain(directory, layers, threads) {
+  return runChild('drain', { directory, layers, threads })
 }
 
 function figures(drained, records) {

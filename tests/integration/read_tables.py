@@ -21,6 +21,12 @@ def text(value):
     return None if value is None else str(value)
 
 
+def total(column):
+    """Like SQL's sum: of no value it is none. Python adds, so that nothing overflows."""
+    values = [value for value in column.to_pylist() if value is not None]
+    return sum(values) if values else None
+
+
 def field_ids(fields):
     found = {}
     for field in fields:
@@ -37,11 +43,11 @@ def with_pyiceberg(request):
     ranges = {name: compute.min_max(rows.column(name)).as_py() for name in request["ranges"]}
     partitions = {}
     for task in files:
-        key = json.dumps([text(value) for value in task.file.partition])
+        key = json.dumps([text(value) for value in task.file.partition], separators=(",", ":"))
         partitions[key] = partitions.get(key, 0) + task.file.record_count
     return {
         "rows": rows.num_rows,
-        "sums": {name: text(sum(v for v in rows.column(name).to_pylist() if v is not None)) for name in request["sums"]},
+        "sums": {name: text(total(rows.column(name))) for name in request["sums"]},
         "ranges": {name: [text(found["min"]), text(found["max"])] for name, found in ranges.items()},
         "fields": field_ids(table.schema().fields),
         "partitionFields": [field.name for field in table.spec().fields],

@@ -17,9 +17,11 @@ export async function drain(lake: Lake, options: DrainOptions = {}): Promise<Wor
   return events
 }
 
-/** Runs the workers until the signal. */
-export function runUntil(lake: Lake, signal: AbortSignal, options: DrainOptions = {}): Promise<void> {
-  return runWorkers(lake, runOptions([], options, false), signal)
+/** Runs the workers until the signal; gives what they told. */
+export async function runUntil(lake: Lake, signal: AbortSignal, options: DrainOptions = {}): Promise<WorkerEvent[]> {
+  const events: WorkerEvent[] = []
+  await runWorkers(lake, runOptions(events, options, false), signal)
+  return events
 }
 
 function runOptions(events: WorkerEvent[], options: DrainOptions, drains: boolean) {

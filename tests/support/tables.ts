@@ -59,15 +59,19 @@ export function digests(
   lake: Lake,
   only: (table: string) => boolean = () => true,
 ): Promise<Record<string, { readonly rows: bigint; readonly digest: string }>> {
-  return withTables(lake, async ({ rows }) => {
-    const found: Record<string, { rows: bigint; digest: string }> = {}
-    for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
-      const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => ident(column.name))
-      const [row] = await rows(
-        `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${ident(name)}`,
-      )
-      found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
-    }
-    return found
-  }, only)
+  return withTables(
+    lake,
+    async ({ rows }) => {
+      const found: Record<string, { rows: bigint; digest: string }> = {}
+      for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
+        const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => ident(column.name))
+        const [row] = await rows(
+          `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${ident(name)}`,
+        )
+        found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
+      }
+      return found
+    },
+    only,
+  )
 }

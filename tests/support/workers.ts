@@ -1,16 +1,21 @@
-import { type LakeTable, Worker, type Stage, type StageContext, type TableDefinition, type WorkerEvent } from '@assay/medallion'
+import type { Exchange } from '@assay/exchanges'
 import {
   type BatchLimits,
   bronzeTable,
   DEFAULT_LIMITS,
   GOLD_TABLE,
   goldStage,
+  type LakeTable,
   type RuleSet,
   SILVER_RULES,
+  type Stage,
+  type StageContext,
   silverStage,
   silverTable,
+  type TableDefinition,
+  Worker,
+  type WorkerEvent,
 } from '@assay/medallion'
-import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/runtime'
 
 export interface SingleWorkerOptions {

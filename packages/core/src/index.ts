@@ -1,6 +1,7 @@
 export * from './clock.js'
 export * from './column.js'
 export * from './errors.js'
+export * from './int64.js'
 export * from './lane.js'
 export * from './position.js'
 export * from './random.js'

@@ -51,19 +51,17 @@ export class ColumnSource {
     duckdb.destroy_table_function_sync(definition)
   }
 
-  /** Runs a statement made of the SQL that reads the columns' first `count` rows. Throws `bad_column`. */
-  async run(
-    connection: Connection,
-    columns: readonly NamedColumn[],
-    count: number,
-    statement: (select: string) => string,
-  ): Promise<void> {
+  /**
+   * Hands the SQL that reads the columns' first `count` rows to `work`, which may run one statement with it.
+   * Throws `bad_column`.
+   */
+  async use<T>(columns: readonly NamedColumn[], count: number, work: (source: string) => Promise<T>): Promise<T> {
     assertColumns(columns, count)
     const load = prepareLoad(columns, count)
     const id = ++this.#lastId
     this.#loads.set(id, load)
     try {
-      await duckdb.query(connection, statement(`select * from ${FUNCTION_NAME}(${id})`))
+      return await work(`${FUNCTION_NAME}(${id})`)
     } catch (error) {
       throw load.error ?? error
     } finally {

@@ -3,7 +3,12 @@ import duckdb, { type Connection } from '@duckdb/node-bindings'
 import type { ColumnSource } from './column-source.js'
 import { engineError } from './errors.js'
 import { interruptUntilSettled } from './interrupt.js'
-import { type WriteParquetRequest, type WrittenParquet, writeParquet } from './parquet-writer.js'
+import {
+  type WriteColumnsRequest,
+  type WriteParquetRequest,
+  type WrittenParquet,
+  writeParquet,
+} from './parquet-writer.js'
 import type { ResultChunk } from './result-chunk.js'
 import { readChunks } from './result-reader.js'
 import { readRows } from './row-reader.js'
@@ -32,6 +37,8 @@ export interface Session {
   read(sql: string): AsyncIterable<ResultChunk>
   /** Writes a query's rows to a Parquet file, in order. Nothing of the file is left when it fails. */
   writeParquet(request: WriteParquetRequest): Promise<WrittenParquet>
+  /** The same with a query over columns in memory, which are read on the way to the file without being stored. */
+  writeColumns(columns: readonly NamedColumn[], count: number, request: WriteColumnsRequest): Promise<WrittenParquet>
   /** Stops what runs: it throws `engine_interrupted`. */
   interrupt(): void
   /** Interrupts what runs, waits for it to end, and frees the session's tables. */
@@ -66,24 +73,18 @@ class DuckSession implements Session {
   }
 
   load(table: string, columns: readonly NamedColumn[], count: number): Promise<void> {
-    return this.#alone(() =>
-      this.#source.run(
-        this.#connection,
-        columns,
-        count,
-        (select) => `create or replace temp table ${quoteIdentifier(table)} as ${select}`,
-      ),
-    )
+    return this.#store(columns, count, `create or replace temp table ${quoteIdentifier(table)} as`)
   }
 
   append(table: string, columns: readonly NamedColumn[], count: number): Promise<void> {
+    return this.#store(columns, count, `insert into temp.main.${quoteIdentifier(table)}`)
+  }
+
+  #store(columns: readonly NamedColumn[], count: number, into: string): Promise<void> {
     return this.#alone(() =>
-      this.#source.run(
-        this.#connection,
-        columns,
-        count,
-        (select) => `insert into temp.main.${quoteIdentifier(table)} ${select}`,
-      ),
+      this.#source.use(columns, count, async (source) => {
+        await duckdb.query(this.#connection, `${into} select * from ${source}`)
+      }),
     )
   }
 
@@ -121,6 +122,14 @@ class DuckSession implements Session {
 
   writeParquet(request: WriteParquetRequest): Promise<WrittenParquet> {
     return this.#alone(() => writeParquet(this.#connection, request))
+  }
+
+  writeColumns(columns: readonly NamedColumn[], count: number, request: WriteColumnsRequest): Promise<WrittenParquet> {
+    return this.#alone(() =>
+      this.#source.use(columns, count, (source) =>
+        writeParquet(this.#connection, { ...request, select: request.select(source) }),
+      ),
+    )
   }
 
   interrupt(): void {

@@ -25,6 +25,16 @@ async function dataFiles({ store }: World): Promise<number> {
 describe('A9: the clean-up', () => {
   it('T17: leaves files to readers for the grace time, then deletes them', async () => {
     const world = await folded()
+    const named = new Set<string>()
+    const version = await world.table.load()
+    for (const snapshot of version.metadata.snapshots) {
+      named.add(snapshot.manifestList)
+      for (const { path } of await world.table.manifests(version, snapshot)) named.add(path)
+    }
+    const [list] = await keys(world.store, 'tables/test/trades/metadata/trash-')
+    const listed: { paths: string[] } = JSON.parse(Buffer.from((await world.store.get(list ?? '')) ?? []).toString())
+    expect(listed.paths).toContain(world.victim)
+    expect(listed.paths.filter((path) => named.has(path))).toEqual([])
     expect((await collect(world.table)).files).toEqual([])
     world.clock.advance(14 * 60_000)
     expect(await collect(world.table)).toMatchObject({ files: [], waiting: 1 })

@@ -5,6 +5,7 @@ import type { ManifestFile } from '../src/format/manifest-list.js'
 import {
   ancestry,
   collect,
+  commit,
   currentSnapshot,
   type DataFile,
   planFiles,
@@ -73,6 +74,7 @@ describe('planning what is new', () => {
       fileSequenceNumber: undefined,
     }))
     expect(await names(table, rewritten, { afterFileSequence: 1 })).toEqual(paths(file))
+    expect((await planFiles(table, rewritten))[0]?.fileSequenceNumber).toBeUndefined()
     const explicit = await rewriteManifest(table, (entry) => ({
       ...entry,
       status: 'existing',
@@ -248,7 +250,6 @@ describe('delete files of other engines', () => {
       removeFiles: [files[0]?.path ?? ''],
       addFiles: [await putDataFile(table)],
     }
-    const { commit } = await import('../src/index.js')
     expect(
       await commit(table, { prepare: () => ({ kind: 'proceed', change: { ...change, plannedAt: 1 } }) }),
     ).toMatchObject({ kind: 'refused', reason: 'deletes_added' })

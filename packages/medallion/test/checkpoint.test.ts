@@ -1,7 +1,12 @@
 import { type LaneKey, position } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Checkpoint, EMPTY_CHECKPOINT, parseCheckpoint, serializeCheckpoint } from '../src/checkpoint/checkpoint.js'
+import {
+  type Checkpoint,
+  EMPTY_CHECKPOINT,
+  parseCheckpoint,
+  serializeCheckpoint,
+} from '../src/checkpoint/checkpoint.js'
 import { applyChange, brokenDemand, type CheckpointChange } from '../src/checkpoint/demand.js'
 
 const at = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(position)
@@ -74,7 +79,13 @@ describe('what a commit demands', () => {
   const key = 'a/0' as LaneKey
   const other = 'a/1' as LaneKey
   const standing = (n: number) => ({ position: position(n), sequence: 0 })
-  const basis: Checkpoint = { ...EMPTY_CHECKPOINT, lanes: new Map([[key, standing(5)], [other, standing(5)]]) }
+  const basis: Checkpoint = {
+    ...EMPTY_CHECKPOINT,
+    lanes: new Map([
+      [key, standing(5)],
+      [other, standing(5)],
+    ]),
+  }
   const moved = new Map([[key, standing(9)]])
 
   it('A2: its own lanes as they were, and with decisions across lanes all of them', () => {

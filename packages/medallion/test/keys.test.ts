@@ -52,11 +52,20 @@ const id = fc.oneof(
 )
 const trade = fc.tuple(fc.constantFrom('BINANCE/BTCUSDT', 'KRAKEN/BTC/USD', 'é/∞'), id)
 
+/** Ids that a double holds exactly, and the others, each by its own way. */
+function add(staged: StagedKeys, book: string, number: bigint): boolean {
+  return Number.isSafeInteger(Number(number)) ? staged.add(book, Number(number)) : staged.addLarge(book, number)
+}
+
+function has(keys: KeySet, book: string, number: bigint): boolean {
+  return Number.isSafeInteger(Number(number)) ? keys.has(book, Number(number)) : keys.hasLarge(book, number)
+}
+
 function keySetOf(batches: readonly (readonly (readonly [string, bigint])[])[]): KeySet {
   const keys = new KeySet(CAP_BYTES)
   for (const batch of batches) {
     const staged = new StagedKeys(keys)
-    for (const [book, number] of batch) staged.add(book, number)
+    for (const [book, number] of batch) add(staged, book, number)
     keys.merge(staged)
   }
   return keys
@@ -72,7 +81,7 @@ describe('key sets', () => {
           const staged = new StagedKeys(keys)
           for (const [book, number] of batch) {
             const name = `${book} ${number}`
-            expect(staged.add(book, number)).toBe(!model.has(name))
+            expect(add(staged, book, number)).toBe(!model.has(name))
             model.add(name)
           }
           keys.merge(staged)
@@ -83,14 +92,14 @@ describe('key sets', () => {
 
   it('A1: what is staged is not in the set until its batch is committed', () => {
     const keys = new KeySet(CAP_BYTES)
-    new StagedKeys(keys).add('b', 1n)
-    expect(keys.has('b', 1n)).toBe(false)
+    new StagedKeys(keys).add('b', 1)
+    expect(keys.has('b', 1)).toBe(false)
   })
 
   it('G3: a set past its cap is refused', () => {
     const keys = new KeySet(100)
     const staged = new StagedKeys(keys)
-    for (let n = 0n; n < 50n; n++) staged.add('b', n * 2n)
+    for (let n = 0; n < 50; n++) staged.add('b', n * 2)
     expect(() => keys.merge(staged)).toThrow(expect.objectContaining({ code: 'key_set_too_large' }))
   })
 
@@ -101,15 +110,25 @@ describe('key sets', () => {
         const found = decodeKeySet(encodeKeySet(keys, 'table', 7), 'table', 7, CAP_BYTES)
         for (const [book, number] of batches.flat()) {
           for (const near of [number - 1n, number, number + 1n])
-            expect(found?.has(book, near)).toBe(keys.has(book, near))
+            expect(found && has(found, book, near)).toBe(has(keys, book, near))
         }
       }),
     )
   })
 
   it('T19: a file of another table or snapshot, cut anywhere or with any bit changed is no key set', () => {
-    const bytes = encodeKeySet(keySetOf([[['b', 1n], ['b', 5n], ['c', 2n ** 60n]]]), 'table', 7)
-    expect(decodeKeySet(bytes, 'table', 7, CAP_BYTES)?.has('b', 5n)).toBe(true)
+    const bytes = encodeKeySet(
+      keySetOf([
+        [
+          ['b', 1n],
+          ['b', 5n],
+          ['c', 2n ** 60n],
+        ],
+      ]),
+      'table',
+      7,
+    )
+    expect(decodeKeySet(bytes, 'table', 7, CAP_BYTES)?.has('b', 5)).toBe(true)
     expect(decodeKeySet(bytes, 'other', 7, CAP_BYTES)).toBeUndefined()
     expect(decodeKeySet(bytes, 'table', 6, CAP_BYTES)).toBeUndefined()
     expect(decodeKeySet(bytes, 'table', 8, CAP_BYTES)).toBeUndefined()

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { type Checkpoint, EMPTY_CHECKPOINT, type LaneCheckpoint } from '../src/checkpoint/checkpoint.js'
 import { cutPlan, lanesAfter, planLanes } from '../src/source/lane-plan.js'
 
-function checkpointOf(lanes: Readonly<Record<string, readonly [position: number | bigint, sequence: number]>>): Checkpoint {
+function checkpointOf(
+  lanes: Readonly<Record<string, readonly [position: number | bigint, sequence: number]>>,
+): Checkpoint {
   const entries = Object.entries(lanes).map(([key, [at, sequence]]): [LaneKey, LaneCheckpoint] => [
     key as LaneKey,
     { position: position(at), sequence },

@@ -46,7 +46,9 @@ afterAll(async () => {
   rmSync(tempDirectory, { recursive: true, force: true })
 })
 
-async function judged(row: Readonly<Record<string, string>>): Promise<{ reason: unknown; type: unknown; detail: unknown }> {
+async function judged(
+  row: Readonly<Record<string, string>>,
+): Promise<{ reason: unknown; type: unknown; detail: unknown }> {
   const columns = COLUMNS.map((name) => `${row[name] ?? VALID[name]} AS ${name}`)
   const [found] = await session.rows(
     `SELECT reason, ${typeSql(SILVER_RULES, 'reason')} AS type, ${detailSql(SILVER_RULES)} AS detail

@@ -7,16 +7,23 @@ so that one environment serves all. Any other name that begins with \`ASSAY_\` i
 understood: a service then lists every mistake and ends with exit code 2.
 
 This page is made from the code: \`npm run build && node docs/write-configuration.mjs\`.
-
-| name | default | takes | means |
-| --- | --- | --- | --- |
 `
 
 /** The reference page of the settings, in Markdown. */
 export function configurationPage(): string {
-  const rows = Object.entries<Setting<unknown>>(SETTINGS).map(
-    ([name, { fallback, accepts, means }]) =>
-      `| \`${name}\` | ${fallback === undefined ? '' : `\`${fallback}\``} | ${accepts} | ${means} |\n`,
-  )
-  return HEAD + rows.join('')
+  const rows = Object.entries<Setting<unknown>>(SETTINGS).map(([name, { fallback, accepts, means }]) => [
+    `\`${name}\``,
+    `\`${fallback}\``,
+    accepts,
+    means,
+  ])
+  return `${HEAD}\n${table(['name', 'default', 'takes', 'means'], rows)}`
+}
+
+/** A table with its columns aligned, as the formatter wants it. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)))
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |\n`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('')
 }

@@ -5,8 +5,8 @@ import { z } from 'zod'
 
 /** One environment variable that services read. */
 export interface Setting<T> {
-  /** Text that is read when the variable is not set; undefined where the machine decides. */
-  readonly fallback: string | undefined
+  /** Text that is read when the variable is not set. */
+  readonly fallback: string
   /** What values it takes, for people. */
   readonly accepts: string
   /** What it does, in a sentence. */
@@ -59,9 +59,9 @@ export const SETTINGS = {
     schema: wholeNumber(64 * MIB, 1_048_576 * MIB),
   },
   ASSAY_THREADS: {
-    fallback: undefined,
+    fallback: '1',
     accepts: '1 to 256',
-    means: "Threads of the SQL engine. Unless set, as many as the machine's processors, but not more than 4.",
+    means: 'Threads of the SQL engine.',
     schema: wholeNumber(1, 256),
   },
   ASSAY_ADOPT: {
@@ -95,8 +95,7 @@ export interface ServiceConfig {
   readonly batch_bytes: number
   readonly keySet_bytes: number
   readonly memory_bytes: number
-  /** Undefined: the engine decides by the machine. */
-  readonly threads: number | undefined
+  readonly threads: number
   readonly adopt: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly grace_ms: number
@@ -115,7 +114,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): S
   const read = <K extends Name>(name: K): Parsed[K] => {
     const { schema, fallback }: Setting<unknown> = SETTINGS[name]
     const text = env[name] ?? fallback
-    if (text === undefined) return undefined
     const outcome = schema.safeParse(text)
     if (outcome.success) return outcome.data as Parsed[K]
     mistakes.push(`${name} ${outcome.error.issues[0]?.message ?? 'is wrong'}, not ${JSON.stringify(text)}`)

@@ -103,10 +103,10 @@ async function buildWorker(
     clock: lake.clock,
     random: lake.random,
     limits: options.limits ?? DEFAULT_LIMITS,
-    write: async (table, select, partition) => {
+    write: async (table, rows, partition) => {
       const target = tables.get(table.name)
       if (!target) throw new RangeError(`${definition.name} has no side table ${table.name}`)
-      return target.write(session, select, partition)
+      return target.write(session, rows, partition)
     },
   }
   const stage = await makeStage(context, main)

@@ -39,7 +39,7 @@ export async function runService(options: ServiceOptions, host: ServiceHost): Pr
       clock,
       random,
       memory_bytes: config.memory_bytes,
-      ...(config.threads !== undefined && { threads: config.threads }),
+      threads: config.threads,
     })
     try {
       log.info({ lake: lake.directory }, 'started')

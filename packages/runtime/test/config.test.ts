@@ -23,7 +23,7 @@ describe('configuration of a service', () => {
       batch_bytes: 33_554_432,
       keySet_bytes: 536_870_912,
       memory_bytes: 268_435_456,
-      threads: undefined,
+      threads: 1,
       adopt: false,
       logLevel: 'info',
       grace_ms: 10_000,
@@ -84,9 +84,7 @@ describe('configuration of a service', () => {
   })
 
   it('has defaults that are themselves accepted', () => {
-    const env = Object.fromEntries(
-      Object.entries(SETTINGS).flatMap(([name, { fallback }]) => (fallback === undefined ? [] : [[name, fallback]])),
-    )
+    const env = Object.fromEntries(Object.entries(SETTINGS).map(([name, { fallback }]) => [name, fallback]))
     expect(readConfig(env)).toEqual(readConfig({}))
   })
 

@@ -29,7 +29,7 @@ class Commit {
   readonly #snapshotId: bigint
   /** Keys put so far that no commit names; deleted once the outcome is certain. */
   readonly #leftovers = new Set<string>()
-  #added: (AddedManifest & { readonly key: string }) | undefined
+  #added: (AddedManifest & { readonly key: string; readonly files: readonly DataFile[] }) | undefined
 
   constructor(table: Table, request: CommitRequest) {
     this.#table = table
@@ -89,16 +89,16 @@ class Commit {
     this.#leftovers.add(key)
     await putAll(this.#table, [{ key, bytes }])
     this.#table.rememberManifest(path, manifest, bytes.length)
-    this.#added = { path, key, length_bytes: bytes.length, specId: manifest.specId, files }
+    this.#added = { path, key, length_bytes: bytes.length, manifest, files }
     return this.#added
   }
 
   async #givenManifest(base: TableVersion, given: ManifestRef, snapshotId: bigint): Promise<AddedManifest> {
-    const { entries, specId } = await this.#table.manifest(base, {
+    const manifest = await this.#table.manifest(base, {
       path: given.path,
       specId: base.metadata.defaultSpecId,
     })
-    const fresh = entries.every((entry) => {
+    const fresh = manifest.entries.every((entry) => {
       return entry.status === 'added' && entry.snapshotId === snapshotId && entry.sequenceNumber === undefined
     })
     if (!fresh) {
@@ -107,7 +107,7 @@ class Commit {
         `${given.path} is not a manifest of files to be added by this snapshot`,
       )
     }
-    return { ...given, specId, files: entries.map(({ file }) => file) }
+    return { ...given, manifest }
   }
 
   #committed(draft: Draft, version: TableVersion): CommitOutcome {

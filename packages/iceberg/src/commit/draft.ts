@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import { serializeTrashEntries, serializeTrashList, trashEntries, trashProperty } from '../cleanup/trash-list.js'
-import type { DataFile } from '../format/data-file.js'
+import type { Manifest } from '../format/manifest.js'
 import { type ManifestFile, writeManifestList } from '../format/manifest-list.js'
 import { currentSnapshot, type Snapshot, type TableMetadata } from '../format/metadata.js'
 import { applyUpdate } from '../format/update.js'
@@ -34,8 +34,7 @@ export interface Refusal {
 export interface AddedManifest {
   readonly path: string
   readonly length_bytes: number
-  readonly specId: number
-  readonly files: readonly DataFile[]
+  readonly manifest: Manifest
 }
 
 /** Works out a commit on a base: manifests with victims taken out and small ones merged, the snapshot, the housekeeping. */
@@ -63,7 +62,7 @@ export async function draftCommit(
     change.operation,
     parent,
     manifests,
-    added?.files ?? [],
+    added?.manifest.entries.map(({ file }) => file) ?? [],
     without.removed.map(({ file }) => file),
     change.summary ?? {},
   )
@@ -71,15 +70,8 @@ export async function draftCommit(
 }
 
 function describeAdded(table: Table, base: TableVersion, added: AddedManifest, attempt: Attempt): ManifestFile {
-  const entries = added.files.map((file) => ({
-    status: 'added' as const,
-    snapshotId: attempt.snapshotId,
-    sequenceNumber: undefined,
-    fileSequenceNumber: undefined,
-    file,
-  }))
-  const { columns } = table.target(base.metadata, added.specId)
-  return describeManifest({ specId: added.specId, entries }, added, attempt, columns)
+  const { columns } = table.target(base.metadata, added.manifest.specId)
+  return describeManifest(added.manifest, added, attempt, columns)
 }
 
 async function assemble(

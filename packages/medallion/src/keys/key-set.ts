@@ -36,11 +36,12 @@ export class KeySet {
     this.#books.set(name, book)
   }
 
-  has(name: string, id: bigint): boolean {
-    const book = this.#books.get(name)
-    if (!book) return false
-    const number = Number(id)
-    return Number.isSafeInteger(number) ? book.intervals.has(number) : book.large.has(id)
+  has(name: string, id: number): boolean {
+    return this.#books.get(name)?.intervals.has(id) ?? false
+  }
+
+  hasLarge(name: string, id: bigint): boolean {
+    return this.#books.get(name)?.large.has(id) ?? false
   }
 
   get size_bytes(): number {
@@ -80,20 +81,28 @@ export class StagedKeys {
     this.#base = base
   }
 
-  /** True when neither gold nor the batch so far has the id, which it then has. */
-  add(name: string, id: bigint): boolean {
+  /** True when neither gold nor the batch so far has the id (within ±(2^53 - 1)), which it then has. */
+  add(name: string, id: number): boolean {
     if (this.#base.has(name, id)) return false
+    const { numbers } = this.#book(name)
+    const before = numbers.size
+    return numbers.add(id).size > before
+  }
+
+  /** The same for an id that a double can't hold exactly. */
+  addLarge(name: string, id: bigint): boolean {
+    if (this.#base.hasLarge(name, id)) return false
+    const { large } = this.#book(name)
+    const before = large.size
+    return large.add(id).size > before
+  }
+
+  #book(name: string): { readonly numbers: Set<number>; readonly large: Set<bigint> } {
     let book = this.books.get(name)
     if (!book) {
       book = { numbers: new Set(), large: new Set() }
       this.books.set(name, book)
     }
-    const number = Number(id)
-    if (Number.isSafeInteger(number)) {
-      const before = book.numbers.size
-      return book.numbers.add(number).size > before
-    }
-    const before = book.large.size
-    return book.large.add(id).size > before
+    return book
   }
 }

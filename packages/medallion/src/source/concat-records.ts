@@ -1,4 +1,4 @@
-import { type BytesColumn, type RecordBatch, rowLength } from '@assay/core'
+import type { BytesColumn, RecordBatch } from '@assay/core'
 
 /** Records of several lanes as one set of columns, in the order read. */
 export interface RecordColumns {
@@ -62,12 +62,16 @@ export function concatBytes(parts: readonly BytesSlice[]): BytesColumn {
   for (const { column, count: n } of parts) {
     data.set(column.data.subarray(column.offsets[0], column.offsets[n]), at)
     const shift = at - (column.offsets[0] as number)
-    for (let i = 0; i < n; i++) offsets[row + i + 1] = (column.offsets[i + 1] as number) + shift
+    shiftInto(offsets, row + 1, column.offsets, n, shift)
     if (nulls && column.nulls) nulls.set(column.nulls.subarray(0, n), row)
     row += n
     at += spanLength(column, n)
   }
   return nulls ? { data, offsets, nulls } : { data, offsets }
+}
+
+function shiftInto(target: Uint32Array, at: number, source: Uint32Array, count: number, shift: number): void {
+  for (let i = 0; i < count; i++) target[at + i] = (source[i + 1] as number) + shift
 }
 
 function spanLength(column: BytesColumn, count: number): number {
@@ -79,7 +83,7 @@ export function firstRecords(batch: RecordBatch, count: number, next: RecordBatc
   return { ...batch, count, next }
 }
 
-/** Bytes of keys and values of record `i`. */
-export function recordBytes(batch: RecordBatch, i: number): number {
-  return rowLength(batch.keys, i) + rowLength(batch.values, i)
+/** Bytes of keys and values of the first `count` records. */
+export function recordBytes(batch: RecordBatch, count: number): number {
+  return spanLength(batch.keys, count) + spanLength(batch.values, count)
 }

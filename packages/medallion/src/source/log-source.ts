@@ -1,4 +1,4 @@
-import { type LaneKey, laneKey, type Position } from '@assay/core'
+import { type LaneKey, laneKey, numberAt, type Position, wordsOf } from '@assay/core'
 import type { EventLog } from '@assay/event-log'
 import type { BatchLimits } from '../stages/stage.js'
 import { firstRecords, type LaneRecords, recordBytes } from './concat-records.js'
@@ -6,7 +6,7 @@ import type { LogLane } from './log-lanes.js'
 
 const DAY_MS = 86_400_000
 /** 2262-01-01, where nanosecond clocks of other systems end. */
-const TIMESTAMP_LIMIT_MS = 9_214_646_400_000n
+const TIMESTAMP_LIMIT_MS = 9_214_646_400_000
 
 export interface LogBatch {
   readonly parts: readonly LaneRecords[]
@@ -16,13 +16,13 @@ export interface LogBatch {
 }
 
 /** True when bronze can keep the timestamp as one. */
-export function isUsableTimestamp(timestamp_ms: bigint): boolean {
-  return timestamp_ms >= 0n && timestamp_ms < TIMESTAMP_LIMIT_MS
+export function isUsableTimestamp(timestamp_ms: number): boolean {
+  return timestamp_ms >= 0 && timestamp_ms < TIMESTAMP_LIMIT_MS
 }
 
 /** Day of a Kafka timestamp since 1970; 0 when it is none. */
-export function kafkaDay(timestamp_ms: bigint): number {
-  return isUsableTimestamp(timestamp_ms) ? Math.floor(Number(timestamp_ms) / DAY_MS) : 0
+export function kafkaDay(timestamp_ms: number): number {
+  return isUsableTimestamp(timestamp_ms) ? Math.floor(timestamp_ms / DAY_MS) : 0
 }
 
 /**
@@ -55,11 +55,9 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
         position = taken.next
         rowsLeft -= count
         laneRows -= count
-        for (let i = 0; i < count; i++) {
-          const bytes = recordBytes(batch, i)
-          bytesLeft -= bytes
-          laneBytes -= bytes
-        }
+        const bytes = recordBytes(batch, count)
+        bytesLeft -= bytes
+        laneBytes -= bytes
         if (full) break
       }
       if (!full && read.next > position) position = read.next
@@ -73,8 +71,12 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
 }
 
 function countWithinDays(timestamps: BigInt64Array, count: number, days: Set<number>, maxDays: number): number {
+  const words = wordsOf(timestamps)
+  let last = -1
   for (let i = 0; i < count; i++) {
-    const day = kafkaDay(timestamps[i] as bigint)
+    const day = kafkaDay(numberAt(words, i))
+    if (day === last) continue
+    last = day
     if (days.has(day)) continue
     if (days.size >= maxDays) return i
     days.add(day)

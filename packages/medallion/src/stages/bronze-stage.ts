@@ -1,4 +1,12 @@
-import type { BytesColumn, LaneKey, NamedColumn, SpanColumn } from '@assay/core'
+import {
+  type BytesColumn,
+  type LaneKey,
+  type NamedColumn,
+  numberAt,
+  putNumber,
+  type SpanColumn,
+  wordsOf,
+} from '@assay/core'
 import type { EventLog } from '@assay/event-log'
 import type { DataFile } from '@assay/iceberg'
 import type { Checkpoint, LaneCheckpoint, LaneStop } from '../checkpoint/checkpoint.js'
@@ -17,6 +25,9 @@ export interface BronzeInput {
   readonly topic: string
   readonly log: EventLog
 }
+
+/** Milliseconds whose microseconds a double still holds exactly. */
+const EXACT_MS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
 
 /** Keeps the log's records as they are: never looks into a value (B1, B4). */
 export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
@@ -102,20 +113,21 @@ async function writeRows(
   if (rows.count === 0) return []
   const days = new Int32Array(rows.count)
   const distinct = new Set<number>()
+  const words = wordsOf(rows.timestamps_ms)
   for (let i = 0; i < rows.count; i++) {
-    const day = kafkaDay(rows.timestamps_ms[i] as bigint)
+    const day = kafkaDay(numberAt(words, i))
     days[i] = day
     distinct.add(day)
   }
-  await context.session.load('bronze_batch', bronzeColumns(lanes, rows, days), rows.count)
+  const columns = bronzeColumns(lanes, rows, days)
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
   for (const day of distinct) {
     const date = dateText(day)
     const where = distinct.size === 1 ? '' : `WHERE ingestion_date = DATE ${quote(date)}`
-    const select = `SELECT raw_bytes, topic, "partition", "offset", kafka_timestamp, ${now} AS ingestion_timestamp,
-      ingestion_date, "key", headers FROM bronze_batch ${where}`
-    const file = await context.write(main, select, { ingestion_date: date })
+    const select = (source: string): string => `SELECT raw_bytes, topic, "partition", "offset", kafka_timestamp,
+      ${now} AS ingestion_timestamp, ingestion_date, "key", headers FROM ${source} ${where}`
+    const file = await context.write(main, { columns, count: rows.count, select }, { ingestion_date: date })
     if (file) files.push(file)
   }
   return files
@@ -125,11 +137,14 @@ function bronzeColumns(lanes: readonly LogLane[], rows: RecordColumns, days: Int
   const partitions = new Int32Array(rows.count)
   const timestamps_us = new BigInt64Array(rows.count)
   const timestampNulls = new Uint8Array(rows.count)
+  const words = wordsOf(rows.timestamps_ms)
+  const words_us = wordsOf(timestamps_us)
   for (let i = 0; i < rows.count; i++) {
     partitions[i] = (lanes[rows.lanes[i] as number] as LogLane).lane.partition
-    const timestamp_ms = rows.timestamps_ms[i] as bigint
-    if (isUsableTimestamp(timestamp_ms)) timestamps_us[i] = timestamp_ms * 1000n
-    else timestampNulls[i] = 1
+    const timestamp_ms = numberAt(words, i)
+    if (!isUsableTimestamp(timestamp_ms)) timestampNulls[i] = 1
+    else if (timestamp_ms <= EXACT_MS_MAX) putNumber(words_us, i, timestamp_ms * 1000)
+    else timestamps_us[i] = (rows.timestamps_ms[i] as bigint) * 1000n
   }
   const topics = lanes.map((lane) => lane.lane.topic)
   return [

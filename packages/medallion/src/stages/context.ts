@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@assay/core'
+import type { Clock, NamedColumn, Random } from '@assay/core'
 import type { Session } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import type { TableDefinition } from '../tables/definition.js'
@@ -7,10 +7,15 @@ import type { BatchLimits } from './stage.js'
 /** Value of one partition column. */
 export type PartitionValue = string | number | null
 
+/** A query, or one over columns in memory, which `select` makes of the SQL that stands for them. */
+export type RowSource =
+  | string
+  | { readonly columns: readonly NamedColumn[]; readonly count: number; readonly select: (source: string) => string }
+
 /** Writes the rows of a query as one data file of a table's partition; undefined when there are none. */
 export type WriteDataFile = (
   table: TableDefinition,
-  select: string,
+  rows: RowSource,
   partition: Readonly<Record<string, PartitionValue>>,
 ) => Promise<DataFile | undefined>
 

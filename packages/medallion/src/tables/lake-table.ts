@@ -15,7 +15,7 @@ import {
 import type { ObjectStore } from '@assay/object-store'
 import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.js'
 import type { ScanFile } from '../sql/scan.js'
-import type { PartitionValue } from '../stages/context.js'
+import type { PartitionValue, RowSource } from '../stages/context.js'
 import type { CommitSignals } from '../worker/signals.js'
 import type { TableDefinition } from './definition.js'
 import { boundsOf, partitionTuple, partitionValues, type RowBounds, writtenFile } from './file-statistics.js'
@@ -117,7 +117,7 @@ export class LakeTable {
   /** Writes the rows of a query as a data file of one partition; undefined when there are none. */
   async write(
     session: Session,
-    select: string,
+    rows: RowSource,
     partition: Readonly<Record<string, PartitionValue>>,
   ): Promise<DataFile | undefined> {
     const version = await this.table.load()
@@ -129,7 +129,10 @@ export class LakeTable {
       id,
       ...(elementId !== undefined && { elementId }),
     }))
-    const written = await session.writeParquet({ select, path: scratch, fields })
+    const written =
+      typeof rows === 'string'
+        ? await session.writeParquet({ select: rows, path: scratch, fields })
+        : await session.writeColumns(rows.columns, rows.count, { select: rows.select, path: scratch, fields })
     if (written.rows === 0) return undefined
     await this.store.putFile(key, scratch)
     return writtenFile(this.definition, version.metadata, path, tuple, written)

@@ -3,6 +3,7 @@ import type { Session } from '@assay/engine'
 import type { Batch, Stage } from '../stages/stage.js'
 import type { LakeTable } from '../tables/lake-table.js'
 import { commitBatch, dropFiles } from './commit-batch.js'
+import { isFileGone } from './file-gone.js'
 import { Housekeeper } from './housekeeper.js'
 import { publishPending } from './publish.js'
 import { pinTrusted } from './rollback.js'
@@ -54,6 +55,7 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #housekeeper: Housekeeper
   #failures = 0
+  #replanned = false
   #positionsCommitted_ms: number
 
   constructor(options: WorkerOptions) {
@@ -77,14 +79,20 @@ export class Worker {
     }
   }
 
-  /** One turn; an outage is waited out with growing pauses. */
+  /** One turn; an outage is waited out with growing pauses, and where files of the plan are gone it plans again once. */
   async #attempt(signal: AbortSignal): Promise<Turn> {
     try {
       const turn = await this.#turn(signal)
       this.#failures = 0
+      this.#replanned = false
       return turn
     } catch (error) {
       this.#options.stage.forget()
+      if (isFileGone(error) && !this.#replanned) {
+        this.#replanned = true
+        this.#options.onEvent({ kind: 'refused', worker: this.name, reason: 'a clean-up took files of the plan' })
+        return 'more'
+      }
       const paused = error instanceof AssayError && error.code === 'paused'
       if (!isRetryable(error) && !paused) throw error
       const retry_ms = paused ? WAIT_MS : this.#backoff_ms()

@@ -1,4 +1,4 @@
-import type { NamedColumn } from '@assay/core'
+import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
 import { columnOf, type ResultChunk, type Session } from '@assay/engine'
 import { type KeySet, StagedKeys } from '../../keys/key-set.js'
 import { scanSql } from '../../sql/scan.js'
@@ -42,28 +42,41 @@ export async function findDuplicates(
   let numberless = false
   let count = 0
   let cut: Walk['cut']
-  const sql = `SELECT lane_rank, "offset", exchange || '/' || symbol AS book, source_sequence,
+  const sql = `SELECT lane_rank, "offset", exchange, symbol, source_sequence,
       ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, "offset"`
-  rows: for await (const chunk of session.read(sql)) {
+  for await (const chunk of session.read(sql)) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
     const offsets = columnOf(chunk, 'offset', 'BIGINT').data
     const hour = columnOf(chunk, 'hour', 'INTEGER').data
     const ids = columnOf(chunk, 'source_sequence', 'BIGINT')
+    const words = wordsOf(ids.data)
+    let lastNew = -1
     for (let i = 0; i < chunk.count; i++) {
       const rank = ranks[i] as number
-      const offset = offsets[i] as bigint
       if (!hours.has(hour[i] as number)) {
         if (hours.size === maxPartitions) {
-          cut = { rank, offset }
-          break rows
+          cut = { rank, offset: offsets[i] as bigint }
+          break
         }
         hours.add(hour[i] as number)
       }
       count++
-      if (ids.nulls?.[i]) numberless = true
-      else if (staged.add(bookOf(chunk, i), ids.data[i] as bigint)) written.set(rank, offset)
-      else duplicates.add(rank, offset, ids.data[i] as bigint)
+      if (ids.nulls?.[i]) {
+        numberless = true
+        continue
+      }
+      const id = numberAt(words, i)
+      const book = bookOf(chunk, i)
+      const isNew = Number.isSafeInteger(id) ? staged.add(book, id) : staged.addLarge(book, ids.data[i] as bigint)
+      if (!isNew) {
+        duplicates.add(rank, offsets[i] as bigint, ids.data[i] as bigint)
+        continue
+      }
+      if (lastNew >= 0 && ranks[lastNew] !== rank) written.set(ranks[lastNew] as number, offsets[lastNew] as bigint)
+      lastNew = i
     }
+    if (lastNew >= 0) written.set(ranks[lastNew] as number, offsets[lastNew] as bigint)
+    if (cut) break
   }
   const found = { hours, duplicates, written, ...(cut && { cut }) }
   if (numberless) await addNumberless(session, gold, pinned, found)
@@ -103,23 +116,46 @@ class RowList {
   }
 }
 
-/** Names of books as strings, one object a name, found by the bytes without decoding them as UTF-8. */
+/** Names of books (`exchange/symbol`), one string object a name, found by the bytes without decoding them as UTF-8. */
 function bookNames(): (chunk: ResultChunk, row: number) => string {
-  const names = new Map<string, string>()
-  let last: { readonly chunk: ResultChunk; readonly data: Buffer; readonly offsets: Uint32Array } | undefined
-  return (chunk, row) => {
-    if (last?.chunk !== chunk) {
-      const { data, offsets } = columnOf(chunk, 'book', 'VARCHAR')
-      last = { chunk, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), offsets }
+  const names = new Map<string, Map<string, string>>()
+  let chunk: ResultChunk | undefined
+  let exchanges: TextColumn | undefined
+  let symbols: TextColumn | undefined
+  return (from, row) => {
+    if (chunk !== from || !exchanges || !symbols) {
+      chunk = from
+      exchanges = textColumn(from, 'exchange')
+      symbols = textColumn(from, 'symbol')
     }
-    const bytes = last.data.toString('latin1', last.offsets[row], last.offsets[row + 1])
-    let name = names.get(bytes)
+    const exchange = latin1At(exchanges, row)
+    const symbol = latin1At(symbols, row)
+    let ofExchange = names.get(exchange)
+    if (!ofExchange) {
+      ofExchange = new Map()
+      names.set(exchange, ofExchange)
+    }
+    let name = ofExchange.get(symbol)
     if (name === undefined) {
-      name = Buffer.from(bytes, 'latin1').toString('utf8')
-      names.set(bytes, name)
+      name = Buffer.from(`${exchange}/${symbol}`, 'latin1').toString('utf8')
+      ofExchange.set(symbol, name)
     }
     return name
   }
+}
+
+interface TextColumn {
+  readonly data: Buffer
+  readonly offsets: Uint32Array
+}
+
+function textColumn(chunk: ResultChunk, name: string): TextColumn {
+  const { data, offsets } = columnOf(chunk, name, 'VARCHAR')
+  return { data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), offsets }
+}
+
+function latin1At({ data, offsets }: TextColumn, row: number): string {
+  return data.toString('latin1', offsets[row], offsets[row + 1])
 }
 
 /** What the walk has found so far; rows without a number are added to it. */

@@ -53,11 +53,14 @@ const GREATEST = 2n ** 63n - 1n
 
 interface OpenRows {
   readonly count: number
-  /** True when every one has a number: then a join on it reaches the files' statistics. */
-  readonly numbered: boolean
   readonly low: bigint
   readonly high: bigint
+  /** Their numbers, when every one has one and they are few: then the scan skips what has none of them. */
+  readonly numbers?: readonly bigint[]
 }
+
+/** As literals they are tested while a file is decoded; a longer list would cost more than it saves. */
+const NUMBERS_MAX = 1_000
 
 /** How many duplicates are without their kept row, and the range of their numbers (all, if one has none). */
 async function openRows(session: Session): Promise<OpenRows | undefined> {
@@ -65,8 +68,11 @@ async function openRows(session: Session): Promise<OpenRows | undefined> {
     min(source_sequence) AS low, max(source_sequence) AS high FROM ${OPEN}`)
   const count = Number(row?.n)
   if (count === 0) return undefined
-  if (Number(row?.numbered) < count) return { count, numbered: false, low: LEAST, high: GREATEST }
-  return { count, numbered: true, low: row?.low as bigint, high: row?.high as bigint }
+  if (Number(row?.numbered) < count) return { count, low: LEAST, high: GREATEST }
+  const range = { count, low: row?.low as bigint, high: row?.high as bigint }
+  if (count > NUMBERS_MAX) return range
+  const numbers = await session.rows(`SELECT source_sequence AS id FROM ${OPEN}`)
+  return { ...range, numbers: numbers.map(({ id }) => id as bigint) }
 }
 
 const FIRST_FILES = 4
@@ -86,9 +92,9 @@ async function search(
   let left: OpenRows | undefined = open
   for (let end = files.length, step = FIRST_FILES; end > 0 && left; end -= step, step *= 2) {
     const some = files.slice(Math.max(0, end - step), end)
-    const sameNumber = left.numbered ? 'k.source_sequence = d.source_sequence AND' : ''
+    const ofNumbers = left.numbers ? `WHERE source_sequence IN (${left.numbers.join(', ')})` : ''
     await session.run(`INSERT INTO ${KEPT} SELECT ${FOUND} FROM ${OPEN} d
-      JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, some)})) k ON ${sameNumber} ${SAME_TRADE}`)
+      JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, some)}) ${ofNumbers}) k ON ${SAME_TRADE}`)
     left = await openRows(session)
   }
   return left

@@ -53,11 +53,13 @@ function compile(writerSchema: string, readerSchema: string): ColumnDecoder | 'i
 /** Rows up to which the batch asks for at most `MAX_LOOKUPS` schemas. */
 export function countWithinLookups(rows: BronzeRows): number {
   const ids = new Set<number>()
+  let last = -1
   for (let i = 0; i < rows.count; i++) {
     const id = frameSchemaId(rows.raw.data, rows.raw.offsets[i] as number, rows.raw.offsets[i + 1] as number)
-    if (id < 0 || ids.has(id)) continue
+    if (id < 0 || id === last || ids.has(id)) continue
     if (ids.size === MAX_LOOKUPS) return i
     ids.add(id)
+    last = id
   }
   return rows.count
 }

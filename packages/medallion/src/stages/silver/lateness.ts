@@ -1,4 +1,4 @@
-import type { NamedColumn } from '@assay/core'
+import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
 import type { Rejection } from './judge.js'
 import type { BronzeRows } from './rows.js'
 
@@ -42,7 +42,7 @@ export function judgeTimes(
   const isLate = new Uint8Array(rows.count)
   const lateness_ms = new BigInt64Array(rows.count)
   const seen = greatest_us.map((time) => (time === undefined ? Number.NEGATIVE_INFINITY : Number(time)))
-  const written: (bigint | undefined)[] = greatest_us.map(() => undefined)
+  const lastValid: (number | undefined)[] = greatest_us.map(() => undefined)
   const partitions = new Set<number | string>()
   const days = new Set<number>()
   const delay_us = limits.lateness_delay_ms * 1000
@@ -51,7 +51,7 @@ export function judgeTimes(
   for (; count < rows.count; count++) {
     const rejection = rejections[next]
     const rejected = rejection?.row === count
-    const time_us = Number(times[count])
+    const time_us = numberAt(times, count)
     const day = Math.floor(time_us / DAY_US)
     const partition = rejected ? `${dlqDay(rows, count)} ${rejection.type}` : day
     if (!partitions.has(partition)) {
@@ -69,11 +69,11 @@ export function judgeTimes(
     if (behind_us > delay_us) isLate[count] = 1
     valid[count] = 1
     days.add(day)
-    written[rank] = rows.offsets[count]
+    lastValid[rank] = count
   }
   const lanes = seen.map((time, rank) => ({
     greatest_us: Number.isFinite(time) ? BigInt(time) : undefined,
-    written: written[rank],
+    written: writtenOffset(rows, lastValid[rank]),
   }))
   return { count, valid, isLate, lateness_ms, days, lanes }
 }
@@ -83,8 +83,13 @@ export function dlqDay(rows: BronzeRows, row: number): number {
   return rows.kafkaNulls[row] ? 0 : Math.floor(Number(rows.kafka_us[row]) / DAY_US)
 }
 
-function eventTimes(columns: readonly NamedColumn[]): BigInt64Array {
+function writtenOffset(rows: BronzeRows, row: number | undefined): bigint | undefined {
+  return row === undefined ? undefined : rows.offsets[row]
+}
+
+/** As words: within the range of event times doubles are exact. */
+function eventTimes(columns: readonly NamedColumn[]): Int32Array {
   const found = columns.find((column) => column.name === 'event_time_us')?.column
   if (found?.type !== 'BIGINT') throw new RangeError('an exchange must give a BIGINT column event_time_us')
-  return found.data
+  return wordsOf(found.data)
 }
