@@ -77,7 +77,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
 }
 
 /** How long gold waits for the other silver tables once one has a commit, so that one batch takes them all. */
-const GATHER_MS = 150
+const GATHER_MS = 100
 
 async function waitForSources(
   tables: readonly LakeTable[],

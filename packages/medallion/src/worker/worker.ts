@@ -43,6 +43,11 @@ type Turn = 'idle' | 'held' | 'committed' | 'more' | 'refused'
 
 const WAIT_MS = 1_000
 const MOVED_WITHOUT_ROWS_MS = 10_000
+/**
+ * Workers below bronze follow its beat. Held to the whole interval they would fall a little behind with every
+ * batch, until rows wait a beat longer at each layer.
+ */
+const SLACK = 0.75
 const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 30_000
 
@@ -166,6 +171,6 @@ export class Worker {
     const { clock, interval_ms, aligned } = this.#options
     if (interval_ms === 0) return 0
     if (aligned) return interval_ms - (clock.now_ms() % interval_ms)
-    return Math.max(0, started_ms + interval_ms - clock.monotonic_ms())
+    return Math.max(0, started_ms + interval_ms * SLACK - clock.monotonic_ms())
   }
 }
