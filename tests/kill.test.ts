@@ -12,7 +12,7 @@ import { produceSimulated } from './support/records.js'
 import { digests } from './support/tables.js'
 
 const CHILD = fileURLToPath(new URL('./fixtures/drain.mjs', import.meta.url))
-const KILLS = 20
+const KILLS = 12
 const MAX_ROWS = 25
 const PRODUCED = { count: 700, duplicates: 0.1, invalid: 0.1, late: 0.05 }
 

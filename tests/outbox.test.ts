@@ -159,4 +159,27 @@ describe('a side table that is gone', () => {
     expect((await (await restarted.table(silverTable('binance'))).pin()).sequence).toBeGreaterThan(stopped)
     for (const each of [running, restarted, lake]) await each.close()
   })
+
+  it('T18 S1: a side table that went with rows still to be published stops the main table, which keeps them pending', async () => {
+    const { lake } = await bronzeLake()
+    const dying = opened(lake, killedAtCommitTo(DLQ_TABLE.name))
+    await killBeforePublishing(await silverWorker(dying, binance))
+    const kept = await copyOf(lake.store, lake.clock)
+    for await (const { key } of lake.store.list(`${TABLES}/${DLQ_TABLE.name}/`)) await lake.store.delete(key)
+    const id = await registerSchema(lake, binance)
+    await produce(lake, binance, [binanceRecord(binance, id, { trade_id: 5 })])
+    const without = opened(lake)
+    await drain(without, { layers: ['bronze'] })
+    const silver = await silverWorker(without, binance)
+    const before = (await silver.main.pin()).sequence
+    await expect(runAlone(silver)).rejects.toMatchObject({ code: 'pending_manifest_missing' })
+    expect((await silver.main.pin()).sequence).toBe(before)
+    for await (const { key } of kept.list(`${TABLES}/${DLQ_TABLE.name}/`)) {
+      await lake.store.put(key, (await kept.get(key)) as Uint8Array)
+    }
+    const restored = opened(lake)
+    await drain(restored)
+    await checkInvariants(restored)
+    for (const each of [dying, without, restored, lake]) await each.close()
+  })
 })

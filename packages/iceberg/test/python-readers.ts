@@ -21,7 +21,7 @@ const cacheFolder = fileURLToPath(new URL('../../../node_modules/.cache/', impor
 
 /** True when this machine has Python 3; says so loudly when not, so that a skipped tier is seen. */
 export function hasPython(): boolean {
-  const found = spawnSync('python3', ['-c', 'import venv'], { stdio: 'ignore' }).status === 0
+  const found = spawnSync('python3', ['-c', 'import venv, ensurepip'], { stdio: 'ignore' }).status === 0
   if (!found) console.warn('SKIPPED: python3 with venv is missing, so tables are NOT checked with PyIceberg and DuckDB')
   return found
 }

@@ -106,7 +106,8 @@ export class MemoryStore implements ObjectStore {
 
   async #writeCopy(key: string, bytes: Uint8Array): Promise<string> {
     this.#copies += 1
-    const folder = path.join(await this.scratchDirectory(), `copy-${this.#copies}`)
+    const name = `copy-${this.#copies}`
+    const folder = path.join(await this.scratchDirectory(), name)
     await mkdir(folder)
     const file = path.join(folder, path.basename(key))
     await writeFile(file, bytes)

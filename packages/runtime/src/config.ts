@@ -2,6 +2,9 @@ import { UsageError } from '@assay/core'
 import { DEFAULT_LIMITS } from '@assay/medallion'
 import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
+import { DEFAULT_KEY_SET_BYTES, DEFAULT_MEMORY_BYTES } from './defaults.js'
+
+const MIB = 2 ** 20
 
 /** One environment variable that services read. */
 export interface Setting<T> {
@@ -14,7 +17,6 @@ export interface Setting<T> {
   readonly schema: z.ZodType<T, string>
 }
 
-const MIB = 2 ** 20
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** Every setting of the bronze, silver and gold services. Each takes all of them, so that one environment serves all. */
@@ -47,13 +49,13 @@ export const SETTINGS = {
     schema: wholeNumber(1, 256 * MIB),
   },
   ASSAY_KEY_SET_BYTES: {
-    fallback: String(512 * MIB),
+    fallback: String(DEFAULT_KEY_SET_BYTES),
     accepts: '1048576 to 68719476736',
     means: "Memory that gold's set of trade ids may take. Past it gold stops with an error; it never forgets an id.",
     schema: wholeNumber(MIB, 65_536 * MIB),
   },
   ASSAY_MEMORY_BYTES: {
-    fallback: String(256 * MIB),
+    fallback: String(DEFAULT_MEMORY_BYTES),
     accepts: '67108864 to 1099511627776',
     means: 'Memory that the SQL engine may take; beyond it, it spills to the lake folder.',
     schema: wholeNumber(64 * MIB, 1_048_576 * MIB),

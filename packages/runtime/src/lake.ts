@@ -18,6 +18,7 @@ import {
 } from '@assay/medallion'
 import { type ObjectStore, openLocalStore } from '@assay/object-store'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
+import { DEFAULT_MEMORY_BYTES } from './defaults.js'
 
 export interface LakeOptions {
   /** Folder of the lake; made if it is missing. */
@@ -49,7 +50,6 @@ export interface Lake {
 }
 
 const TABLES_PREFIX = 'tables/market_data'
-const DEFAULT_MEMORY_BYTES = 256 * 2 ** 20
 
 /** Opens a lake on the embedded parts: file log, registry folder, tables in a local folder. */
 export async function openLake(options: LakeOptions): Promise<Lake> {

@@ -17,6 +17,7 @@ import {
   Worker,
   type WorkerEvent,
 } from '@assay/medallion'
+import { DEFAULT_KEY_SET_BYTES } from './defaults.js'
 import type { Lake } from './lake.js'
 
 export type Layer = 'bronze' | 'silver' | 'gold'
@@ -36,7 +37,6 @@ export interface RunOptions {
 }
 
 const ALL_LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
-const DEFAULT_KEY_SET_BYTES = 512 * 2 ** 20
 
 interface Job {
   readonly worker: Worker

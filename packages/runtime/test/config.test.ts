@@ -19,7 +19,7 @@ describe('configuration of a service', () => {
     expect(readConfig({ PATH: '/bin' })).toEqual({
       lake: './lake',
       commitInterval_ms: 1000,
-      batch_rows: 131_072,
+      batch_rows: 114_688,
       batch_bytes: 33_554_432,
       keySet_bytes: 536_870_912,
       memory_bytes: 268_435_456,

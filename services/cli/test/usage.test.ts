@@ -57,7 +57,7 @@ describe('mistakes in the command line', () => {
     [['tables', 'x'], 'too many arguments'],
     [['load'], "missing required argument 'files'"],
     [['load', BINANCE_BTC], '--exchange is missing'],
-    [['sql', 'SELECT 1', '--format', 'xml'], '--format takes one of table, csv, json, parquet, not "xml"'],
+    [['sql', 'SELECT 1', '--format', 'xml'], '--format takes one of table, csv, json, arrow, parquet, not "xml"'],
     [['sql', 'SELECT 1', '--as-of', 'yesterday'], 'neither a time nor a snapshot'],
     [['sql', 'SELECT 1', '--format', 'csv', '--json'], '--json and --format csv'],
     [['sql', ' '], 'the statement is empty'],

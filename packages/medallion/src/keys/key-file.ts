@@ -56,7 +56,9 @@ export function decodeKeySet(
   const content = buffer.subarray(0, buffer.length - DIGEST_BYTES)
   if (!digest(content).equals(buffer.subarray(content.length))) return undefined
   const headerEnd = start + buffer.readUInt32LE(MAGIC.length)
-  const header = headerSchema.parse(JSON.parse(buffer.toString('utf8', start, headerEnd)))
+  const parsed = headerSchema.safeParse(JSON.parse(buffer.toString('utf8', start, headerEnd)))
+  if (!parsed.success) return undefined
+  const header = parsed.data
   if (header.table !== table || header.sequence !== sequence) return undefined
   const keys = new KeySet(cap_bytes)
   let at = headerEnd

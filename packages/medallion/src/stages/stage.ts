@@ -12,7 +12,7 @@ export interface BatchLimits {
   readonly maxPartitions: number
 }
 
-export const DEFAULT_LIMITS: BatchLimits = { maxRows: 131_072, maxBytes: 32 * 2 ** 20, maxPartitions: 64 }
+export const DEFAULT_LIMITS: BatchLimits = { maxRows: 114_688, maxBytes: 32 * 2 ** 20, maxPartitions: 64 }
 
 /** Files written for a side table, to be published after the main commit. */
 export interface SideFiles {

@@ -1,7 +1,6 @@
 import { rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { AssayError } from '@assay/core'
 import {
   type Analyst,
   type EngineOptions,
@@ -11,6 +10,7 @@ import {
   quoteIdentifier,
   quoteText,
 } from '@assay/engine'
+import { isFileGone } from '@assay/medallion'
 import type { Lake } from '../lake.js'
 import type { AsOf } from './as-of.js'
 import { planViews } from './plan-views.js'
@@ -99,12 +99,6 @@ async function withReplan<T>(attempt: () => Promise<T>, replan: () => Promise<vo
       await replan()
     }
   }
-}
-
-function isFileGone(error: unknown): boolean {
-  if (!(error instanceof AssayError)) return false
-  if (error.code === 'snapshot_gone' || error.code === 'object_missing') return true
-  return /No files found that match|Cannot open file .*No such file/s.test(error.message)
 }
 
 /**

@@ -2,10 +2,11 @@ import type { Random } from '@assay/core'
 import { columnOf, type Session } from '@assay/engine'
 import type { Checkpoint } from '../../checkpoint/checkpoint.js'
 import { decodeKeySet, encodeKeySet } from '../../keys/key-file.js'
-import { KeySet } from '../../keys/key-set.js'
+import { type BookKeys, KeySet } from '../../keys/key-set.js'
 import { type ScanFile, scanSql } from '../../sql/scan.js'
 import type { LakeTable, PinnedTable } from '../../tables/lake-table.js'
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** Files read at once when the set is brought up to date. */
 const FILES_AT_ONCE = 64
 /** Commits after which the set is saved again. */
@@ -55,22 +56,36 @@ async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: 
       const bytes = columns[column] as { data: Uint8Array; offsets: Uint32Array }
       return text.decode(bytes.data.subarray(bytes.offsets[row], bytes.offsets[row + 1]))
     }
-    for (let i = 0; i < chunk.count; i++) addRun(keys, cell(0, i), BigInt(cell(1, i)), BigInt(cell(2, i)))
+    for (let i = 0; i < chunk.count; ) {
+      const name = cell(0, i)
+      const runs: IdRun[] = []
+      for (; i < chunk.count && cell(0, i) === name; i++)
+        runs.push({ low: BigInt(cell(1, i)), high: BigInt(cell(2, i)) })
+      addRuns(keys.book(name), runs)
+    }
   }
   keys.checkSize()
 }
 
-function addRun(keys: KeySet, name: string, low: bigint, high: bigint): void {
-  const book = keys.book(name)
-  const [start, end] = [Number(low), Number(high)]
-  if (Number.isSafeInteger(start) && Number.isSafeInteger(end)) {
-    book.intervals.addRuns(Float64Array.of(start), Float64Array.of(end))
-    return
-  }
-  for (let id = low; id <= high; id++) {
-    const number = Number(id)
-    if (Number.isSafeInteger(number)) book.intervals.addRuns(Float64Array.of(number), Float64Array.of(number))
-    else book.large.add(id)
+interface IdRun {
+  readonly low: bigint
+  readonly high: bigint
+}
+
+/** Adds runs of a book in ascending order; every id of a run is a row, so their number is bounded by the files'. */
+function addRuns(book: BookKeys, runs: readonly IdRun[]): void {
+  const isSafe = ({ low, high }: IdRun): boolean => low >= -MAX_SAFE && high <= MAX_SAFE
+  const safe = runs.filter(isSafe)
+  book.intervals.addRuns(
+    Float64Array.from(safe, ({ low }) => Number(low)),
+    Float64Array.from(safe, ({ high }) => Number(high)),
+  )
+  for (const { low, high } of runs.filter((run) => !isSafe(run))) {
+    for (let id = low; id <= high; id++) {
+      if (id >= -MAX_SAFE && id <= MAX_SAFE)
+        book.intervals.addRuns(Float64Array.of(Number(id)), Float64Array.of(Number(id)))
+      else book.large.add(id)
+    }
   }
 }
 

@@ -1,78 +1,97 @@
-import type { BytesColumn } from '@assay/core'
+import { type BytesColumn, numberAt, position, wordsOf } from '@assay/core'
 import { columnOf, type ResultChunk, type Session } from '@assay/engine'
 import { concatBytes } from '../../source/concat-records.js'
-import { cutPlan, type LanePlan } from '../../source/lane-plan.js'
+import type { LanePlan } from '../../source/lane-plan.js'
 import type { TableBatch } from '../../source/table-source.js'
 import type { BronzeRows } from './rows.js'
 
-interface Chunk {
-  readonly count: number
-  readonly ranks: Int32Array
-  readonly offsets: BigInt64Array
-  readonly kafka_us: BigInt64Array
-  readonly kafkaNulls: Uint8Array | undefined
-  readonly bronze_us: BigInt64Array
-  readonly raw: BytesColumn
+/** Rows of one lane that follow one another in a result. */
+interface Run {
+  readonly rank: number
+  readonly chunk: ResultChunk
+  readonly start: number
+  readonly end: number
+}
+
+/** What a read gave: its rows, or how many of them were held when the bytes were too many. */
+type Read = { readonly kind: 'rows'; readonly runs: readonly Run[]; readonly inOrder: boolean } | TooMany
+interface TooMany {
+  readonly kind: 'too_many_bytes'
+  readonly rows: number
 }
 
 /**
- * Reads the batch's rows in order until `maxBytes` of records are held; the plan that comes back ends
- * where the rows do.
+ * Reads the batch's rows in order of (lane, offset), at most `maxBytes` of records: where there are more, the
+ * plan is made smaller and read again, so that memory never follows what the records claim (A6). Files mostly
+ * hold each lane in order, so that a sort is only paid for when they don't.
  */
 export async function collectBronzeRows(
   session: Session,
   batch: TableBatch,
   maxBytes: number,
 ): Promise<{ readonly rows: BronzeRows; readonly plan: LanePlan }> {
-  const chunks: Chunk[] = []
-  let bytes = 0
-  const sql = `SELECT lane_rank, "offset", kafka_timestamp, ingestion_timestamp, raw_bytes
-    FROM (${batch.select(batch.plan)}) ORDER BY lane_rank, "offset"`
-  for await (const result of session.read(sql)) {
-    const chunk = toChunk(result)
-    if (bytes + rawBytes(chunk.raw, chunk.count) > maxBytes) {
-      const taken = rowsWithin(chunk, maxBytes - bytes, chunks.length === 0)
-      chunks.push({ ...chunk, count: taken })
-      const cut = taken < chunk.count
-      bytes += rawBytes(chunk.raw, taken)
-      if (cut) {
-        const plan = cutPlan(batch.plan, chunk.ranks[taken] as number, chunk.offsets[taken] as bigint)
-        return { rows: concat(chunks), plan }
-      }
+  let { plan } = batch
+  for (;;) {
+    const select = `SELECT lane_rank, "offset", kafka_timestamp, ingestion_timestamp, raw_bytes FROM (${batch.select(plan)})`
+    const limit = offsetsOf(plan) === 1 ? Number.POSITIVE_INFINITY : maxBytes
+    const read = await readRuns(session, select, limit)
+    if (read.kind === 'too_many_bytes') {
+      plan = smallerPlan(plan, read.rows)
       continue
     }
-    bytes += rawBytes(chunk.raw, chunk.count)
-    chunks.push(chunk)
-  }
-  return { rows: concat(chunks), plan: batch.plan }
-}
-
-function toChunk(result: ResultChunk): Chunk {
-  const kafka = columnOf(result, 'kafka_timestamp', 'TIMESTAMPTZ')
-  return {
-    count: result.count,
-    ranks: columnOf(result, 'lane_rank', 'INTEGER').data,
-    offsets: columnOf(result, 'offset', 'BIGINT').data,
-    kafka_us: kafka.data,
-    kafkaNulls: kafka.nulls,
-    bronze_us: columnOf(result, 'ingestion_timestamp', 'TIMESTAMPTZ').data,
-    raw: columnOf(result, 'raw_bytes', 'BLOB'),
+    if (read.inOrder) return { rows: concat(plan, read.runs), plan }
+    const sorted = await readRuns(session, `${select} ORDER BY lane_rank, "offset"`, Number.POSITIVE_INFINITY)
+    if (sorted.kind === 'rows') return { rows: concat(plan, sorted.runs), plan }
   }
 }
 
-function rawBytes(raw: BytesColumn, count: number): number {
-  return (raw.offsets[count] as number) - (raw.offsets[0] as number)
+async function readRuns(session: Session, sql: string, maxBytes: number): Promise<Read> {
+  const runs: Run[] = []
+  const last = new Map<number, number>()
+  let inOrder = true
+  let bytes = 0
+  let rows = 0
+  for await (const chunk of session.read(sql)) {
+    const raw = columnOf(chunk, 'raw_bytes', 'BLOB')
+    bytes += (raw.offsets[chunk.count] as number) - (raw.offsets[0] as number)
+    if (bytes > maxBytes) return { kind: 'too_many_bytes', rows }
+    rows += chunk.count
+    const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
+    const offsets = wordsOf(columnOf(chunk, 'offset', 'BIGINT').data)
+    let start = 0
+    for (let i = 0; i < chunk.count; i++) {
+      const rank = ranks[i] as number
+      const offset = numberAt(offsets, i)
+      if (offset <= (last.get(rank) ?? -1)) inOrder = false
+      last.set(rank, offset)
+      if (i + 1 < chunk.count && ranks[i + 1] === rank) continue
+      runs.push({ rank, chunk, start, end: i + 1 })
+      start = i + 1
+    }
+  }
+  return { kind: 'rows', runs, inOrder }
 }
 
-/** Rows that fit; the first row of a batch is taken whatever its size, so that every batch moves on. */
-function rowsWithin(chunk: Chunk, bytesLeft: number, first: boolean): number {
-  let taken = 0
-  while (taken < chunk.count && rawBytes(chunk.raw, taken + 1) <= bytesLeft) taken++
-  return taken === 0 && first ? 1 : taken
+function offsetsOf(plan: LanePlan): number {
+  return plan.ranges.reduce((sum, { from, upper }) => sum + Number(upper - from), 0)
 }
 
-function concat(chunks: readonly Chunk[]): BronzeRows {
-  const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0)
+/** At most half of each lane's range, and about as many rows as were held; down to a single offset. */
+function smallerPlan(plan: LanePlan, rowsHeld: number): LanePlan {
+  const total = offsetsOf(plan)
+  if (total <= plan.ranges.length) return { ...plan, ranges: plan.ranges.slice(0, Math.ceil(total / 2)), more: true }
+  const share = Math.min(0.5, rowsHeld / total)
+  const ranges = plan.ranges.map((range) => {
+    const span = Math.max(1, Math.floor(Number(range.upper - range.from) * share))
+    return { ...range, upper: position(range.from + BigInt(span)) }
+  })
+  return { ...plan, ranges, more: true }
+}
+
+/** The runs lane by lane; within a lane they are in order. */
+function concat(plan: LanePlan, runs: readonly Run[]): BronzeRows {
+  const ordered = plan.ranges.flatMap((_, rank) => runs.filter((run) => run.rank === rank))
+  const count = ordered.reduce((sum, run) => sum + run.end - run.start, 0)
   const rows = {
     ranks: new Int32Array(count),
     offsets: new BigInt64Array(count),
@@ -81,13 +100,23 @@ function concat(chunks: readonly Chunk[]): BronzeRows {
     bronze_us: new BigInt64Array(count),
   }
   let at = 0
-  for (const chunk of chunks) {
-    rows.ranks.set(chunk.ranks.subarray(0, chunk.count), at)
-    rows.offsets.set(chunk.offsets.subarray(0, chunk.count), at)
-    rows.kafka_us.set(chunk.kafka_us.subarray(0, chunk.count), at)
-    if (chunk.kafkaNulls) rows.kafkaNulls.set(chunk.kafkaNulls.subarray(0, chunk.count), at)
-    rows.bronze_us.set(chunk.bronze_us.subarray(0, chunk.count), at)
-    at += chunk.count
+  for (const { rank, chunk, start, end } of ordered) {
+    const kafka = columnOf(chunk, 'kafka_timestamp', 'TIMESTAMPTZ')
+    rows.ranks.fill(rank, at, at + end - start)
+    rows.offsets.set(columnOf(chunk, 'offset', 'BIGINT').data.subarray(start, end), at)
+    rows.kafka_us.set(kafka.data.subarray(start, end), at)
+    if (kafka.nulls) rows.kafkaNulls.set(kafka.nulls.subarray(start, end), at)
+    rows.bronze_us.set(columnOf(chunk, 'ingestion_timestamp', 'TIMESTAMPTZ').data.subarray(start, end), at)
+    at += end - start
   }
-  return { count, ...rows, raw: concatBytes(chunks.map((chunk) => ({ column: chunk.raw, count: chunk.count }))) }
+  const raw = ordered.map(({ chunk, start, end }) => ({
+    column: rowsOf(columnOf(chunk, 'raw_bytes', 'BLOB'), start, end),
+    count: end - start,
+  }))
+  return { count, ...rows, raw: concatBytes(raw) }
+}
+
+function rowsOf(column: BytesColumn, start: number, end: number): BytesColumn {
+  const { data, nulls } = column
+  return { data, offsets: column.offsets.subarray(start, end + 1), ...(nulls && { nulls: nulls.subarray(start, end) }) }
 }

@@ -1,0 +1,6 @@
+const MIB = 2 ** 20
+
+/** Memory of the engine: its tables, sorts and hashes; beyond it, it spills to disk. */
+export const DEFAULT_MEMORY_BYTES = 256 * MIB
+/** Memory that gold's key set may take. */
+export const DEFAULT_KEY_SET_BYTES = 512 * MIB
