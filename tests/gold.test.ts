@@ -34,6 +34,26 @@ async function produceTrades(
 }
 
 describe('duplicates', () => {
+  it('T1 G1: a worker that stood by while another one committed knows what that one put into gold', async () => {
+    const lake = memoryLake()
+    const lanes = [
+      { partition: 0, of: 2 },
+      { partition: 1, of: 2 },
+    ] as const
+    await produceTrades(lake, [{ trade_id: 1 }], lanes[0])
+    await drain(lake, { layers: ['bronze', 'silver'] })
+    const standby = await goldWorker(lake)
+    await runAlone(standby)
+    await produceTrades(lake, [{ trade_id: 2 }], lanes[0])
+    await drain(lake)
+    await produceTrades(lake, [{ trade_id: 2 }, { trade_id: 3 }], lanes[1])
+    await drain(lake, { layers: ['bronze', 'silver'] })
+    await runAlone(standby)
+    await checkInvariants(lake)
+    expect(await counts(lake)).toEqual({ gold: 3, duplicates: 1, conflicts: 0 })
+    await lake.close()
+  })
+
   it('G3: a duplicate is recognised years later, and after a restart that has to load the key set again', async () => {
     const first = memoryLake()
     await produceTrades(first, [

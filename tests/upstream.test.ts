@@ -192,6 +192,20 @@ describe('a table that somebody rolled back', () => {
     }
   })
 
+  it('T9 S1: downstream takes nothing from a table that stands behind its own checkpoint', async () => {
+    const lake = await drainedLake()
+    await produceSimulated(lake, binance, { count: 5, seed: 3 })
+    await drain(lake, { layers: ['bronze'] })
+    await changeMetadata(await lake.table(bronzeTable('binance')), (metadata) => rolledBack(metadata, 1))
+    const after = restarted(lake)
+    await expect(drain(after, { layers: ['silver'] })).rejects.toMatchObject({ code: 'table_rolled_back' })
+    await changeMetadata(await after.table(bronzeTable('binance')), (metadata) => rolledBack(metadata, 0))
+    await drain(restarted(lake))
+    await checkInvariants(lake)
+    await after.close()
+    await lake.close()
+  })
+
   it('T9: while the workers run', async () => {
     const lake = await drainedLake()
     const running = runUntil(lake, new AbortController().signal)

@@ -1,9 +1,11 @@
 import { AssayError, START } from '@assay/core'
+import type { Session } from '@assay/engine'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { ident, quote } from '../sql/literals.js'
 import { type ScanFile, scanSql } from '../sql/scan.js'
 import type { TableDefinition } from '../tables/definition.js'
 import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
+import { pinTrusted } from '../tables/rollback.js'
 import { type LanePlan, planLanes } from './lane-plan.js'
 
 /** A batch of an upstream table: what to take and the query that gives it. */
@@ -18,16 +20,18 @@ export interface TableBatch {
 }
 
 /**
- * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced` or `upstream_behind` rather than guess.
+ * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced` or `upstream_behind` rather than guess, and
+ * `table_rolled_back` when rows that upstream's checkpoint speaks of are not there.
  */
 export async function planTableBatch(
+  session: Session,
   upstream: LakeTable,
   own: Checkpoint,
   maxRows: number,
   turn: number,
   adopt: boolean,
 ): Promise<TableBatch> {
-  const pinned = await upstream.pin()
+  const pinned = await pinTrusted(upstream, session)
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
   if (!adopt) checkNotBehind(upstream, pinned, adopted)
   const plan = planLanes(pinned.checkpoint, adopted, maxRows, turn)

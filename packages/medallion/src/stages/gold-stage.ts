@@ -12,7 +12,7 @@ import { TRADE_COLUMNS } from '../tables/silver.js'
 import type { StageContext } from './context.js'
 import { DUPLICATES, findDuplicates, INPUT, type Walk } from './gold/find-duplicates.js'
 import { DROPPED, findKept, KEPT } from './gold/find-kept.js'
-import { type LoadedKeys, loadKeys, saveKeysIfDue } from './gold/key-keeper.js'
+import { currentKeys, type LoadedKeys, saveKeysIfDue } from './gold/key-keeper.js'
 import type { Stage, StageOutcome } from './stage.js'
 
 const HOUR_US = 3_600_000_000
@@ -38,7 +38,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
       const planned = await planSources(context, input, checkpoint, turn++)
       if (planned.length === 0) return { kind: 'idle' }
       const pinned = await input.gold.pin()
-      loaded ??= await loadKeys(input.gold, session, checkpoint, input.keySet_bytes)
+      loaded = await currentKeys(loaded, input.gold, session, pinned, checkpoint, input.keySet_bytes)
       const state = loaded
       await defineInput(session, planned, 'in place')
       const walk = await findDuplicates(session, input.gold, pinned, state.keys, limits.maxPartitions)
@@ -114,7 +114,7 @@ async function planSources(
   const sources: SourceBatch[] = []
   let firstRank = 0
   for (const silver of waiting) {
-    const batch = await planTableBatch(silver, checkpoint, share, turn, input.adopt)
+    const batch = await planTableBatch(context.session, silver, checkpoint, share, turn, input.adopt)
     const { plan } = batch
     if (plan.ranges.length > 0) sources.push({ name: silver.definition.name, batch, plan, firstRank })
     firstRank += plan.ranges.length

@@ -37,7 +37,14 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
     main,
     sides: [DLQ_TABLE, RULE_SETS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
-      const batch = await planTableBatch(input.bronze, checkpoint, context.limits.maxRows, turn++, input.adopt)
+      const batch = await planTableBatch(
+        context.session,
+        input.bronze,
+        checkpoint,
+        context.limits.maxRows,
+        turn++,
+        input.adopt,
+      )
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
       const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
       const { plan, rows, verdicts } = judged

@@ -6,9 +6,9 @@ import { quote } from '../sql/literals.js'
 import { timestampLiteral } from '../sql/times.js'
 import { GAPS_TABLE } from '../tables/gaps.js'
 import type { LakeTable } from '../tables/lake-table.js'
+import { pinTrusted } from '../tables/rollback.js'
 import { commitBatch } from './commit-batch.js'
 import { publishPending } from './publish.js'
-import { pinTrusted } from './rollback.js'
 
 export interface GapAcceptance {
   /** Bronze table whose lane is stopped. */

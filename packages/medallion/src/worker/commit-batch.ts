@@ -3,8 +3,8 @@ import { CHECKPOINT_PROPERTY, lanesJson, parseCheckpoint, serializeCheckpoint } 
 import { applyChange, brokenDemand } from '../checkpoint/demand.js'
 import type { Batch } from '../stages/stage.js'
 import type { LakeTable } from '../tables/lake-table.js'
+import { checkpointStanding } from '../tables/rollback.js'
 import { publishPending } from './publish.js'
-import { checkpointStanding } from './rollback.js'
 
 export type BatchOutcome =
   | { readonly kind: 'committed'; readonly snapshot: { readonly id: bigint; readonly sequence: number } }

@@ -2,11 +2,11 @@ import { AssayError, type Clock, isRetryable, type Random } from '@assay/core'
 import type { Session } from '@assay/engine'
 import type { Batch, Stage } from '../stages/stage.js'
 import type { LakeTable } from '../tables/lake-table.js'
+import { pinTrusted } from '../tables/rollback.js'
 import { commitBatch, dropFiles } from './commit-batch.js'
 import { isFileGone } from './file-gone.js'
 import { Housekeeper } from './housekeeper.js'
 import { publishPending } from './publish.js'
-import { pinTrusted } from './rollback.js'
 
 /** What a worker tells of itself, for logs, metrics and the console. */
 export type WorkerEvent =

@@ -14,32 +14,48 @@ const COMMITS_BETWEEN_SAVES = 300
 
 /** Gold's key set in memory, and the snapshot up to which it holds gold's rows. */
 export interface LoadedKeys {
+  readonly tableUuid: string
   readonly keys: KeySet
   sequence: number
   commitsSinceSave: number
 }
 
 /**
- * Loads the set that the checkpoint names and adds what later files hold; without a usable one it is
- * built from all files (T19). Ids without a number are not in it.
+ * The set as of the pinned snapshot: the one in memory as it is if nobody else has committed since, else
+ * brought up to date by what later files hold. Without one in memory the one that the checkpoint names is
+ * loaded, and without a usable one the set is built from all files (T19). Ids without a number are not in it.
  */
-export async function loadKeys(
+export async function currentKeys(
+  known: LoadedKeys | undefined,
   gold: LakeTable,
   session: Session,
+  pinned: PinnedTable,
   checkpoint: Checkpoint,
   cap_bytes: number,
 ): Promise<LoadedKeys> {
-  const pinned = await gold.pin()
-  const saved = checkpoint.keys
-  const bytes = saved && (await gold.store.get(saved.path))
-  const trusted = saved && saved.sequence <= pinned.sequence
-  const decoded = bytes && trusted ? decodeKeySet(bytes, pinned.uuid, saved.sequence, cap_bytes) : undefined
-  const keys = decoded ?? new KeySet(cap_bytes)
-  const files = await gold.files(pinned, { afterFileSequence: decoded && saved ? saved.sequence : 0 })
+  const inMemory = known?.tableUuid === pinned.uuid ? known : undefined
+  if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory
+  const base = inMemory ?? (await savedKeys(gold, pinned, checkpoint, cap_bytes))
+  const keys = base?.keys ?? new KeySet(cap_bytes)
+  const files = await gold.files(pinned, { afterFileSequence: base?.sequence ?? 0 })
   for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
     await addFiles(gold, session, keys, files.slice(i, i + FILES_AT_ONCE))
   }
-  return { keys, sequence: pinned.sequence, commitsSinceSave: decoded ? files.length : COMMITS_BETWEEN_SAVES }
+  const commitsSinceSave = base ? base.commitsSinceSave + files.length : COMMITS_BETWEEN_SAVES
+  return { tableUuid: pinned.uuid, keys, sequence: pinned.sequence, commitsSinceSave }
+}
+
+async function savedKeys(
+  gold: LakeTable,
+  pinned: PinnedTable,
+  checkpoint: Checkpoint,
+  cap_bytes: number,
+): Promise<Omit<LoadedKeys, 'tableUuid'> | undefined> {
+  const saved = checkpoint.keys
+  if (!saved || saved.sequence > pinned.sequence) return undefined
+  const bytes = await gold.store.get(saved.path)
+  const keys = bytes && decodeKeySet(bytes, pinned.uuid, saved.sequence, cap_bytes)
+  return keys && { keys, sequence: saved.sequence, commitsSinceSave: 0 }
 }
 
 async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: readonly ScanFile[]): Promise<void> {

@@ -4,7 +4,7 @@ import { ancestry, type TableMetadata } from '@assay/iceberg'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { ident } from '../sql/literals.js'
 import { scanSql } from '../sql/scan.js'
-import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
+import type { LakeTable, PinnedTable } from './lake-table.js'
 
 /** What the table's history says of the snapshot that the checkpoint was committed with. */
 export function checkpointStanding(
