@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import type { Clock, Random } from '@assay/core'
 import type { Session } from '@assay/engine'
 import {
@@ -133,7 +134,10 @@ export class LakeTable {
       typeof rows === 'string'
         ? await session.writeParquet({ select: rows, path: scratch, fields })
         : await session.writeColumns(rows.columns, rows.count, { select: rows.select, path: scratch, fields })
-    if (written.rows === 0) return undefined
+    if (written.rows === 0) {
+      await rm(scratch, { force: true })
+      return undefined
+    }
     await this.store.putFile(key, scratch)
     return writtenFile(this.definition, version.metadata, path, tuple, written)
   }
