@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock, systemRandom } from '@assay/core'
-import { CHECKPOINT_PROPERTY, DEFAULT_LIMITS, ident, type TableDefinition, type WorkerEvent } from '@assay/medallion'
+import { quoteIdentifier } from '@assay/engine'
+import { CHECKPOINT_PROPERTY, DEFAULT_LIMITS, type TableDefinition, type WorkerEvent } from '@assay/medallion'
 import { type Lake, loadSources, openLake, openQuery, openSources, runWorkers, simulateFeed } from '@assay/runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPython, pythonWith, READER_PACKAGES, runPython } from '../../packages/iceberg/test/python-readers.js'
@@ -164,18 +165,21 @@ async function readOurselves(lake: Lake, definition: TableDefinition) {
   const { columns, partitionBy, name } = definition
   const has = (wanted: string): boolean => columns.some((column) => column.name === wanted)
   const rowsOf = async (select: string): Promise<readonly (readonly unknown[])[]> =>
-    (await query.run(`SELECT ${select} FROM ${ident(name)} ${select.includes('count(*) AS n') ? 'GROUP BY ALL' : ''}`))
-      .rows
+    (
+      await query.run(
+        `SELECT ${select} FROM ${quoteIdentifier(name)} ${select.includes('count(*) AS n') ? 'GROUP BY ALL' : ''}`,
+      )
+    ).rows
   const one = async (expressions: readonly string[]): Promise<readonly (string | null)[]> => {
     const select = expressions.map((expression) => `CAST(${expression} AS VARCHAR)`).join(', ')
     return ((await rowsOf(select))[0] ?? []) as readonly (string | null)[]
   }
   try {
     const sums: Record<string, string | null> = {}
-    for (const column of SUMS.filter(has)) sums[column] = (await one([`sum(${ident(column)})`]))[0] ?? null
+    for (const column of SUMS.filter(has)) sums[column] = (await one([`sum(${quoteIdentifier(column)})`]))[0] ?? null
     const ranges: Record<string, [string | null, string | null]> = {}
     for (const column of RANGES.filter(has)) {
-      const [least, greatest] = await one([`min(${ident(column)})`, `max(${ident(column)})`])
+      const [least, greatest] = await one([`min(${quoteIdentifier(column)})`, `max(${quoteIdentifier(column)})`])
       ranges[column] = [least ?? null, greatest ?? null]
     }
     const partitionRows: Record<string, number> = {}
@@ -202,7 +206,7 @@ async function readOurselves(lake: Lake, definition: TableDefinition) {
 /** As metadata has it: a date is its days since 1970. */
 function partitionValue({ columns }: TableDefinition, name: string): string {
   const isDate = columns.some((column) => column.name === name && column.type === 'date')
-  return isDate ? `(${ident(name)} - DATE '1970-01-01')` : ident(name)
+  return isDate ? `(${quoteIdentifier(name)} - DATE '1970-01-01')` : quoteIdentifier(name)
 }
 
 function fieldIds({ columns }: TableDefinition): Record<string, number> {

@@ -1,5 +1,6 @@
 import type { Session } from '@assay/engine'
-import { ident, scanSql, type TableDefinition } from '@assay/medallion'
+import { quoteIdentifier } from '@assay/engine'
+import { scanSql, type TableDefinition } from '@assay/medallion'
 import type { Lake } from '@assay/runtime'
 
 /** The rows of a lake's tables as SQL sees them: each table a view under its name. */
@@ -21,7 +22,7 @@ export async function withTables<T>(
     for (const definition of lake.definitions.filter(({ name }) => only(name))) {
       const table = await lake.table(definition)
       const files = await table.files(await table.pin())
-      await session.run(`CREATE TEMP VIEW ${ident(definition.name)} AS ${scanSql(definition, files)}`)
+      await session.run(`CREATE TEMP VIEW ${quoteIdentifier(definition.name)} AS ${scanSql(definition, files)}`)
     }
     return await use({
       session,
@@ -64,9 +65,9 @@ export function digests(
     async ({ rows }) => {
       const found: Record<string, { rows: bigint; digest: string }> = {}
       for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
-        const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => ident(column.name))
+        const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => quoteIdentifier(column.name))
         const [row] = await rows(
-          `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${ident(name)}`,
+          `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${quoteIdentifier(name)}`,
         )
         found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
       }

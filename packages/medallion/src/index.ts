@@ -7,7 +7,6 @@ export {
 } from './checkpoint/checkpoint.js'
 export { defineRuleSet, type Rule, type RuleSet } from './rules/rule-set.js'
 export { SILVER_RULES } from './rules/silver-rules.js'
-export { ident, quote } from './sql/literals.js'
 export { type ScanFile, scanSql } from './sql/scan.js'
 export { bronzeStage } from './stages/bronze-stage.js'
 export type { StageContext } from './stages/context.js'

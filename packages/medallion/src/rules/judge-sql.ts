@@ -1,15 +1,15 @@
-import { quote } from '../sql/literals.js'
+import { quoteText } from '@assay/engine'
 import type { RuleSet } from './rule-set.js'
 
 /** SQL for the reason of a row: the first broken rule in order, NULL when all hold. */
 export function reasonSql(set: RuleSet): string {
-  const branches = set.rules.map((rule) => `WHEN (${rule.predicate}) IS NOT TRUE THEN ${quote(rule.reason)}`)
+  const branches = set.rules.map((rule) => `WHEN (${rule.predicate}) IS NOT TRUE THEN ${quoteText(rule.reason)}`)
   return `CASE ${branches.join(' ')} END`
 }
 
 /** SQL for the type that belongs to the value of `reasonColumn`. */
 export function typeSql(set: RuleSet, reasonColumn: string): string {
-  const branches = set.rules.map((rule) => `WHEN ${quote(rule.reason)} THEN ${quote(rule.type)}`)
+  const branches = set.rules.map((rule) => `WHEN ${quoteText(rule.reason)} THEN ${quoteText(rule.type)}`)
   return `CASE ${reasonColumn} ${branches.join(' ')} ELSE 'unknown_error' END`
 }
 
@@ -21,7 +21,7 @@ export function detailSql(set: RuleSet): string {
   const parts = set.rules.map((rule) => {
     const broken = `(${rule.predicate}) IS NOT TRUE`
     const applies = rule.predicate.startsWith('frame_status') ? broken : `frame_status = 0 AND ${broken}`
-    return `CASE WHEN ${applies} THEN ${quote(`${rule.reason}: `)} || coalesce((${rule.value})::VARCHAR, 'missing') END`
+    return `CASE WHEN ${applies} THEN ${quoteText(`${rule.reason}: `)} || coalesce((${rule.value})::VARCHAR, 'missing') END`
   })
   return `array_to_string(list_filter([${parts.join(', ')}], x -> x IS NOT NULL), '; ')`
 }

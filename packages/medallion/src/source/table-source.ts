@@ -1,7 +1,7 @@
 import { AssayError, START } from '@assay/core'
 import type { Session } from '@assay/engine'
+import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
-import { ident, quote } from '../sql/literals.js'
 import { type ScanFile, scanSql } from '../sql/scan.js'
 import type { TableDefinition } from '../tables/definition.js'
 import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
@@ -96,12 +96,12 @@ function coordinatesOf(table: TableDefinition): NonNullable<TableDefinition['coo
 /** A disjunction rather than a join: batches have few lanes, and ranges reach the files' statistics. */
 function rangeSql(table: TableDefinition, files: readonly ScanFile[], plan: LanePlan): string {
   const coordinates = coordinatesOf(table)
-  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(ident)
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
   const low = minimum(plan.ranges.map((range) => range.from))
   const high = maximum(plan.ranges.map((range) => range.upper))
   const lanes = plan.ranges.map(
     ({ lane, from, upper }) =>
-      `(${partition} = ${lane.partition} AND ${offset} >= ${from} AND ${offset} < ${upper} AND ${topic} = ${quote(lane.topic)})`,
+      `(${partition} = ${lane.partition} AND ${offset} >= ${from} AND ${offset} < ${upper} AND ${topic} = ${quoteText(lane.topic)})`,
   )
   return `SELECT ${rankSql(plan, topic as string, partition as string)}::INTEGER AS lane_rank, *
     FROM (${scanSql(table, files)}) WHERE ${offset} >= ${low} AND ${offset} < ${high} AND (${lanes.join(' OR ')})`
@@ -111,7 +111,7 @@ function rankSql({ ranges }: LanePlan, topic: string, partition: string): string
   const oneTopic = ranges.every(({ lane }) => lane.topic === ranges[0]?.lane.topic)
   const branches = ranges.map(
     ({ lane }, rank) =>
-      `WHEN ${partition} = ${lane.partition}${oneTopic ? '' : ` AND ${topic} = ${quote(lane.topic)}`} THEN ${rank}`,
+      `WHEN ${partition} = ${lane.partition}${oneTopic ? '' : ` AND ${topic} = ${quoteText(lane.topic)}`} THEN ${rank}`,
   )
   return ranges.length === 1 ? '0' : `CASE ${branches.join(' ')} END`
 }

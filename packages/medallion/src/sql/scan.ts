@@ -1,5 +1,5 @@
+import { quoteIdentifier, quoteText } from '@assay/engine'
 import { sqlType, type TableDefinition } from '../tables/definition.js'
-import { ident, quote } from './literals.js'
 
 /** A data file of a table where DuckDB can open it. */
 export interface ScanFile {
@@ -24,22 +24,22 @@ export function scanSql(table: TableDefinition, files: readonly ScanFile[]): str
 }
 
 function emptySql(table: TableDefinition): string {
-  const columns = table.columns.map((c) => `NULL::${sqlType(c.type)} AS ${ident(c.name)}`)
+  const columns = table.columns.map((c) => `NULL::${sqlType(c.type)} AS ${quoteIdentifier(c.name)}`)
   return `SELECT ${columns.join(', ')} WHERE false`
 }
 
 function readParquet(table: TableDefinition, files: readonly ScanFile[], options: string): string {
-  const list = files.map((file) => quote(file.path)).join(', ')
+  const list = files.map((file) => quoteText(file.path)).join(', ')
   const fields = table.columns.map(
-    (c) => `${c.id}: {name: ${quote(c.name)}, type: ${quote(sqlType(c.type))}, default_value: NULL}`,
+    (c) => `${c.id}: {name: ${quoteText(c.name)}, type: ${quoteText(sqlType(c.type))}, default_value: NULL}`,
   )
   return `read_parquet([${list}], schema = MAP {${fields.join(', ')}}${options})`
 }
 
 function withDeletes(table: TableDefinition, files: readonly ScanFile[]): string {
-  const columns = table.columns.map((c) => `s.${ident(c.name)}`).join(', ')
-  const deletes = [...new Set(files.flatMap((file) => file.deletes))].map(quote).join(', ')
-  const names = files.map((file) => `(${quote(file.path)}, ${quote(file.name)})`).join(', ')
+  const columns = table.columns.map((c) => `s.${quoteIdentifier(c.name)}`).join(', ')
+  const deletes = [...new Set(files.flatMap((file) => file.deletes))].map(quoteText).join(', ')
+  const names = files.map((file) => `(${quoteText(file.path)}, ${quoteText(file.name)})`).join(', ')
   return `SELECT ${columns} FROM ${readParquet(table, files, ', filename = true, file_row_number = true')} s
     ANTI JOIN (
       SELECT n.path, d.pos FROM read_parquet([${deletes}]) d JOIN (VALUES ${names}) n(path, name) ON d.file_path = n.name

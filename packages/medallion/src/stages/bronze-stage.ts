@@ -7,13 +7,13 @@ import {
   type SpanColumn,
   wordsOf,
 } from '@assay/core'
+import { quoteText } from '@assay/engine'
 import type { EventLog } from '@assay/event-log'
 import type { DataFile } from '@assay/iceberg'
 import type { Checkpoint, LaneCheckpoint, LaneStop } from '../checkpoint/checkpoint.js'
 import { concatRecords, type RecordColumns } from '../source/concat-records.js'
 import { type LogLane, type LogLanes, matchLogLanes } from '../source/log-lanes.js'
 import { isUsableTimestamp, kafkaDay, type LogBatch, readLog } from '../source/log-source.js'
-import { quote } from '../sql/literals.js'
 import { dateText, timestampLiteral } from '../sql/times.js'
 import { bronzeTable } from '../tables/bronze.js'
 import { GAPS_TABLE } from '../tables/gaps.js'
@@ -124,7 +124,7 @@ async function writeRows(
   const files: DataFile[] = []
   for (const day of distinct) {
     const date = dateText(day)
-    const where = distinct.size === 1 ? '' : `WHERE ingestion_date = DATE ${quote(date)}`
+    const where = distinct.size === 1 ? '' : `WHERE ingestion_date = DATE ${quoteText(date)}`
     const select = (source: string): string => `SELECT raw_bytes, topic, "partition", "offset", kafka_timestamp,
       ${now} AS ingestion_timestamp, ingestion_date, "key", headers FROM ${source} ${where}`
     const file = await context.write(main, { columns, count: rows.count, select }, { ingestion_date: date })
@@ -174,8 +174,8 @@ async function writeGaps(context: StageContext, stopped: readonly LogLane[]): Pr
   const now = timestampLiteral(context.clock.now_ms())
   const rows = stopped.map(({ lane, stop }) => {
     const { reason, from, to } = stop as LaneStop
-    return `('log', ${quote(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${to}::BIGINT, ${now},
-      NULL::TIMESTAMPTZ, ${quote(reason)})`
+    return `('log', ${quoteText(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${to}::BIGINT, ${now},
+      NULL::TIMESTAMPTZ, ${quoteText(reason)})`
   })
   const columns = GAPS_TABLE.columns.map((c) => `"${c.name}"`).join(', ')
   const file = await context.write(GAPS_TABLE, `SELECT * FROM (VALUES ${rows.join(', ')}) g(${columns})`, {})

@@ -1,10 +1,10 @@
 import type { LaneKey } from '@assay/core'
 import type { Session } from '@assay/engine'
+import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import type { Checkpoint, LaneCheckpoint } from '../checkpoint/checkpoint.js'
 import { cutPlan, type LanePlan, lanesAfter } from '../source/lane-plan.js'
 import { hasBacklog, planTableBatch, type TableBatch } from '../source/table-source.js'
-import { ident, quote } from '../sql/literals.js'
 import { dateText, timestampLiteral } from '../sql/times.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from '../tables/gold.js'
 import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
@@ -127,7 +127,7 @@ const HOURS_READ_IN_PLACE = 3
 const INPUT_COLUMNS = [
   ...TRADE_COLUMNS.map(([name]) => name),
   ...['topic', 'partition', 'offset', 'kafka_timestamp', 'is_late', 'replay_id'],
-].map(ident)
+].map(quoteIdentifier)
 
 /** Makes the batch readable under one name: in place, or copied once when it is going to be read often. */
 async function defineInput(
@@ -165,14 +165,14 @@ async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> 
   // An anti join would put the wide side into its hash table: views tell DuckDB no cardinality.
   const isNew =
     walk.duplicates === 0 ? 'true' : `(lane_rank, "offset") NOT IN (SELECT (lane_rank, "offset") FROM ${DUPLICATES})`
-  const trade = TRADE_COLUMNS.map(([name]) => ident(name)).join(', ')
+  const trade = TRADE_COLUMNS.map(([name]) => quoteIdentifier(name)).join(', ')
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
   for (const hour of walk.hours) {
     const date = dateText(Math.floor(hour / 24))
     const ofHour =
       walk.hours.size === 1 ? '' : `AND "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
-    const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quote(date)} AS exchange_date,
+    const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quoteText(date)} AS exchange_date,
       ${hour % 24}::INTEGER AS exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id
       FROM ${INPUT} WHERE ${isNew} ${ofHour}`
     const file = await context.write(GOLD_TABLE, select, { exchange_date: date, exchange_hour: hour % 24 })
@@ -196,7 +196,7 @@ async function writeDuplicates(
   for (const { day } of days) {
     const date = dateText(Number(day))
     const select = `SELECT exchange, symbol, trade_id, topic, "partition", "offset", kafka_timestamp,
-      DATE ${quote(date)} AS exchange_date, kept_topic, kept_partition, kept_offset, is_conflict
+      DATE ${quoteText(date)} AS exchange_date, kept_topic, kept_partition, kept_offset, is_conflict
       FROM ${DROPPED} JOIN ${KEPT} USING (lane_rank, "offset") WHERE "timestamp" // 86400000000 = ${day}
       ORDER BY lane_rank, "offset"`
     const file = await context.write(DUPLICATES_TABLE, select, { exchange_date: date })

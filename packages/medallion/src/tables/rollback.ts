@@ -1,8 +1,8 @@
 import { AssayError, type LaneKey } from '@assay/core'
 import type { Session } from '@assay/engine'
+import { quoteIdentifier } from '@assay/engine'
 import { ancestry, type TableMetadata } from '@assay/iceberg'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
-import { ident } from '../sql/literals.js'
 import { scanSql } from '../sql/scan.js'
 import type { LakeTable, PinnedTable } from './lake-table.js'
 
@@ -46,7 +46,7 @@ async function laneWithLostRows(table: LakeTable, pinned: PinnedTable, session: 
   const { coordinates } = table.definition
   const expected = [...pinned.checkpoint.lanes].filter(([, lane]) => lane.written !== undefined)
   if (!coordinates || expected.length === 0) return undefined
-  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(ident)
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
   const rows = await session.rows(
     `SELECT ${topic} || '/' || ${partition} AS lane, max(${offset}) AS greatest
      FROM (${scanSql(table.definition, await table.files(pinned))}) GROUP BY 1`,

@@ -1,8 +1,8 @@
 import { type Clock, type LaneKey, laneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
+import { quoteText } from '@assay/engine'
 import type { Checkpoint, LaneCheckpoint, LaneStop, TopicCheckpoint } from '../checkpoint/checkpoint.js'
 import { freeLaneId, generationName } from '../source/log-lanes.js'
-import { quote } from '../sql/literals.js'
 import { timestampLiteral } from '../sql/times.js'
 import { GAPS_TABLE } from '../tables/gaps.js'
 import type { LakeTable } from '../tables/lake-table.js'
@@ -105,7 +105,7 @@ function ledgerRow({ lane, to, note, clock }: GapAcceptance, stop: LaneStop): st
   const { topic, partition } = parseLaneKey(lane)
   const now = timestampLiteral(clock.now_ms())
   const end = stop.reason === 'records_lost' ? to : stop.to
-  return `SELECT 'log' AS source, ${quote(topic)} AS topic, ${partition}::INTEGER AS "partition",
+  return `SELECT 'log' AS source, ${quoteText(topic)} AS topic, ${partition}::INTEGER AS "partition",
     ${stop.from}::BIGINT AS from_offset, ${end}::BIGINT AS to_offset, ${now} AS found_at, ${now} AS accepted_at,
-    ${quote(note)} AS note`
+    ${quoteText(note)} AS note`
 }

@@ -1,7 +1,7 @@
 import { isRetryable } from '@assay/core'
 import type { Session } from '@assay/engine'
+import { quoteIdentifier } from '@assay/engine'
 import { collect, commit, type FoldTask, pathInTable, planFold, removeOrphans } from '@assay/iceberg'
-import { ident } from '../sql/literals.js'
 import { scanSql } from '../sql/scan.js'
 import type { Batch } from '../stages/stage.js'
 import { partitionValues } from '../tables/file-statistics.js'
@@ -88,7 +88,7 @@ async function fold(table: LakeTable, session: Session, task: FoldTask): Promise
   const [first] = task.files
   if (!first) return
   const scan = scanSql(definition, await Promise.all(task.files.map((file) => table.scanFile(file))))
-  const select = `SELECT * FROM (${scan}) ORDER BY ${definition.orderBy.map(ident).join(', ')}`
+  const select = `SELECT * FROM (${scan}) ORDER BY ${definition.orderBy.map(quoteIdentifier).join(', ')}`
   const file = await table.write(session, select, partitionValues(definition, first.file))
   const outcome = await commit(table.table, {
     prepare: () => ({

@@ -1,5 +1,6 @@
+import { quoteIdentifier } from '@assay/engine'
 import { planFiles } from '@assay/iceberg'
-import { ident, type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/medallion'
+import { type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/medallion'
 import type { Lake } from '../lake.js'
 import { pinExisting } from '../report/loaded-tables.js'
 import { type AsOf, snapshotAt, timeOf } from './as-of.js'
@@ -49,5 +50,5 @@ async function filesOf(
 
 /** Names the columns, so that the view gives the table's own even where a file has more. */
 function selectOf(definition: TableDefinition, files: readonly ScanFile[]): string {
-  return `SELECT ${definition.columns.map(({ name }) => ident(name)).join(', ')} FROM (${scanSql(definition, files)})`
+  return `SELECT ${definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')} FROM (${scanSql(definition, files)})`
 }

@@ -1,5 +1,6 @@
+import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import { bronzeTable, DLQ_TABLE, GOLD_TABLE, ident, quote, silverTable } from '@assay/medallion'
+import { bronzeTable, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
 
 export interface View {
   readonly name: string
@@ -9,7 +10,7 @@ export interface View {
 /** Views for people, over the views of the tables. */
 export function peopleViews(exchanges: readonly Exchange[]): View[] {
   return [
-    { name: 'silver_dlq_open', select: `SELECT * FROM ${ident(DLQ_TABLE.name)}` },
+    { name: 'silver_dlq_open', select: `SELECT * FROM ${quoteIdentifier(DLQ_TABLE.name)}` },
     { name: 'lineage', select: lineage(exchanges) },
   ]
 }
@@ -17,18 +18,18 @@ export function peopleViews(exchanges: readonly Exchange[]): View[] {
 /** Each gold row with the silver row and the bytes that it came from, by coordinates (A5). */
 function lineage(exchanges: readonly Exchange[]): string {
   const silver = exchanges.map(
-    ({ name }) => `SELECT ${quote(silverTable(name).name)} AS silver_table, topic, "partition", "offset",
-      validation_timestamp, bronze_ingestion_timestamp, schema_id, rule_version FROM ${ident(silverTable(name).name)}`,
+    ({ name }) => `SELECT ${quoteText(silverTable(name).name)} AS silver_table, topic, "partition", "offset",
+      validation_timestamp, bronze_ingestion_timestamp, schema_id, rule_version FROM ${quoteIdentifier(silverTable(name).name)}`,
   )
   const bronze = exchanges.map(
-    ({ name }) => `SELECT ${quote(bronzeTable(name).name)} AS bronze_table, topic, "partition", "offset",
-      "key", raw_bytes FROM ${ident(bronzeTable(name).name)}`,
+    ({ name }) => `SELECT ${quoteText(bronzeTable(name).name)} AS bronze_table, topic, "partition", "offset",
+      "key", raw_bytes FROM ${quoteIdentifier(bronzeTable(name).name)}`,
   )
   return `SELECT g.exchange, g.symbol, g.trade_id, g.message_id, g."timestamp", g.price, g.quantity, g.side,
       topic, "partition", "offset", g.kafka_timestamp, g.gold_ingestion_timestamp,
       s.silver_table, s.validation_timestamp, s.bronze_ingestion_timestamp, s.schema_id, s.rule_version,
       b.bronze_table, b."key", b.raw_bytes
-    FROM ${ident(GOLD_TABLE.name)} g
+    FROM ${quoteIdentifier(GOLD_TABLE.name)} g
     LEFT JOIN (${silver.join(' UNION ALL ')}) s USING (topic, "partition", "offset")
     LEFT JOIN (${bronze.join(' UNION ALL ')}) b USING (topic, "partition", "offset")`
 }

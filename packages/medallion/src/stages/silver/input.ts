@@ -1,7 +1,7 @@
 import type { NamedColumn } from '@assay/core'
+import { quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { LaneRange } from '../../source/lane-plan.js'
-import { quote } from '../../sql/literals.js'
 import type { DecodedRows } from './decode.js'
 import { type LaneNumber, messageIds } from './message-id.js'
 import type { BronzeRows } from './rows.js'
@@ -41,7 +41,7 @@ export function inputColumns(
 
 /** SQL of the input with the exchange's mapping applied: what rules and silver's columns are made of. */
 export function mappedSql({ silver }: Exchange): string {
-  return `SELECT *, ${quote(silver.exchange)} AS exchange, ${quote(silver.asset_class)} AS asset_class,
+  return `SELECT *, ${quoteText(silver.exchange)} AS exchange, ${quoteText(silver.asset_class)} AS asset_class,
     ${silver.trade_id} AS trade_id, ${silver.side} AS side, ${silver.trade_conditions} AS trade_conditions,
     ${silver.source_sequence} AS source_sequence, ${silver.ingestion_timestamp} AS ingestion_timestamp,
     ${silver.vendor_data} AS vendor_data FROM ${INPUT}`

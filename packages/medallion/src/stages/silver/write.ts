@@ -1,8 +1,8 @@
+import { quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { DataFile } from '@assay/iceberg'
 import { type RuleSet, ruleSetJson } from '../../rules/rule-set.js'
 import type { LaneRange } from '../../source/lane-plan.js'
-import { quote } from '../../sql/literals.js'
 import { dateText, timestampLiteral } from '../../sql/times.js'
 import type { TableDefinition } from '../../tables/definition.js'
 import { DLQ_TABLE, RULE_SETS_TABLE } from '../../tables/silver.js'
@@ -41,9 +41,9 @@ export async function writeValid(
     const ofDay = verdicts.days.size === 1 ? '' : `AND event_time_us // 86400000000 = ${day}`
     const select = `SELECT message_id, trade_id, symbol, exchange, asset_class, event_time_us AS "timestamp", price, quantity,
       currency, side, trade_conditions, source_sequence, ingestion_timestamp, "offset" AS platform_sequence, vendor_data,
-      ${now} AS validation_timestamp, bronze_ingestion_timestamp, schema_id, DATE ${quote(date)} AS trade_date,
+      ${now} AS validation_timestamp, bronze_ingestion_timestamp, schema_id, DATE ${quoteText(date)} AS trade_date,
       topic, "partition", "offset", ${KAFKA_TIMESTAMP}, is_late, lateness_ms,
-      ${quote(rules.version)} AS rule_version, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence
+      ${quoteText(rules.version)} AS rule_version, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence
       FROM (${mappedSql(exchange)}) POSITIONAL JOIN ${VERDICTS} WHERE is_valid = 1 ${ofDay}`
     const file = await context.write(main, select, { trade_date: date })
     if (file) files.push(file)
@@ -69,10 +69,10 @@ export async function writeDeadLetters(
   for (const { day, type } of partitions.values()) {
     const date = dateText(day)
     const select = `SELECT raw_record, error_reason, error_type, ${now} AS error_timestamp,
-      ${quote(bronzeTable)} AS bronze_source, "offset" AS kafka_offset, schema_id, DATE ${quote(date)} AS dlq_date,
-      topic, "partition", ${KAFKA_TIMESTAMP}, error_detail, ${quote(rules.version)} AS rule_version
+      ${quoteText(bronzeTable)} AS bronze_source, "offset" AS kafka_offset, schema_id, DATE ${quoteText(date)} AS dlq_date,
+      topic, "partition", ${KAFKA_TIMESTAMP}, error_detail, ${quoteText(rules.version)} AS rule_version
       FROM ${REJECTED}
-      WHERE rn < ${rows.count} AND error_type = ${quote(type)} AND coalesce(kafka_us, 0) // 86400000000 = ${day}
+      WHERE rn < ${rows.count} AND error_type = ${quoteText(type)} AND coalesce(kafka_us, 0) // 86400000000 = ${day}
       ORDER BY rn`
     const partition = { dlq_date: date, bronze_source: bronzeTable, error_type: type }
     const file = await context.write(DLQ_TABLE, select, partition)
@@ -90,10 +90,10 @@ export async function writeRuleSets(
 ): Promise<SideFiles[]> {
   if (lanes.length === 0) return []
   const columns = RULE_SETS_TABLE.columns.map((c) => `"${c.name}"`).join(', ')
-  const json = quote(ruleSetJson(rules))
+  const json = quoteText(ruleSetJson(rules))
   const rows = lanes.map(
     ({ lane, from }) =>
-      `(${quote(table)}, ${quote(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${quote(rules.version)}, ${json})`,
+      `(${quoteText(table)}, ${quoteText(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${quoteText(rules.version)}, ${json})`,
   )
   const file = await context.write(RULE_SETS_TABLE, `SELECT * FROM (VALUES ${rows.join(', ')}) r(${columns})`, {})
   return file ? [{ table: RULE_SETS_TABLE, files: [file] }] : []
