@@ -47,7 +47,7 @@ let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'service-'))
 })
-afterEach(() => rm(folder, { recursive: true, force: true }))
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
 
 function run(layer: Layer, host: FakeHost, clock: Clock = systemClock): Promise<number> {
   return runService({ layer, clock, random: systemRandom }, host)
