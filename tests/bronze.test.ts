@@ -210,6 +210,22 @@ describe('a log that lost records', () => {
     await lake.close()
   })
 
+  it('B3: a lane that was cut and filled up again before anybody looked is not read on', async () => {
+    const lake = memoryLake()
+    await produceTrades(lake, 0, 6)
+    await drain(lake)
+    lake.log.truncate({ topic: TOPIC, partition: 0 }, position(4))
+    await produceTrades(lake, 50, 5)
+    const events = await drain(lake)
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'lane_stopped', reason: 'log_truncated' }))
+    expect(await offsetsOf(lake, `${TOPIC}/0`)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(await accept(lake, `${TOPIC}/0`, 4)).toBe(`${TOPIC}@2/0`)
+    await drain(lake)
+    expect(await offsetsOf(lake, `${TOPIC}@2/0`)).toEqual([4, 5, 6, 7, 8])
+    await checkInvariants(lake, { logIsWhole: false })
+    await lake.close()
+  })
+
   it('B3: a topic deleted and made again is not the old one, even where its offsets would fit', async () => {
     const lake = memoryLake()
     for (const partition of [0, 1]) await produceTrades(lake, partition * 10, 3, { partition, of: 2 })

@@ -1,3 +1,4 @@
+import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import {
   type BatchLimits,
@@ -5,16 +6,14 @@ import {
   DEFAULT_LIMITS,
   GOLD_TABLE,
   goldStage,
-  type LakeTable,
+  type OpenedWorker,
+  openWorker,
   type RuleSet,
   SILVER_RULES,
-  type Stage,
-  type StageContext,
   silverStage,
   silverTable,
-  type TableDefinition,
-  Worker,
   type WorkerEvent,
+  type WorkerParts,
 } from '@assay/medallion'
 import type { Lake } from '@assay/runtime'
 
@@ -23,75 +22,56 @@ export interface SingleWorkerOptions {
   readonly rules?: RuleSet
 }
 
-/** A stage with its context on a lake, to be driven batch by batch, or by `worker`. */
-export interface SingleWorker {
-  readonly stage: Stage
-  readonly main: LakeTable
-  readonly sides: ReadonlyMap<string, LakeTable>
-  readonly worker: Worker
+/** A stage on a lake, to be driven batch by batch, or by `worker`. */
+export interface SingleWorker extends OpenedWorker {
   readonly events: readonly WorkerEvent[]
 }
 
-export function silverWorker(lake: Lake, exchange: Exchange, options: SingleWorkerOptions = {}): Promise<SingleWorker> {
-  return assemble(lake, silverTable(exchange.name), options, async (context) =>
+export async function silverWorker(
+  lake: Lake,
+  exchange: Exchange,
+  options: SingleWorkerOptions = {},
+): Promise<SingleWorker> {
+  const bronze = await lake.table(bronzeTable(exchange.name))
+  const { events, parts } = await partsOf(lake, options)
+  const opened = await openWorker(parts, silverTable(exchange.name), (context) =>
     silverStage(context, {
       exchange,
-      bronze: await lake.table(bronzeTable(exchange.name)),
+      bronze,
       registry: lake.registry,
+      share: EVERY_LANE,
       rules: options.rules ?? SILVER_RULES,
       adopt: false,
     }),
   )
+  return { ...opened, events }
 }
 
-export function goldWorker(lake: Lake, options: SingleWorkerOptions = {}): Promise<SingleWorker> {
-  return assemble(lake, GOLD_TABLE, options, async (context, gold) =>
-    goldStage(context, {
-      silvers: await Promise.all(lake.exchanges.map(({ name }) => lake.table(silverTable(name)))),
-      gold,
-      keySet_bytes: 2 ** 20,
-      adopt: false,
-    }),
+export async function goldWorker(lake: Lake, options: SingleWorkerOptions = {}): Promise<SingleWorker> {
+  const silvers = await Promise.all(lake.exchanges.map(({ name }) => lake.table(silverTable(name))))
+  const { events, parts } = await partsOf(lake, options)
+  const opened = await openWorker(parts, GOLD_TABLE, (context, gold) =>
+    goldStage(context, { silvers, gold, keySet_bytes: 2 ** 20, adopt: false }),
   )
+  return { ...opened, events }
 }
 
-async function assemble(
+async function partsOf(
   lake: Lake,
-  definition: TableDefinition,
   options: SingleWorkerOptions,
-  makeStage: (context: StageContext, main: LakeTable) => Promise<Stage>,
-): Promise<SingleWorker> {
-  const session = await (await lake.engine()).session()
-  const main = await lake.table(definition)
-  const sides = new Map([[definition.name, main]])
-  const { clock, random } = lake
-  const context: StageContext = {
-    session,
-    clock,
-    random,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
-    write: async (table, select, partition) => {
-      const target = sides.get(table.name)
-      if (!target) throw new RangeError(`${definition.name} has no side table ${table.name}`)
-      return target.write(session, select, partition)
-    },
-  }
-  const stage = await makeStage(context, main)
-  for (const side of stage.sides) sides.set(side.name, await lake.table(side))
+): Promise<{ readonly events: WorkerEvent[]; readonly parts: WorkerParts }> {
   const events: WorkerEvent[] = []
-  const worker = new Worker({
-    stage,
-    main,
-    sides,
-    session,
-    clock,
-    random,
+  const parts = {
+    session: await (await lake.engine()).session(),
+    clock: lake.clock,
+    random: lake.random,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
     interval_ms: 0,
-    aligned: false,
     upstreamEnded: () => true,
-    onEvent: (event) => void events.push(event),
-  })
-  return { stage, main, sides, worker, events }
+    onEvent: (event: WorkerEvent) => void events.push(event),
+    table: (definition: Parameters<Lake['table']>[0]) => lake.table(definition),
+  }
+  return { events, parts }
 }
 
 /** Runs one worker until nothing is left for it. */

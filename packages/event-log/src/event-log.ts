@@ -22,14 +22,30 @@ export type ReadResult =
       readonly batches: readonly RecordBatch[]
       readonly next: Position
       readonly end: Position
+      /** Leader epoch of the last record read, where the log keeps epochs: hand it to the read that goes on from `next`. */
+      readonly epoch?: number
     }
   /** The position lies outside what the log holds: below `start` (retention) or above `end` (truncation). */
   | { readonly kind: 'out_of_range'; readonly start: Position; readonly end: Position }
+  /** The log was cut at `end`, below the position, and written anew: its offsets from there on are other records (B3). */
+  | { readonly kind: 'diverged'; readonly end: Position }
 
 export interface ReadLimits {
   /** Bytes of keys, values and headers. Passed only by a first record that is larger: one is always returned. */
   readonly maxBytes: number
   readonly maxRecords: number
+}
+
+/**
+ * Which lanes of a topic are this process's to work on, where several share them out. It only saves work: what
+ * protects the tables is the position in each commit.
+ */
+export interface LaneShare {
+  /** False, too, as long as nothing was shared out yet. */
+  holds(lane: Lane): boolean
+  /** Tells other people's lag tools how far a lane has come. Assay never reads it; what fails is not told. */
+  report(positions: readonly { readonly lane: Lane; readonly position: Position }[]): void
+  close(): Promise<void>
 }
 
 /** Offsets that a produce call got, one range per lane that received records. */
@@ -52,10 +68,11 @@ export interface EventLog {
   /** Lanes of a topic in partition order; empty when there is no such topic. */
   lanes(topic: string): Promise<readonly LaneStatus[]>
   /**
-   * Reads records of one lane from a position on. Never waits for new ones. Throws `unknown_lane` when there is
-   * no such topic or partition, `log_corrupt` when the bytes at the position are not what was written.
+   * Reads records of one lane from a position on. Never waits for new ones. `epoch` is that of the record before
+   * the position, as an earlier read gave it. Throws `unknown_lane` when there is no such topic or partition,
+   * `log_corrupt` when the bytes at the position are not what was written.
    */
-  read(lane: Lane, from: Position, limits: ReadLimits): Promise<ReadResult>
+  read(lane: Lane, from: Position, limits: ReadLimits, epoch?: number): Promise<ReadResult>
   /**
    * Appends, each record to the partition that its key chooses (`partitionOf`), in the order given.
    * Durable when it resolves. Keyless records of a call go together, to another partition with each call.
@@ -69,6 +86,8 @@ export interface EventLog {
     timeout_ms: number,
     signal?: AbortSignal,
   ): Promise<void>
+  /** Joins the processes that share the lanes of a topic out under a group's name. A log for one machine gives all to each. */
+  share(group: string, topic: string): Promise<LaneShare>
   /** Waits for what is being produced, ends all waiting, frees files. Later calls fail with `log_closed`. */
   close(): Promise<void>
 }

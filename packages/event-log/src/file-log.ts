@@ -3,9 +3,10 @@ import { endianness } from 'node:os'
 import path from 'node:path'
 import { type Clock, type Lane, type Position, type ProduceBatch, position, type Random, UsageError } from '@assay/core'
 import { PRODUCE_LIMITS } from './defaults.js'
-import type { EventLog, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
 import { LaneLock } from './lane-lock.js'
 import { LaneReader } from './lane-reader.js'
+import { EVERY_LANE } from './lane-share.js'
 import { LaneTail } from './lane-tail.js'
 import { LaneWriter } from './lane-writer.js'
 import { logClosed, logError, unknownLane, unknownTopic } from './log-errors.js'
@@ -152,6 +153,10 @@ export class FileLog implements EventLog {
       }
       await this.#wakeUps.until(hasRecords, { poll_ms: this.#limits.poll_ms, timeout_ms, clock: this.#clock }, signal)
     })
+  }
+
+  async share(): Promise<LaneShare> {
+    return EVERY_LANE
   }
 
   async close(): Promise<void> {

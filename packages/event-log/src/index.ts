@@ -1,5 +1,6 @@
-export type { EventLog, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+export type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
 export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file-log.js'
+export { EVERY_LANE } from './lane-share.js'
 export { MemoryLog, type MemoryLogOptions } from './memory-log.js'
 export { murmur2, partitionOf } from './partition.js'
 export type { ProduceLimits } from './plan.js'

@@ -13,7 +13,8 @@ import {
 } from '@assay/core'
 import { decodeBatch, encodeGroup, readHeader } from './batch-format.js'
 import { PRODUCE_LIMITS } from './defaults.js'
-import type { EventLog, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+import { EVERY_LANE } from './lane-share.js'
 import { logClosed, unknownLane, unknownTopic } from './log-errors.js'
 import { type PlannedBatch, type ProduceLimits, planProduce } from './plan.js'
 import { rowAt, takeRows } from './rows.js'
@@ -34,6 +35,13 @@ interface MemoryLane {
   end: Position
   /** In offset order; between two of them, and at both ends, there may be holes. */
   batches: RecordBatch[]
+  /** Where each leader epoch began; a truncation begins another. */
+  epochs: Epoch[]
+}
+
+interface Epoch {
+  readonly epoch: number
+  readonly start: Position
 }
 
 interface MemoryTopic {
@@ -75,10 +83,12 @@ export class MemoryLog implements EventLog {
     }))
   }
 
-  async read(lane: Lane, from: Position, limits: ReadLimits): Promise<ReadResult> {
+  async read(lane: Lane, from: Position, limits: ReadLimits, epoch?: number): Promise<ReadResult> {
     this.#checkOpen()
-    const { start, end, batches } = this.#lane(lane)
+    const { start, end, batches, epochs } = this.#lane(lane)
     if (from < start || from > end) return { kind: 'out_of_range', start, end }
+    const later = epochs.find((one) => epoch !== undefined && one.epoch > epoch)
+    if (later && later.start < from) return { kind: 'diverged', end: later.start }
     const budget = { records: limits.maxRecords, bytes: limits.maxBytes }
     const taken: RecordBatch[] = []
     let next = from
@@ -94,7 +104,9 @@ export class MemoryLog implements EventLog {
       }
       if (isCut) break
     }
-    return { kind: 'records', batches: taken, next: isCut ? next : end, end }
+    const reached = isCut ? next : end
+    const last = epochs.findLast((one) => one.start < reached)
+    return { kind: 'records', batches: taken, next: reached, end, ...(last && { epoch: last.epoch }) }
   }
 
   async produce(topic: string, batch: ProduceBatch): Promise<readonly ProducedRange[]> {
@@ -128,6 +140,10 @@ export class MemoryLog implements EventLog {
     await this.#wakeUps.until(hasRecords, { poll_ms: POLL_MS, timeout_ms, clock: this.#clock }, signal)
   }
 
+  async share(): Promise<LaneShare> {
+    return EVERY_LANE
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     this.#wakeUps.wakeAll()
@@ -150,6 +166,8 @@ export class MemoryLog implements EventLog {
     })
     found.end = end
     if (found.start > end) found.start = end
+    const epoch = (found.epochs.at(-1)?.epoch ?? 0) + 1
+    found.epochs = [...found.epochs.filter((one) => one.start < end), { epoch, start: end }]
   }
 
   /** Takes away what is before `start`, as retention does. */
@@ -171,7 +189,12 @@ export class MemoryLog implements EventLog {
   }
 
   #makeTopic(topic: string, partitions: number): void {
-    const lanes = Array.from({ length: partitions }, () => ({ start: START, end: START, batches: [] }))
+    const lanes = Array.from({ length: partitions }, () => ({
+      start: START,
+      end: START,
+      batches: [],
+      epochs: [{ epoch: 0, start: START }],
+    }))
     this.#topics.set(topic, { topicId: this.#random.uuid(), lanes })
   }
 

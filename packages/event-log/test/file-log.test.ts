@@ -190,7 +190,7 @@ describe('retention by size', () => {
           overtaken += 1
           expect(result.start).toBeGreaterThan(next)
           next = result.start
-        } else {
+        } else if (result.kind === 'records') {
           for (const batch of result.batches) {
             expect(batch.offsets[0]).toBe(next)
             next = batch.next

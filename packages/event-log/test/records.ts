@@ -71,7 +71,7 @@ export async function readAll(
   let next = from
   for (;;) {
     const result = await log.read(lane, next, limits)
-    if (result.kind !== 'records') throw new Error(`out of range: ${result.start} … ${result.end}`)
+    if (result.kind !== 'records') throw new Error(`${result.kind}: the log ends at ${result.end}`)
     for (const record of seen(result.batches)) records.push(record)
     if (result.next === next) return records
     next = result.next

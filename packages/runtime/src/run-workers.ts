@@ -1,4 +1,5 @@
 import type { Session } from '@assay/engine'
+import { EVERY_LANE, type LaneShare } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import {
   type BatchLimits,
@@ -7,15 +8,14 @@ import {
   DEFAULT_LIMITS,
   GOLD_TABLE,
   goldStage,
-  type LakeTable,
+  openWorker,
   SILVER_RULES,
-  type Stage,
-  type StageContext,
   silverStage,
   silverTable,
   type TableDefinition,
-  Worker,
+  type Worker,
   type WorkerEvent,
+  type WorkerParts,
 } from '@assay/medallion'
 import { DEFAULT_KEY_SET_BYTES } from './defaults.js'
 import type { Lake } from './lake.js'
@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly drain: boolean
   /** Take upstream tables with another uuid for the old ones, by positions. */
   readonly adopt: boolean
+  /** Share the lanes of bronze and silver out among the processes that say so; all lanes without. */
+  readonly shareLanes?: boolean
   /** Least time between two commits to a table. */
   readonly interval_ms: number
   readonly limits?: BatchLimits
@@ -41,6 +43,7 @@ const ALL_LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 interface Job {
   readonly worker: Worker
   readonly session: Session
+  readonly share: LaneShare
   /** Set once the worker has drained its lanes. */
   ended: boolean
 }
@@ -56,7 +59,7 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   for (const layer of options.layers ?? ALL_LAYERS) {
     const above = [...jobs]
     const upstreamEnded = options.drain ? () => above.every((job) => job.ended) : undefined
-    for (const built of await workersOf(lake, layer, options, upstreamEnded)) jobs.push({ ...built, ended: false })
+    for (const open of openersOf(lake, layer, options)) jobs.push({ ...(await open(upstreamEnded)), ended: false })
   }
   const outcomes = await Promise.allSettled(
     jobs.map(async (job) => {
@@ -67,6 +70,7 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
         failed.abort()
         throw error
       } finally {
+        await job.share.close()
         await job.session.close()
       }
     }),
@@ -74,93 +78,92 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
-async function workersOf(
-  lake: Lake,
-  layer: Layer,
-  options: RunOptions,
-  upstreamEnded: (() => boolean) | undefined,
-): Promise<Built[]> {
-  if (layer === 'gold') return [await goldWorker(lake, options, upstreamEnded)]
-  const make = layer === 'bronze' ? bronzeWorker : silverWorker
-  return Promise.all(lake.exchanges.map((exchange) => make(lake, exchange, options, upstreamEnded)))
+type Open = (upstreamEnded: (() => boolean) | undefined) => Promise<Omit<Job, 'ended'>>
+
+function openersOf(lake: Lake, layer: Layer, options: RunOptions): Open[] {
+  switch (layer) {
+    case 'bronze':
+      return lake.exchanges.map((exchange) => (upstreamEnded) => openBronze(lake, exchange, options, upstreamEnded))
+    case 'silver':
+      return lake.exchanges.map((exchange) => (upstreamEnded) => openSilver(lake, exchange, options, upstreamEnded))
+    case 'gold':
+      return [(upstreamEnded) => openGold(lake, options, upstreamEnded)]
+  }
 }
 
-type Built = Pick<Job, 'worker' | 'session'>
-type MakeStage = (context: StageContext, main: LakeTable) => Promise<Stage>
-
-async function buildWorker(
-  lake: Lake,
-  definition: TableDefinition,
-  options: RunOptions,
-  upstreamEnded: (() => boolean) | undefined,
-  makeStage: MakeStage,
-): Promise<Built> {
-  const session = await (await lake.engine()).session()
-  const main = await lake.table(definition)
-  const tables = new Map<string, LakeTable>([[definition.name, main]])
-  const context: StageContext = {
-    session,
+async function workerParts(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<WorkerParts> {
+  return {
+    session: await (await lake.engine()).session(),
     clock: lake.clock,
     random: lake.random,
     limits: options.limits ?? DEFAULT_LIMITS,
-    write: async (table, rows, partition) => {
-      const target = tables.get(table.name)
-      if (!target) throw new RangeError(`${definition.name} has no side table ${table.name}`)
-      return target.write(session, rows, partition)
-    },
-  }
-  const stage = await makeStage(context, main)
-  for (const side of stage.sides) tables.set(side.name, await lake.table(side))
-  const worker = new Worker({
-    stage,
-    main,
-    sides: tables,
-    session,
-    clock: lake.clock,
-    random: lake.random,
     interval_ms: options.drain ? 0 : options.interval_ms,
-    aligned: definition.name.startsWith('bronze'),
     ...(upstreamEnded && { upstreamEnded }),
     onEvent: options.onEvent,
-  })
-  return { worker, session }
+    table: (definition) => lake.table(definition),
+  }
 }
 
-function bronzeWorker(
+/** The group is named by the table's identity: two lakes on one log must not share lanes out between them. */
+async function shareOf(
+  lake: Lake,
+  definition: TableDefinition,
+  topic: string,
+  options: RunOptions,
+): Promise<LaneShare> {
+  if (!options.shareLanes) return EVERY_LANE
+  const { uuid } = await (await lake.table(definition)).pin()
+  return lake.log.share(`assay-${definition.name}-${uuid}`, topic)
+}
+
+async function openBronze(
   lake: Lake,
   exchange: Exchange,
   options: RunOptions,
   upstreamEnded?: () => boolean,
-): Promise<Built> {
-  return buildWorker(lake, bronzeTable(exchange.name), options, upstreamEnded, async (context) =>
-    bronzeStage(context, { exchange: exchange.name, topic: exchange.topic, log: lake.log }),
+): Promise<Omit<Job, 'ended'>> {
+  const definition = bronzeTable(exchange.name)
+  const share = await shareOf(lake, definition, exchange.topic, options)
+  const parts = await workerParts(lake, options, upstreamEnded)
+  const { worker } = await openWorker(parts, definition, (context) =>
+    bronzeStage(context, { exchange: exchange.name, topic: exchange.topic, log: lake.log, share }),
   )
+  return { worker, session: parts.session, share }
 }
 
-function silverWorker(
+async function openSilver(
   lake: Lake,
   exchange: Exchange,
   options: RunOptions,
   upstreamEnded?: () => boolean,
-): Promise<Built> {
-  return buildWorker(lake, silverTable(exchange.name), options, upstreamEnded, async (context) =>
+): Promise<Omit<Job, 'ended'>> {
+  const definition = silverTable(exchange.name)
+  const bronze = await lake.table(bronzeTable(exchange.name))
+  const share = await shareOf(lake, definition, exchange.topic, options)
+  const parts = await workerParts(lake, options, upstreamEnded)
+  const { worker } = await openWorker(parts, definition, (context) =>
     silverStage(context, {
       exchange,
-      bronze: await lake.table(bronzeTable(exchange.name)),
+      bronze,
       registry: lake.registry,
+      share,
       rules: SILVER_RULES,
       adopt: options.adopt,
     }),
   )
+  return { worker, session: parts.session, share }
 }
 
-function goldWorker(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<Built> {
-  return buildWorker(lake, GOLD_TABLE, options, upstreamEnded, async (context, gold) =>
+async function openGold(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<Omit<Job, 'ended'>> {
+  const silvers = await Promise.all(lake.exchanges.map((exchange) => lake.table(silverTable(exchange.name))))
+  const parts = await workerParts(lake, options, upstreamEnded)
+  const { worker } = await openWorker(parts, GOLD_TABLE, (context, gold) =>
     goldStage(context, {
-      silvers: await Promise.all(lake.exchanges.map((exchange) => lake.table(silverTable(exchange.name)))),
+      silvers,
       gold,
       keySet_bytes: options.keySet_bytes ?? DEFAULT_KEY_SET_BYTES,
       adopt: options.adopt,
     }),
   )
+  return { worker, session: parts.session, share: EVERY_LANE }
 }

@@ -22,6 +22,8 @@ export interface LaneCheckpoint {
   readonly written?: bigint
   /** Greatest event time of valid rows, µs (silver). */
   readonly greatest_us?: bigint
+  /** Leader epoch of the last record read (bronze), where the log keeps epochs. */
+  readonly epoch?: number
   /** Rule set that judged the newest rows (silver). */
   readonly rules?: string
   readonly stop?: LaneStop
@@ -55,6 +57,7 @@ const laneSchema = z.object({
   sequence: z.int().min(0),
   written: bigintText.optional(),
   greatest_us: bigintText.optional(),
+  epoch: z.int().min(0).optional(),
   rules: z.string().optional(),
   stop: z
     .object({
@@ -102,6 +105,7 @@ function parseLane(raw: z.infer<typeof laneSchema>): LaneCheckpoint {
     sequence: raw.sequence,
     ...(raw.written !== undefined && { written: BigInt(raw.written) }),
     ...(raw.greatest_us !== undefined && { greatest_us: BigInt(raw.greatest_us) }),
+    ...(raw.epoch !== undefined && { epoch: raw.epoch }),
     ...(raw.rules !== undefined && { rules: raw.rules }),
     ...(raw.stop && {
       stop: { reason: raw.stop.reason, from: position(raw.stop.from), to: position(raw.stop.to) },

@@ -9,6 +9,8 @@ export interface LogLane {
   readonly key: LaneKey
   readonly status: LaneStatus
   readonly position: Position
+  /** Leader epoch of the record before the position. */
+  readonly epoch?: number
   /** Set when the lane must not be read. */
   readonly stop?: LaneStop
 }
@@ -48,7 +50,7 @@ function matchLane(
   const own = checkpoint.lanes.get(key)
   const position = own?.position ?? START
   const stop = own?.stop ?? findStop(status, position, topic)
-  return { lane, key, status, position, ...(stop && { stop }) }
+  return { lane, key, status, position, ...(own?.epoch !== undefined && { epoch: own.epoch }), ...(stop && { stop }) }
 }
 
 function findStop(status: LaneStatus, position: Position, topic: TopicCheckpoint | undefined): LaneStop | undefined {

@@ -1,4 +1,4 @@
-import { type LaneKey, laneKey, numberAt, type Position, wordsOf } from '@assay/core'
+import { type LaneKey, numberAt, type Position, wordsOf } from '@assay/core'
 import type { EventLog } from '@assay/event-log'
 import type { BatchLimits } from '../stages/stage.js'
 import { firstRecords, type LaneRecords, recordBytes } from './concat-records.js'
@@ -10,9 +10,16 @@ const TIMESTAMP_LIMIT_MS = 9_214_646_400_000
 
 export interface LogBatch {
   readonly parts: readonly LaneRecords[]
-  /** Position of each lane that was read, also where no record came (holes). */
-  readonly positions: ReadonlyMap<LaneKey, Position>
+  /** Where each lane that was read stands now, also where no record came (holes). */
+  readonly positions: ReadonlyMap<LaneKey, LogPosition>
+  /** Lanes that were cut below their position and written anew, and where. */
+  readonly diverged: ReadonlyMap<LaneKey, Position>
   readonly more: boolean
+}
+
+export interface LogPosition {
+  readonly position: Position
+  readonly epoch?: number
 }
 
 /** True when bronze can keep the timestamp as one. */
@@ -31,7 +38,8 @@ export function kafkaDay(timestamp_ms: number): number {
  */
 export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: BatchLimits): Promise<LogBatch> {
   const parts: LaneRecords[] = []
-  const positions = new Map<LaneKey, Position>()
+  const positions = new Map<LaneKey, LogPosition>()
+  const diverged = new Map<LaneKey, Position>()
   const days = new Set<number>()
   let rowsLeft = limits.maxRows
   let bytesLeft = limits.maxBytes
@@ -40,11 +48,14 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
     const lanesLeft = lanes.length - laneIndex
     let laneRows = Math.ceil(rowsLeft / lanesLeft)
     let laneBytes = Math.ceil(bytesLeft / lanesLeft)
-    let position = lane.position
+    let { position, epoch } = lane
     while (laneRows > 0 && laneBytes > 0) {
-      const read = await log.read(lane.status.lane, position, { maxRecords: laneRows, maxBytes: laneBytes })
-      if (read.kind === 'out_of_range') break
+      const read = await log.read(lane.status.lane, position, { maxRecords: laneRows, maxBytes: laneBytes }, epoch)
+      // Found in the middle of a batch it is left to the next, which begins where this one ends.
+      if (read.kind === 'diverged' && position === lane.position) diverged.set(lane.key, read.end)
+      if (read.kind !== 'records') break
       const before = position
+      epoch = read.epoch ?? epoch
       const end = read.end
       let full = false
       for (const batch of read.batches) {
@@ -65,9 +76,9 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
       if (full || position >= end || position === before) break
     }
     more ||= position < lane.status.end
-    if (position > lane.position) positions.set(laneKey(lane.lane), position)
+    if (position > lane.position) positions.set(lane.key, { position, ...(epoch !== undefined && { epoch }) })
   }
-  return { parts, positions, more }
+  return { parts, positions, diverged, more }
 }
 
 function countWithinDays(timestamps: BigInt64Array, count: number, days: Set<number>, maxDays: number): number {

@@ -1,4 +1,4 @@
-import { AssayError, START } from '@assay/core'
+import { AssayError, type Lane, parseLaneKey, START } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
@@ -19,6 +19,16 @@ export interface TableBatch {
   readonly select: (plan: LanePlan) => string
 }
 
+export interface TableBatchOptions {
+  readonly maxRows: number
+  /** Rotates the order of lanes from batch to batch. */
+  readonly turn: number
+  /** Take an upstream table with another uuid for the old one, by positions. */
+  readonly adopt: boolean
+  /** All lanes without. */
+  readonly holds?: LaneFilter
+}
+
 /**
  * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced` or `upstream_behind` rather than guess, and
  * `table_rolled_back` when rows that upstream's checkpoint speaks of are not there.
@@ -27,16 +37,22 @@ export async function planTableBatch(
   session: Session,
   upstream: LakeTable,
   own: Checkpoint,
-  maxRows: number,
-  turn: number,
-  adopt: boolean,
+  { maxRows, turn, adopt, holds }: TableBatchOptions,
 ): Promise<TableBatch> {
   const pinned = await pinTrusted(upstream, session)
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
   if (!adopt) checkNotBehind(upstream, pinned, adopted)
-  const plan = planLanes(pinned.checkpoint, adopted, maxRows, turn)
+  const plan = planLanes(holds ? heldBy(pinned.checkpoint, holds) : pinned.checkpoint, adopted, maxRows, turn)
   const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
   return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }
+}
+
+/** Which of upstream's lanes a worker takes; `upstream` is the checkpoint that names them. */
+export type LaneFilter = (lane: Lane, upstream: Checkpoint) => boolean
+
+/** The checkpoint as far as it speaks of lanes that the filter keeps. */
+export function heldBy(upstream: Checkpoint, holds: LaneFilter): Checkpoint {
+  return { ...upstream, lanes: new Map([...upstream.lanes].filter(([key]) => holds(parseLaneKey(key), upstream))) }
 }
 
 /** True when upstream's checkpoint stands beyond ours in any lane. */

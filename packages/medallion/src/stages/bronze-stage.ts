@@ -8,7 +8,7 @@ import {
   wordsOf,
 } from '@assay/core'
 import { quoteText } from '@assay/engine'
-import type { EventLog } from '@assay/event-log'
+import type { EventLog, LaneShare, LaneStatus } from '@assay/event-log'
 import type { DataFile } from '@assay/iceberg'
 import type { Checkpoint, LaneCheckpoint, LaneStop } from '../checkpoint/checkpoint.js'
 import { concatRecords, type RecordColumns } from '../source/concat-records.js'
@@ -24,6 +24,7 @@ export interface BronzeInput {
   readonly exchange: string
   readonly topic: string
   readonly log: EventLog
+  readonly share: LaneShare
 }
 
 /** Milliseconds whose microseconds a double still holds exactly. */
@@ -38,10 +39,13 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
     main,
     sides: [GAPS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
-      const matched = matchLogLanes(await input.log.lanes(input.topic), checkpoint)
+      const matched = matchLogLanes(await ownLanes(input), checkpoint)
       const readable = rotate(matched.lanes.filter(isReadable), turn++)
       const batch = await readLog(input.log, readable, context.limits)
-      const stopped = matched.lanes.filter((lane) => lane.stop && !checkpoint.lanes.get(lane.key)?.stop)
+      const stopped = [
+        ...matched.lanes.filter((lane) => lane.stop && !checkpoint.lanes.get(lane.key)?.stop),
+        ...divergedLanes(readable, batch),
+      ]
       if (batch.positions.size === 0 && stopped.length === 0) return { kind: 'idle' }
       const rows = concatRecords(batch.parts)
       return {
@@ -57,12 +61,12 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
         rows: rows.count,
         more: batch.more,
         counts: { records: rows.count, bytes: rows.values.data.length },
-        committed: () => undefined,
+        committed: () => input.share.report(positionsInLog(readable, batch)),
       }
     },
     forget: () => undefined,
     async wait(checkpoint, timeout_ms, signal) {
-      const matched: LogLanes = matchLogLanes(await input.log.lanes(input.topic), checkpoint)
+      const matched: LogLanes = matchLogLanes(await ownLanes(input), checkpoint)
       const positions = matched.lanes
         .filter((lane) => !lane.stop)
         .map((lane) => ({ lane: lane.status.lane, position: lane.position }))
@@ -70,6 +74,27 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
       else await input.log.waitForRecords(positions, timeout_ms, signal)
     },
   }
+}
+
+async function ownLanes({ log, topic, share }: BronzeInput): Promise<readonly LaneStatus[]> {
+  return (await log.lanes(topic)).filter(({ lane }) => share.holds(lane))
+}
+
+/** Lanes whose log was cut below the position and written anew. */
+function divergedLanes(lanes: readonly LogLane[], { diverged }: LogBatch): LogLane[] {
+  return lanes.flatMap((lane) => {
+    const end = diverged.get(lane.key)
+    return end === undefined
+      ? []
+      : [{ ...lane, stop: { reason: 'log_truncated' as const, from: end, to: lane.position } }]
+  })
+}
+
+function positionsInLog(lanes: readonly LogLane[], { positions }: LogBatch) {
+  return lanes.flatMap(({ key, status }) => {
+    const at = positions.get(key)
+    return at ? [{ lane: status.lane, position: at.position }] : []
+  })
 }
 
 function isReadable(lane: LogLane): boolean {
@@ -90,7 +115,7 @@ function lanesOf(
 ): Map<LaneKey, LaneCheckpoint> {
   const after = new Map<LaneKey, LaneCheckpoint>()
   for (const [key, next] of batch.positions) {
-    after.set(key, { ...checkpoint.lanes.get(key), position: next, sequence: 0 })
+    after.set(key, { ...checkpoint.lanes.get(key), ...next, sequence: 0 })
   }
   for (let i = 0; i < rows.count; i++) {
     if (rows.lanes[i] === rows.lanes[i + 1]) continue

@@ -114,7 +114,11 @@ async function planSources(
   const sources: SourceBatch[] = []
   let firstRank = 0
   for (const silver of waiting) {
-    const batch = await planTableBatch(context.session, silver, checkpoint, share, turn, input.adopt)
+    const batch = await planTableBatch(context.session, silver, checkpoint, {
+      maxRows: share,
+      turn,
+      adopt: input.adopt,
+    })
     const { plan } = batch
     if (plan.ranges.length > 0) sources.push({ name: silver.definition.name, batch, plan, firstRank })
     firstRank += plan.ranges.length

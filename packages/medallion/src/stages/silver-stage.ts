@@ -1,10 +1,11 @@
 import { type LaneKey, laneKey } from '@assay/core'
+import type { LaneShare } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { Checkpoint, LaneCheckpoint } from '../checkpoint/checkpoint.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { cutPlan, type LanePlan, type LaneRange, lanesAfter } from '../source/lane-plan.js'
-import { planTableBatch, type TableBatch } from '../source/table-source.js'
+import { heldBy, type LaneFilter, planTableBatch, type TableBatch } from '../source/table-source.js'
 import type { LakeTable } from '../tables/lake-table.js'
 import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from '../tables/silver.js'
 import type { StageContext } from './context.js'
@@ -22,6 +23,7 @@ export interface SilverInput {
   readonly exchange: Exchange
   readonly bronze: LakeTable
   readonly registry: SchemaRegistry
+  readonly share: LaneShare
   readonly rules: RuleSet
   /** Take a bronze table with another uuid for the old one, by positions. */
   readonly adopt: boolean
@@ -31,20 +33,20 @@ export interface SilverInput {
 export function silverStage(context: StageContext, input: SilverInput): Stage {
   const main = silverTable(input.exchange.name)
   const lookup = decoderLookup(input.registry, input.exchange.schema)
+  const holds: LaneFilter = ({ topic, partition }, bronze) =>
+    input.share.holds({ topic: bronze.topics[topic]?.logTopic ?? topic, partition })
   let turn = 0
   return {
     name: `silver-${input.exchange.name}`,
     main,
     sides: [DLQ_TABLE, RULE_SETS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
-      const batch = await planTableBatch(
-        context.session,
-        input.bronze,
-        checkpoint,
-        context.limits.maxRows,
-        turn++,
-        input.adopt,
-      )
+      const batch = await planTableBatch(context.session, input.bronze, checkpoint, {
+        maxRows: context.limits.maxRows,
+        turn: turn++,
+        adopt: input.adopt,
+        holds,
+      })
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
       const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
       const { plan, rows, verdicts } = judged
@@ -74,7 +76,8 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
       }
     },
     forget: () => undefined,
-    wait: (checkpoint, timeout_ms, signal) => input.bronze.waitForCommit(checkpoint, timeout_ms, signal),
+    wait: (checkpoint, timeout_ms, signal) =>
+      input.bronze.waitForCommit(checkpoint, timeout_ms, signal, (bronze) => heldBy(bronze, holds)),
   }
 }
 

@@ -152,11 +152,19 @@ export class LakeTable {
     this.#dependencies.signals.notify(this.definition.name)
   }
 
-  /** Resolves when the table's checkpoint stands beyond `own` in some lane, at the time limit, or on abort. */
-  async waitForCommit(own: Checkpoint, timeout_ms: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the table's checkpoint stands beyond `own` in some lane, at the time limit, or on abort. `held`
+   * leaves out the lanes that the caller does not work on.
+   */
+  async waitForCommit(
+    own: Checkpoint,
+    timeout_ms: number,
+    signal: AbortSignal,
+    held: (checkpoint: Checkpoint) => Checkpoint = (checkpoint) => checkpoint,
+  ): Promise<void> {
     const { clock, signals } = this.#dependencies
     const until_ms = clock.monotonic_ms() + timeout_ms
-    while (!signal.aborted && !standsBeyond((await this.pin()).checkpoint, own)) {
+    while (!signal.aborted && !standsBeyond(held((await this.pin()).checkpoint), own)) {
       const left_ms = until_ms - clock.monotonic_ms()
       if (left_ms <= 0) return
       await signals.wait(this.definition.name, clock.sleep(Math.min(POLL_MS, left_ms), signal))
