@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, systemRandom } from '@assay/core'
 import { simulate } from '@assay/exchanges'
-import { openLake } from '@assay/runtime'
+import { embeddedParts, openLake } from '@assay/runtime'
 import { wireHeader } from '@assay/schema-registry'
 
 /** Calls with the path of an empty folder, which is removed afterwards. */
@@ -17,7 +17,7 @@ export async function withFolder(use) {
 }
 
 export function openBenchLake(directory, options = {}) {
-  return openLake({ directory, clock: systemClock, random: systemRandom, ...options })
+  return openLake({ parts: embeddedParts(directory), clock: systemClock, random: systemRandom, ...options })
 }
 
 /** A lake with the same log and schemas, and no tables. */

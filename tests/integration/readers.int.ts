@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock, systemRandom } from '@assay/core'
 import { quoteIdentifier } from '@assay/engine'
 import { CHECKPOINT_PROPERTY, DEFAULT_LIMITS, type TableDefinition, type WorkerEvent } from '@assay/medallion'
-import { type Lake, loadSources, openLake, openQuery, openSources, runWorkers, simulateFeed } from '@assay/runtime'
+import { embeddedParts, type Lake, loadSources, openLake, openQuery, openSources, runWorkers, simulateFeed } from '@assay/runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPython, pythonWith, READER_PACKAGES, runPython } from '../../packages/iceberg/test/python-readers.js'
 import { checkInvariants } from '../support/invariants.js'
@@ -63,7 +63,7 @@ describe.skipIf(!hasPython())('A4: other engines read what the pipeline wrote', 
   let folder: string
 
   const open = async (): Promise<Lake> => {
-    const lake = await openLake({ directory: join(folder, 'lake'), clock, random: systemRandom, threads: 2 })
+    const lake = await openLake({ parts: embeddedParts(join(folder, 'lake')), clock, random: systemRandom, threads: 2 })
     lakes.push(lake)
     return lake
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom, systemClock, systemRandom } from '@assay/core'
-import { type Lake, openLake } from '@assay/runtime'
+import { embeddedParts, type Lake, openLake } from '@assay/runtime'
 import { onTestFinished } from 'vitest'
 
 /** A folder that goes when the test ends. */
@@ -15,7 +15,7 @@ export function temporaryFolder(): string {
 /** The lake of a folder, closed when the test ends. */
 export async function diskLake(directory: string, seed?: number): Promise<Lake> {
   const random = seed === undefined ? systemRandom : seededRandom(seed)
-  const lake = await openLake({ directory, clock: systemClock, random, threads: 1 })
+  const lake = await openLake({ parts: embeddedParts(directory), clock: systemClock, random, threads: 1 })
   onTestFinished(() => lake.close())
   return lake
 }

@@ -69,7 +69,8 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   const tables = new Map<string, Promise<LakeTable>>()
   const sessions: Session[] = []
   return {
-    directory: tmpdir(),
+    location: 'memory',
+    workDirectory: tmpdir(),
     clock,
     random,
     store,

@@ -1,4 +1,5 @@
-import { SETTINGS, type Setting } from './config.js'
+import { SETTINGS } from './config.js'
+import type { Setting } from './setting.js'
 
 const HEAD = `# Configuration of the services
 

@@ -1,35 +1,16 @@
-import { UsageError } from '@assay/core'
 import { DEFAULT_LIMITS } from '@assay/medallion'
-import { closest, distance } from 'fastest-levenshtein'
-import { z } from 'zod'
 import { DEFAULT_KEY_SET_BYTES, DEFAULT_MEMORY_BYTES } from './defaults.js'
+import { type LakeParts, lakeParts } from './lake-parts.js'
+import { PARTS_SETTINGS } from './parts-config.js'
+import { badConfiguration, type Environment, flag, oneOf, readSettings, type Setting, wholeNumber } from './setting.js'
 
 const MIB = 2 ** 20
-
-/** One environment variable that services read. */
-export interface Setting<T> {
-  /** Text that is read when the variable is not set. */
-  readonly fallback: string
-  /** What values it takes, for people. */
-  readonly accepts: string
-  /** What it does, in a sentence. */
-  readonly means: string
-  readonly schema: z.ZodType<T, string>
-}
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** Every setting of the bronze, silver and gold services. Each takes all of them, so that one environment serves all. */
 export const SETTINGS = {
-  ASSAY_LAKE: {
-    fallback: './lake',
-    accepts: 'a folder',
-    means: 'Where the lake is; it is made if it is missing.',
-    schema: z
-      .string()
-      .min(1, 'must name a folder')
-      .refine((text) => !text.includes('://'), 'must be a folder: object stores are not available in this version'),
-  },
+  ...PARTS_SETTINGS,
   ASSAY_COMMIT_INTERVAL_MS: {
     fallback: '1000',
     accepts: '10 to 3600000',
@@ -70,13 +51,13 @@ export const SETTINGS = {
     fallback: 'false',
     accepts: 'true or false',
     means: 'Go on, by positions, from upstream tables that were dropped and made again. For one start only.',
-    schema: z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true'),
+    schema: flag,
   },
   ASSAY_LOG_LEVEL: {
     fallback: 'info',
     accepts: LOG_LEVELS.join(', '),
     means: 'The least level that is logged; each commit is logged at debug.',
-    schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
+    schema: oneOf(LOG_LEVELS),
   },
   ASSAY_GRACE_MS: {
     fallback: '10000',
@@ -86,12 +67,9 @@ export const SETTINGS = {
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>
 
-type Name = keyof typeof SETTINGS
-type Parsed = { [K in Name]: z.output<(typeof SETTINGS)[K]['schema']> | undefined }
-
 /** Checked settings of a service. */
 export interface ServiceConfig {
-  readonly lake: string
+  readonly parts: LakeParts
   readonly commitInterval_ms: number
   readonly batch_rows: number
   readonly batch_bytes: number
@@ -103,53 +81,30 @@ export interface ServiceConfig {
   readonly grace_ms: number
 }
 
-const PREFIX = 'ASSAY_'
-const NAMES = Object.keys(SETTINGS)
-/** A name that differs by more letters is another word, not a slip. */
-const SLIP_LETTERS_MAX = 6
-
 /** Reads the environment. Throws a UsageError `bad_configuration` that lists every mistake, one a line. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
-  const mistakes = Object.keys(env)
-    .filter((name) => name.startsWith(PREFIX) && !NAMES.includes(name))
-    .map(unknownName)
-  const read = <K extends Name>(name: K): Parsed[K] => {
-    const { schema, fallback }: Setting<unknown> = SETTINGS[name]
-    const text = env[name] ?? fallback
-    const outcome = schema.safeParse(text)
-    if (outcome.success) return outcome.data as Parsed[K]
-    mistakes.push(`${name} ${outcome.error.issues[0]?.message ?? 'is wrong'}, not ${JSON.stringify(text)}`)
-    return undefined
+export function readConfig(env: Environment): ServiceConfig {
+  const { values, mistakes } = readSettings(SETTINGS, env, Object.keys(SETTINGS))
+  const parts = lakeParts(values, mistakes)
+  if (mistakes.length > 0 || !parts) throw badConfiguration(mistakes)
+  return {
+    parts,
+    commitInterval_ms: values.ASSAY_COMMIT_INTERVAL_MS,
+    batch_rows: values.ASSAY_BATCH_ROWS,
+    batch_bytes: values.ASSAY_BATCH_BYTES,
+    keySet_bytes: values.ASSAY_KEY_SET_BYTES,
+    memory_bytes: values.ASSAY_MEMORY_BYTES,
+    threads: values.ASSAY_THREADS,
+    adopt: values.ASSAY_ADOPT,
+    logLevel: values.ASSAY_LOG_LEVEL,
+    grace_ms: values.ASSAY_GRACE_MS,
   }
-  const config = {
-    lake: read('ASSAY_LAKE'),
-    commitInterval_ms: read('ASSAY_COMMIT_INTERVAL_MS'),
-    batch_rows: read('ASSAY_BATCH_ROWS'),
-    batch_bytes: read('ASSAY_BATCH_BYTES'),
-    keySet_bytes: read('ASSAY_KEY_SET_BYTES'),
-    memory_bytes: read('ASSAY_MEMORY_BYTES'),
-    threads: read('ASSAY_THREADS'),
-    adopt: read('ASSAY_ADOPT'),
-    logLevel: read('ASSAY_LOG_LEVEL'),
-    grace_ms: read('ASSAY_GRACE_MS'),
-  }
-  if (mistakes.length === 0) return config as ServiceConfig
-  throw new UsageError('bad_configuration', mistakes.join('\n'), {
-    hint: 'docs/configuration.md lists every setting and what it takes',
-  })
 }
 
-function unknownName(name: string): string {
-  const nearest = closest(name, NAMES)
-  if (distance(name, nearest) > SLIP_LETTERS_MAX) return `${name} is not a setting`
-  return `${name} is not a setting; did you mean ${nearest}?`
-}
-
-function wholeNumber(least: number, most: number): z.ZodType<number, string> {
-  const message = `must be a whole number from ${least} to ${most}`
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, message)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, message)
+/** Reads only what says on which parts a lake stands; `location` takes the place of ASSAY_LAKE. Throws as `readConfig`. */
+export function readLakeParts(env: Environment, location: string | undefined): LakeParts {
+  const given = location === undefined ? env : { ...env, ASSAY_LAKE: location }
+  const { values, mistakes } = readSettings(PARTS_SETTINGS, given, Object.keys(SETTINGS))
+  const parts = lakeParts(values, mistakes)
+  if (mistakes.length > 0 || !parts) throw badConfiguration(mistakes)
+  return parts
 }

@@ -1,28 +1,32 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Clock, Random } from '@assay/core'
 import { type Engine, openEngine } from '@assay/engine'
-import { type EventLog, openFileLog } from '@assay/event-log'
+import type { EventLog } from '@assay/event-log'
 import { type Exchange, exchanges } from '@assay/exchanges'
-import { FileSystemCatalog } from '@assay/iceberg'
+import type { Catalog } from '@assay/iceberg'
 import {
   bronzeTable,
   CommitSignals,
+  DLQ_ARCHIVE_TABLE,
   DLQ_TABLE,
   DUPLICATES_TABLE,
   GAPS_TABLE,
   GOLD_TABLE,
   LakeTable,
+  REPLAYS_TABLE,
+  RESOLUTIONS_TABLE,
   RULE_SETS_TABLE,
   silverTable,
   type TableDefinition,
 } from '@assay/medallion'
-import { type ObjectStore, openLocalStore } from '@assay/object-store'
-import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
+import type { ObjectStore } from '@assay/object-store'
+import type { SchemaRegistry } from '@assay/schema-registry'
 import { DEFAULT_MEMORY_BYTES } from './defaults.js'
+import type { LakeParts } from './lake-parts.js'
+import { openParts } from './open-parts.js'
 
 export interface LakeOptions {
-  /** Folder of the lake; made if it is missing. */
-  readonly directory: string
+  readonly parts: LakeParts
   readonly clock: Clock
   readonly random: Random
   readonly memory_bytes?: number
@@ -32,13 +36,16 @@ export interface LakeOptions {
 
 /** Everything that a command or service works with, behind its ports. */
 export interface Lake {
-  readonly directory: string
+  /** Where it is, for people: a folder, or s3://bucket/prefix. */
+  readonly location: string
+  /** A local folder for what may be deleted while nothing runs. */
+  readonly workDirectory: string
   readonly clock: Clock
   readonly random: Random
   readonly store: ObjectStore
   readonly log: EventLog
   readonly registry: SchemaRegistry
-  readonly catalog: FileSystemCatalog
+  readonly catalog: Catalog
   readonly exchanges: readonly Exchange[]
   /** Definitions of all tables, upstream first. */
   readonly definitions: readonly TableDefinition[]
@@ -49,26 +56,18 @@ export interface Lake {
   close(): Promise<void>
 }
 
-const TABLES_PREFIX = 'tables/market_data'
-
-/** Opens a lake on the embedded parts: file log, registry folder, tables in a local folder. */
+/** Opens a lake on its parts. */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   const { clock, random } = options
-  const directory = resolve(options.directory)
-  const store = await openLocalStore(directory, { random })
-  const log = await openFileLog({ directory: join(directory, 'log'), clock, random })
-  const catalog = new FileSystemCatalog(store, TABLES_PREFIX, { clock, random })
+  const { close, ...parts } = await openParts(options.parts, { clock, random })
+  const { catalog, store } = parts
   const signals = new CommitSignals()
   const tables = new Map<string, Promise<LakeTable>>()
   let engine: Promise<Engine> | undefined
   return {
-    directory,
+    ...parts,
     clock,
     random,
-    store,
-    log,
-    registry: openEmbeddedRegistry(store, 'schemas'),
-    catalog,
     exchanges,
     definitions: tableDefinitions(exchanges),
     table(definition) {
@@ -83,12 +82,12 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
       engine ??= openEngine({
         memoryLimit_bytes: options.memory_bytes ?? DEFAULT_MEMORY_BYTES,
         threads: options.threads ?? 1,
-        tempDirectory: join(directory, '.scratch', 'duckdb'),
+        tempDirectory: join(parts.workDirectory, 'duckdb'),
       })
       return engine
     },
     async close() {
-      await log.close()
+      await close()
       if (engine) await (await engine).close()
     },
   }
@@ -100,6 +99,9 @@ export function tableDefinitions(list: readonly Exchange[]): TableDefinition[] {
     ...list.map((exchange) => bronzeTable(exchange.name)),
     ...list.map((exchange) => silverTable(exchange.name)),
     DLQ_TABLE,
+    DLQ_ARCHIVE_TABLE,
+    RESOLUTIONS_TABLE,
+    REPLAYS_TABLE,
     GOLD_TABLE,
     DUPLICATES_TABLE,
     GAPS_TABLE,

@@ -35,14 +35,14 @@ export async function runService(options: ServiceOptions, host: ServiceHost): Pr
     log.level = config.logLevel
     const signal = stopSignal(config.grace_ms, clock, log, host, ended.signal)
     const lake = await openLake({
-      directory: config.lake,
+      parts: config.parts,
       clock,
       random,
       memory_bytes: config.memory_bytes,
       threads: config.threads,
     })
     try {
-      log.info({ lake: lake.directory }, 'started')
+      log.info({ lake: lake.location }, 'started')
       await runWorkers(lake, runOptions(layer, config, log), signal)
     } finally {
       await lake.close()

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { UsageError } from '@assay/core'
 import { describe, expect, it } from 'vitest'
 import { SETTINGS } from '../src/config.js'
-import { configurationPage, readConfig } from '../src/index.js'
+import { configurationPage, embeddedParts, readConfig, readLakeParts } from '../src/index.js'
 
 function mistakesOf(env: Record<string, string>): string[] {
   try {
@@ -17,7 +17,7 @@ function mistakesOf(env: Record<string, string>): string[] {
 describe('configuration of a service', () => {
   it('has a default for everything', () => {
     expect(readConfig({ PATH: '/bin' })).toEqual({
-      lake: './lake',
+      parts: embeddedParts('./lake'),
       commitInterval_ms: 1000,
       batch_rows: 114_688,
       batch_bytes: 33_554_432,
@@ -45,7 +45,7 @@ describe('configuration of a service', () => {
         ASSAY_GRACE_MS: '100',
       }),
     ).toEqual({
-      lake: '/data/lake',
+      parts: embeddedParts('/data/lake'),
       commitInterval_ms: 500,
       batch_rows: 10,
       batch_bytes: 20,
@@ -60,7 +60,7 @@ describe('configuration of a service', () => {
 
   it('lists every mistake at once', () => {
     const mistakes = mistakesOf({
-      ASSAY_LAKE: 's3://bucket/lake',
+      ASSAY_LAKE: 'ftp://host/lake',
       ASSAY_BATCH_ROWS: '0',
       ASSAY_THREADS: 'abc',
       ASSAY_ADOPT: 'yes',
@@ -75,6 +75,54 @@ describe('configuration of a service', () => {
 
   it.each(['1e3', ' 5', '0x10', '1.0', '-1', '', '99999999999999999999'])('takes no number like "%s"', (text) => {
     expect(mistakesOf({ ASSAY_BATCH_ROWS: text })).toHaveLength(1)
+  })
+
+  it('puts the real parts of a lake together', () => {
+    const parts = readLakeParts(
+      {
+        ASSAY_KAFKA_BROKERS: 'one:9092, two:9093',
+        ASSAY_KAFKA_TLS: 'true',
+        ASSAY_KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+        ASSAY_KAFKA_SASL_USERNAME: 'assay',
+        ASSAY_KAFKA_SASL_PASSWORD: 'secret',
+        ASSAY_REGISTRY_URL: 'http://registry:8081/apis/ccompat/v7/',
+        ASSAY_S3_ENDPOINT: 'http://object-store:9000',
+        ASSAY_S3_PATH_STYLE: 'true',
+      },
+      's3://trades/lakes/one/',
+    )
+    expect(parts).toMatchObject({
+      store: {
+        kind: 's3',
+        bucket: 'trades',
+        prefix: 'lakes/one',
+        pathStyle: true,
+        endpoint: 'http://object-store:9000',
+      },
+      log: {
+        kind: 'kafka',
+        brokers: ['one:9092', 'two:9093'],
+        tls: { ca: undefined, client: undefined },
+        sasl: { mechanism: 'SCRAM-SHA-512', username: 'assay', password: 'secret' },
+      },
+      registry: { kind: 'confluent', url: 'http://registry:8081/apis/ccompat/v7', auth: undefined },
+      catalog: { kind: 'file_system' },
+    })
+  })
+
+  it.each([
+    [{ ASSAY_KAFKA_BROKERS: 'broker' }, 'host:port'],
+    [{ ASSAY_KAFKA_BROKERS: 'b:1', ASSAY_KAFKA_SASL_MECHANISM: 'PLAIN' }, 'ASSAY_KAFKA_SASL_USERNAME'],
+    [{ ASSAY_KAFKA_BROKERS: 'b:1', ASSAY_KAFKA_SASL_MECHANISM: 'OAUTHBEARER' }, 'ASSAY_KAFKA_SASL_TOKEN_FILE'],
+    [{ ASSAY_KAFKA_BROKERS: 'b:1', ASSAY_KAFKA_TLS_CA_FILE: 'ca.pem' }, 'ASSAY_KAFKA_TLS must be true'],
+    [{ ASSAY_REGISTRY_PASSWORD: 'secret' }, 'ASSAY_REGISTRY_URL is missing'],
+    [{ ASSAY_REGISTRY_URL: 'http://user:secret@registry' }, 'without a user or password'],
+    [{ ASSAY_CATALOG_TOKEN: 'secret' }, 'ASSAY_CATALOG_URL is missing'],
+    [{ ASSAY_CATALOG_URL: 'x', ASSAY_CATALOG_TOKEN: 'secret' }, 'ASSAY_CATALOG_URL must be an address'],
+  ])('refuses %j and repeats no secret', (env, message) => {
+    const text = mistakesOf(env).join('\n')
+    expect(text).toContain(message)
+    expect(text).not.toContain('secret')
   })
 
   it('suggests nothing for a name that is like no other', () => {

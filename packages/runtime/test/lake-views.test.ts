@@ -50,7 +50,7 @@ describe('a lake without tables', () => {
     expect(tables.map(({ rows, exists }) => ({ rows, exists }))).toEqual(tables.map(() => ({ rows: 0, exists: false })))
     expect(await statusReport(lake)).toMatchObject({ lanes: [], stops: [] })
     expect(await withQuery(lake, (query) => single(query, 'SELECT count(*) FROM lineage'))).toBe(0n)
-    expect(await readdir(lake.directory)).not.toContain('tables')
+    expect(await readdir(lake.location)).not.toContain('tables')
   })
 })
 
@@ -124,21 +124,21 @@ describe('a lake with the recorded trades', () => {
   test('Q1: statements that do more than read are refused', async () => {
     await withQuery(lake, async (query) => {
       for (const sql of [
-        `COPY (SELECT 1) TO '${join(lake.directory, 'x.csv')}'`,
+        `COPY (SELECT 1) TO '${join(lake.location, 'x.csv')}'`,
         'SELECT 1; SELECT 2',
-        `SELECT * FROM read_text('${join(lake.directory, 'log')}')`,
+        `SELECT * FROM read_text('${join(lake.location, 'log')}')`,
         'SET threads = 1',
         'DROP VIEW gold_crypto_trades',
       ]) {
         await expect(query.run(sql), sql).rejects.toThrow(UsageError)
-        await expect(query.exportParquet(sql, join(lake.directory, 'x.parquet')), sql).rejects.toThrow(UsageError)
+        await expect(query.exportParquet(sql, join(lake.location, 'x.parquet')), sql).rejects.toThrow(UsageError)
       }
     })
-    expect(await readdir(lake.directory)).not.toContain('x.parquet')
+    expect(await readdir(lake.location)).not.toContain('x.parquet')
   })
 
   test('a Parquet export holds the result, whatever stands behind the statement, and leaves nothing when it fails', async () => {
-    const path = join(lake.directory, 'export.parquet')
+    const path = join(lake.location, 'export.parquet')
     await withQuery(lake, async (query) => {
       await query.exportParquet(`SELECT symbol, price FROM gold_crypto_trades; -- ' all of it`, path)
       await expect(query.exportParquet(`SELECT 1 / error('no')::INTEGER`, `${path}2`)).rejects.toThrow(/no/)
@@ -147,7 +147,7 @@ describe('a lake with the recorded trades', () => {
     const [row] = await session.rows(`SELECT count(*) AS n, sum(price) AS sum FROM read_parquet('${path}')`)
     const sum = await withQuery(lake, (query) => single(query, 'SELECT sum(price) FROM gold_crypto_trades'))
     expect(row).toEqual({ n: 4001n, sum })
-    expect((await readdir(lake.directory)).filter((name) => name.includes('parquet'))).toEqual(['export.parquet'])
+    expect((await readdir(lake.location)).filter((name) => name.includes('parquet'))).toEqual(['export.parquet'])
   })
 
   test('as of a time or a snapshot, every table is as it was then', async () => {

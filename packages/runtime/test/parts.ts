@@ -6,7 +6,7 @@ import { MemoryLog } from '@assay/event-log'
 import { exchanges } from '@assay/exchanges'
 import { MemoryStore } from '@assay/object-store'
 import { openEmbeddedRegistry } from '@assay/schema-registry'
-import { type Lake, openLake } from '../src/index.js'
+import { embeddedParts, type Lake, openLake } from '../src/index.js'
 
 /** A clock that moves only when somebody sleeps. */
 export class SleepingClock implements Clock {
@@ -55,7 +55,7 @@ export function valuesOf(batches: readonly RecordBatch[]): string[] {
 /** A lake in a folder of its own, removed by `remove`. */
 export async function temporaryLake(): Promise<{ readonly lake: Lake; readonly remove: () => Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'assay-runtime-'))
-  const lake = await openLake({ directory, clock: systemClock, random: systemRandom })
+  const lake = await openLake({ parts: embeddedParts(directory), clock: systemClock, random: systemRandom })
   return {
     lake,
     async remove() {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock, systemRandom } from '@assay/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Layer, openLake, runService, type ServiceHost } from '../src/index.js'
+import { embeddedParts, type Layer, openLake, runService, type ServiceHost } from '../src/index.js'
 
 /** A process of which only the log and the exit code are looked at. */
 class FakeHost implements ServiceHost {
@@ -103,7 +103,7 @@ describe('a service', () => {
 
   it('ends with 1, code and hint when its worker fails for good', async () => {
     const env = { ASSAY_LAKE: folder }
-    const lake = await openLake({ directory: folder, clock: systemClock, random: systemRandom })
+    const lake = await openLake({ parts: embeddedParts(folder), clock: systemClock, random: systemRandom })
     const bronze = lake.definitions.find(({ name }) => name === 'bronze_binance_trades')
     if (!bronze) throw new Error('there is no such table')
     const { table } = await lake.table(bronze)

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { addGaps } from './commands/gaps.js'
 import { addLoad } from './commands/load.js'
 import { addSimulate } from './commands/simulate.js'
@@ -6,6 +6,7 @@ import { addSql } from './commands/sql.js'
 import { addStatus } from './commands/status.js'
 import { addTables } from './commands/tables.js'
 import { addUp } from './commands/up.js'
+import { Program } from './parse/program.js'
 import type { Accept } from './run/job.js'
 
 const DEFAULT_LAKE = './lake'
@@ -20,9 +21,13 @@ Exit codes: 0 done, 1 the command found something wrong, 2 wrong usage or config
 
 /** The command line; each command hands what it is asked to `accept` and runs nothing. */
 export function buildProgram(env: Readonly<Record<string, string | undefined>>, accept: Accept): Command {
-  const program = new Command('assay')
+  const program = new Program('assay', env)
     .description('Assay: a lakehouse for market trades. Every row can be traced to the byte it came from.')
-    .option('--lake <dir>', 'folder of the lake (or set ASSAY_LAKE)', env.ASSAY_LAKE || DEFAULT_LAKE)
+    .option(
+      '--lake <place>',
+      'folder of the lake, or s3://bucket/prefix (or set ASSAY_LAKE)',
+      env.ASSAY_LAKE || DEFAULT_LAKE,
+    )
     .option('--json', 'print one JSON value instead of text')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', AFTER)

@@ -33,7 +33,7 @@ describe('help', () => {
   test('of a command has an example and the global options, and offers nothing that is not there', async () => {
     const { stdout } = await here(['up', '--help'])
     expect(stdout.toString()).toMatch(/Example[\s\S]*assay up/)
-    expect(stdout.toString()).toContain('--lake <dir>')
+    expect(stdout.toString()).toContain('--lake <place>')
     expect(stdout.toString()).not.toContain('live')
   })
 })
@@ -64,7 +64,7 @@ describe('mistakes in the command line', () => {
     [['up', '--feed', 'live'], 'not available in this version'],
     [['up', '--drain', '--feed', 'sample'], '--drain runs without a feed'],
     [['gaps', 'accept', 'lane', '--to', 'x', '--note', ' '], 'topic/partition'],
-    [['tables', '--lake', 's3://bucket/prefix'], 'local folders only'],
+    [['tables', '--lake', 'ftp://host/lake'], 'must be a folder or s3://bucket/prefix'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await here(args)
     expect([code, stdout.length]).toEqual([2, 0])

@@ -85,7 +85,7 @@ function engineOptions(lake: Lake): EngineOptions {
   return {
     memoryLimit_bytes: MEMORY_BYTES,
     threads: Math.min(4, availableParallelism()),
-    tempDirectory: join(lake.directory, '.scratch', 'query'),
+    tempDirectory: join(lake.workDirectory, 'query'),
   }
 }
 

@@ -29,8 +29,8 @@ export function addGaps(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay gaps')
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { directory, json } = globalOptions(command, reader)
-      accept(reader.mistakes, (io) => withExistingLake(directory, (lake) => listGaps(lake, json, io)))
+      const { lake: place, json } = globalOptions(command, reader)
+      accept(reader.mistakes, (io) => withExistingLake(place, (lake) => listGaps(lake, json, io)))
     })
   addAccept(gaps, accept)
 }
@@ -73,7 +73,7 @@ function addAccept(gaps: Command, accept: Accept): void {
     )
     .action((lane: string, options: AcceptOptions, command: Command) => {
       const reader = new OptionReader()
-      const { directory, json } = globalOptions(command, reader)
+      const { lake: place, json } = globalOptions(command, reader)
       const { note } = options
       reader.required('to', options.to)
       reader.required('note', note)
@@ -84,7 +84,7 @@ function addAccept(gaps: Command, accept: Accept): void {
         if (!parsed || to === undefined || note === undefined) {
           throw new RangeError('a command line without a lane, an offset or a note was accepted')
         }
-        return withExistingLake(directory, async (lake) => {
+        return withExistingLake(place, async (lake) => {
           const accepted = await acceptIn(lake, laneKey(parsed), to, note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
           await write(io.stdout, json ? jsonText(accepted) : text)

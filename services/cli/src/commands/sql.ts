@@ -60,7 +60,7 @@ export function addSql(program: Command, accept: Accept): void {
     )
     .action((sql: string, options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { directory, json } = globalOptions(command, reader)
+      const { lake: place, json } = globalOptions(command, reader)
       const request = readRequest(reader, sql, options, json)
       accept(reader.mistakes, (io) => {
         if (isBinary(request.format) && request.output === undefined && io.stdoutIsTerminal) {
@@ -68,7 +68,7 @@ export function addSql(program: Command, accept: Accept): void {
             hint: 'add --output FILE, or send standard output to a file',
           })
         }
-        return withExistingLake(directory, async (lake) => {
+        return withExistingLake(place, async (lake) => {
           const query = await openQuery(lake, {
             ...(request.asOf && { asOf: request.asOf }),
             maxRows: request.format === 'table' ? TABLE_ROWS_MAX : TEXT_ROWS_MAX,

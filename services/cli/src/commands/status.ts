@@ -29,11 +29,11 @@ export function addStatus(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay status --lake ./lake')
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { directory, json } = globalOptions(command, reader)
+      const { lake: place, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withExistingLake(directory, async (lake) => {
+        withExistingLake(place, async (lake) => {
           const status = await statusReport(lake)
-          await write(io.stdout, json ? statusJson(lake.directory, status) : statusText(status))
+          await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status))
           return status.stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
         }),
       )

@@ -22,11 +22,11 @@ export function addTables(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay tables --lake ./lake')
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { directory, json } = globalOptions(command, reader)
+      const { lake: place, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withExistingLake(directory, async (lake) => {
+        withExistingLake(place, async (lake) => {
           const tables = await tableReport(lake)
-          await write(io.stdout, json ? tablesJson(lake.directory, tables) : tablesText(tables))
+          await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables))
           return ExitCode.done
         }),
       )

@@ -48,10 +48,10 @@ export function addUp(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExamples:\n  assay up\n  assay up --drain --lake ./lake')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { directory, json } = globalOptions(command, reader)
+      const { lake: place, json } = globalOptions(command, reader)
       const drain = options.drain ?? false
       const request = { feed: readFeed(reader, options.feed, drain), drain, adopt: options.adopt ?? false, json }
-      accept(reader.mistakes, (io) => withLake(directory, (lake) => up(lake, request, io)))
+      accept(reader.mistakes, (io) => withLake(place, (lake) => up(lake, request, io)))
     })
 }
 
@@ -74,12 +74,12 @@ async function up(lake: Lake, request: UpRequest, io: Io): Promise<ExitCode> {
     toStdout ? io.stdoutIsTerminal : io.stderrIsTerminal,
     systemClock,
   )
-  await write(toStdout ? io.stdout : io.stderr, `lake ${lake.directory}\n`)
+  await write(toStdout ? io.stdout : io.stderr, `lake ${lake.location}\n`)
   await runAll(lake, request, io, live)
   const { stops } = await statusReport(lake)
   if (request.drain || request.json) {
     const tables = await tableReport(lake)
-    await write(io.stdout, request.json ? tablesJson(lake.directory, tables) : tablesText(tables))
+    await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables))
   }
   await write(io.stderr, stopsText(stops))
   return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done

@@ -1,17 +1,32 @@
+import { UsageError } from '@assay/core'
+import { embeddedParts, type LakeParts, readLakeParts } from '@assay/runtime'
 import type { Command } from 'commander'
 import type { OptionReader } from './options.js'
+import { Program } from './program.js'
 
 export interface GlobalOptions {
-  readonly directory: string
+  /** The lake that is meant, and the parts that the environment says it stands on. */
+  readonly lake: LakeParts
   readonly json: boolean
 }
 
 /** `--lake` and `--json`, which stand before or after the command. */
 export function globalOptions(command: Command, reader: OptionReader): GlobalOptions {
   const { lake, json } = command.optsWithGlobals<{ lake: string; json?: boolean }>()
-  if (lake === '') reader.mistakes.push('--lake takes a folder, not an empty text')
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(lake)) {
-    reader.mistakes.push(`the lake "${lake}" is not a folder: this version keeps lakes in local folders only`)
+  return { lake: readParts(command, lake, reader), json: json ?? false }
+}
+
+function readParts(command: Command, location: string, reader: OptionReader): LakeParts {
+  try {
+    return readLakeParts(environmentOf(command), location)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    reader.mistakes.push(...error.message.split('\n'))
+    return embeddedParts(location)
   }
-  return { directory: lake, json: json ?? false }
+}
+
+function environmentOf(command: Command): Program['env'] {
+  for (let at: Command | null = command; at; at = at.parent) if (at instanceof Program) return at.env
+  throw new RangeError('the command belongs to no program')
 }

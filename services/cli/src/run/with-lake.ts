@@ -1,14 +1,14 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock, systemRandom, UsageError } from '@assay/core'
-import { type Lake, openLake } from '@assay/runtime'
+import { type Lake, type LakeParts, openLake } from '@assay/runtime'
 
 /** Folders of a lake; one that has none of them is none. */
 const PARTS = ['log', 'schemas', 'tables']
 
 /** Works on a lake, which is made if it is missing, and closes it. */
-export async function withLake<T>(directory: string, work: (lake: Lake) => Promise<T>): Promise<T> {
-  const lake = await openLake({ directory, clock: systemClock, random: systemRandom })
+export async function withLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
+  const lake = await openLake({ parts, clock: systemClock, random: systemRandom })
   try {
     return await work(lake)
   } finally {
@@ -17,15 +17,21 @@ export async function withLake<T>(directory: string, work: (lake: Lake) => Promi
 }
 
 /** The same on a lake that has to be there already. Throws `lake_missing`, having made nothing. */
-export async function withExistingLake<T>(directory: string, work: (lake: Lake) => Promise<T>): Promise<T> {
-  const found = await Promise.all(PARTS.map((part) => isThere(join(directory, part))))
-  if (found.includes(true)) return withLake(directory, work)
-  throw new UsageError('lake_missing', `there is no lake in "${directory}"`, {
+export async function withExistingLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
+  if (await isThere(parts)) return withLake(parts, work)
+  throw new UsageError('lake_missing', `there is no lake in "${parts.location}"`, {
     hint: 'make one with "assay up" or "assay load", or name the one you mean with --lake',
   })
 }
 
-function isThere(path: string): Promise<boolean> {
+/** A lake with a log of its own is there once it has a folder of its parts; with brokers or a bucket, those answer. */
+async function isThere({ store, log }: LakeParts): Promise<boolean> {
+  if (store.kind !== 'folder' || log.kind !== 'embedded') return true
+  const found = await Promise.all(PARTS.map((part) => exists(join(store.directory, part))))
+  return found.includes(true)
+}
+
+function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

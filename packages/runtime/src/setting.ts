@@ -1,0 +1,96 @@
+import { UsageError } from '@assay/core'
+import { closest, distance } from 'fastest-levenshtein'
+import { z } from 'zod'
+
+/** One environment variable. */
+export interface Setting<T> {
+  /** Text that is read when the variable is not set. */
+  readonly fallback: string
+  /** What values it takes, for people. */
+  readonly accepts: string
+  /** What it does, in a sentence. */
+  readonly means: string
+  readonly schema: z.ZodType<T, string>
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>
+export type Values<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]['schema']> }
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const PREFIX = 'ASSAY_'
+/** A name that differs by more letters is another word, not a slip. */
+const SLIP_LETTERS_MAX = 6
+
+/**
+ * Reads settings from the environment. A name that begins with ASSAY_ and is none of `known` is a mistake. Where there
+ * are mistakes the values are not to be used.
+ */
+export function readSettings<S extends Settings>(
+  settings: S,
+  env: Environment,
+  known: readonly string[],
+): { readonly values: Values<S>; readonly mistakes: string[] } {
+  const mistakes = Object.keys(env)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
+    .map((name) => unknownName(name, known))
+  const values: Record<string, unknown> = {}
+  for (const [name, { schema, fallback }] of Object.entries<Setting<unknown>>(settings)) {
+    const text = env[name] ?? fallback
+    const outcome = schema.safeParse(text)
+    if (outcome.success) values[name] = outcome.data
+    else mistakes.push(`${name} ${outcome.error.issues[0]?.message ?? 'is wrong'}${shown(name, text)}`)
+  }
+  return { values: values as Values<S>, mistakes }
+}
+
+/** A value that may be a secret is not repeated. */
+function shown(name: string, text: string): string {
+  return /PASSWORD|TOKEN|CREDENTIAL|URL/.test(name) ? '' : `, not ${JSON.stringify(text)}`
+}
+
+export function badConfiguration(mistakes: readonly string[]): UsageError {
+  return new UsageError('bad_configuration', mistakes.join('\n'), {
+    hint: 'docs/configuration.md lists every setting and what it takes',
+  })
+}
+
+function unknownName(name: string, known: readonly string[]): string {
+  const nearest = closest(name, [...known])
+  if (distance(name, nearest) > SLIP_LETTERS_MAX) return `${name} is not a setting`
+  return `${name} is not a setting; did you mean ${nearest}?`
+}
+
+export function wholeNumber(least: number, most: number): z.ZodType<number, string> {
+  const message = `must be a whole number from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, message)
+}
+
+/** `true` or `false`. */
+export const flag: z.ZodType<boolean, string> = z
+  .enum(['true', 'false'], 'must be true or false')
+  .transform((text) => text === 'true')
+
+export function oneOf<Choice extends string>(choices: readonly Choice[]): z.ZodType<Choice, string> {
+  return z
+    .string()
+    .refine((text) => choices.some((choice) => choice === text), `must be one of ${choices.join(', ')}`)
+    .transform((text) => text as Choice)
+}
+
+/** Any text; the empty one stands for "not set". */
+export const optionalText: z.ZodType<string | undefined, string> = z
+  .string()
+  .transform((text) => (text === '' ? undefined : text))
+
+/** An http or https address without a trailing slash; the empty text stands for "not set". */
+export const optionalUrl: z.ZodType<string | undefined, string> = z
+  .string()
+  .refine(
+    (text) => text === '' || /^https?:\/\/[^\s/@]+(\/\S*)?$/.test(text),
+    'must be an address like http://host:port/path, without a user or password in it',
+  )
+  .transform((text) => (text === '' ? undefined : text.replace(/\/+$/, '')))
