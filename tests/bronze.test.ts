@@ -1,4 +1,5 @@
-import { type LaneKey, parseLaneKey, position } from '@assay/core'
+import { AssayError, type Lane, type LaneKey, type Position, parseLaneKey, position } from '@assay/core'
+import { MemoryLog, type ReadLimits, type ReadResult } from '@assay/event-log'
 import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
 import { describe, expect, it } from 'vitest'
 import { commitsOf, drain } from './support/drain.js'
@@ -164,6 +165,19 @@ describe('bronze', () => {
   })
 })
 
+/** A log with a batch in partition 0 that can't be read. */
+class DamagedLog extends MemoryLog {
+  at: Position | undefined
+
+  override async read(lane: Lane, from: Position, limits: ReadLimits, epoch?: number): Promise<ReadResult> {
+    const read = await super.read(lane, from, limits, epoch)
+    const { at } = this
+    if (at === undefined || lane.partition !== 0 || from > at || read.kind !== 'records' || read.next <= at) return read
+    if (from === at) throw new AssayError('batch_too_large', `${lane.topic} at offset ${at}`)
+    return super.read(lane, from, { ...limits, maxRecords: Number(at - from) }, epoch)
+  }
+}
+
 describe('a log that lost records', () => {
   it('B3: retention passed the position: the lane stops, the gap is noted once, other lanes go on, a word resumes it', async () => {
     const lake = memoryLake()
@@ -187,6 +201,26 @@ describe('a log that lost records', () => {
       [lane, 4n, 7n, false],
       [lane, 4n, 7n, true],
     ])
+    await checkInvariants(lake, { logIsWhole: false })
+    await lake.close()
+  })
+
+  it('failure 15: what can never be read stops its lane, the others go on, and a word goes past it or tries again', async () => {
+    const lake = memoryLake({ log: new DamagedLog() })
+    for (const partition of [0, 1]) await produceTrades(lake, partition * 100, 8, { partition, of: 2 })
+    const lane = `${TOPIC}/0`
+    const damaged = lake.log as DamagedLog
+    damaged.at = position(3)
+    const stops = (await drain(lake)).filter(({ kind }) => kind === 'lane_stopped')
+    expect(stops).toMatchObject([{ lane, reason: 'records_unreadable' }])
+    expect(await offsetsOf(lake, lane)).toEqual([0, 1, 2])
+    expect(await offsetsOf(lake, `${TOPIC}/1`)).toHaveLength(8)
+    expect(await ledger(lake)).toEqual([[lane, 3n, 4n, false]])
+    await accept(lake, lane, 3)
+    expect((await drain(lake)).map(({ kind }) => kind)).toContain('lane_stopped')
+    await accept(lake, lane, 5)
+    await drain(lake)
+    expect(await offsetsOf(lake, lane)).toEqual([0, 1, 2, 5, 6, 7])
     await checkInvariants(lake, { logIsWhole: false })
     await lake.close()
   })

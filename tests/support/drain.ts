@@ -1,10 +1,11 @@
-import type { BatchLimits, WorkerEvent } from '@assay/medallion'
+import type { BatchLimits, RuleSet, WorkerEvent } from '@assay/medallion'
 import { type Lake, type Layer, runWorkers } from '@assay/runtime'
 
 export interface DrainOptions {
   readonly layers?: readonly Layer[]
   readonly limits?: Partial<BatchLimits>
   readonly adopt?: boolean
+  readonly rules?: RuleSet
   readonly keySet_bytes?: number
 }
 
@@ -25,7 +26,7 @@ export async function runUntil(lake: Lake, signal: AbortSignal, options: DrainOp
 }
 
 function runOptions(events: WorkerEvent[], options: DrainOptions, drains: boolean) {
-  const { layers, keySet_bytes } = options
+  const { layers, keySet_bytes, rules } = options
   return {
     drain: drains,
     adopt: options.adopt ?? false,
@@ -33,6 +34,7 @@ function runOptions(events: WorkerEvent[], options: DrainOptions, drains: boolea
     limits: { ...LIMITS, ...options.limits },
     onEvent: (event: WorkerEvent) => void events.push(event),
     ...(layers && { layers }),
+    ...(rules && { rules }),
     ...(keySet_bytes !== undefined && { keySet_bytes }),
   }
 }

@@ -8,8 +8,12 @@ import {
   DUPLICATES_TABLE,
   GAPS_TABLE,
   GOLD_TABLE,
+  REPLAYS_TABLE,
+  RESOLUTIONS_TABLE,
   RULE_SETS_TABLE,
+  replayLane,
   silverTable,
+  TRADE_GAPS_TABLE,
 } from '@assay/medallion'
 import type { Lake } from '@assay/runtime'
 import { expect } from 'vitest'
@@ -59,10 +63,24 @@ function differs(a: string, b: string): string {
   return `(${a} EXCEPT ALL ${b}) UNION ALL (${b} EXCEPT ALL ${a})`
 }
 
+/**
+ * The letters of a source wherever they are: in the queue or its archive (a retention that was killed leaves one in
+ * both), or purged from there, which leaves a resolution.
+ */
+function lettersOf(bronze: string): string {
+  const letter = 'topic, "partition", kafka_offset'
+  return `SELECT ${letter} FROM silver_dlq_trades WHERE bronze_source = '${bronze}'
+    UNION SELECT ${letter} FROM silver_dlq_trades_archive WHERE bronze_source = '${bronze}'
+    UNION SELECT ${letter} FROM silver_dlq_resolutions SEMI JOIN (
+      SELECT topic, "partition", "offset" AS kafka_offset FROM ${bronze}) USING (${letter})
+      WHERE resolution = 'purged'`
+}
+
 function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, string> {
   const bronze = bronzeTable(exchange).name
   const silver = silverTable(exchange).name
-  const letters = `SELECT topic, "partition", kafka_offset AS "offset" FROM silver_dlq_trades WHERE bronze_source = '${bronze}'`
+  const letters = `SELECT topic, "partition", kafka_offset AS "offset" FROM (${lettersOf(bronze)})`
+  const replayed = `SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NOT NULL`
   return {
     ...(logIsWhole && {
       [`${bronze} is not the log`]: differs(
@@ -73,8 +91,21 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
     [`${bronze} repeats a place`]: `SELECT ${PLACE} FROM ${bronze} GROUP BY ALL HAVING count(*) > 1`,
     [`${bronze} is not silver + dead letters`]: differs(
       `SELECT ${PLACE} FROM ${bronze}`,
-      `(SELECT ${PLACE} FROM ${silver} UNION ALL ${letters})`,
+      `(SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NULL UNION ALL ${letters})`,
     ),
+    [`${silver} repeats a replay`]: `SELECT ${PLACE} FROM (${replayed}) GROUP BY ALL HAVING count(*) > 1`,
+    [`${silver} has a replay of what is no dead letter`]: `${replayed} EXCEPT (${letters})`,
+    [`replays into ${silver} are not the resolutions`]: differs(
+      replayed,
+      `SELECT topic, "partition", kafka_offset FROM silver_dlq_resolutions SEMI JOIN (${lettersOf(bronze)})
+        USING (topic, "partition", kafka_offset) WHERE resolution = 'replayed'`,
+    ),
+    [`the lane of replays into ${silver} has holes`]: `SELECT 1 FROM ${silver} WHERE replay_id IS NOT NULL
+      HAVING count(*) <> max(replay_sequence) + 1 OR count(*) <> count(DISTINCT replay_sequence)`,
+    [`a replay into ${silver} is in no ledger`]: `SELECT DISTINCT replay_id FROM ${silver} WHERE replay_id IS NOT NULL
+      EXCEPT SELECT replay_id FROM replays`,
+    [`a replay into ${silver} has a lateness`]: `SELECT 1 FROM ${silver}
+      WHERE replay_id IS NOT NULL AND (is_late IS NOT NULL OR lateness_ms IS NOT NULL)`,
     [`a dead letter of ${bronze} has other bytes`]: `SELECT 1 FROM silver_dlq_trades d JOIN ${bronze} b
       ON d.topic = b.topic AND d."partition" = b."partition" AND d.kafka_offset = b."offset"
       WHERE d.raw_record IS DISTINCT FROM b.raw_bytes OR d.kafka_timestamp IS DISTINCT FROM b.kafka_timestamp`,
@@ -167,7 +198,8 @@ async function checkPositions(lake: Lake, logIsWhole: boolean): Promise<void> {
         expect([laneKey(lane), bronze.lanes.get(laneKey(lane))?.position ?? 0n]).toEqual([laneKey(lane), end])
       }
     }
-    expect(positionsOf(silver)).toEqual(positionsOf(bronze))
+    const replays = replayLane(silverTable(exchange.name))
+    expect({ ...positionsOf(silver), [replays]: undefined }).toEqual({ ...positionsOf(bronze), [replays]: undefined })
     for (const [lane, at] of Object.entries(positionsOf(silver))) {
       expect([lane, gold.lanes.get(lane as LaneKey)?.position ?? 0n]).toEqual([lane, at])
     }
@@ -181,8 +213,18 @@ function positionsOf(checkpoint: Checkpoint): Record<string, Position> {
   )
 }
 
+const SIDES = [
+  DLQ_TABLE,
+  RESOLUTIONS_TABLE,
+  REPLAYS_TABLE,
+  RULE_SETS_TABLE,
+  DUPLICATES_TABLE,
+  TRADE_GAPS_TABLE,
+  GAPS_TABLE,
+]
+
 async function checkNothingPending(lake: Lake): Promise<void> {
-  const sides = new Map([DLQ_TABLE, RULE_SETS_TABLE, DUPLICATES_TABLE, GAPS_TABLE].map((side) => [side.name, side]))
+  const sides = new Map(SIDES.map((side) => [side.name, side]))
   for (const definition of lake.definitions.filter(({ name }) => !sides.has(name))) {
     const main = await lake.table(definition)
     const { version, uuid } = await main.pin()

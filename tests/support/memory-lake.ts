@@ -71,6 +71,7 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   return {
     location: 'memory',
     workDirectory: tmpdir(),
+    dataDirectory: tmpdir(),
     clock,
     random,
     store,

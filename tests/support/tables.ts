@@ -1,6 +1,6 @@
 import type { Session } from '@assay/engine'
 import { quoteIdentifier } from '@assay/engine'
-import { scanSql, type TableDefinition } from '@assay/medallion'
+import { scanSql, type TableDefinition, TRADE_GAPS_TABLE } from '@assay/medallion'
 import type { Lake } from '@assay/runtime'
 
 /** The rows of a lake's tables as SQL sees them: each table a view under its name. */
@@ -55,6 +55,13 @@ function isProcessingTime({ type, name }: TableDefinition['columns'][number]): b
   return PROCESSING_TIMES.has(name) && type === 'timestamptz'
 }
 
+/** Which gaps were open for a while depends on where batches end; which are open does not. */
+function rowsOf(table: string): string {
+  if (table !== TRADE_GAPS_TABLE.name) return quoteIdentifier(table)
+  return `(SELECT * FROM ${quoteIdentifier(table)} o WHERE change = 'opened') o ANTI JOIN
+    (SELECT * FROM ${quoteIdentifier(table)} WHERE change = 'closed') c USING (exchange, symbol, from_id, to_id)`
+}
+
 /** Rows and an order-independent digest of each table over all columns that a rebuild may not change. */
 export function digests(
   lake: Lake,
@@ -67,7 +74,7 @@ export function digests(
       for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
         const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => quoteIdentifier(column.name))
         const [row] = await rows(
-          `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${quoteIdentifier(name)}`,
+          `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${rowsOf(name)}`,
         )
         found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
       }

@@ -36,6 +36,16 @@ export interface ReadLimits {
   readonly maxRecords: number
 }
 
+/** Something about a topic that doesn't go with how Assay reads it. */
+export interface TopicFinding {
+  readonly topic: string
+  readonly setting: string
+  readonly value: string
+  /** `refuse`: what is read would be wrong. `warn`: it works, but not as one may think. */
+  readonly severity: 'refuse' | 'warn'
+  readonly message: string
+}
+
 /**
  * Which lanes of a topic are this process's to work on, where several share them out. It only saves work: what
  * protects the tables is the position in each commit.
@@ -69,8 +79,8 @@ export interface EventLog {
   lanes(topic: string): Promise<readonly LaneStatus[]>
   /**
    * Reads records of one lane from a position on. Never waits for new ones. `epoch` is that of the record before
-   * the position, as an earlier read gave it. Throws `unknown_lane` when there is no such topic or partition,
-   * `log_corrupt` when the bytes at the position are not what was written.
+   * the position, as an earlier read gave it. Throws `unknown_lane` when there is no such topic or partition, and what
+   * `isUnreadable` knows when the record at the position can't be read, now or later.
    */
   read(lane: Lane, from: Position, limits: ReadLimits, epoch?: number): Promise<ReadResult>
   /**
@@ -88,6 +98,8 @@ export interface EventLog {
   ): Promise<void>
   /** Joins the processes that share the lanes of a topic out under a group's name. A log for one machine gives all to each. */
   share(group: string, topic: string): Promise<LaneShare>
+  /** What speaks against reading a topic as it is set up. Only a log has it whose topics others may have made. */
+  inspectTopic?(topic: string): Promise<readonly TopicFinding[]>
   /** Waits for what is being produced, ends all waiting, frees files. Later calls fail with `log_closed`. */
   close(): Promise<void>
 }

@@ -1,6 +1,18 @@
-export type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+export { absentLog } from './absent-log.js'
+export type {
+  EventLog,
+  LaneShare,
+  LaneStatus,
+  ProducedRange,
+  ReadLimits,
+  ReadResult,
+  TopicFinding,
+} from './event-log.js'
 export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file-log.js'
+export { KafkaLog, openKafkaLog } from './kafka/kafka-log.js'
+export type { KafkaEvent, KafkaLogLimits, KafkaLogOptions, KafkaSasl, KafkaTls, Secret } from './kafka/kafka-options.js'
 export { EVERY_LANE } from './lane-share.js'
 export { MemoryLog, type MemoryLogOptions } from './memory-log.js'
 export { murmur2, partitionOf } from './partition.js'
 export type { ProduceLimits } from './plan.js'
+export { isUnreadable } from './unreadable.js'

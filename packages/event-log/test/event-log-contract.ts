@@ -3,7 +3,7 @@ import { type Position, position } from '@assay/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EventLog, partitionOf, type ReadResult } from '../src/index.js'
-import { ALL, numbered, readAll, seen, type TestRecord, toBatch } from './records.js'
+import { ALL, encodeHeaders, numbered, readAll, seen, type TestRecord, toBatch } from './records.js'
 
 const RECORD_BYTES_MAX = 1024 * 1024
 
@@ -81,8 +81,10 @@ export function eventLogContract(name: string, open: () => Promise<EventLog>): v
     it('B1: gives back values, keys, headers and nulls byte for byte', async () => {
       const topic = await freshTopic()
       const lane = { topic, partition: 0 }
-      const text = fc.option(fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((c) => String.fromCharCode(c)) }))
-      const record = fc.record({ key: text, value: text, headers: text })
+      const bytes = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((c) => String.fromCharCode(c)) })
+      const text = fc.option(bytes)
+      const headers = fc.option(fc.array(fc.tuple(bytes, text), { minLength: 1, maxLength: 3 }).map(encodeHeaders))
+      const record = fc.record({ key: text, value: text, headers })
       await fc.assert(
         fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 30 }), async (batch) => {
           const [range] = await log.produce(topic, toBatch(batch))

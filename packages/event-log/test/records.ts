@@ -27,6 +27,18 @@ export interface SeenRecord {
 
 export const ALL: ReadLimits = { maxBytes: 1e9, maxRecords: 1e9 }
 
+/** Headers as Kafka encodes them: count, then length and bytes of each key and value, as zigzag varints; -1 for a null. */
+export function encodeHeaders(headers: readonly (readonly [key: string, value: string | null])[]): string {
+  const varint = (value: number): string => {
+    const bytes: number[] = []
+    let left = value < 0 ? -2 * value - 1 : 2 * value
+    for (; left > 127; left = Math.floor(left / 128)) bytes.push((left % 128) + 128)
+    return String.fromCharCode(...bytes, left)
+  }
+  const sized = (text: string | null): string => varint(text?.length ?? -1) + (text ?? '')
+  return varint(headers.length) + headers.map(([key, value]) => sized(key) + sized(value)).join('')
+}
+
 const encode = (text: string | null | undefined): Uint8Array | undefined =>
   text === null || text === undefined ? undefined : Buffer.from(text, 'latin1')
 

@@ -1,5 +1,6 @@
 import type { DecodedColumns } from '@assay/avro'
 import type { NamedColumn } from '@assay/core'
+import type { LiveFeed } from './live.js'
 
 /** A trade as the feed hands it to a producer. */
 export interface FeedRecord {
@@ -95,6 +96,8 @@ export interface Exchange {
   readonly samples: readonly URL[]
   /** A parser with its own state; `now_us` gives the wall clock in µs since 1970. */
   newFeedParser(now_us: () => bigint): FeedParser
+  /** Its own feed, whose text frames the feed parser reads. */
+  readonly live: LiveFeed
   /**
    * Decoded records as columns for the engine. Rows with `valid[i] !== 1` are null throughout. Always there:
    * - `price`, `quantity` DECIMAL, each with `_status` UTINYINT (`ParseStatus`) and `_text` VARCHAR: where the

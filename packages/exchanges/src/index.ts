@@ -12,5 +12,6 @@ export type {
   SimulatedTrade,
 } from './exchange.js'
 export { exchangeNamed, exchanges } from './exchanges.js'
+export type { LiveConnection, LiveFeed, LiveText } from './live.js'
 export type { SimulationOptions } from './simulator/options.js'
 export { type Simulation, type SimulationTally, simulate } from './simulator/simulate.js'

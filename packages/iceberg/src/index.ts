@@ -1,5 +1,7 @@
 export type { Catalog, SwapOutcome, TableVersion } from './catalog/catalog.js'
 export { FileSystemCatalog } from './catalog/file-system-catalog.js'
+export { openRestCatalog, type RestCatalog, type RestCatalogOptions } from './catalog/rest-catalog.js'
+export { defaultRestLimits, type RestLimits } from './catalog/rest-client.js'
 export { type Collected, collect } from './cleanup/collect.js'
 export { type Orphan, type OrphanLimits, removeOrphans } from './cleanup/orphans.js'
 export type { CommitOutcome, CommitRequest, ManifestRef, Preparation, TableChange } from './commit/change.js'

@@ -2,6 +2,7 @@ import { type Clock, seededRandom } from '@assay/core'
 import { type Fault, FaultyStore, MemoryStore, type StoreCall } from '@assay/object-store'
 import { describe, expect, it } from 'vitest'
 import { type CommitOutcome, commit, createTable, FileSystemCatalog, Table } from '../src/index.js'
+import { catalogContract } from './catalog-contract.js'
 import { append, description, keys, livePaths, openWorld, putDataFile, VirtualClock } from './support.js'
 
 const META = 'tables/test/trades/metadata'
@@ -14,6 +15,24 @@ function faulty(inner: MemoryStore): { store: FaultyStore; plan: { of: (call: St
   const plan = { of: (_: StoreCall): Fault | Promise<Fault> => 'none' }
   return { store: new FaultyStore(inner, (call) => plan.of(call)), plan }
 }
+
+let names = 0
+catalogContract(
+  'FileSystemCatalog',
+  async () => {
+    const clock = new VirtualClock()
+    const store = new MemoryStore({ clock })
+    let seed = 0
+    return {
+      clock,
+      open: async () => {
+        const random = seededRandom(++seed)
+        return { catalog: new FileSystemCatalog(store, 'tables/test', { clock, random }), store, random }
+      },
+    }
+  },
+  () => `table_${++names}`,
+)
 
 describe('loading', () => {
   it('costs one miss when nothing changed', async () => {

@@ -2,4 +2,7 @@ export { type Fault, type FaultPlan, FaultyStore, type StoreCall } from './fault
 export { checkKey } from './keys.js'
 export { LocalStore, type LocalStoreDependencies, openLocalStore } from './local-store.js'
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.js'
+export { openS3Store } from './s3/open.js'
+export type { S3Encryption, S3Limits, S3StoreOptions } from './s3/options.js'
+export { probeConditionalPuts } from './s3/probe.js'
 export type { ObjectEntry, ObjectStore } from './store.js'

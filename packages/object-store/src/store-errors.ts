@@ -28,6 +28,12 @@ export function storeError(cause: unknown, doing: string, key: string): AssayErr
   })
 }
 
+/** Told from an error of the network by the path in it, or by a code that only a disk gives. */
+export function isFileSystemError(error: unknown): boolean {
+  const code = errorCode(error)
+  return code !== undefined && (code in OUTAGES || Object.hasOwn(error as object, 'path'))
+}
+
 /** `ENOENT` and its like, or undefined for what isn't an error of the file system. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined

@@ -29,7 +29,8 @@ export interface ObjectStore {
   putFile(key: string, localPath: string): Promise<void>
   /**
    * A path on this machine at which the (immutable) object can be read until the process exits or the object
-   * is deleted. Throws `object_missing` when there is none.
+   * is deleted; of a store that is not on this machine, at least for the next five minutes: ask again for every
+   * piece of work. Throws `object_missing` when there is none.
    */
   localPath(key: string): Promise<string>
   /**

@@ -1,9 +1,10 @@
 import { SETTINGS } from './config.js'
+import { markdownTable } from './markdown-table.js'
 import type { Setting } from './setting.js'
 
 const HEAD = `# Configuration of the services
 
-The bronze, silver and gold services read these environment variables and nothing else. Each service takes all of them,
+The feed, bronze, silver and gold services read these environment variables and nothing else. Each service takes all of them,
 so that one environment serves all. Any other name that begins with \`ASSAY_\` is a mistake, as is a value that is not
 understood: a service then lists every mistake and ends with exit code 2.
 
@@ -18,13 +19,5 @@ export function configurationPage(): string {
     accepts,
     means,
   ])
-  return `${HEAD}\n${table(['name', 'default', 'takes', 'means'], rows)}`
-}
-
-/** A table with its columns aligned, as the formatter wants it. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)))
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |\n`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('')
+  return `${HEAD}\n${markdownTable(['name', 'default', 'takes', 'means'], rows)}`
 }

@@ -1,84 +1,39 @@
+import type { BatchLimits } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/medallion'
-import { DEFAULT_KEY_SET_BYTES, DEFAULT_MEMORY_BYTES } from './defaults.js'
+import { FEED_SETTINGS } from './feed-config.js'
 import { type LakeParts, lakeParts } from './lake-parts.js'
 import { PARTS_SETTINGS } from './parts-config.js'
-import { badConfiguration, type Environment, flag, oneOf, readSettings, type Setting, wholeNumber } from './setting.js'
+import { SERVICE_SETTINGS } from './service-config.js'
+import { badConfiguration, type Environment, readSettings, type Values } from './setting.js'
 
-const MIB = 2 ** 20
+/** Every setting of the services. Each takes all of them, so that one environment serves all. */
+export const SETTINGS = { ...PARTS_SETTINGS, ...SERVICE_SETTINGS, ...FEED_SETTINGS }
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
-
-/** Every setting of the bronze, silver and gold services. Each takes all of them, so that one environment serves all. */
-export const SETTINGS = {
-  ...PARTS_SETTINGS,
-  ASSAY_COMMIT_INTERVAL_MS: {
-    fallback: '1000',
-    accepts: '10 to 3600000',
-    means: 'Least time between two commits to a table, unless a full batch waits.',
-    schema: wholeNumber(10, 3_600_000),
-  },
-  ASSAY_BATCH_ROWS: {
-    fallback: String(DEFAULT_LIMITS.maxRows),
-    accepts: '1 to 1000000',
-    means: 'Rows of a batch at most.',
-    schema: wholeNumber(1, 1_000_000),
-  },
-  ASSAY_BATCH_BYTES: {
-    fallback: String(DEFAULT_LIMITS.maxBytes),
-    accepts: '1 to 268435456',
-    means: 'Bytes of record values of a batch at most; one record is always taken, whatever its size.',
-    schema: wholeNumber(1, 256 * MIB),
-  },
-  ASSAY_KEY_SET_BYTES: {
-    fallback: String(DEFAULT_KEY_SET_BYTES),
-    accepts: '1048576 to 68719476736',
-    means: "Memory that gold's set of trade ids may take. Past it gold stops with an error; it never forgets an id.",
-    schema: wholeNumber(MIB, 65_536 * MIB),
-  },
-  ASSAY_MEMORY_BYTES: {
-    fallback: String(DEFAULT_MEMORY_BYTES),
-    accepts: '67108864 to 1099511627776',
-    means: 'Memory that the SQL engine may take; beyond it, it spills to the lake folder.',
-    schema: wholeNumber(64 * MIB, 1_048_576 * MIB),
-  },
-  ASSAY_THREADS: {
-    fallback: '1',
-    accepts: '1 to 256',
-    means: 'Threads of the SQL engine.',
-    schema: wholeNumber(1, 256),
-  },
-  ASSAY_ADOPT: {
-    fallback: 'false',
-    accepts: 'true or false',
-    means: 'Go on, by positions, from upstream tables that were dropped and made again. For one start only.',
-    schema: flag,
-  },
-  ASSAY_LOG_LEVEL: {
-    fallback: 'info',
-    accepts: LOG_LEVELS.join(', '),
-    means: 'The least level that is logged; each commit is logged at debug.',
-    schema: oneOf(LOG_LEVELS),
-  },
-  ASSAY_GRACE_MS: {
-    fallback: '10000',
-    accepts: '100 to 3600000',
-    means: 'Time that a graceful stop may take; after it the process ends at once, with exit code 1.',
-    schema: wholeNumber(100, 3_600_000),
-  },
-} as const satisfies Readonly<Record<string, Setting<unknown>>>
+type SettingValues = Values<typeof SETTINGS>
 
 /** Checked settings of a service. */
 export interface ServiceConfig {
   readonly parts: LakeParts
+  readonly exchanges: SettingValues['ASSAY_EXCHANGES']
+  readonly http: { readonly host: string; readonly port: number }
   readonly commitInterval_ms: number
-  readonly batch_rows: number
-  readonly batch_bytes: number
+  readonly limits: BatchLimits
   readonly keySet_bytes: number
   readonly memory_bytes: number
   readonly threads: number
   readonly adopt: boolean
-  readonly logLevel: (typeof LOG_LEVELS)[number]
+  readonly rulesFile: string | undefined
+  readonly logLevel: SettingValues['ASSAY_LOG_LEVEL']
   readonly grace_ms: number
+  readonly feed: {
+    readonly source: SettingValues['ASSAY_FEED']
+    readonly symbols: SettingValues['ASSAY_SYMBOLS']
+    /** Undefined for the exchange's usual one. */
+    readonly rate: SettingValues['ASSAY_FEED_RATE']
+    readonly skew: number
+    readonly burst: SettingValues['ASSAY_FEED_BURST']
+    readonly ingestTokens: readonly string[]
+  }
 }
 
 /** Reads the environment. Throws a UsageError `bad_configuration` that lists every mistake, one a line. */
@@ -88,15 +43,25 @@ export function readConfig(env: Environment): ServiceConfig {
   if (mistakes.length > 0 || !parts) throw badConfiguration(mistakes)
   return {
     parts,
+    exchanges: values.ASSAY_EXCHANGES,
+    http: { host: values.ASSAY_HTTP_HOST, port: values.ASSAY_HTTP_PORT },
     commitInterval_ms: values.ASSAY_COMMIT_INTERVAL_MS,
-    batch_rows: values.ASSAY_BATCH_ROWS,
-    batch_bytes: values.ASSAY_BATCH_BYTES,
+    limits: { ...DEFAULT_LIMITS, maxRows: values.ASSAY_BATCH_ROWS, maxBytes: values.ASSAY_BATCH_BYTES },
     keySet_bytes: values.ASSAY_KEY_SET_BYTES,
     memory_bytes: values.ASSAY_MEMORY_BYTES,
     threads: values.ASSAY_THREADS,
     adopt: values.ASSAY_ADOPT,
+    rulesFile: values.ASSAY_RULES_FILE,
     logLevel: values.ASSAY_LOG_LEVEL,
     grace_ms: values.ASSAY_GRACE_MS,
+    feed: {
+      source: values.ASSAY_FEED,
+      symbols: values.ASSAY_SYMBOLS,
+      rate: values.ASSAY_FEED_RATE,
+      skew: values.ASSAY_FEED_SKEW,
+      burst: values.ASSAY_FEED_BURST,
+      ingestTokens: values.ASSAY_INGEST_TOKENS,
+    },
   }
 }
 
@@ -107,4 +72,12 @@ export function readLakeParts(env: Environment, location: string | undefined): L
   const parts = lakeParts(values, mistakes)
   if (mistakes.length > 0 || !parts) throw badConfiguration(mistakes)
   return parts
+}
+
+/** Symbols to follow live, for a command line without services' settings. Throws as `readConfig`. */
+export function readLiveSymbols(env: Environment): SettingValues['ASSAY_SYMBOLS'] {
+  const { ASSAY_SYMBOLS } = FEED_SETTINGS
+  const { values, mistakes } = readSettings({ ASSAY_SYMBOLS }, env, Object.keys(SETTINGS))
+  if (mistakes.length > 0) throw badConfiguration(mistakes)
+  return values.ASSAY_SYMBOLS
 }

@@ -1,3 +1,5 @@
+import type { S3Encryption } from '@assay/object-store'
+import type { RegistryAuth } from '@assay/schema-registry'
 import type { PartsValues } from './parts-config.js'
 
 /** On which parts a lake stands: parsed, so that no half of a pair is missing. */
@@ -19,7 +21,7 @@ export interface S3Part {
   readonly endpoint: string | undefined
   readonly region: string
   readonly pathStyle: boolean
-  readonly sse: { readonly algorithm: 'AES256' | 'aws:kms'; readonly keyId: string | undefined } | undefined
+  readonly sse: S3Encryption | undefined
   readonly cache_bytes: number
 }
 
@@ -47,10 +49,7 @@ export type Sasl =
 export interface RegistryPart {
   readonly kind: 'confluent'
   readonly url: string
-  readonly auth:
-    | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-    | { readonly kind: 'bearer'; readonly token: string }
-    | undefined
+  readonly auth: RegistryAuth | undefined
 }
 
 export interface RestCatalogPart {
@@ -80,7 +79,7 @@ export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | 
   const parts: LakeParts = {
     location,
     workDirectory: values.ASSAY_WORK_DIR,
-    store: location.startsWith('s3://') ? s3Part(values, location) : { kind: 'folder', directory: location },
+    store: location.startsWith('s3://') ? s3Part(values, location, mistakes) : { kind: 'folder', directory: location },
     log: kafkaPart(values, mistakes),
     registry: registryPart(values, mistakes),
     catalog: catalogPart(values, mistakes),
@@ -88,9 +87,8 @@ export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | 
   return mistakes.length > 0 ? undefined : parts
 }
 
-function s3Part(values: PartsValues, location: string): S3Part {
+function s3Part(values: PartsValues, location: string, mistakes: string[]): S3Part {
   const [bucket = '', ...prefix] = location.slice('s3://'.length).replace(/\/$/, '').split('/')
-  const algorithm = values.ASSAY_S3_SSE
   return {
     kind: 's3',
     bucket,
@@ -98,9 +96,17 @@ function s3Part(values: PartsValues, location: string): S3Part {
     endpoint: values.ASSAY_S3_ENDPOINT,
     region: values.ASSAY_S3_REGION,
     pathStyle: values.ASSAY_S3_PATH_STYLE,
-    sse: algorithm === 'none' ? undefined : { algorithm, keyId: values.ASSAY_S3_SSE_KEY_ID },
+    sse: encryption(values, mistakes),
     cache_bytes: values.ASSAY_CACHE_BYTES,
   }
+}
+
+function encryption(values: PartsValues, mistakes: string[]): S3Encryption | undefined {
+  const { ASSAY_S3_SSE: algorithm, ASSAY_S3_SSE_KEY_ID: kmsKeyId } = values
+  if (algorithm === 'aws:kms' && kmsKeyId !== undefined) return { kmsKeyId }
+  if (algorithm === 'aws:kms') mistakes.push('ASSAY_S3_SSE_KEY_ID is missing: aws:kms takes the key that it names')
+  else if (kmsKeyId !== undefined) mistakes.push('ASSAY_S3_SSE must be aws:kms where a key is named')
+  return algorithm === 'AES256' ? algorithm : undefined
 }
 
 function kafkaPart(values: PartsValues, mistakes: string[]): LakeParts['log'] {
@@ -153,9 +159,8 @@ function registryPart(values: PartsValues, mistakes: string[]): LakeParts['regis
   if (token !== undefined && username !== undefined) {
     mistakes.push('ASSAY_REGISTRY_TOKEN and ASSAY_REGISTRY_USERNAME are two ways to log in: choose one')
   }
-  if (token !== undefined) return { kind: 'confluent', url, auth: { kind: 'bearer', token } }
-  const auth =
-    username !== undefined && password !== undefined ? { kind: 'basic' as const, username, password } : undefined
+  if (token !== undefined) return { kind: 'confluent', url, auth: { token } }
+  const auth = username !== undefined && password !== undefined ? { user: username, password } : undefined
   return { kind: 'confluent', url, auth }
 }
 

@@ -18,17 +18,16 @@ import {
   RULE_SETS_TABLE,
   silverTable,
   type TableDefinition,
+  TRADE_GAPS_TABLE,
 } from '@assay/medallion'
 import type { ObjectStore } from '@assay/object-store'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import { DEFAULT_MEMORY_BYTES } from './defaults.js'
 import type { LakeParts } from './lake-parts.js'
-import { openParts } from './open-parts.js'
+import { openParts, type PartsContext } from './open-parts.js'
 
-export interface LakeOptions {
+export interface LakeOptions extends PartsContext {
   readonly parts: LakeParts
-  readonly clock: Clock
-  readonly random: Random
   readonly memory_bytes?: number
   /** Threads of the engine. One by default: workers run side by side, and more threads spin while they wait. */
   readonly threads?: number
@@ -40,6 +39,8 @@ export interface Lake {
   readonly location: string
   /** A local folder for what may be deleted while nothing runs. */
   readonly workDirectory: string
+  /** Where on this machine the tables' files are read: their own folder, or the cache of a bucket. */
+  readonly dataDirectory: string
   readonly clock: Clock
   readonly random: Random
   readonly store: ObjectStore
@@ -59,7 +60,7 @@ export interface Lake {
 /** Opens a lake on its parts. */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   const { clock, random } = options
-  const { close, ...parts } = await openParts(options.parts, { clock, random })
+  const parts = await openParts(options.parts, options)
   const { catalog, store } = parts
   const signals = new CommitSignals()
   const tables = new Map<string, Promise<LakeTable>>()
@@ -87,7 +88,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
       return engine
     },
     async close() {
-      await close()
+      await parts.log.close()
       if (engine) await (await engine).close()
     },
   }
@@ -104,6 +105,7 @@ export function tableDefinitions(list: readonly Exchange[]): TableDefinition[] {
     REPLAYS_TABLE,
     GOLD_TABLE,
     DUPLICATES_TABLE,
+    TRADE_GAPS_TABLE,
     GAPS_TABLE,
     RULE_SETS_TABLE,
   ]

@@ -145,7 +145,7 @@ export const PARTS_SETTINGS = {
   ASSAY_S3_SSE_KEY_ID: {
     fallback: '',
     accepts: 'a key id',
-    means: 'Key of aws:kms; the default key without.',
+    means: 'Key of aws:kms.',
     schema: optionalText,
   },
   ASSAY_CATALOG_URL: {

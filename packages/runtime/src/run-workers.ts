@@ -1,3 +1,4 @@
+import { UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { EVERY_LANE, type LaneShare } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
@@ -9,6 +10,7 @@ import {
   GOLD_TABLE,
   goldStage,
   openWorker,
+  type RuleSet,
   SILVER_RULES,
   silverStage,
   silverTable,
@@ -34,8 +36,12 @@ export interface RunOptions {
   /** Least time between two commits to a table. */
   readonly interval_ms: number
   readonly limits?: BatchLimits
+  /** What silver judges by; `SILVER_RULES` unless given. */
+  readonly rules?: RuleSet
   readonly keySet_bytes?: number
   readonly onEvent: (event: WorkerEvent) => void
+  /** Called after every turn of a worker's loop, outages included. */
+  readonly onTurn?: (worker: string) => void
 }
 
 const ALL_LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
@@ -100,6 +106,7 @@ async function workerParts(lake: Lake, options: RunOptions, upstreamEnded?: () =
     interval_ms: options.drain ? 0 : options.interval_ms,
     ...(upstreamEnded && { upstreamEnded }),
     onEvent: options.onEvent,
+    ...(options.onTurn && { onTurn: options.onTurn }),
     table: (definition) => lake.table(definition),
   }
 }
@@ -116,6 +123,16 @@ async function shareOf(
   return lake.log.share(`assay-${definition.name}-${uuid}`, topic)
 }
 
+/** Throws `topic_refused` for a topic that can't be read as it is set up. */
+async function inspectTopic({ log }: Lake, { name, topic }: Exchange, { onEvent }: RunOptions): Promise<void> {
+  if (!log.inspectTopic || (await log.lanes(topic)).length === 0) return
+  for (const { severity, setting, value, message } of await log.inspectTopic(topic)) {
+    const text = `topic ${topic} has ${setting}=${value}: ${message}`
+    if (severity === 'warn') onEvent({ kind: 'topic_warning', worker: `bronze-${name}`, message: text })
+    else throw new UsageError('topic_refused', text, { hint: 'change the setting of the topic, then start again' })
+  }
+}
+
 async function openBronze(
   lake: Lake,
   exchange: Exchange,
@@ -123,6 +140,7 @@ async function openBronze(
   upstreamEnded?: () => boolean,
 ): Promise<Omit<Job, 'ended'>> {
   const definition = bronzeTable(exchange.name)
+  await inspectTopic(lake, exchange, options)
   const share = await shareOf(lake, definition, exchange.topic, options)
   const parts = await workerParts(lake, options, upstreamEnded)
   const { worker } = await openWorker(parts, definition, (context) =>
@@ -147,7 +165,7 @@ async function openSilver(
       bronze,
       registry: lake.registry,
       share,
-      rules: SILVER_RULES,
+      rules: options.rules ?? SILVER_RULES,
       adopt: options.adopt,
     }),
   )

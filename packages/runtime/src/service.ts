@@ -1,9 +1,9 @@
-import { AssayError, type Clock, isRetryable, type Random, UsageError } from '@assay/core'
-import { DEFAULT_LIMITS, type WorkerEvent } from '@assay/medallion'
-import { type DestinationStream, type Logger, pino } from 'pino'
-import { readConfig, type ServiceConfig } from './config.js'
+import { type Clock, type Random, UsageError } from '@assay/core'
+import type { DestinationStream, Logger } from 'pino'
+import { readConfig } from './config.js'
 import { openLake } from './lake.js'
-import { type Layer, runWorkers } from './run-workers.js'
+import type { Layer } from './run-workers.js'
+import { errorFields, messageOf, openLog } from './service-log.js'
 
 /** What a service touches of the process that it runs in; `process` is one. */
 export interface ServiceHost {
@@ -14,70 +14,41 @@ export interface ServiceHost {
   exit(code: number): void
 }
 
+export type ServiceName = 'feed' | Layer
+
 export interface ServiceOptions {
-  readonly layer: Layer
+  readonly service: ServiceName
   readonly clock: Clock
   readonly random: Random
+  /** How the lake is opened, if not as its parts say. */
+  readonly open?: typeof openLake
 }
 
-const ExitCode = { done: 0, failed: 1, usage: 2, outage: 3, killed: 130 } as const
+const ExitCode = { done: 0, failed: 1, usage: 2, killed: 130 } as const
 
 /**
- * Runs one layer's workers as a service: configured by the environment, logging JSON lines. Resolves to the exit
- * code when a signal has ended it gracefully or when it has failed; never rejects.
+ * Runs a service: configured by the environment, logging JSON lines, answering HTTP. Outages are waited out. Resolves
+ * to the exit code when a signal has ended it gracefully or when it has failed; never rejects.
  */
 export async function runService(options: ServiceOptions, host: ServiceHost): Promise<number> {
-  const { layer, clock, random } = options
-  const log = openLog(layer, clock, host.stdout)
+  const { service, clock, random, open = openLake } = options
+  const log = openLog(service, clock, host.stdout)
   const ended = new AbortController()
   try {
     const config = readConfig(host.env)
     log.level = config.logLevel
     const signal = stopSignal(config.grace_ms, clock, log, host, ended.signal)
-    const lake = await openLake({
-      parts: config.parts,
-      clock,
-      random,
-      memory_bytes: config.memory_bytes,
-      threads: config.threads,
-    })
-    try {
-      log.info({ lake: lake.location }, 'started')
-      await runWorkers(lake, runOptions(layer, config, log), signal)
-    } finally {
-      await lake.close()
-    }
+    // Here, since commands import this package too, and HTTP takes its time to load.
+    const { serve } = await import('./service-frame.js')
+    await serve(service, { config, clock, random, log, open }, signal)
     log.info('stopped')
     return ExitCode.done
   } catch (error) {
     log.fatal(errorFields(error), messageOf(error))
-    return exitCodeOf(error)
+    return error instanceof UsageError ? ExitCode.usage : ExitCode.failed
   } finally {
     ended.abort()
   }
-}
-
-function runOptions(layer: Layer, config: ServiceConfig, log: Logger): Parameters<typeof runWorkers>[1] {
-  return {
-    layers: [layer],
-    drain: false,
-    adopt: config.adopt,
-    interval_ms: config.commitInterval_ms,
-    limits: { ...DEFAULT_LIMITS, maxRows: config.batch_rows, maxBytes: config.batch_bytes },
-    keySet_bytes: config.keySet_bytes,
-    onEvent: (event) => logEvent(log, event),
-  }
-}
-
-function openLog(layer: Layer, clock: Clock, stdout: DestinationStream): Logger {
-  return pino(
-    {
-      base: { service: layer },
-      timestamp: () => `,"time":"${new Date(clock.now_ms()).toISOString()}"`,
-      formatters: { level: (level) => ({ level }) },
-    },
-    stdout,
-  )
 }
 
 /** Aborts at the first signal; at the second, or when the grace time is over, the process ends at once. */
@@ -94,41 +65,4 @@ function stopSignal(grace_ms: number, clock: Clock, log: Logger, host: ServiceHo
   }
   for (const name of ['SIGTERM', 'SIGINT'] as const) host.on(name, () => void onSignal(name))
   return stop.signal
-}
-
-function logEvent(log: Logger, event: WorkerEvent): void {
-  switch (event.kind) {
-    case 'committed':
-      log.debug({ ...event }, 'committed')
-      return
-    case 'refused':
-      log.debug({ ...event }, 'commit refused: starting from the table again')
-      return
-    case 'outage':
-      log.warn(
-        { worker: event.worker, retry_ms: Math.round(event.retry_ms), ...errorFields(event.error) },
-        `outage, trying again: ${messageOf(event.error)}`,
-      )
-      return
-    case 'lane_stopped':
-      log.error(
-        { worker: event.worker, lane: event.lane, reason: event.reason },
-        'lane stopped: "assay status" tells what was lost, "assay gaps accept" goes past it',
-      )
-  }
-}
-
-/** An error of ours tells by its code and hint; any other is a defect, found by its stack. */
-function errorFields(error: unknown): Record<string, string> {
-  if (error instanceof AssayError) return { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) }
-  return { code: 'defect', ...(error instanceof Error && error.stack !== undefined && { stack: error.stack }) }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return ExitCode.usage
-  return isRetryable(error) ? ExitCode.outage : ExitCode.failed
 }

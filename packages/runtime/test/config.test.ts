@@ -18,15 +18,28 @@ describe('configuration of a service', () => {
   it('has a default for everything', () => {
     expect(readConfig({ PATH: '/bin' })).toEqual({
       parts: embeddedParts('./lake'),
+      exchanges: ['binance', 'kraken'],
+      http: { host: '127.0.0.1', port: 0 },
       commitInterval_ms: 1000,
-      batch_rows: 114_688,
-      batch_bytes: 33_554_432,
+      limits: { maxRows: 114_688, maxBytes: 33_554_432, maxPartitions: 64 },
       keySet_bytes: 536_870_912,
       memory_bytes: 268_435_456,
       threads: 1,
       adopt: false,
+      rulesFile: undefined,
       logLevel: 'info',
       grace_ms: 10_000,
+      feed: {
+        source: 'live',
+        symbols: new Map([
+          ['binance', ['BTCUSDT', 'ETHUSDT']],
+          ['kraken', ['BTC/USD', 'ETH/USD']],
+        ]),
+        rate: undefined,
+        skew: 1,
+        burst: undefined,
+        ingestTokens: [],
+      },
     })
   })
 
@@ -41,20 +54,40 @@ describe('configuration of a service', () => {
         ASSAY_MEMORY_BYTES: '67108864',
         ASSAY_THREADS: '2',
         ASSAY_ADOPT: 'true',
+        ASSAY_RULES_FILE: '/etc/rules.json',
         ASSAY_LOG_LEVEL: 'debug',
         ASSAY_GRACE_MS: '100',
+        ASSAY_EXCHANGES: 'kraken',
+        ASSAY_HTTP_HOST: '0.0.0.0',
+        ASSAY_HTTP_PORT: '8080',
+        ASSAY_FEED: 'simulated',
+        ASSAY_SYMBOLS: 'kraken:SOL/EUR,BTC/USD',
+        ASSAY_FEED_RATE: '12.5',
+        ASSAY_FEED_SKEW: '0',
+        ASSAY_FEED_BURST: '5/60',
+        ASSAY_INGEST_TOKENS: 'a-token-of-sixteen,another-one-of-them',
       }),
     ).toEqual({
       parts: embeddedParts('/data/lake'),
+      exchanges: ['kraken'],
+      http: { host: '0.0.0.0', port: 8080 },
       commitInterval_ms: 500,
-      batch_rows: 10,
-      batch_bytes: 20,
+      limits: { maxRows: 10, maxBytes: 20, maxPartitions: 64 },
       keySet_bytes: 1_048_576,
       memory_bytes: 67_108_864,
       threads: 2,
       adopt: true,
+      rulesFile: '/etc/rules.json',
       logLevel: 'debug',
       grace_ms: 100,
+      feed: {
+        source: 'simulated',
+        symbols: new Map([['kraken', ['SOL/EUR', 'BTC/USD']]]),
+        rate: 12.5,
+        skew: 0,
+        burst: { factor: 5, every_seconds: 60 },
+        ingestTokens: ['a-token-of-sixteen', 'another-one-of-them'],
+      },
     })
   })
 
@@ -123,6 +156,26 @@ describe('configuration of a service', () => {
     const text = mistakesOf(env).join('\n')
     expect(text).toContain(message)
     expect(text).not.toContain('secret')
+  })
+
+  it.each([
+    [{ ASSAY_EXCHANGES: 'binance,binence' }, 'names "binence"; known are binance, kraken'],
+    [{ ASSAY_EXCHANGES: '' }, 'known are binance, kraken'],
+    [{ ASSAY_SYMBOLS: 'binance:btcusdt,BTC-USD' }, 'binance has no symbol like "btcusdt", but like BTCUSDT'],
+    [{ ASSAY_SYMBOLS: 'binance:btcusdt,BTC-USD' }, '"BTC-USD"'],
+    [{ ASSAY_SYMBOLS: 'BTCUSDT' }, '"BTCUSDT" does not begin with an exchange and a colon'],
+    [{ ASSAY_SYMBOLS: 'kraken:BTC/USD;kraken:ETH/USD' }, 'kraken is named twice'],
+    [{ ASSAY_SYMBOLS: `binance:${Array.from({ length: 201 }, (_, i) => `S${i}X`)}` }, 'at most 200 symbols'],
+    [{ ASSAY_FEED_BURST: '5' }, 'like 5/60'],
+    [{ ASSAY_FEED_BURST: '500/60' }, 'like 5/60'],
+    [{ ASSAY_FEED_RATE: '0' }, 'must be usual or from 1'],
+    [{ ASSAY_INGEST_TOKENS: 'short-secret' }, 'tokens of 16 to 512'],
+    [{ ASSAY_HTTP_PORT: '65536' }, 'from 0 to 65535'],
+  ])('refuses %j and says why', (env, message) => {
+    const mistakes = mistakesOf(env)
+    expect(mistakes).toHaveLength(1)
+    expect(mistakes[0]).toContain(message)
+    expect(mistakes[0]).not.toContain('secret')
   })
 
   it('suggests nothing for a name that is like no other', () => {

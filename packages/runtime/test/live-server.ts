@@ -50,7 +50,7 @@ export class LiveServer {
       ...live.connect(symbols),
       url: `ws://127.0.0.1:${this.#port}/?${symbols.join(',')}`,
     })
-    return { ...exchange, live: { ...live, silence_ms: 1_000, ...more, connect } }
+    return { ...exchange, live: { ...live, silence_ms: 300, ...more, connect } }
   }
 
   #attend(server: WebSocketServer, onClient: (client: WebSocket, connection: number) => void): void {

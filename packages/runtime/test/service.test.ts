@@ -7,41 +7,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock, systemRandom } from '@assay/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { embeddedParts, type Layer, openLake, runService, type ServiceHost } from '../src/index.js'
-
-/** A process of which only the log and the exit code are looked at. */
-class FakeHost implements ServiceHost {
-  readonly lines: Record<string, unknown>[] = []
-  readonly exits: number[] = []
-  readonly #listeners = new Map<string, () => void>()
-  readonly #awaited: { message: string; resolve: () => void }[] = []
-
-  constructor(readonly env: Record<string, string>) {}
-
-  readonly stdout = {
-    write: (line: string): void => {
-      const parsed = JSON.parse(line) as Record<string, unknown>
-      this.lines.push(parsed)
-      for (const { message, resolve } of this.#awaited) if (parsed.msg === message) resolve()
-    },
-  }
-
-  on(signal: string, listener: () => void): void {
-    this.#listeners.set(signal, listener)
-  }
-
-  exit(code: number): void {
-    this.exits.push(code)
-  }
-
-  send(signal: 'SIGTERM' | 'SIGINT'): void {
-    this.#listeners.get(signal)?.()
-  }
-
-  logged(message: string): Promise<void> {
-    return new Promise((resolve) => this.#awaited.push({ message, resolve }))
-  }
-}
+import { embeddedParts, openLake, runService, type ServiceName } from '../src/index.js'
+import { FakeHost } from './fake-host.js'
 
 let folder: string
 beforeEach(async () => {
@@ -49,8 +16,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
 
-function run(layer: Layer, host: FakeHost, clock: Clock = systemClock): Promise<number> {
-  return runService({ layer, clock, random: systemRandom }, host)
+function run(service: ServiceName, host: FakeHost, clock: Clock = systemClock): Promise<number> {
+  return runService({ service, clock, random: systemRandom }, host)
 }
 
 describe('a service', () => {
@@ -64,14 +31,14 @@ describe('a service', () => {
     expect(host.lines[0]?.hint).toContain('docs/configuration.md')
   })
 
-  it.each(['bronze', 'silver', 'gold'] as const)('A7: %s ends with 0 when told to stop', async (layer) => {
-    const host = new FakeHost({ ASSAY_LAKE: folder })
+  it.each(['feed', 'bronze', 'silver', 'gold'] as const)('A7: %s ends with 0 when told to stop', async (service) => {
+    const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_FEED: 'none' })
     const started = host.logged('started')
-    const code = run(layer, host)
+    const code = run(service, host)
     await started
     host.send('SIGTERM')
     expect(await code).toBe(0)
-    expect(host.lines.map((line) => line.msg)).toEqual(['started', 'stopping', 'stopped'])
+    expect(host.lines.map((line) => line.msg)).toEqual(['listening', 'started', 'stopping', 'stopped'])
     expect(host.exits).toEqual([])
   })
 
@@ -132,6 +99,6 @@ describe('a service', () => {
       if (msg === 'started') child.kill('SIGTERM')
     }
     expect(await ended).toEqual([0, null])
-    expect(messages).toEqual(['started', 'stopping', 'stopped'])
+    expect(messages).toEqual(['listening', 'started', 'stopping', 'stopped'])
   })
 })

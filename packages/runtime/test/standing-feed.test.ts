@@ -1,9 +1,9 @@
 import { compileColumnDecoder, decodedField, newDecodedColumns } from '@assay/avro'
-import { OutageError } from '@assay/core'
+import { OutageError, rowBytes } from '@assay/core'
 import { exchangeNamed } from '@assay/exchanges'
 import { WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import { describe, expect, test } from 'vitest'
-import { type FeedEvent, runFeed } from '../src/index.js'
+import { type FeedEvent, runFeed, type SimulatedLoad } from '../src/index.js'
 import { memoryTarget, recordsOf, SleepingClock } from './parts.js'
 
 const binance = exchangeNamed('binance')
@@ -14,26 +14,27 @@ async function feedFor(
   clock: SleepingClock,
   duration_ms: number,
   mode: 'simulated' | 'sample_then_simulated' = 'simulated',
+  load: SimulatedLoad = {},
 ): Promise<FeedEvent[]> {
   const stop = new AbortController()
   const events: FeedEvent[] = []
   clock.at = { time_ms: clock.now + duration_ms, act: () => stop.abort() }
   const one = { ...target, exchanges: [binance] }
-  await runFeed(one, mode, (event) => events.push(event), stop.signal)
+  await runFeed(one, mode, (event) => events.push(event), stop.signal, load)
   return events
 }
 
-/** Trade ids of all records that are Binance trades. */
-async function tradeIds(target: ReturnType<typeof memoryTarget>): Promise<bigint[]> {
+/** Symbol and trade id of all records that are Binance trades. */
+async function tradeIds(target: ReturnType<typeof memoryTarget>): Promise<string[]> {
   const decoder = compileColumnDecoder(binance.schema, binance.schema)
-  const ids: bigint[] = []
-  for (const { values, count } of await recordsOf(target.log, binance.topic)) {
+  const ids: string[] = []
+  for (const { keys, values, count } of await recordsOf(target.log, binance.topic)) {
     const decoded = newDecodedColumns(binance.schema, values.data, count)
     const { data } = decodedField(decoded, 'trade_id', 'long')
     for (let i = 0; i < count; i++) {
       const body = (values.offsets[i] as number) + WIRE_HEADER_BYTES
       const end = values.offsets[i + 1] as number
-      if (body < end && decoder.decode(values.data, body, end, i, decoded)) ids.push(data[i] as bigint)
+      if (body < end && decoder.decode(values.data, body, end, i, decoded)) ids.push(`${rowBytes(keys, i)} ${data[i]}`)
     }
   }
   return ids
@@ -75,6 +76,25 @@ describe('a standing feed', () => {
     expect(after.length).toBeGreaterThan(3_000)
     const ids = new Set(before)
     expect(after.filter((id) => ids.has(id))).toEqual([])
+  })
+
+  test('G1: a load has its own rate, with bursts in it, and new ids all the way', async () => {
+    const clock = new SleepingClock()
+    const target = memoryTarget(clock)
+    const load = { rate: 100, skew: 0, burst: { factor: 10, every_seconds: 5 } }
+    await feedFor(target, clock, 11_000, 'simulated', load)
+    const seconds = new Map<number, number>()
+    for (const { timestamps_ms, count } of await recordsOf(target.log, binance.topic)) {
+      for (const at of timestamps_ms.subarray(0, count)) {
+        const second = Math.floor(Number(at) / 1000)
+        seconds.set(second, (seconds.get(second) ?? 0) + 1)
+      }
+    }
+    const counts = [...seconds.values()]
+    expect(counts.filter((count) => count > 800)).toHaveLength(2)
+    expect(counts.filter((count) => count >= 90 && count <= 220).length).toBeGreaterThanOrEqual(7)
+    const ids = await tradeIds(target)
+    expect(ids.length - new Set(ids).size).toBeLessThan(ids.length * 0.03)
   })
 
   test('waits out an outage of the log, and goes on', async () => {

@@ -1,5 +1,6 @@
 import { AssayError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
+import { checkCompatible } from './compatibility.js'
 import type { SchemaLookup, SchemaRegistry } from './registry.js'
 import { canonicalSchema } from './schema-text.js'
 import { SCHEMA_ID_MAX } from './wire-header.js'
@@ -15,66 +16,89 @@ interface Entry {
 /**
  * A registry in a folder of an object store: `<prefix>/ids/<id>.json` holds `{subject, schema}` and never
  * changes. Whoever registers takes the next id by an atomic create, after having read every lower one, so
- * any number of processes agree on the ids. Besides outages, `register` throws `schema_invalid` and
- * `registry_full`, and every call `registry_corrupt` for an entry that can't be read.
+ * any number of processes agree on the ids. A subject that takes over another's schema is noted by an empty object
+ * `<prefix>/subjects/<subject>/<id>.json`. Besides outages and what the port says, `register` throws
+ * `schema_invalid` and `registry_full`, and every call `registry_corrupt` for an entry that can't be read.
  */
 export function openEmbeddedRegistry(store: ObjectStore, prefix: string): SchemaRegistry {
-  return new EmbeddedRegistry(store, `${prefix}/ids/`)
+  return new EmbeddedRegistry(store, prefix)
 }
 
 class EmbeddedRegistry implements SchemaRegistry {
   /** Entries never change once written, so they are kept; that an id is unknown is asked every time. */
-  private readonly known = new Map<number, string>()
+  private readonly known = new Map<number, Entry>()
 
   constructor(
     private readonly store: ObjectStore,
-    private readonly folder: string,
+    private readonly prefix: string,
   ) {}
 
   async register(subject: string, schema: string): Promise<number> {
-    const canonical = canonicalSchema(schema)
-    const ids = await this.listIds()
+    const entry = { subject, schema: canonicalSchema(schema) }
+    const shared = new Set(await this.listIds(this.subjectFolder(subject)))
+    const ids = await this.listIds(this.folder)
+    let same: number | undefined
+    let latest: string | undefined
     for (const id of ids) {
-      if ((await this.lookUp(id)) === canonical) return id
+      const there = await this.lookUp(id)
+      if (!there) continue
+      const isOfSubject = there.subject === subject || shared.has(id)
+      if (there.schema === entry.schema) {
+        if (isOfSubject) return id
+        same ??= id
+      }
+      if (isOfSubject) latest = there.schema
     }
-    return this.takeNextId((ids.at(-1) ?? 0) + 1, { subject, schema: canonical })
+    if (latest !== undefined) checkCompatible(subject, entry.schema, latest)
+    if (same === undefined) return this.takeNextId((ids.at(-1) ?? 0) + 1, entry)
+    await this.share(subject, same)
+    return same
   }
 
   async schema(id: number): Promise<SchemaLookup> {
     if (!Number.isInteger(id) || id < 1 || id > SCHEMA_ID_MAX) return { kind: 'unknown' }
-    const schema = await this.lookUp(id)
-    return schema === undefined ? { kind: 'unknown' } : { kind: 'found', schema }
+    const entry = await this.lookUp(id)
+    return entry ? { kind: 'found', schema: entry.schema } : { kind: 'unknown' }
   }
 
   private async takeNextId(first: number, entry: Entry): Promise<number> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(entry)}\n`)
     for (let id = first; id <= SCHEMAS_MAX; id++) {
       if ((await this.store.putIfAbsent(this.key(id), bytes)) === 'created') return id
-      if ((await this.lookUp(id)) === entry.schema) return id
+      const winner = await this.lookUp(id)
+      if (winner?.schema === entry.schema) {
+        if (winner.subject !== entry.subject) await this.share(entry.subject, id)
+        return id
+      }
+      if (winner?.subject === entry.subject) checkCompatible(entry.subject, entry.schema, winner.schema)
     }
     throw new AssayError('registry_full', `the registry holds ${SCHEMAS_MAX} schemas, its limit`, {
       hint: 'look for a producer that registers a different schema with every start',
     })
   }
 
-  /** Ids in use, ascending. */
-  private async listIds(): Promise<number[]> {
+  private async share(subject: string, id: number): Promise<void> {
+    await this.store.putIfAbsent(`${this.subjectFolder(subject)}${id}.json`, new TextEncoder().encode('{}\n'))
+  }
+
+  /** Ids in a folder, ascending. */
+  private async listIds(folder: string): Promise<number[]> {
     const ids: number[] = []
-    for await (const { key } of this.store.list(this.folder)) {
-      const match = /^(\d{1,10})\.json$/.exec(key.slice(this.folder.length))
+    for await (const { key } of this.store.list(folder)) {
+      const match = /^(\d{1,10})\.json$/.exec(key.slice(folder.length))
       if (match) ids.push(Number(match[1]))
     }
     return ids.sort((a, b) => a - b)
   }
 
-  private async lookUp(id: number): Promise<string | undefined> {
+  private async lookUp(id: number): Promise<Entry | undefined> {
     const known = this.known.get(id)
     if (known !== undefined) return known
     const bytes = await this.store.get(this.key(id))
     if (!bytes) return undefined
-    const { schema } = this.parse(id, bytes)
-    this.known.set(id, schema)
-    return schema
+    const entry = this.parse(id, bytes)
+    this.known.set(id, entry)
+    return entry
   }
 
   private parse(id: number, bytes: Uint8Array): Entry {
@@ -92,6 +116,14 @@ class EmbeddedRegistry implements SchemaRegistry {
 
   private key(id: number): string {
     return `${this.folder}${id}.json`
+  }
+
+  private get folder(): string {
+    return `${this.prefix}/ids/`
+  }
+
+  private subjectFolder(subject: string): string {
+    return `${this.prefix}/subjects/${encodeURIComponent(subject)}/`
   }
 }
 

@@ -9,7 +9,11 @@ export type SchemaLookup =
  * that is never the record's fault.
  */
 export interface SchemaRegistry {
-  /** Registers under a subject (`<topic>-value`); the same schema text always gets the same id. */
+  /**
+   * Registers under a subject (`<topic>-value`); the same schema text always gets the same id. Throws
+   * `schema_incompatible` when data written with the subject's latest schema can't be read with this one; what the
+   * subject had before is taken again.
+   */
   register(subject: string, schema: string): Promise<number>
   schema(id: number): Promise<SchemaLookup>
 }

@@ -1,7 +1,8 @@
+import { UsageError } from '@assay/core'
 import { expect, test } from 'vitest'
 import type { SchemaRegistry } from '../src/index.js'
 
-/** Two processes' views of one registry, empty at first. */
+/** Two processes' views of one registry, without a subject at first. */
 export type OpenRegistries = () => Promise<readonly [SchemaRegistry, SchemaRegistry]>
 
 export const SUBJECT = 'market.crypto.trades.binance.raw-value'
@@ -10,6 +11,10 @@ export const SUBJECT = 'market.crypto.trades.binance.raw-value'
 export function tradeSchema(fields: number, indent?: number): string {
   const names = Array.from({ length: fields }, (_, i) => ({ name: `f${i}`, type: 'long', default: i }))
   return JSON.stringify({ type: 'record', name: 'Trade', fields: names }, null, indent)
+}
+
+export function recordSchema(fields: readonly object[], name = 'Trade'): string {
+  return JSON.stringify({ type: 'record', name, fields })
 }
 
 /** What every schema registry keeps, whatever stands behind it. */
@@ -42,11 +47,12 @@ export function registryContract(name: string, open: OpenRegistries): void {
 
   test(`${name}: an id that nobody gave out is unknown, and known as soon as it is given out`, async () => {
     const [a, b] = await open()
-    const first = await a.register(SUBJECT, tradeSchema(1))
+    // In a registry that was used before, schemas of other tests may have ids already.
+    const first = await a.register(SUBJECT, tradeSchema(41))
     expect(await b.schema(first + 1)).toEqual({ kind: 'unknown' })
     for (const id of [0, -1, 1.5, Number.NaN, 2 ** 31 - 1, 2 ** 31, 2 ** 53])
       expect(await b.schema(id)).toEqual({ kind: 'unknown' })
-    const second = await a.register(SUBJECT, tradeSchema(2))
+    const second = await a.register(SUBJECT, tradeSchema(42))
     expect((await b.schema(second)).kind).toBe('found')
   })
 
@@ -61,5 +67,47 @@ export function registryContract(name: string, open: OpenRegistries): void {
   test(`${name}: what is no Avro schema is refused`, async () => {
     const [a] = await open()
     for (const text of ['', '{', '{"type":"recrod"}', 'null']) await expect(a.register(SUBJECT, text)).rejects.toThrow()
+  })
+
+  test(`${name}: a schema that can’t read the latest one’s data is refused, and the field is named`, async () => {
+    const [a, b] = await open()
+    const price = { name: 'price', type: 'string' }
+    const id = await a.register(SUBJECT, recordSchema([price]))
+    const refusals: [object[], RegExp][] = [
+      [[price, { name: 'venue', type: 'string' }], /venue.*no default/],
+      [[{ name: 'price', type: 'double' }], /price.*string.*double/],
+      [[{ name: 'price', type: ['null', 'long'], default: null }], /price.*string/],
+    ]
+    for (const [fields, difference] of refusals) {
+      const refused = await b.register(SUBJECT, recordSchema(fields)).catch((error: unknown) => error)
+      expect(refused).toBeInstanceOf(UsageError)
+      expect(refused).toMatchObject({ code: 'schema_incompatible', message: expect.stringMatching(difference) })
+      expect((refused as UsageError).message).toContain(SUBJECT)
+    }
+    expect(await b.register('other-topic-value', recordSchema([{ name: 'price', type: 'double' }]))).not.toBe(id)
+  })
+
+  test(`${name}: a schema is measured against the subject’s latest, and an earlier one is taken again`, async () => {
+    const [a, b] = await open()
+    const amount = (type: string): string => recordSchema([{ name: 'amount', type }])
+    const first = await a.register(SUBJECT, amount('int'))
+    const second = await b.register(SUBJECT, amount('long'))
+    expect(await a.register(SUBJECT, amount('int'))).toBe(first)
+    const more = { name: 'more', type: 'int', default: 0 }
+    await expect(a.register(SUBJECT, recordSchema([{ name: 'amount', type: 'int' }, more]))).rejects.toMatchObject({
+      code: 'schema_incompatible',
+      message: expect.stringContaining('amount was long and is int'),
+    })
+    expect(await b.register(SUBJECT, amount('double'))).toBeGreaterThan(second)
+  })
+
+  test(`${name}: a schema shared by two subjects is the latest of both`, async () => {
+    const [a, b] = await open()
+    const text = recordSchema([{ name: 'price', type: 'string' }])
+    const id = await a.register(SUBJECT, text)
+    expect(await b.register('shared-value', text)).toBe(id)
+    await expect(b.register('shared-value', recordSchema([{ name: 'price', type: 'long' }]))).rejects.toMatchObject({
+      code: 'schema_incompatible',
+    })
   })
 }

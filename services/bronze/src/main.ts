@@ -1,4 +1,4 @@
 import { systemClock, systemRandom } from '@assay/core'
 import { runService } from '@assay/runtime'
 
-process.exit(await runService({ layer: 'bronze', clock: systemClock, random: systemRandom }, process))
+process.exit(await runService({ service: 'bronze', clock: systemClock, random: systemRandom }, process))

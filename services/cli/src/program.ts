@@ -1,11 +1,18 @@
 import type { Command } from 'commander'
+import { addDlq } from './commands/dlq.js'
 import { addGaps } from './commands/gaps.js'
 import { addLoad } from './commands/load.js'
+import { addMaintain } from './commands/maintain.js'
+import { addRebuild } from './commands/rebuild.js'
+import { addReplay } from './commands/replay.js'
+import { addRules } from './commands/rules.js'
 import { addSimulate } from './commands/simulate.js'
 import { addSql } from './commands/sql.js'
 import { addStatus } from './commands/status.js'
 import { addTables } from './commands/tables.js'
+import { addTrace } from './commands/trace.js'
 import { addUp } from './commands/up.js'
+import { addVerify } from './commands/verify.js'
 import { Program } from './parse/program.js'
 import type { Accept } from './run/job.js'
 
@@ -31,6 +38,22 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
     .option('--json', 'print one JSON value instead of text')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', AFTER)
-  for (const add of [addUp, addLoad, addSimulate, addTables, addSql, addStatus, addGaps]) add(program, accept)
+  for (const add of [
+    addUp,
+    addLoad,
+    addSimulate,
+    addTables,
+    addSql,
+    addStatus,
+    addGaps,
+    addVerify,
+    addTrace,
+    addRebuild,
+    addDlq,
+    addReplay,
+    addRules,
+    addMaintain,
+  ])
+    add(program, accept)
   return program
 }

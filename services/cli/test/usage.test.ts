@@ -34,7 +34,6 @@ describe('help', () => {
     const { stdout } = await here(['up', '--help'])
     expect(stdout.toString()).toMatch(/Example[\s\S]*assay up/)
     expect(stdout.toString()).toContain('--lake <place>')
-    expect(stdout.toString()).not.toContain('live')
   })
 })
 
@@ -52,6 +51,14 @@ describe('mistakes in the command line', () => {
     await expect(access(lake)).rejects.toThrow()
   })
 
+  test('are told of the symbols to follow live, too, before anything is made', async () => {
+    const lake = folder.path('unfollowed')
+    const { code, stderr } = await here(['up', '--feed', 'live', '--lake', lake], { ASSAY_SYMBOLS: 'binance:btc' })
+    expect(code).toBe(2)
+    expect(stderr).toContain('binance has no symbol like "btc", but like BTCUSDT')
+    await expect(access(lake)).rejects.toThrow()
+  })
+
   test.each([
     [['tabels'], "unknown command 'tabels' (Did you mean tables?)"],
     [['tables', 'x'], 'too many arguments'],
@@ -61,7 +68,7 @@ describe('mistakes in the command line', () => {
     [['sql', 'SELECT 1', '--as-of', 'yesterday'], 'neither a time nor a snapshot'],
     [['sql', 'SELECT 1', '--format', 'csv', '--json'], '--json and --format csv'],
     [['sql', ' '], 'the statement is empty'],
-    [['up', '--feed', 'live'], 'not available in this version'],
+    [['up', '--feed', 'life'], '--feed takes one of sample, simulated, live, none, not "life"'],
     [['up', '--drain', '--feed', 'sample'], '--drain runs without a feed'],
     [['gaps', 'accept', 'lane', '--to', 'x', '--note', ' '], 'topic/partition'],
     [['tables', '--lake', 'ftp://host/lake'], 'must be a folder or s3://bucket/prefix'],

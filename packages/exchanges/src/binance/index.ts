@@ -10,6 +10,7 @@ import {
 } from '../raw-columns.js'
 import { resource, resourceText } from '../resources.js'
 import { newBinanceFeedParser } from './feed.js'
+import { binanceLive } from './live.js'
 
 export const binance: Exchange = {
   name: 'binance',
@@ -20,6 +21,7 @@ export const binance: Exchange = {
     resource('binance/samples/binance-ethusdt-trades.jsonl'),
   ],
   newFeedParser: newBinanceFeedParser,
+  live: binanceLive,
   columns(decoded, valid) {
     const rows = { decoded, valid }
     return [

@@ -11,6 +11,7 @@ import {
 } from '../raw-columns.js'
 import { resource, resourceText } from '../resources.js'
 import { newKrakenFeedParser } from './feed.js'
+import { krakenLive } from './live.js'
 import { krakenMarket } from './pair.js'
 
 /** What identifies a trade without an id: its time as text and its Avro body, null for trades with one. */
@@ -31,6 +32,7 @@ export const kraken: Exchange = {
   schema: resourceText('kraken/schemas/KrakenRawTrade.avsc'),
   samples: [resource('kraken/samples/kraken-btcusdt-trades.jsonl')],
   newFeedParser: newKrakenFeedParser,
+  live: krakenLive,
   columns(decoded, valid) {
     const rows = { decoded, valid }
     return [

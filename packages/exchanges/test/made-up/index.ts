@@ -33,6 +33,16 @@ export const madeUp: Exchange = {
       }
     }
   },
+  live: {
+    symbols: ['BTCEUR'],
+    symbolPattern: /^[A-Z]{6}$/,
+    symbolExample: 'BTCEUR',
+    symbolsMax: 10,
+    connect: (symbols) => ({ url: 'wss://feed.example.com', subscribe: symbols.map((symbol) => `trades ${symbol}`) }),
+    onText: (text) => ({ kind: text === 'alive' ? 'heartbeat' : 'data' }),
+    silence_ms: 10_000,
+    lifetime_ms: undefined,
+  },
   columns(decoded, valid) {
     const rows = { decoded, valid }
     return [

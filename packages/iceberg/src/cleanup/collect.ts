@@ -2,6 +2,7 @@ import type { TableVersion } from '../catalog/catalog.js'
 import { isLive } from '../commit/entries.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import type { ManifestFile } from '../format/manifest-list.js'
+import { mayDeleteFiles } from '../format/metadata.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 import { parseTrashList, type TrashEntry, trashEntries } from './trash-list.js'
@@ -10,7 +11,7 @@ import { parseTrashList, type TrashEntry, trashEntries } from './trash-list.js'
 export interface Collected {
   readonly files: readonly string[]
   readonly metadataVersions: readonly string[]
-  /** Listings whose grace time is not over. */
+  /** Listings that have to wait. */
   readonly waiting: number
 }
 
@@ -20,14 +21,16 @@ const VERSIONS_TO_KEEP = 100
 /**
  * Deletes what expiries set free, once its grace time (the table's policy) is over, oldest first; then metadata
  * files of old versions. Idempotent and safe to kill: a listing goes after its files, its entry in the table's
- * property with a later commit. A file that any snapshot of the newest version names is left alone.
+ * property with a later commit. A file that any snapshot of the newest version names is left alone, and so is all of a
+ * table that has `gc.enabled` off.
  */
 export async function collect(table: Table): Promise<Collected> {
   const version = await table.load()
   const { grace_ms } = table.housekeeping
   const now_ms = table.clock.now_ms()
   const entries = trashEntries(version.metadata, table.propertyPrefix)
-  const due = entries.filter((entry) => entry.since_ms + grace_ms <= now_ms)
+  const isDue = ({ since_ms }: TrashEntry): boolean => since_ms + grace_ms <= now_ms
+  const due = mayDeleteFiles(version.metadata) ? entries.filter(isDue) : []
   const files: string[] = []
   for (const entry of due) files.push(...(await collectEntry(table, version, entry)))
   const metadataVersions = await table.catalog.forgetVersions(table.name, { keep: VERSIONS_TO_KEEP, grace_ms })

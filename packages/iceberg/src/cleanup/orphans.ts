@@ -2,6 +2,7 @@ import { UsageError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { asArray, asObject } from '../format/json.js'
+import { mayDeleteFiles } from '../format/metadata.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 import { parseTrashList, trashEntries } from './trash-list.js'
@@ -25,7 +26,8 @@ export interface Orphan {
 
 /**
  * Deletes files under the table that nothing names: left behind by killed writers. Returns them. Never a file
- * of a retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of the trash (it has its own time), of `keep`, a statistics file, or a metadata version.
+ * of a retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of the trash (it has its own time), of `keep`, a statistics file, or a metadata
+ * version; nothing of a table that has `gc.enabled` off.
  */
 export async function removeOrphans(table: Table, limits: OrphanLimits): Promise<readonly Orphan[]> {
   const age_ms = limits.olderThan_ms ?? DAY_MS
@@ -34,7 +36,8 @@ export async function removeOrphans(table: Table, limits: OrphanLimits): Promise
       hint: 'give a limit of fifteen minutes or more',
     })
   }
-  const { tableKey } = await table.load()
+  const { metadata, tableKey } = await table.load()
+  if (!mayDeleteFiles(metadata)) return []
   const before_ms = table.clock.now_ms() - age_ms
   const candidates: Orphan[] = []
   for await (const { key, size_bytes, modified_ms } of table.store.list(`${tableKey}/`)) {
@@ -49,8 +52,9 @@ export async function removeOrphans(table: Table, limits: OrphanLimits): Promise
   return orphans
 }
 
+/** Metadata files by any catalog's way of naming them: catalogs clean up behind themselves. */
 function isVersionFile(relative: string): boolean {
-  return /^metadata\/(v\d+(\.gz)?\.metadata\.json|version-hint\.text)$/.test(relative)
+  return /^metadata\/([^/]+\.metadata\.json(\.gz)?|version-hint\.text)$/.test(relative)
 }
 
 async function namedKeys(table: Table, version: TableVersion): Promise<Set<string>> {

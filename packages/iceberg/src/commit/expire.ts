@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import type { ManifestFile } from '../format/manifest-list.js'
-import { ancestors, type Snapshot } from '../format/metadata.js'
+import { ancestors, mayDeleteFiles, type Snapshot } from '../format/metadata.js'
 import type { Table } from '../table/table.js'
 import { isLive } from './entries.js'
 
@@ -16,6 +16,7 @@ export interface Expiry {
  * other refs stay, and so does what is not on main: whoever made that minds it.
  */
 export function expirable(table: Table, base: TableVersion, now_ms: number): readonly Snapshot[] {
+  if (!mayDeleteFiles(base.metadata)) return []
   const { snapshotsToKeep, snapshotsKept_ms, snapshotsToExpire } = table.housekeeping
   const before_ms = now_ms - snapshotsKept_ms
   const aged = base.metadata.snapshots.filter(({ timestamp_ms }) => timestamp_ms < before_ms)

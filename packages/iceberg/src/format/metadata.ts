@@ -115,7 +115,7 @@ function parseSnapshot(value: Json): Snapshot {
   }
 }
 
-function snapshotJson(snapshot: Snapshot): unknown {
+export function snapshotJson(snapshot: Snapshot): unknown {
   return {
     ...snapshot.extra,
     'sequence-number': snapshot.sequenceNumber,
@@ -157,7 +157,12 @@ function parseCurrentSnapshotId(value: Json | undefined): bigint | undefined {
 
 /** Parses a metadata file. Throws `corrupt_metadata`, or `unsupported_format_version` for one other than 2. */
 export function parseMetadata(text: string): TableMetadata {
-  const object = asObject(parseJson(text), 'the metadata')
+  return metadataFromJson(parseJson(text))
+}
+
+/** The same for metadata that came as a part of something else, out of `parseJson`. */
+export function metadataFromJson(value: Json | undefined): TableMetadata {
+  const object = asObject(value, 'the metadata')
   if (object['format-version'] !== 2) {
     throw new AssayError('unsupported_format_version', `format version ${String(object['format-version'])} is not 2`, {
       hint: 'upgrade or rewrite the table as Iceberg format version 2',
@@ -287,6 +292,14 @@ export function snapshotById(metadata: TableMetadata, id: bigint): Snapshot {
 /** The head of the main branch, or undefined in a table that has no snapshot. */
 export function currentSnapshot(metadata: TableMetadata): Snapshot | undefined {
   return metadata.currentSnapshotId === undefined ? undefined : snapshotById(metadata, metadata.currentSnapshotId)
+}
+
+/**
+ * False when the table says that its files are not to be deleted (property `gc.enabled`, which all engines heed):
+ * other tables or a versioned catalog's history may name them too.
+ */
+export function mayDeleteFiles({ properties }: TableMetadata): boolean {
+  return properties['gc.enabled'] !== 'false'
 }
 
 /** Main's snapshots from the newest to the oldest that is kept. */

@@ -1,8 +1,8 @@
 import { AssayError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 
-/** Engines write a local location as a plain path, `file:/path` or `file:///path`. */
-function plain(path: string): string {
+/** Engines write a local location as a plain path, `file:/path` or `file:///path`: here it is the plain path. */
+export function plain(path: string): string {
   return path.replace(/^file:(?:\/\/)?(?=\/)/, '')
 }
 

@@ -6,7 +6,7 @@ export const CHECKPOINT_PROPERTY = 'assay.checkpoint'
 
 /** Why a lane does not go on until an operator has spoken (B3). */
 export interface LaneStop {
-  readonly reason: 'records_lost' | 'log_truncated' | 'topic_recreated'
+  readonly reason: 'records_lost' | 'records_unreadable' | 'log_truncated' | 'topic_recreated'
   /** What is missing: from (inclusive) to (exclusive). */
   readonly from: Position
   readonly to: Position
@@ -61,7 +61,7 @@ const laneSchema = z.object({
   rules: z.string().optional(),
   stop: z
     .object({
-      reason: z.enum(['records_lost', 'log_truncated', 'topic_recreated']),
+      reason: z.enum(['records_lost', 'records_unreadable', 'log_truncated', 'topic_recreated']),
       from: bigintText,
       to: bigintText,
     })

@@ -31,6 +31,12 @@ export class IntervalSet {
     return i >= 0 && id <= (this.#ends[i] as number)
   }
 
+  /** The nearest numbers held on both sides of one that is not. */
+  around(id: number): { readonly below: number | undefined; readonly above: number | undefined } {
+    const i = this.#lastStartingAtOrBefore(id)
+    return { below: i < 0 ? undefined : this.#ends[i], above: i + 1 < this.#count ? this.#starts[i + 1] : undefined }
+  }
+
   /** Adds runs in ascending order of their starts; overlaps and numbers already held are no error. */
   addRuns(starts: Float64Array, ends: Float64Array): void {
     if (starts.length === 0) return

@@ -52,12 +52,8 @@ export class KeySet {
 
   /** Takes in what a committed batch added. Throws `key_set_too_large` past the cap: it never forgets. */
   merge(staged: StagedKeys): void {
-    for (const [name, ids] of staged.books) {
-      const book = this.book(name)
-      const numbers = Float64Array.from(ids.numbers).sort()
-      book.intervals.addRuns(numbers, numbers)
-      for (const id of ids.large) book.large.add(id)
-    }
+    for (const [name, { starts, ends }] of staged.runs()) this.book(name).intervals.addRuns(starts, ends)
+    for (const [name, { large }] of staged.books) for (const id of large) this.book(name).large.add(id)
     this.checkSize()
   }
 
@@ -72,10 +68,17 @@ export class KeySet {
   }
 }
 
+/** Sorted, disjoint, inclusive runs that do not touch. */
+export interface IdRuns {
+  readonly starts: Float64Array
+  readonly ends: Float64Array
+}
+
 /** Keys that a batch adds, on top of a key set, until its commit has succeeded. */
 export class StagedKeys {
   readonly books = new Map<string, { readonly numbers: Set<number>; readonly large: Set<bigint> }>()
   readonly #base: KeySet
+  #runs: ReadonlyMap<string, IdRuns> | undefined
 
   constructor(base: KeySet) {
     this.#base = base
@@ -97,6 +100,12 @@ export class StagedKeys {
     return large.add(id).size > before
   }
 
+  /** The numbers of each book; nothing may be added afterwards. */
+  runs(): ReadonlyMap<string, IdRuns> {
+    this.#runs ??= new Map([...this.books].map(([name, { numbers }]) => [name, runsOf(numbers)]))
+    return this.#runs
+  }
+
   #book(name: string): { readonly numbers: Set<number>; readonly large: Set<bigint> } {
     let book = this.books.get(name)
     if (!book) {
@@ -105,4 +114,20 @@ export class StagedKeys {
     }
     return book
   }
+}
+
+function runsOf(numbers: ReadonlySet<number>): IdRuns {
+  const sorted = Float64Array.from(numbers).sort()
+  const starts = new Float64Array(sorted.length)
+  const ends = new Float64Array(sorted.length)
+  let count = 0
+  for (let i = 0; i < sorted.length; i++) {
+    const id = sorted[i] as number
+    if (count > 0 && id === (ends[count - 1] as number) + 1) ends[count - 1] = id
+    else {
+      starts[count] = id
+      ends[count++] = id
+    }
+  }
+  return { starts: starts.slice(0, count), ends: ends.slice(0, count) }
 }

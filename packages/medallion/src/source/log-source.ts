@@ -1,5 +1,6 @@
-import { type LaneKey, numberAt, type Position, wordsOf } from '@assay/core'
-import type { EventLog } from '@assay/event-log'
+import { type LaneKey, numberAt, type Position, position, wordsOf } from '@assay/core'
+import { type EventLog, isUnreadable, type ReadLimits, type ReadResult } from '@assay/event-log'
+import type { LaneStop } from '../checkpoint/checkpoint.js'
 import type { BatchLimits } from '../stages/stage.js'
 import { firstRecords, type LaneRecords, recordBytes } from './concat-records.js'
 import type { LogLane } from './log-lanes.js'
@@ -12,8 +13,8 @@ export interface LogBatch {
   readonly parts: readonly LaneRecords[]
   /** Where each lane that was read stands now, also where no record came (holes). */
   readonly positions: ReadonlyMap<LaneKey, LogPosition>
-  /** Lanes that were cut below their position and written anew, and where. */
-  readonly diverged: ReadonlyMap<LaneKey, Position>
+  /** Lanes that can't be read on from their position. */
+  readonly stops: ReadonlyMap<LaneKey, LaneStop>
   readonly more: boolean
 }
 
@@ -39,7 +40,7 @@ export function kafkaDay(timestamp_ms: number): number {
 export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: BatchLimits): Promise<LogBatch> {
   const parts: LaneRecords[] = []
   const positions = new Map<LaneKey, LogPosition>()
-  const diverged = new Map<LaneKey, Position>()
+  const stops = new Map<LaneKey, LaneStop>()
   const days = new Set<number>()
   let rowsLeft = limits.maxRows
   let bytesLeft = limits.maxBytes
@@ -48,13 +49,13 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
     const lanesLeft = lanes.length - laneIndex
     let laneRows = Math.ceil(rowsLeft / lanesLeft)
     let laneBytes = Math.ceil(bytesLeft / lanesLeft)
-    let { position, epoch } = lane
+    let { position: at, epoch } = lane
     while (laneRows > 0 && laneBytes > 0) {
-      const read = await log.read(lane.status.lane, position, { maxRecords: laneRows, maxBytes: laneBytes }, epoch)
+      const read = await readLane(log, { ...lane, position: at }, { maxRecords: laneRows, maxBytes: laneBytes }, epoch)
       // Found in the middle of a batch it is left to the next, which begins where this one ends.
-      if (read.kind === 'diverged' && position === lane.position) diverged.set(lane.key, read.end)
+      if (read.kind === 'stop' && at === lane.position) stops.set(lane.key, read.stop)
       if (read.kind !== 'records') break
-      const before = position
+      const before = at
       epoch = read.epoch ?? epoch
       const end = read.end
       let full = false
@@ -63,7 +64,7 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
         full = count < batch.count
         const taken = full ? firstRecords(batch, count, batch.offsets[count] as Position) : batch
         if (count > 0) parts.push({ laneIndex, batch: taken })
-        position = taken.next
+        at = taken.next
         rowsLeft -= count
         laneRows -= count
         const bytes = recordBytes(batch, count)
@@ -71,14 +72,33 @@ export async function readLog(log: EventLog, lanes: readonly LogLane[], limits: 
         laneBytes -= bytes
         if (full) break
       }
-      if (!full && read.next > position) position = read.next
-      more ||= position < end
-      if (full || position >= end || position === before) break
+      if (!full && read.next > at) at = read.next
+      more ||= at < end
+      if (full || at >= end || at === before) break
     }
-    more ||= position < lane.status.end
-    if (position > lane.position) positions.set(lane.key, { position, ...(epoch !== undefined && { epoch }) })
+    more ||= at < lane.status.end
+    if (at > lane.position) positions.set(lane.key, { position: at, ...(epoch !== undefined && { epoch }) })
   }
-  return { parts, positions, diverged, more }
+  return { parts, positions, stops, more }
+}
+
+/** `out_of_range` is left to the next look at the log's ends, which tells what is missing. */
+async function readLane(
+  log: EventLog,
+  { status, position: from }: LogLane,
+  limits: ReadLimits,
+  epoch: number | undefined,
+): Promise<
+  Extract<ReadResult, { kind: 'records' | 'out_of_range' }> | { readonly kind: 'stop'; readonly stop: LaneStop }
+> {
+  try {
+    const read = await log.read(status.lane, from, limits, epoch)
+    if (read.kind !== 'diverged') return read
+    return { kind: 'stop', stop: { reason: 'log_truncated', from: read.end, to: from } }
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    return { kind: 'stop', stop: { reason: 'records_unreadable', from, to: position(from + 1n) } }
+  }
 }
 
 function countWithinDays(timestamps: BigInt64Array, count: number, days: Set<number>, maxDays: number): number {

@@ -4,9 +4,11 @@ import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { type ScanFile, scanSql } from '../sql/scan.js'
 import type { TableDefinition } from '../tables/definition.js'
-import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
+import type { RowBounds } from '../tables/file-statistics.js'
+import type { PinnedTable, UpstreamTable } from '../tables/lake-table.js'
+import { isReplayLane, laneSql } from '../tables/replay-lane.js'
 import { pinTrusted } from '../tables/rollback.js'
-import { type LanePlan, planLanes } from './lane-plan.js'
+import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
 
 /** A batch of an upstream table: what to take and the query that gives it. */
 export interface TableBatch {
@@ -14,7 +16,8 @@ export interface TableBatch {
   readonly plan: LanePlan
   /**
    * SQL of the upstream rows in [from, upper) of each lane of a plan, this one or one cut from it; with a
-   * `lane_rank` in the order of `plan.ranges`. Not sorted.
+   * `lane_rank` in the order of `plan.ranges` and the row's `lane_offset`, which for a replayed row is not its
+   * `offset`. Not sorted.
    */
   readonly select: (plan: LanePlan) => string
 }
@@ -35,7 +38,7 @@ export interface TableBatchOptions {
  */
 export async function planTableBatch(
   session: Session,
-  upstream: LakeTable,
+  upstream: UpstreamTable,
   own: Checkpoint,
   { maxRows, turn, adopt, holds }: TableBatchOptions,
 ): Promise<TableBatch> {
@@ -56,13 +59,13 @@ export function heldBy(upstream: Checkpoint, holds: LaneFilter): Checkpoint {
 }
 
 /** True when upstream's checkpoint stands beyond ours in any lane. */
-export async function hasBacklog(upstream: LakeTable, own: Checkpoint): Promise<boolean> {
+export async function hasBacklog(upstream: UpstreamTable, own: Checkpoint): Promise<boolean> {
   const { checkpoint } = await upstream.pin()
   return [...checkpoint.lanes].some(([key, theirs]) => theirs.position !== (own.lanes.get(key)?.position ?? START))
 }
 
 /** The checkpoint as far as it speaks of this upstream table: after an adoption, sequences start again. */
-function adoptUpstream(upstream: LakeTable, pinned: PinnedTable, own: Checkpoint, adopt: boolean): Checkpoint {
+function adoptUpstream(upstream: UpstreamTable, pinned: PinnedTable, own: Checkpoint, adopt: boolean): Checkpoint {
   const { name } = upstream.definition
   const known = own.sources[name]
   if (known === undefined || known === pinned.uuid) return own
@@ -76,7 +79,7 @@ function adoptUpstream(upstream: LakeTable, pinned: PinnedTable, own: Checkpoint
   return { ...own, lanes: new Map([...own.lanes].map(([key, lane]) => [key, { ...lane, sequence: 0 }])) }
 }
 
-function checkNotBehind(upstream: LakeTable, pinned: PinnedTable, own: Checkpoint): void {
+function checkNotBehind(upstream: UpstreamTable, pinned: PinnedTable, own: Checkpoint): void {
   for (const [key, theirs] of pinned.checkpoint.lanes) {
     const mine = own.lanes.get(key)
     if (mine && mine.position > theirs.position) {
@@ -91,16 +94,19 @@ function checkNotBehind(upstream: LakeTable, pinned: PinnedTable, own: Checkpoin
   }
 }
 
-async function filesOf(upstream: LakeTable, pinned: PinnedTable, plan: LanePlan): Promise<ScanFile[]> {
-  const { partition, offset } = coordinatesOf(upstream.definition)
+async function filesOf(upstream: UpstreamTable, pinned: PinnedTable, plan: LanePlan): Promise<ScanFile[]> {
+  const { definition } = upstream
+  const { partition, offset } = coordinatesOf(definition)
+  const holds = (bounds: RowBounds, { lane, from, upper }: LaneRange): boolean => {
+    if (isReplayLane(lane)) {
+      const { sequence } = replayOf(definition)
+      return bounds.hasValues(sequence) && bounds.meets(sequence, from, upper - 1n)
+    }
+    return bounds.meets(partition, lane.partition, lane.partition) && bounds.meets(offset, from, upper - 1n)
+  }
   return upstream.files(pinned, {
     afterFileSequence: plan.afterSequence,
-    keep: (bounds) =>
-      plan.ranges.some(
-        (range) =>
-          bounds.meets(partition, range.lane.partition, range.lane.partition) &&
-          bounds.meets(offset, range.from, range.upper - 1n),
-      ),
+    keep: (bounds) => plan.ranges.some((range) => holds(bounds, range)),
   })
 }
 
@@ -111,25 +117,47 @@ function coordinatesOf(table: TableDefinition): NonNullable<TableDefinition['coo
 
 /** A disjunction rather than a join: batches have few lanes, and ranges reach the files' statistics. */
 function rangeSql(table: TableDefinition, files: readonly ScanFile[], plan: LanePlan): string {
-  const coordinates = coordinatesOf(table)
-  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
+  const offset = quoteIdentifier(coordinatesOf(table).offset)
+  const hasReplays = plan.ranges.some(({ lane }) => isReplayLane(lane))
+  const lanes = plan.ranges.map(
+    (range) => `(${ofLane(table, range.lane)} AND ${within(table, range.lane, range.from, range.upper)})`,
+  )
+  // One plain range beside the disjunction is what the reader of the files understands best.
   const low = minimum(plan.ranges.map((range) => range.from))
   const high = maximum(plan.ranges.map((range) => range.upper))
-  const lanes = plan.ranges.map(
-    ({ lane, from, upper }) =>
-      `(${partition} = ${lane.partition} AND ${offset} >= ${from} AND ${offset} < ${upper} AND ${topic} = ${quoteText(lane.topic)})`,
-  )
-  return `SELECT ${rankSql(plan, topic as string, partition as string)}::INTEGER AS lane_rank, *
-    FROM (${scanSql(table, files)}) WHERE ${offset} >= ${low} AND ${offset} < ${high} AND (${lanes.join(' OR ')})`
+  const bounds = hasReplays ? '' : `${offset} >= ${low} AND ${offset} < ${high} AND`
+  return `SELECT ${rankSql(table, plan)}::INTEGER AS lane_rank, ${hasReplays ? laneSql(table).offset : offset} AS lane_offset, *
+    FROM (${scanSql(table, files)}) WHERE ${bounds} (${lanes.join(' OR ')})`
 }
 
-function rankSql({ ranges }: LanePlan, topic: string, partition: string): string {
+function within(table: TableDefinition, lane: Lane, from: bigint, upper: bigint): string {
+  const column = quoteIdentifier(isReplayLane(lane) ? replayOf(table).sequence : coordinatesOf(table).offset)
+  return `${column} >= ${from} AND ${column} < ${upper}`
+}
+
+/** The columns of the table's lane of replays. */
+function replayOf(table: TableDefinition): { readonly id: string; readonly sequence: string } {
+  const { replay } = coordinatesOf(table)
+  if (!replay?.sequence) throw new RangeError(`${table.name} does not say where in the lane of replays its rows lie`)
+  return { id: replay.id, sequence: replay.sequence }
+}
+
+/** SQL that is true of a lane's rows. */
+function ofLane(table: TableDefinition, lane: Lane): string {
+  const { topic, partition, replay } = coordinatesOf(table)
+  if (isReplayLane(lane)) return `${quoteIdentifier(replayOf(table).id)} IS NOT NULL`
+  const ordinary = replay ? ` AND ${quoteIdentifier(replay.id)} IS NULL` : ''
+  return `${quoteIdentifier(partition)} = ${lane.partition} AND ${quoteIdentifier(topic)} = ${quoteText(lane.topic)}${ordinary}`
+}
+
+function rankSql(table: TableDefinition, { ranges }: LanePlan): string {
+  if (ranges.length === 1) return '0'
   const oneTopic = ranges.every(({ lane }) => lane.topic === ranges[0]?.lane.topic)
+  const partition = quoteIdentifier(coordinatesOf(table).partition)
   const branches = ranges.map(
-    ({ lane }, rank) =>
-      `WHEN ${partition} = ${lane.partition}${oneTopic ? '' : ` AND ${topic} = ${quoteText(lane.topic)}`} THEN ${rank}`,
+    ({ lane }, rank) => `WHEN ${oneTopic ? `${partition} = ${lane.partition}` : ofLane(table, lane)} THEN ${rank}`,
   )
-  return ranges.length === 1 ? '0' : `CASE ${branches.join(' ')} END`
+  return `CASE ${branches.join(' ')} END`
 }
 
 function minimum(values: readonly bigint[]): bigint {

@@ -44,7 +44,7 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
       const batch = await readLog(input.log, readable, context.limits)
       const stopped = [
         ...matched.lanes.filter((lane) => lane.stop && !checkpoint.lanes.get(lane.key)?.stop),
-        ...divergedLanes(readable, batch),
+        ...stoppedLanes(readable, batch),
       ]
       if (batch.positions.size === 0 && stopped.length === 0) return { kind: 'idle' }
       const rows = concatRecords(batch.parts)
@@ -80,13 +80,11 @@ async function ownLanes({ log, topic, share }: BronzeInput): Promise<readonly La
   return (await log.lanes(topic)).filter(({ lane }) => share.holds(lane))
 }
 
-/** Lanes whose log was cut below the position and written anew. */
-function divergedLanes(lanes: readonly LogLane[], { diverged }: LogBatch): LogLane[] {
+/** Lanes that turned out, on reading, not to go on. */
+function stoppedLanes(lanes: readonly LogLane[], { stops }: LogBatch): LogLane[] {
   return lanes.flatMap((lane) => {
-    const end = diverged.get(lane.key)
-    return end === undefined
-      ? []
-      : [{ ...lane, stop: { reason: 'log_truncated' as const, from: end, to: lane.position } }]
+    const stop = stops.get(lane.key)
+    return stop ? [{ ...lane, stop }] : []
   })
 }
 

@@ -7,18 +7,20 @@ import { cutPlan, type LanePlan, lanesAfter } from '../source/lane-plan.js'
 import { hasBacklog, planTableBatch, type TableBatch } from '../source/table-source.js'
 import { dateText, timestampLiteral } from '../sql/times.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from '../tables/gold.js'
-import type { LakeTable, PinnedTable } from '../tables/lake-table.js'
+import type { LakeTable, PinnedTable, UpstreamTable } from '../tables/lake-table.js'
 import { TRADE_COLUMNS } from '../tables/silver.js'
+import { TRADE_GAPS_TABLE } from '../tables/trade-gaps.js'
 import type { StageContext } from './context.js'
 import { DUPLICATES, findDuplicates, INPUT, type Walk } from './gold/find-duplicates.js'
 import { DROPPED, findKept, KEPT } from './gold/find-kept.js'
 import { currentKeys, type LoadedKeys, saveKeysIfDue } from './gold/key-keeper.js'
+import { writeTradeGaps } from './gold/trade-gaps.js'
 import type { Stage, StageOutcome } from './stage.js'
 
 const HOUR_US = 3_600_000_000
 
 export interface GoldInput {
-  readonly silvers: readonly LakeTable[]
+  readonly silvers: readonly UpstreamTable[]
   readonly gold: LakeTable
   /** Memory that the key set may take. */
   readonly keySet_bytes: number
@@ -32,7 +34,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
   return {
     name: 'gold',
     main: GOLD_TABLE,
-    sides: [DUPLICATES_TABLE],
+    sides: [DUPLICATES_TABLE, TRADE_GAPS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
       const { session, limits } = context
       const planned = await planSources(context, input, checkpoint, turn++)
@@ -46,11 +48,15 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
       if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE) await defineInput(session, batches, 'copied')
       const files = await writeNew(context, walk)
       const dropped = await writeDuplicates(context, input.gold, pinned, walk)
+      const gaps = await writeTradeGaps(context, input.gold, pinned, state.keys, walk.staged)
       const keys = await saveKeysIfDue(input.gold, state, pinned, context.random)
       return {
         kind: 'batch',
         files,
-        sides: dropped.length > 0 ? [{ table: DUPLICATES_TABLE, files: dropped }] : [],
+        sides: [
+          ...(dropped.length > 0 ? [{ table: DUPLICATES_TABLE, files: dropped }] : []),
+          ...(gaps.length > 0 ? [{ table: TRADE_GAPS_TABLE, files: gaps }] : []),
+        ],
         change: {
           basis: checkpoint,
           lanes: lanesOf(checkpoint, planned, batches, walk),
@@ -60,7 +66,12 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
         },
         rows: walk.count,
         more: batches.some(({ plan }) => plan.more),
-        counts: { records: walk.count, written: walk.count - walk.duplicates, duplicates: walk.duplicates },
+        counts: {
+          records: walk.count,
+          written: walk.count - walk.duplicates,
+          duplicates: walk.duplicates,
+          key_set_bytes: state.keys.size_bytes,
+        },
         committed: (snapshot) => {
           state.keys.merge(walk.staged)
           state.sequence = snapshot.sequence
@@ -80,7 +91,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
 const GATHER_MS = 100
 
 async function waitForSources(
-  tables: readonly LakeTable[],
+  tables: readonly UpstreamTable[],
   checkpoint: Checkpoint,
   timeout_ms: number,
   signal: AbortSignal,
@@ -108,7 +119,7 @@ async function planSources(
   checkpoint: Checkpoint,
   turn: number,
 ): Promise<SourceBatch[]> {
-  const waiting: LakeTable[] = []
+  const waiting: UpstreamTable[] = []
   for (const silver of input.silvers) if (await hasBacklog(silver, checkpoint)) waiting.push(silver)
   const share = Math.max(1, Math.floor(context.limits.maxRows / Math.max(1, waiting.length)))
   const sources: SourceBatch[] = []
@@ -143,7 +154,7 @@ async function defineInput(
     .filter(({ plan }) => plan.ranges.length > 0)
     .map(
       ({ batch, plan, firstRank }) =>
-        `SELECT (lane_rank + ${firstRank})::INTEGER AS lane_rank, ${INPUT_COLUMNS.join(', ')} FROM (${batch.select(plan)})`,
+        `SELECT (lane_rank + ${firstRank})::INTEGER AS lane_rank, lane_offset, ${INPUT_COLUMNS.join(', ')} FROM (${batch.select(plan)})`,
     )
   let rows = parts.join(' UNION ALL ')
   if (how === 'copied') {
@@ -168,7 +179,9 @@ async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> 
   if (walk.duplicates === walk.count) return []
   // An anti join would put the wide side into its hash table: views tell DuckDB no cardinality.
   const isNew =
-    walk.duplicates === 0 ? 'true' : `(lane_rank, "offset") NOT IN (SELECT (lane_rank, "offset") FROM ${DUPLICATES})`
+    walk.duplicates === 0
+      ? 'true'
+      : `(lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES})`
   const trade = TRADE_COLUMNS.map(([name]) => quoteIdentifier(name)).join(', ')
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
@@ -201,8 +214,8 @@ async function writeDuplicates(
     const date = dateText(Number(day))
     const select = `SELECT exchange, symbol, trade_id, topic, "partition", "offset", kafka_timestamp,
       DATE ${quoteText(date)} AS exchange_date, kept_topic, kept_partition, kept_offset, is_conflict
-      FROM ${DROPPED} JOIN ${KEPT} USING (lane_rank, "offset") WHERE "timestamp" // 86400000000 = ${day}
-      ORDER BY lane_rank, "offset"`
+      FROM ${DROPPED} JOIN ${KEPT} USING (lane_rank, lane_offset) WHERE "timestamp" // 86400000000 = ${day}
+      ORDER BY lane_rank, lane_offset`
     const file = await context.write(DUPLICATES_TABLE, select, { exchange_date: date })
     if (file) files.push(file)
   }

@@ -1,27 +1,27 @@
-import { type LaneKey, laneKey } from '@assay/core'
+import type { LaneKey } from '@assay/core'
 import type { LaneShare } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { Checkpoint, LaneCheckpoint } from '../checkpoint/checkpoint.js'
 import type { RuleSet } from '../rules/rule-set.js'
-import { cutPlan, type LanePlan, type LaneRange, lanesAfter } from '../source/lane-plan.js'
+import { cutPlan, type LanePlan, lanesAfter } from '../source/lane-plan.js'
 import { heldBy, type LaneFilter, planTableBatch, type TableBatch } from '../source/table-source.js'
-import type { LakeTable } from '../tables/lake-table.js'
-import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from '../tables/silver.js'
+import { SILVER_SIDES } from '../tables/dead-letters.js'
+import type { UpstreamTable } from '../tables/lake-table.js'
+import { DLQ_TABLE, silverTable } from '../tables/silver.js'
 import type { StageContext } from './context.js'
 import { collectBronzeRows } from './silver/collect.js'
-import { countWithinLookups, type DecoderLookup, decodeRows, decoderLookup } from './silver/decode.js'
-import { INPUT, inputColumns } from './silver/input.js'
-import { judge, type Rejection } from './silver/judge.js'
+import { countWithinLookups, type DecoderLookup, decoderLookup } from './silver/decode.js'
+import type { Rejection } from './silver/judge.js'
+import { judgeRows } from './silver/judge-rows.js'
 import { judgeTimes, type Verdicts } from './silver/lateness.js'
-import type { LaneNumber } from './silver/message-id.js'
 import { type BronzeRows, firstRows } from './silver/rows.js'
 import { writeDeadLetters, writeRuleSets, writeValid } from './silver/write.js'
 import type { SideFiles, Stage, StageOutcome } from './stage.js'
 
 export interface SilverInput {
   readonly exchange: Exchange
-  readonly bronze: LakeTable
+  readonly bronze: UpstreamTable
   readonly registry: SchemaRegistry
   readonly share: LaneShare
   readonly rules: RuleSet
@@ -39,7 +39,7 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
   return {
     name: `silver-${input.exchange.name}`,
     main,
-    sides: [DLQ_TABLE, RULE_SETS_TABLE],
+    sides: SILVER_SIDES,
     async run(checkpoint): Promise<StageOutcome> {
       const batch = await planTableBatch(context.session, input.bronze, checkpoint, {
         maxRows: context.limits.maxRows,
@@ -71,6 +71,7 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
           records: rows.count,
           valid: rows.count - judged.rejections.length,
           rejected: judged.rejections.length,
+          ...rejectedByType(judged.rejections),
         },
         committed: () => undefined,
       }
@@ -100,11 +101,10 @@ async function judgeBatch(
   const { ranges } = batch.plan
   const collected = await collectBronzeRows(session, batch, limits.maxBytes)
   const { rows, plan } = cutAt(collected.rows, collected.plan, countWithinLookups(collected.rows))
-  const decoded = await decodeRows(rows, input.exchange.schema, lookup)
-  const decodedColumns = input.exchange.columns(decoded.columns, decoded.valid)
-  const numbers = laneNumbers(ranges, batch.pinned.checkpoint)
-  await session.load(INPUT, inputColumns(rows, decoded, ranges, numbers, decodedColumns), rows.count)
-  const rejections = await judge(session, input.exchange, input.rules, rows)
+  const { decodedColumns, rejections } = await judgeRows(session, { ...input, lookup }, rows, {
+    lanes: ranges.map(({ lane }) => lane),
+    bronze: batch.pinned.checkpoint,
+  })
   const greatest = ranges.map((range) => checkpoint.lanes.get(range.key)?.greatest_us)
   const verdicts = judgeTimes(rows, decodedColumns, rejections, greatest, { ...input.rules, ...limits })
   return {
@@ -122,20 +122,19 @@ function cutAt(rows: BronzeRows, plan: LanePlan, count: number): { rows: BronzeR
   }
 }
 
+/** `rejected_<error type>` for each type that occurred. */
+function rejectedByType(rejections: readonly Rejection[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { type } of rejections) counts[`rejected_${type}`] = (counts[`rejected_${type}`] ?? 0) + 1
+  return counts
+}
+
 function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey): Partial<LaneCheckpoint> {
   const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
   return {
     ...(lane?.greatest_us !== undefined && { greatest_us: lane.greatest_us }),
     ...(lane?.written !== undefined && { written: lane.written }),
   }
-}
-
-function laneNumbers(ranges: readonly LaneRange[], bronze: Checkpoint): LaneNumber[] {
-  return ranges.map(({ lane }) => {
-    const topic = bronze.topics[lane.topic]
-    if (!topic) throw new RangeError(`bronze has rows of ${laneKey(lane)} but no lane id for its topic`)
-    return { laneId: topic.laneId, partition: lane.partition }
-  })
 }
 
 async function writeSides(

@@ -28,7 +28,18 @@ export interface TableDefinition {
   /** Columns by which a folded file is sorted: the lane, then the offset. */
   readonly orderBy: readonly string[]
   /** The columns that hold a row's coordinates; ledgers without a lane have none. */
-  readonly coordinates?: { readonly topic: string; readonly partition: string; readonly offset: string }
+  readonly coordinates?: Coordinates
+}
+
+export interface Coordinates {
+  readonly topic: string
+  readonly partition: string
+  readonly offset: string
+  /**
+   * Of a table that takes replays: the column that is null unless the row is one, and the one with its offset in
+   * the table's lane of replays. A table that only hands replays on has no such offset.
+   */
+  readonly replay?: { readonly id: string; readonly sequence?: string }
 }
 
 /** Columns in order, ids counted from 1; elements of lists get the ids after the last column. */

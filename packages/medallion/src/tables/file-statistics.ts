@@ -16,6 +16,8 @@ import { columnOf, type TableDefinition } from './definition.js'
 export interface RowBounds {
   /** False only if no row's value of the column can lie in [low, high]. */
   meets(column: string, low: bigint | number, high: bigint | number): boolean
+  /** False only if the column is null in every row. */
+  hasValues(column: string): boolean
 }
 
 /** The partition's values in the order of the table's partition columns. */
@@ -42,6 +44,7 @@ export function partitionValues(table: TableDefinition, file: DataFile): Record<
 
 export function boundsOf(table: TableDefinition, file: DataFile): RowBounds {
   return {
+    hasValues: (name) => file.nullCounts?.get(columnOf(table, name).id) !== file.recordCount,
     meets(name, low, high) {
       const { id, type } = columnOf(table, name)
       if (type !== 'int' && type !== 'long') return true

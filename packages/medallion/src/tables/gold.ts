@@ -18,7 +18,7 @@ export const GOLD_TABLE: TableDefinition = {
   ]),
   partitionBy: ['exchange_date', 'exchange_hour'],
   orderBy: ['topic', 'partition', 'offset'],
-  coordinates: { topic: 'topic', partition: 'partition', offset: 'offset' },
+  coordinates: { topic: 'topic', partition: 'partition', offset: 'offset', replay: { id: 'replay_id' } },
 }
 
 /** Silver rows that gold already had, each naming the row that was kept. */

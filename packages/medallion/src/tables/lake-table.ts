@@ -48,6 +48,9 @@ export interface LakeTableDependencies {
 
 const POLL_MS = 100
 
+/** What a stage needs of the table that it reads. */
+export type UpstreamTable = Pick<LakeTable, 'definition' | 'files' | 'pin' | 'waitForCommit'>
+
 /** One of the lake's tables: its definition, and the Iceberg table behind it. */
 export class LakeTable {
   readonly definition: TableDefinition

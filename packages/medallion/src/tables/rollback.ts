@@ -1,10 +1,10 @@
-import { AssayError, type LaneKey } from '@assay/core'
+import { AssayError, type LaneKey, parseLaneKey } from '@assay/core'
 import type { Session } from '@assay/engine'
-import { quoteIdentifier } from '@assay/engine'
 import { ancestry, type TableMetadata } from '@assay/iceberg'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { scanSql } from '../sql/scan.js'
-import type { LakeTable, PinnedTable } from './lake-table.js'
+import type { PinnedTable, UpstreamTable } from './lake-table.js'
+import { isReplayLane, laneSql } from './replay-lane.js'
 
 /** What the table's history says of the snapshot that the checkpoint was committed with. */
 export function checkpointStanding(
@@ -24,7 +24,7 @@ export function checkpointStanding(
  * The table's state with a checkpoint that may be worked on. Throws `table_rolled_back` when the rows that
  * the checkpoint speaks of are no longer there (T9).
  */
-export async function pinTrusted(table: LakeTable, session: Session): Promise<PinnedTable> {
+export async function pinTrusted(table: UpstreamTable, session: Session): Promise<PinnedTable> {
   const pinned = await table.pin()
   const standing = checkpointStanding(pinned.version.metadata, pinned.checkpoint)
   if (standing === 'held') return pinned
@@ -33,7 +33,7 @@ export async function pinTrusted(table: LakeTable, session: Session): Promise<Pi
   throw rolledBack(table, lost)
 }
 
-function rolledBack(table: LakeTable, lane: LaneKey | undefined): AssayError {
+function rolledBack(table: UpstreamTable, lane: LaneKey | undefined): AssayError {
   const { name } = table.definition
   const where = lane ? ` (rows of ${lane} are missing)` : ''
   return new AssayError('table_rolled_back', `${name} was rolled back behind its checkpoint${where}`, {
@@ -42,13 +42,20 @@ function rolledBack(table: LakeTable, lane: LaneKey | undefined): AssayError {
 }
 
 /** History was cut by an expiry: then each lane's greatest offset must still be what was written. */
-async function laneWithLostRows(table: LakeTable, pinned: PinnedTable, session: Session): Promise<LaneKey | undefined> {
+async function laneWithLostRows(
+  table: UpstreamTable,
+  pinned: PinnedTable,
+  session: Session,
+): Promise<LaneKey | undefined> {
   const { coordinates } = table.definition
-  const expected = [...pinned.checkpoint.lanes].filter(([, lane]) => lane.written !== undefined)
-  if (!coordinates || expected.length === 0) return undefined
-  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
+  if (!coordinates) return undefined
+  const expected = [...pinned.checkpoint.lanes].filter(
+    ([key, lane]) => lane.written !== undefined && (coordinates.replay?.sequence || !isReplayLane(parseLaneKey(key))),
+  )
+  if (expected.length === 0) return undefined
+  const lane = laneSql(table.definition)
   const rows = await session.rows(
-    `SELECT ${topic} || '/' || ${partition} AS lane, max(${offset}) AS greatest
+    `SELECT ${lane.key} AS lane, max(${lane.offset}) AS greatest
      FROM (${scanSql(table.definition, await table.files(pinned))}) GROUP BY 1`,
   )
   const greatest = new Map(rows.map((row) => [String(row.lane), row.greatest as bigint]))

@@ -41,7 +41,12 @@ export function silverTable(exchange: string): TableDefinition {
     ]),
     partitionBy: ['trade_date'],
     orderBy: ['topic', 'partition', 'offset'],
-    coordinates: { topic: 'topic', partition: 'partition', offset: 'offset' },
+    coordinates: {
+      topic: 'topic',
+      partition: 'partition',
+      offset: 'offset',
+      replay: { id: 'replay_id', sequence: 'replay_sequence' },
+    },
   }
 }
 

@@ -68,10 +68,12 @@ function moveLane(
   before: LaneCheckpoint,
   stop: LaneStop,
 ): { lane: LaneKey; change: { lanes: Map<LaneKey, LaneCheckpoint>; topics?: Record<string, TopicCheckpoint> } } {
-  if (stop.reason === 'records_lost') {
-    if (to < stop.to) {
-      throw new UsageError('gap_not_covered', `the log holds nothing before ${stop.to} of ${lane}`, {
-        hint: `accept the gap up to ${stop.to} or beyond`,
+  if (stop.reason === 'records_lost' || stop.reason === 'records_unreadable') {
+    // Where the damage was mended, the same offset is tried again.
+    const least = stop.reason === 'records_lost' ? stop.to : stop.from
+    if (to < least) {
+      throw new UsageError('gap_not_covered', `nothing can be read before ${least} of ${lane}`, {
+        hint: `accept the gap up to ${least} or beyond`,
       })
     }
     const { stop: _ended, ...rest } = before
@@ -104,7 +106,7 @@ function nextGeneration(checkpoint: Checkpoint, logTopic: string, partition: num
 function ledgerRow({ lane, to, note, clock }: GapAcceptance, stop: LaneStop): string {
   const { topic, partition } = parseLaneKey(lane)
   const now = timestampLiteral(clock.now_ms())
-  const end = stop.reason === 'records_lost' ? to : stop.to
+  const end = stop.reason === 'records_lost' || stop.reason === 'records_unreadable' ? to : stop.to
   return `SELECT 'log' AS source, ${quoteText(topic)} AS topic, ${partition}::INTEGER AS "partition",
     ${stop.from}::BIGINT AS from_offset, ${end}::BIGINT AS to_offset, ${now} AS found_at, ${now} AS accepted_at,
     ${quoteText(note)} AS note`

@@ -1,7 +1,7 @@
 import { isRetryable } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { quoteIdentifier } from '@assay/engine'
-import { collect, commit, type FoldTask, pathInTable, planFold, removeOrphans } from '@assay/iceberg'
+import { collect, commit, type FoldPolicy, type FoldTask, pathInTable, planFold, removeOrphans } from '@assay/iceberg'
 import { scanSql } from '../sql/scan.js'
 import type { Batch } from '../stages/stage.js'
 import { partitionValues } from '../tables/file-statistics.js'
@@ -76,9 +76,9 @@ export class Housekeeper {
 }
 
 /** Rewrites partitions with many small files; the rows, and the table's checkpoint, stay as they are. */
-export async function foldSmallFiles(table: LakeTable, session: Session): Promise<number> {
+export async function foldSmallFiles(table: LakeTable, session: Session, policy?: FoldPolicy): Promise<number> {
   const version = await table.table.load()
-  const tasks = await planFold(table.table, version)
+  const tasks = await planFold(table.table, version, policy)
   for (const task of tasks) await fold(table, session, task)
   return tasks.length
 }

@@ -19,6 +19,8 @@ export type WorkerEvent =
     }
   | { readonly kind: 'refused'; readonly worker: string; readonly reason: string }
   | { readonly kind: 'outage'; readonly worker: string; readonly error: unknown; readonly retry_ms: number }
+  /** A topic is set up in a way that loses what was meant to be kept. */
+  | { readonly kind: 'topic_warning'; readonly worker: string; readonly message: string }
   | { readonly kind: 'lane_stopped'; readonly worker: string; readonly lane: string; readonly reason: string }
 
 export interface WorkerOptions {
@@ -36,6 +38,8 @@ export interface WorkerOptions {
   /** Given when the worker shall end as soon as nothing is left; true once nothing more will come. */
   readonly upstreamEnded?: () => boolean
   readonly onEvent: (event: WorkerEvent) => void
+  /** Called after every turn of the loop, outages included. */
+  readonly onTurn?: (worker: string) => void
 }
 
 /** `held`: positions moved without rows, not worth a commit of their own yet. */
@@ -79,6 +83,7 @@ export class Worker {
       const started_ms = this.#options.clock.monotonic_ms()
       const ended = this.#options.upstreamEnded?.() ?? false
       const turn = await this.#attempt(signal)
+      this.#options.onTurn?.(this.name)
       if (turn === 'idle' && ended) return
       if (turn !== 'more') await this.#pause(turn, started_ms, signal)
     }

@@ -35,6 +35,8 @@ export class FeedProducer {
   #values: Uint8Array[] = []
   #timestamps_ms: bigint[] = []
   #bytes = 0
+  /** Handed to the log, and not known to be in it. */
+  #inFlight: ProduceBatch | undefined
   #produced = 0
 
   private constructor(log: EventLog, exchange: Exchange, schemaId: number) {
@@ -53,9 +55,15 @@ export class FeedProducer {
     return this.#produced
   }
 
-  /** Records taken but not yet written. */
+  /** Records taken but not known to be in the log. */
   get waiting(): number {
-    return this.#values.length
+    return this.#values.length + (this.#inFlight?.count ?? 0)
+  }
+
+  /** Bytes of the keys and values of those records. */
+  get waiting_bytes(): number {
+    if (!this.#inFlight) return this.#bytes
+    return this.#bytes + this.#inFlight.keys.data.length + this.#inFlight.values.data.length
   }
 
   /** True when `flush` is due. */
@@ -64,10 +72,10 @@ export class FeedProducer {
   }
 
   /**
-   * Takes a record, stamped with its event time rounded up to the ms. Throws `record_too_large` or
-   * `record_invalid`, taking nothing.
+   * Takes a record, stamped with its event time rounded up to the ms unless told otherwise. Throws
+   * `record_too_large` or `record_invalid`, taking nothing.
    */
-  add({ key, record, event_time_us }: FeedRecord): void {
+  add({ key, record, event_time_us }: FeedRecord, stamp_ms = (event_time_us + 999n) / 1000n): void {
     const value = this.#encode(record, this.#header)
     const size = key.length + value.length
     if (size > RECORD_BYTES_MAX) {
@@ -77,14 +85,30 @@ export class FeedProducer {
     }
     this.#keys.push(key)
     this.#values.push(value)
-    this.#timestamps_ms.push((event_time_us + 999n) / 1000n)
+    this.#timestamps_ms.push(stamp_ms)
     this.#bytes += size
   }
 
-  /** Writes what was taken; durable when it resolves. After an OutageError it may or may not be in the log. */
+  /**
+   * Writes what was taken; durable when it resolves. One call at a time; records may be added meanwhile. After an
+   * OutageError the records may or may not be in the log, and the next call writes them again.
+   */
   async flush(): Promise<void> {
+    this.#inFlight ??= this.#takeBatch()
+    if (!this.#inFlight) return
+    await this.#log.produce(this.#topic, this.#inFlight)
+    this.#produced += this.#inFlight.count
+    this.#inFlight = undefined
+  }
+
+  /** After a failed flush: forgets the records of it, for those who have told their sender. */
+  dropFailed(): void {
+    this.#inFlight = undefined
+  }
+
+  #takeBatch(): ProduceBatch | undefined {
     const count = this.#values.length
-    if (count === 0) return
+    if (count === 0) return undefined
     const batch: ProduceBatch = {
       count,
       timestamps_ms: BigInt64Array.from(this.#timestamps_ms),
@@ -96,7 +120,6 @@ export class FeedProducer {
     this.#values = []
     this.#timestamps_ms = []
     this.#bytes = 0
-    await this.#log.produce(this.#topic, batch)
-    this.#produced += count
+    return batch
   }
 }

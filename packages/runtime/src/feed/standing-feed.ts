@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { type Clock, isRetryable, type Random } from '@assay/core'
 import { type Exchange, simulate } from '@assay/exchanges'
 import { wireHeader } from '@assay/schema-registry'
+import type { FeedEvent } from './feed-event.js'
 import { type FeedTarget, prepareTopic } from './feed-producer.js'
 import { loadSources } from './load.js'
 import { Pacer } from './pacer.js'
@@ -11,10 +12,15 @@ import { openSources } from './sources.js'
 /** What a running lake is fed with: the bundled recorded trades, simulated ones, or the first and then the others. */
 export type FeedMode = 'sample' | 'simulated' | 'sample_then_simulated'
 
-export type FeedEvent =
-  | { readonly kind: 'sample_loaded'; readonly exchange: string; readonly produced: number }
-  | { readonly kind: 'simulating'; readonly exchange: string; readonly per_second: number }
-  | { readonly kind: 'outage'; readonly exchange: string; readonly error: unknown; readonly retry_ms: number }
+/** How simulated trades come; without, as they usually do at the exchange. */
+export interface SimulatedLoad {
+  /** Records a second of each exchange. */
+  readonly rate?: number
+  /** Exponent of Zipf's law over the symbols. */
+  readonly skew?: number
+  /** Now and then a second at a multiple of the rate. */
+  readonly burst?: { readonly factor: number; readonly every_seconds: number }
+}
 
 export type StandingFeedTarget = FeedTarget & {
   readonly clock: Clock
@@ -35,8 +41,9 @@ export async function runFeed(
   mode: FeedMode,
   onEvent: (event: FeedEvent) => void,
   signal: AbortSignal,
+  load: SimulatedLoad = {},
 ): Promise<void> {
-  await Promise.all(target.exchanges.map((exchange) => feedExchange(target, exchange, mode, onEvent, signal)))
+  await Promise.all(target.exchanges.map((exchange) => feedExchange(target, exchange, mode, onEvent, signal, load)))
 }
 
 async function feedExchange(
@@ -45,15 +52,19 @@ async function feedExchange(
   mode: FeedMode,
   onEvent: (event: FeedEvent) => void,
   signal: AbortSignal,
+  load: SimulatedLoad,
 ): Promise<void> {
+  const rate = load.rate ?? exchange.simulated.events_per_second
   let isSampled = mode === 'simulated'
   while (!signal.aborted) {
     try {
       if (!isSampled) await loadSamples(target, exchange, onEvent, signal)
       isSampled = true
       if (mode === 'sample') return
-      onEvent({ kind: 'simulating', exchange: exchange.name, per_second: exchange.simulated.events_per_second })
-      while (!signal.aborted) await simulateFromNow(target, exchange, signal)
+      onEvent({ kind: 'simulating', exchange: exchange.name, per_second: rate })
+      while (!signal.aborted) {
+        for (const part of partsOf(rate, load)) await simulateFromNow(target, exchange, part, onEvent, signal)
+      }
     } catch (error) {
       if (!isRetryable(error)) throw error
       onEvent({ kind: 'outage', exchange: exchange.name, error, retry_ms: RETRY_MS })
@@ -81,25 +92,47 @@ async function loadSamples(
 
 async function* noInput(): AsyncGenerator<Uint8Array, void, undefined> {}
 
-/** Simulates trades that happen now, until the abort or until they no longer happen now. */
-async function simulateFromNow(target: StandingFeedTarget, exchange: Exchange, signal: AbortSignal): Promise<void> {
+/** A stretch of simulated trades at one rate. */
+interface SimulatedPart {
+  readonly rate: number
+  readonly count: number
+  readonly skew?: number
+}
+
+function partsOf(rate: number, { skew, burst }: SimulatedLoad): SimulatedPart[] {
+  const shape = skew === undefined ? {} : { skew }
+  if (!burst) return [{ ...shape, rate, count: Number.MAX_SAFE_INTEGER }]
+  const high = rate * burst.factor
+  return [
+    { ...shape, rate, count: Math.ceil(rate * (burst.every_seconds - 1)) },
+    { ...shape, rate: high, count: Math.ceil(high) },
+  ]
+}
+
+/** Simulates trades that happen now, until their count, the abort, or until they no longer happen now. */
+async function simulateFromNow(
+  target: StandingFeedTarget,
+  exchange: Exchange,
+  part: SimulatedPart,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted) return
   const { clock, log, random } = target
   const schemaId = await prepareTopic(target, exchange, PARTITIONS)
-  const rate = exchange.simulated.events_per_second
-  const startTime_ms = clock.now_ms()
+  const startTime_ms = Math.floor(clock.now_ms())
   const { batches } = simulate({
+    ...part,
     exchange: numberedFrom(exchange, startTime_ms * 1000),
     schemaId,
     wireHeader,
-    count: Number.MAX_SAFE_INTEGER,
     seed: random.id53() % 2 ** 32,
     startTime_ms,
-    rate,
     duplicates: DUPLICATES,
     invalid: INVALID,
-    batchRecords: batchRecords(rate),
+    batchRecords: batchRecords(part.rate),
   })
-  const pacer = new Pacer(clock, rate)
+  const pacer = new Pacer(clock, part.rate)
   let produced = 0
   for (const batch of batches) {
     // A trade reaches the log after it happened, never before.
@@ -108,6 +141,14 @@ async function simulateFromNow(target: StandingFeedTarget, exchange: Exchange, s
     if (signal.aborted || wait_ms < -BEHIND_MAX_MS) return
     await log.produce(exchange.topic, batch)
     produced += batch.count
+    onEvent({
+      kind: 'progress',
+      exchange: exchange.name,
+      messages: 0,
+      records: batch.count,
+      refused: 0,
+      buffer_bytes: 0,
+    })
   }
 }
 

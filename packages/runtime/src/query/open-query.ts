@@ -66,7 +66,7 @@ async function openPlanned(lake: Lake, options: QueryOptions): Promise<Planned> 
   )
   const analyst = await openAnalyst({
     ...engineOptions(lake),
-    allowedDirectories: [lake.store.location('tables')],
+    allowedDirectories: [lake.dataDirectory],
     timeout_ms: options.timeout_ms,
     maxRows: options.maxRows,
     clock: lake.clock,

@@ -1,6 +1,14 @@
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import { bronzeTable, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
+import {
+  bronzeTable,
+  DLQ_TABLE,
+  GOLD_TABLE,
+  openLettersSql,
+  RESOLUTIONS_TABLE,
+  silverTable,
+  TRADE_GAPS_TABLE,
+} from '@assay/medallion'
 
 export interface View {
   readonly name: string
@@ -10,9 +18,18 @@ export interface View {
 /** Views for people, over the views of the tables. */
 export function peopleViews(exchanges: readonly Exchange[]): View[] {
   return [
-    { name: 'silver_dlq_open', select: `SELECT * FROM ${quoteIdentifier(DLQ_TABLE.name)}` },
+    { name: 'silver_dlq_open', select: openLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name) },
+    { name: 'gold_trade_gaps', select: tradeGaps() },
     { name: 'lineage', select: lineage(exchanges) },
   ]
+}
+
+/** Each gap in an exchange's trade numbers once, with when it was closed; null while it is open. */
+function tradeGaps(): string {
+  const changes = quoteIdentifier(TRADE_GAPS_TABLE.name)
+  return `SELECT exchange, symbol, from_id, to_id, o.after_time, o.before_time, o.found_at, c.found_at AS closed_at
+    FROM (SELECT * FROM ${changes} WHERE change = 'opened') o
+    LEFT JOIN (SELECT * FROM ${changes} WHERE change = 'closed') c USING (exchange, symbol, from_id, to_id)`
 }
 
 /** Each gold row with the silver row and the bytes that it came from, by coordinates (A5). */

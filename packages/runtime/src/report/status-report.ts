@@ -195,6 +195,7 @@ function stopsOf(table: string, bronze: Checkpoint): StoppedLane[] {
 function resumeAt(stop: LaneStop): Position {
   switch (stop.reason) {
     case 'records_lost':
+    case 'records_unreadable':
       return stop.to
     case 'log_truncated':
       return stop.from

@@ -17,6 +17,9 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
         `outage, trying again: ${messageOf(event.error)}`,
       )
       return
+    case 'topic_warning':
+      log.warn({ worker: event.worker }, event.message)
+      return
     case 'lane_stopped':
       log.error({ worker: event.worker, reason: event.reason }, `lane ${event.lane} stopped: see assay status`)
   }
@@ -32,6 +35,21 @@ export function logFeedEvent(log: Logger, event: FeedEvent): void {
       return
     case 'outage':
       log.warn({ exchange: event.exchange }, `feed interrupted, trying again: ${messageOf(event.error)}`)
+      return
+    case 'connected':
+      log.info({ exchange: event.exchange }, 'connected to the exchange')
+      return
+    case 'disconnected':
+      log.warn({ exchange: event.exchange }, `no connection to the exchange, trying again: ${event.reason}`)
+      return
+    case 'rejected':
+      log.error({ exchange: event.exchange }, `the exchange refuses what was asked for: ${event.reason}`)
+      return
+    case 'given_up':
+      log.error({ exchange: event.exchange, records: event.records }, 'records could not be written before the end')
+      return
+    case 'progress':
+      if (event.refused > 0) log.debug({ exchange: event.exchange }, `not understood: ${event.refusal}`)
   }
 }
 

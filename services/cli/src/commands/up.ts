@@ -1,8 +1,22 @@
 import { systemClock } from '@assay/core'
-import { type FeedMode, type Lake, runFeed, runWorkers, statusReport, tableReport } from '@assay/runtime'
+import type { RuleSet } from '@assay/medallion'
+import {
+  type FeedEvent,
+  type FeedMode,
+  type Lake,
+  type LiveFeedOptions,
+  readLiveSymbols,
+  readRules,
+  runFeed,
+  runLiveFeed,
+  runWorkers,
+  statusReport,
+  tableReport,
+} from '@assay/runtime'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
+import { readText } from '../parse/read-text.js'
 import { LiveLines } from '../print/live-lines.js'
 import { openLog } from '../print/log.js'
 import { ExitCode } from '../run/exit-code.js'
@@ -18,17 +32,20 @@ interface Options {
   readonly feed?: string
   readonly drain?: boolean
   readonly adopt?: boolean
+  readonly rules?: string
 }
 
 interface UpRequest {
   /** Undefined for no feed at all. */
-  readonly feed: FeedMode | undefined
+  readonly feed: FeedMode | LiveFeedOptions['symbols'] | undefined
   readonly drain: boolean
   readonly adopt: boolean
+  /** Those in force unless given. */
+  readonly rules?: RuleSet
   readonly json: boolean
 }
 
-const FEEDS = ['sample', 'simulated', 'none'] as const
+const FEEDS = ['sample', 'simulated', 'live', 'none'] as const
 const COMMIT_INTERVAL_MS = 1_000
 const STATUS_INTERVAL_MS = 1_000
 
@@ -40,26 +57,31 @@ export function addUp(program: Command, accept: Accept): void {
       'Runs the feed and all workers in one process until Ctrl-C: trades go from the log to bronze, silver and ' +
         'gold, with one status line for each layer. Makes the lake if there is none. Without --feed the log is first ' +
         'filled with bundled recorded trades, if it is empty, and then with simulated ones, about 750 (Binance) and ' +
-        '75 (Kraken) a second. The first Ctrl-C stops with nothing half done; the second at once.',
+        "75 (Kraken) a second. --feed live takes the exchanges' own public feeds; ASSAY_SYMBOLS says which symbols. " +
+        'The first Ctrl-C stops with nothing half done; the second at once.',
     )
-    .option('--feed <name>', 'sample (the recorded trades only), simulated, or none')
+    .option('--feed <name>', "sample (the recorded trades only), simulated, live (the exchanges' own feeds), or none")
     .option('--drain', 'no feed: take all that the log holds through every layer, print the totals, end')
     .option('--adopt', 'go on from upstream tables that were dropped and made again, by positions')
+    .option('--rules <file>', 'judge by a rule set of your own; "assay rules list --json" prints the form')
     .addHelpText('after', '\nExamples:\n  assay up\n  assay up --drain --lake ./lake')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       const drain = options.drain ?? false
-      const request = { feed: readFeed(reader, options.feed, drain), drain, adopt: options.adopt ?? false, json }
-      accept(reader.mistakes, (io) => withLake(place, (lake) => up(lake, request, io)))
+      const named = readFeed(reader, options.feed, drain)
+      accept(reader.mistakes, (io) => {
+        const feed = named === 'live' ? readLiveSymbols(io.env) : named
+        const request = { feed, drain, adopt: options.adopt ?? false, json }
+        return withLake(place, async (lake) => {
+          if (options.rules === undefined) return up(lake, request, io)
+          return up(lake, { ...request, rules: await readRules(lake, await readText(options.rules)) }, io)
+        })
+      })
     })
 }
 
-function readFeed(reader: OptionReader, text: string | undefined, drain: boolean): FeedMode | undefined {
-  if (text === 'live') {
-    reader.mistakes.push("--feed live, the exchanges' own feeds, is not available in this version")
-    return undefined
-  }
+function readFeed(reader: OptionReader, text: string | undefined, drain: boolean): FeedMode | 'live' | undefined {
   const feed = reader.choice('feed', text, FEEDS)
   if (drain && feed !== undefined && feed !== 'none') reader.mistakes.push('--drain runs without a feed: drop --feed')
   if (drain || feed === 'none') return undefined
@@ -86,7 +108,7 @@ async function up(lake: Lake, request: UpRequest, io: Io): Promise<ExitCode> {
 }
 
 /** Runs workers, feed and status lines until the signal, the end of a drain, or the first failure. */
-async function runAll(lake: Lake, { feed, drain, adopt }: UpRequest, io: Io, live: LiveLines): Promise<void> {
+async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, io: Io, live: LiveLines): Promise<void> {
   const log = openLog(io, live)
   const ended = new AbortController()
   const signal = AbortSignal.any([io.signal, ended.signal])
@@ -97,11 +119,17 @@ async function runAll(lake: Lake, { feed, drain, adopt }: UpRequest, io: Io, liv
     })
   const workers = runWorkers(
     lake,
-    { drain, adopt, interval_ms: COMMIT_INTERVAL_MS, onEvent: (event) => logWorkerEvent(log, event) },
+    {
+      drain,
+      adopt,
+      interval_ms: COMMIT_INTERVAL_MS,
+      ...(rules && { rules }),
+      onEvent: (event) => logWorkerEvent(log, event),
+    },
     signal,
   )
   const status = showStatus(lake, live, signal)
-  const feeding = feed && runFeed(lake, feed, (event) => logFeedEvent(log, event), signal)
+  const feeding = feed && startFeed(lake, feed, (event) => logFeedEvent(log, event), signal)
   const outcomes = await Promise.allSettled([
     endAll(workers.then(() => ended.abort())),
     endAll(Promise.resolve(feeding)),
@@ -109,6 +137,16 @@ async function runAll(lake: Lake, { feed, drain, adopt }: UpRequest, io: Io, liv
   ])
   live.end()
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
+function startFeed(
+  lake: Lake,
+  feed: NonNullable<UpRequest['feed']>,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (typeof feed === 'string') return runFeed(lake, feed, onEvent, signal)
+  return runLiveFeed(lake, { symbols: feed, onEvent }, signal)
 }
 
 async function showStatus(lake: Lake, live: LiveLines, signal: AbortSignal): Promise<void> {

@@ -5,9 +5,9 @@ import { scanSql } from '../../sql/scan.js'
 import { dateText } from '../../sql/times.js'
 import type { LakeTable, PinnedTable } from '../../tables/lake-table.js'
 
-/** Silver rows of the batch; `lane_rank` counts over all sources. */
+/** Silver rows of the batch, each named by its `lane_rank`, which counts over all sources, and `lane_offset`. */
 export const INPUT = 'gold_input'
-/** lane_rank, offset and source_sequence of the rows that gold already has. */
+/** lane_rank, lane_offset and source_sequence of the rows that gold already has. */
 export const DUPLICATES = 'gold_duplicate_rows'
 
 /** What a walk over the batch in order of (lane, offset) found. */
@@ -42,11 +42,11 @@ export async function findDuplicates(
   let numberless = false
   let count = 0
   let cut: Walk['cut']
-  const sql = `SELECT lane_rank, "offset", exchange, symbol, source_sequence,
-      ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, "offset"`
+  const sql = `SELECT lane_rank, lane_offset, exchange, symbol, source_sequence,
+      ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, lane_offset`
   for await (const chunk of session.read(sql)) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
-    const offsets = columnOf(chunk, 'offset', 'BIGINT').data
+    const offsets = columnOf(chunk, 'lane_offset', 'BIGINT').data
     const hour = columnOf(chunk, 'hour', 'INTEGER').data
     const ids = columnOf(chunk, 'source_sequence', 'BIGINT')
     const words = wordsOf(ids.data)
@@ -103,7 +103,7 @@ class RowList {
   columns(): NamedColumn[] {
     return [
       { name: 'lane_rank', column: { type: 'INTEGER', data: Int32Array.from(this.#ranks) } },
-      { name: 'offset', column: { type: 'BIGINT', data: BigInt64Array.from(this.#offsets) } },
+      { name: 'lane_offset', column: { type: 'BIGINT', data: BigInt64Array.from(this.#offsets) } },
       {
         name: 'source_sequence',
         column: {
@@ -176,18 +176,18 @@ async function addNumberless(
 ): Promise<void> {
   const partitions = new Set([...hours].map(hourPartition))
   const files = await gold.files(pinned, { keepPartition: (values) => partitions.has(filePartition(values)) })
-  const before = cut ? `AND (lane_rank < ${cut.rank} OR (lane_rank = ${cut.rank} AND "offset" < ${cut.offset}))` : ''
-  const rows = session.read(`SELECT lane_rank, "offset", nth > 1 OR EXISTS (
+  const before = cut ? `AND (lane_rank < ${cut.rank} OR (lane_rank = ${cut.rank} AND lane_offset < ${cut.offset}))` : ''
+  const rows = session.read(`SELECT lane_rank, lane_offset, nth > 1 OR EXISTS (
       SELECT 1 FROM (${scanSql(gold.definition, files)}) g
       WHERE g.exchange = i.exchange AND g.symbol = i.symbol AND g.trade_id = i.trade_id
     ) AS is_duplicate FROM (
-      SELECT lane_rank, "offset", trade_id, exchange, symbol,
-        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, "offset") AS nth
+      SELECT lane_rank, lane_offset, trade_id, exchange, symbol,
+        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, lane_offset) AS nth
       FROM ${INPUT} WHERE source_sequence IS NULL ${before}
     ) i`)
   for await (const chunk of rows) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
-    const offsets = columnOf(chunk, 'offset', 'BIGINT').data
+    const offsets = columnOf(chunk, 'lane_offset', 'BIGINT').data
     const isDuplicate = columnOf(chunk, 'is_duplicate', 'BOOLEAN').data
     for (let i = 0; i < chunk.count; i++) {
       const rank = ranks[i] as number

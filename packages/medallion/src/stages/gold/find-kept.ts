@@ -10,9 +10,9 @@ export const KEPT = 'gold_kept'
 
 /** Rows of the batch that have a number with a duplicate: dropped and kept ones, and some others. */
 const CANDIDATES = 'gold_candidates'
-const ROW = '(lane_rank, "offset")'
+const ROW = '(lane_rank, lane_offset)'
 const SAME_TRADE = 'k.exchange = d.exchange AND k.symbol = d.symbol AND k.trade_id = d.trade_id'
-const FOUND = `d.lane_rank, d."offset", k.topic AS kept_topic, k."partition" AS kept_partition, k."offset" AS kept_offset,
+const FOUND = `d.lane_rank, d.lane_offset, k.topic AS kept_topic, k."partition" AS kept_partition, k."offset" AS kept_offset,
   (k."timestamp" IS DISTINCT FROM d."timestamp" OR k.price IS DISTINCT FROM d.price
   OR k.quantity IS DISTINCT FROM d.quantity OR k.side IS DISTINCT FROM d.side) AS is_conflict`
 const OPEN = `(SELECT * FROM ${DROPPED} ANTI JOIN ${KEPT} USING ${ROW})`
@@ -24,7 +24,7 @@ const COLUMNS = `exchange, symbol, trade_id, "timestamp", price, quantity, side,
  */
 export async function findKept(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
   await session.run(`CREATE OR REPLACE TEMP TABLE ${CANDIDATES} AS
-    SELECT lane_rank, ${COLUMNS}, kafka_timestamp FROM ${INPUT}
+    SELECT lane_rank, lane_offset, ${COLUMNS}, kafka_timestamp FROM ${INPUT}
     WHERE source_sequence IN (SELECT source_sequence FROM ${DUPLICATES})
       OR (source_sequence IS NULL AND (SELECT count(*) > count(source_sequence) FROM ${DUPLICATES}))`)
   await session.run(`CREATE OR REPLACE TEMP TABLE ${DROPPED} AS

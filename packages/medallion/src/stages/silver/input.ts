@@ -1,7 +1,6 @@
-import type { NamedColumn } from '@assay/core'
+import type { Lane, NamedColumn } from '@assay/core'
 import { quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import type { LaneRange } from '../../source/lane-plan.js'
 import type { DecodedRows } from './decode.js'
 import { type LaneNumber, messageIds } from './message-id.js'
 import type { BronzeRows } from './rows.js'
@@ -13,7 +12,7 @@ export const INPUT = 'silver_input'
 export function inputColumns(
   rows: BronzeRows,
   decoded: DecodedRows,
-  ranges: readonly LaneRange[],
+  lanes: readonly Lane[],
   laneNumbers: readonly LaneNumber[],
   exchangeColumns: readonly NamedColumn[],
 ): NamedColumn[] {
@@ -21,9 +20,9 @@ export function inputColumns(
   const partitions = new Int32Array(rows.count)
   for (let i = 0; i < rows.count; i++) {
     rowNumbers[i] = i
-    partitions[i] = (ranges[rows.ranks[i] as number] as LaneRange).lane.partition
+    partitions[i] = (lanes[rows.ranks[i] as number] as Lane).partition
   }
-  const topics = ranges.map((range) => range.lane.topic)
+  const topics = lanes.map((lane) => lane.topic)
   return [
     { name: 'rn', column: { type: 'INTEGER', data: rowNumbers } },
     { name: 'topic', column: { type: 'DICTIONARY', codes: rows.ranks, dictionary: topics } },

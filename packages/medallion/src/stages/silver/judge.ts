@@ -8,7 +8,8 @@ import type { BronzeRows } from './rows.js'
 
 /** Temporary table of the rows that broke a rule, with all that a dead letter holds. */
 export const REJECTED = 'silver_rejected'
-const BROKEN = 'silver_broken'
+/** Temporary table of their coordinates and reasons. */
+export const BROKEN = 'silver_broken'
 
 export interface Rejection {
   readonly row: number

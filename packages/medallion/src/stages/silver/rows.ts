@@ -24,3 +24,13 @@ export function firstRows(rows: BronzeRows, count: number): BronzeRows {
     raw: rows.raw,
   }
 }
+
+export const NO_ROWS: BronzeRows = {
+  count: 0,
+  ranks: new Int32Array(),
+  offsets: new BigInt64Array(),
+  kafka_us: new BigInt64Array(),
+  kafkaNulls: new Uint8Array(),
+  bronze_us: new BigInt64Array(),
+  raw: { data: new Uint8Array(), offsets: new Uint32Array(1) },
+}

@@ -13,16 +13,24 @@ import { REJECTED, type Rejection } from './judge.js'
 import { dlqDay, type Verdicts } from './lateness.js'
 import type { BronzeRows } from './rows.js'
 
-const VERDICTS = 'silver_verdicts'
+/** Temporary table beside the input, row by row. */
+export const VERDICTS = 'silver_verdicts'
 const KAFKA_TIMESTAMP = 'make_timestamptz(kafka_us) AS kafka_timestamp'
 
-/** Writes the valid rows, one file a day. */
+/** What makes rows the rows of a replay: its id, and by row the offset in the table's lane of replays. */
+export interface ReplayMark {
+  readonly id: string
+  readonly sequences: BigInt64Array
+}
+
+/** Writes the valid rows, one file a day. Replayed rows are neither late nor in time. */
 export async function writeValid(
   context: StageContext,
   main: TableDefinition,
   exchange: Exchange,
   rules: RuleSet,
   verdicts: Verdicts,
+  replay?: ReplayMark,
 ): Promise<DataFile[]> {
   if (verdicts.days.size === 0) return []
   await context.session.load(
@@ -31,10 +39,15 @@ export async function writeValid(
       { name: 'is_valid', column: { type: 'UTINYINT', data: verdicts.valid } },
       { name: 'is_late', column: { type: 'BOOLEAN', data: verdicts.isLate } },
       { name: 'lateness_ms', column: { type: 'BIGINT', data: verdicts.lateness_ms } },
+      ...(replay ? [{ name: 'replay_sequence', column: { type: 'BIGINT' as const, data: replay.sequences } }] : []),
     ],
     verdicts.valid.length,
   )
   const now = timestampLiteral(context.clock.now_ms())
+  const version = `${quoteText(rules.version)} AS rule_version`
+  const marks = replay
+    ? `NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, ${version}, ${quoteText(replay.id)} AS replay_id, replay_sequence`
+    : `is_late, lateness_ms, ${version}, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence`
   const files: DataFile[] = []
   for (const day of verdicts.days) {
     const date = dateText(day)
@@ -42,8 +55,7 @@ export async function writeValid(
     const select = `SELECT message_id, trade_id, symbol, exchange, asset_class, event_time_us AS "timestamp", price, quantity,
       currency, side, trade_conditions, source_sequence, ingestion_timestamp, "offset" AS platform_sequence, vendor_data,
       ${now} AS validation_timestamp, bronze_ingestion_timestamp, schema_id, DATE ${quoteText(date)} AS trade_date,
-      topic, "partition", "offset", ${KAFKA_TIMESTAMP}, is_late, lateness_ms,
-      ${quoteText(rules.version)} AS rule_version, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence
+      topic, "partition", "offset", ${KAFKA_TIMESTAMP}, ${marks}
       FROM (${mappedSql(exchange)}) POSITIONAL JOIN ${VERDICTS} WHERE is_valid = 1 ${ofDay}`
     const file = await context.write(main, select, { trade_date: date })
     if (file) files.push(file)
@@ -86,7 +98,7 @@ export async function writeRuleSets(
   context: StageContext,
   table: string,
   rules: RuleSet,
-  lanes: readonly LaneRange[],
+  lanes: readonly Pick<LaneRange, 'lane' | 'from'>[],
 ): Promise<SideFiles[]> {
   if (lanes.length === 0) return []
   const columns = RULE_SETS_TABLE.columns.map((c) => `"${c.name}"`).join(', ')

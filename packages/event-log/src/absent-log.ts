@@ -1,0 +1,17 @@
+import type { EventLog } from './event-log.js'
+
+/** A log that is not there: whoever needs one is told what to do. */
+export function absentLog(error: () => Error): EventLog {
+  const refuse = async (): Promise<never> => {
+    throw error()
+  }
+  return {
+    ensureTopic: refuse,
+    lanes: refuse,
+    read: refuse,
+    produce: refuse,
+    waitForRecords: refuse,
+    share: refuse,
+    close: async () => undefined,
+  }
+}

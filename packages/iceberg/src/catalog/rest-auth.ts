@@ -1,0 +1,82 @@
+import { type Clock, OutageError, UsageError } from '@assay/core'
+import { asObject, parseJson } from '../format/json.js'
+
+/** A bearer token as it is, or an OAuth2 client's `id:secret` (or secret alone) to get tokens with. */
+export interface RestSecrets {
+  readonly token?: string
+  readonly credential?: string
+}
+
+export interface TokenReply {
+  readonly status: number
+  readonly text: string
+}
+
+/** Part of a token's life after which it is replaced. */
+const USED_FOR = 0.8
+const LIFE_S_UNSAID = 3_600
+
+/**
+ * Gives the `Authorization` header's value. With a credential, tokens come from the catalog's `v1/oauth/tokens`
+ * (OAuth 2.0 client credentials, RFC 6749 section 4.4) and are renewed before they end.
+ */
+export class RestAuth {
+  readonly #secrets: RestSecrets
+  readonly #clock: Clock
+  readonly #request: (form: string) => Promise<TokenReply>
+  #renewed: Promise<{ readonly token: string; readonly until_ms: number }> | undefined
+
+  constructor(secrets: RestSecrets, clock: Clock, request: (form: string) => Promise<TokenReply>) {
+    this.#secrets = secrets
+    this.#clock = clock
+    this.#request = request
+  }
+
+  async header(): Promise<string | undefined> {
+    const { token, credential } = this.#secrets
+    if (credential === undefined) return token === undefined ? undefined : `Bearer ${token}`
+    const known = await this.#renewed
+    if (!known || known.until_ms <= this.#clock.monotonic_ms()) this.#renew(credential)
+    return `Bearer ${(await this.#renewed)?.token}`
+  }
+
+  /** After a refused token. True when another one can be had. */
+  forget(): boolean {
+    this.#renewed = undefined
+    return this.#secrets.credential !== undefined
+  }
+
+  /** One request serves all callers that wait; a failed one is not kept. */
+  #renew(credential: string): void {
+    const renewed = this.#fetchToken(credential)
+    this.#renewed = renewed
+    renewed.catch(() => {
+      if (this.#renewed === renewed) this.#renewed = undefined
+    })
+  }
+
+  async #fetchToken(credential: string): Promise<{ readonly token: string; readonly until_ms: number }> {
+    const colon = credential.indexOf(':')
+    const form = new URLSearchParams({ grant_type: 'client_credentials', scope: 'catalog' })
+    if (colon >= 0) form.set('client_id', credential.slice(0, colon))
+    form.set('client_secret', credential.slice(colon + 1))
+    const asked_ms = this.#clock.monotonic_ms()
+    const { status, text } = await this.#request(form.toString())
+    if (status === 400 || status === 401 || status === 403) {
+      throw new UsageError('catalog_denied', `the catalog gave no token for the credential (status ${status})`, {
+        hint: 'check ASSAY_CATALOG_CREDENTIAL, and what the client may do in the catalog',
+      })
+    }
+    if (status !== 200) {
+      throw new OutageError('catalog_unavailable', `the catalog answered status ${status} to a request for a token`, {
+        hint: 'check that ASSAY_CATALOG_URL is the catalog and that it issues tokens itself; otherwise give ASSAY_CATALOG_TOKEN',
+      })
+    }
+    const reply = asObject(parseJson(text), 'the reply with a token')
+    if (typeof reply.access_token !== 'string') {
+      throw new OutageError('catalog_unavailable', 'the catalog answered a request for a token without one')
+    }
+    const life_s = typeof reply.expires_in === 'number' ? reply.expires_in : LIFE_S_UNSAID
+    return { token: reply.access_token, until_ms: asked_ms + life_s * 1_000 * USED_FOR }
+  }
+}

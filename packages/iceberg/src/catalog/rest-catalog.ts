@@ -1,0 +1,301 @@
+import { type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
+import type { ObjectStore } from '@assay/object-store'
+import { asArray, asObject, asString, type JsonObject, serializeJson } from '../format/json.js'
+import { metadataFromJson, type TableMetadata } from '../format/metadata.js'
+import { schemaJson } from '../format/schema.js'
+import { plain } from '../table/paths.js'
+import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
+import type { RestSecrets } from './rest-auth.js'
+import { defaultRestLimits, isTransient, RestClient, type RestLimits, type RestReply } from './rest-client.js'
+import { type FirstSnapshot, withFirstSnapshot } from './rest-first-snapshot.js'
+import { ourSnapshot, standingOf } from './rest-standing.js'
+import { commitRequest, creationUpdates, diffMetadata, requirementsOf } from './rest-updates.js'
+import { backOff_ms } from './retry.js'
+
+export interface RestCatalogOptions extends RestSecrets {
+  /** Base address, to which `v1/…` is added. */
+  readonly url: string
+  /** Which of the catalog's warehouses; its default unless given. */
+  readonly warehouse?: string
+  /** Made if it is missing. */
+  readonly namespace: string
+  /** Where the tables' files lie; every table's location must be within it. */
+  readonly store: ObjectStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits?: Partial<RestLimits>
+}
+
+const PAGES_MAX = 1_000
+
+interface Newest {
+  readonly version: TableVersion
+  readonly etag: string | undefined
+  /** The whole answer: the same one again, as most are while nothing happens, need not be parsed. */
+  readonly text: string
+}
+
+/**
+ * Opens a namespace of an Iceberg REST catalog. Throws a `UsageError` (`bad_catalog_options`, `bad_catalog_url`,
+ * `catalog_denied`), `catalog_refused`, or `catalog_unavailable`.
+ */
+export async function openRestCatalog(options: RestCatalogOptions): Promise<RestCatalog> {
+  checkOptions(options)
+  const { clock, random } = options
+  const limits = { ...defaultRestLimits, ...options.limits }
+  const client = new RestClient(options.url, options, { clock, random, limits })
+  const query = options.warehouse === undefined ? '' : `?warehouse=${encodeURIComponent(options.warehouse)}`
+  const config = await client.get(`v1/config${query}`)
+  if (config.status !== 200 || !config.body) throw client.unexpected(config, 'a request for its configuration')
+  const prefix = prefixOf(config.body)
+  const root = `v1/${prefix === undefined ? '' : `${prefix}/`}namespaces`
+  await ensureNamespace(client, root, options.namespace)
+  return new RestCatalog(client, `${root}/${encodeURIComponent(options.namespace)}/tables`, limits.attempts, options)
+}
+
+function checkOptions({ namespace, token, credential }: RestCatalogOptions): void {
+  const mistakes = [
+    ...(/^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/.test(namespace) ? [] : [`"${namespace}" cannot be a namespace's name`]),
+    ...(token !== undefined && credential !== undefined ? ['both a token and a credential are given'] : []),
+  ]
+  if (mistakes.length === 0) return
+  throw new UsageError('bad_catalog_options', mistakes.join('; '), {
+    hint: 'a namespace has letters, digits, _ and -; give ASSAY_CATALOG_TOKEN or ASSAY_CATALOG_CREDENTIAL, not both',
+  })
+}
+
+/** What stands before `namespaces` in addresses, encoded as the server wants to see it. */
+function prefixOf(config: JsonObject): string | undefined {
+  const { prefix } = {
+    ...asObject(config.defaults ?? {}, 'defaults'),
+    ...asObject(config.overrides ?? {}, 'overrides'),
+  }
+  return typeof prefix === 'string' && prefix !== '' ? prefix : undefined
+}
+
+async function ensureNamespace(client: RestClient, root: string, namespace: string): Promise<void> {
+  const found = await client.get(`${root}/${encodeURIComponent(namespace)}`)
+  if (found.status === 200) return
+  if (!saysMissing(found)) throw client.unexpected(found, `a request for namespace ${namespace}`)
+  const made = await client.postRepeatable(root, serializeJson({ namespace: [namespace] }))
+  if (made.status !== 200 && made.status !== 409) throw client.unexpected(made, `making namespace ${namespace}`)
+}
+
+/** A 404 of the catalog itself; one of something in front of it has no such body. */
+function saysMissing({ status, body }: RestReply): boolean {
+  return status === 404 && typeof body?.error === 'object'
+}
+
+/**
+ * Tables of one namespace of an Iceberg REST catalog. The server applies our updates to its newest metadata, so that
+ * others may commit at any time: a swap is a conflict only when main has moved or the table was made anew.
+ */
+export class RestCatalog implements Catalog {
+  readonly #client: RestClient
+  readonly #tables: string
+  readonly #attempts: number
+  readonly #namespace: string
+  readonly #store: ObjectStore
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #newest = new Map<string, Newest>()
+
+  /** `openRestCatalog` makes one. `tables` is the path of the namespace's tables. */
+  constructor(client: RestClient, tables: string, attempts: number, options: RestCatalogOptions) {
+    this.#client = client
+    this.#tables = tables
+    this.#attempts = attempts
+    this.#namespace = options.namespace
+    this.#store = options.store
+    this.#clock = options.clock
+    this.#random = options.random
+  }
+
+  #path(name: string): string {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+      throw new UsageError('bad_table_name', `"${name}" cannot be a table's name`, {
+        hint: 'use letters, digits, _ - and . , at most 128',
+      })
+    }
+    return `${this.#tables}/${name}`
+  }
+
+  async place(name: string): Promise<{ readonly tableKey: string; readonly location: string }> {
+    this.#path(name)
+    const tableKey = `tables/${this.#namespace}/${name}`
+    return { tableKey, location: this.#store.location(tableKey) }
+  }
+
+  async load(name: string): Promise<TableVersion | undefined> {
+    const known = this.#newest.get(name)
+    const reply = await this.#client.get(this.#path(name), known?.etag ? { 'if-none-match': known.etag } : {})
+    if (reply.status === 304 && known) return known.version
+    if (reply.status === 200) return this.#received(name, reply)
+    this.#newest.delete(name)
+    if (saysMissing(reply)) return undefined
+    throw this.#client.unexpected(reply, `loading ${name}`)
+  }
+
+  /** The version in an answer; the same object as before when it is the same version. */
+  #received(name: string, reply: RestReply): TableVersion {
+    const known = this.#newest.get(name)
+    if (known?.text === reply.text) return known.version
+    const { body, etag, text } = reply
+    const token = asString(body?.['metadata-location'], 'metadata-location')
+    if (known?.version.token === token) return known.version
+    const metadata = metadataFromJson(body?.metadata)
+    const version = { metadata, metadataLocation: token, tableKey: this.#keyOf(name, metadata.location), token }
+    this.#newest.set(name, { version, etag, text })
+    return version
+  }
+
+  /** Key of a table's folder in our store. */
+  #keyOf(name: string, location: string): string {
+    const root = this.#store.location('x').slice(0, -1)
+    const found = plain(location).replace(/\/+$/, '')
+    if (found.startsWith(root) && found.length > root.length) return found.slice(root.length)
+    throw new UsageError(
+      'table_outside_lake',
+      `the catalog has table ${name} at ${location}, which is not in ${root}`,
+      {
+        hint: 'set ASSAY_LAKE to the place where the catalog keeps its tables, or name another ASSAY_CATALOG_WAREHOUSE',
+      },
+    )
+  }
+
+  /**
+   * Makes the table with an empty first snapshot: there are servers that take the requirement of a commit on a
+   * table without one, that there be none, for no requirement, and would let two first commits pass. Where the
+   * server refuses our location its own is taken.
+   */
+  async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {
+    const made = await this.#createAt(name, metadata)
+    if (made !== 'location_refused') return made
+    const location = await this.#serversLocation(name, metadata)
+    const again = await this.#createAt(name, { ...metadata, location })
+    if (again !== 'location_refused') return again
+    throw new UsageError('catalog_refused', `the catalog makes no table ${name} at ${location}, which it chose itself`)
+  }
+
+  async #createAt(name: string, metadata: TableMetadata): Promise<'created' | 'exists' | 'location_refused'> {
+    const first = withFirstSnapshot(metadata, this.#keyOf(name, metadata.location), this.#random)
+    await this.#store.put(first.key, first.bytes)
+    try {
+      const outcome = await this.#settleCreation(name, first)
+      if (outcome !== 'created') await this.#store.delete(first.key)
+      return outcome
+    } catch (error) {
+      if (!isRetryable(error)) await this.#store.delete(first.key)
+      throw error
+    }
+  }
+
+  async #settleCreation(name: string, first: FirstSnapshot): Promise<'created' | 'exists' | 'location_refused'> {
+    const { metadata } = first
+    const updates = creationUpdates(metadata)
+    const text = commitRequest(this.#namespace, name, [{ type: 'assert-create' }], updates)
+    for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
+      const reply = await this.#posted(this.#path(name), text)
+      if (reply && !isTransient(reply.status) && ![200, 409].includes(reply.status)) {
+        if (attempt === 1 && [400, 403, 422].includes(reply.status)) return 'location_refused'
+        throw this.#client.unexpected(reply, `making ${name}`)
+      }
+      const found = await this.#settled(name)
+      if (found) return found.metadata.tableUuid === metadata.tableUuid ? 'created' : 'exists'
+      await this.#clock.sleep(backOff_ms(attempt, this.#random))
+    }
+    throw outcomeUnknown(name)
+  }
+
+  /** Where the server would put the table. */
+  async #serversLocation(name: string, { schemas }: TableMetadata): Promise<string> {
+    const [schema] = schemas
+    const request = serializeJson({ name, schema: schema && schemaJson(schema), 'stage-create': true })
+    const reply = await this.#client.postRepeatable(this.#tables, request)
+    if (reply.status !== 200) throw this.#client.unexpected(reply, `making ${name}`)
+    return asString(asObject(reply.body?.metadata, 'the metadata').location, 'location')
+  }
+
+  async swap(name: string, base: TableVersion, next: TableMetadata): Promise<SwapOutcome> {
+    const updates = diffMetadata(base.metadata, next)
+    const text = commitRequest(this.#namespace, name, requirementsOf(base.metadata, updates), updates)
+    const ours = ourSnapshot(base.metadata, next)
+    let ambiguous = false
+    for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
+      const reply = await this.#posted(this.#path(name), text)
+      const version = reply?.status === 200 ? this.#readable(name, reply) : undefined
+      if (version) return { kind: 'committed', version }
+      if (!reply || reply.status === 200 || reply.status >= 500) ambiguous = true
+      else if (reply.status === 401 || reply.status === 403) {
+        throw ambiguous ? outcomeUnknown(name) : this.#client.unexpected(reply, `a commit to ${name}`)
+      }
+      // Even a conflict may be with ourselves: a proxy may have made the request twice.
+      const found = await this.#settled(name)
+      const standing = standingOf(found?.metadata, base.metadata, ours)
+      if (found && standing === 'committed') return { kind: 'committed', version: found }
+      if (standing === 'conflict') return { kind: 'conflict' }
+      if (ambiguous) {
+        if (standing === 'unknown') throw outcomeUnknown(name)
+      } else if (reply && !isTransient(reply.status)) {
+        if (reply.status === 409 || found?.token !== base.token) return { kind: 'conflict' }
+        throw this.#client.unexpected(reply, `a commit to ${name}`)
+      }
+      await this.#clock.sleep(backOff_ms(attempt, this.#random))
+    }
+    throw outcomeUnknown(name)
+  }
+
+  /** Undefined when it is not known whether the request was carried out. */
+  async #posted(path: string, text: string): Promise<RestReply | undefined> {
+    try {
+      return await this.#client.post(path, text)
+    } catch (error) {
+      if (isRetryable(error)) return undefined
+      throw error
+    }
+  }
+
+  /** Undefined when the answer to a commit was cut off or is no metadata. */
+  #readable(name: string, reply: RestReply): TableVersion | undefined {
+    return reply.body?.metadata === undefined ? undefined : this.#received(name, reply)
+  }
+
+  /** A load on which the outcome of a commit depends. */
+  async #settled(name: string): Promise<TableVersion | undefined> {
+    try {
+      return await this.load(name)
+    } catch (cause) {
+      throw outcomeUnknown(name, cause)
+    }
+  }
+
+  async list(): Promise<readonly string[]> {
+    const names: string[] = []
+    let page: string | undefined
+    for (let pages = 0; pages < PAGES_MAX; pages += 1) {
+      const reply = await this.#client.get(
+        `${this.#tables}${page === undefined ? '' : `?pageToken=${encodeURIComponent(page)}`}`,
+      )
+      if (reply.status !== 200 || !reply.body) throw this.#client.unexpected(reply, 'a request for its tables')
+      for (const one of asArray(reply.body.identifiers ?? [], 'identifiers')) {
+        names.push(asString(asObject(one, 'an identifier').name, 'name'))
+      }
+      const next = reply.body['next-page-token']
+      if (typeof next !== 'string' || next === '') return names.sort()
+      page = next
+    }
+    throw new UsageError('catalog_refused', `the catalog's list of tables has no end after ${PAGES_MAX} pages`)
+  }
+
+  /** The server minds its own metadata files. */
+  async forgetVersions(): Promise<readonly string[]> {
+    return []
+  }
+}
+
+function outcomeUnknown(name: string, cause?: unknown): OutageError {
+  return new OutageError('commit_outcome_unknown', `it cannot be told whether the commit of ${name} took place`, {
+    hint: 'nothing was deleted; when the catalog answers again, load the table and go on from what it says',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}

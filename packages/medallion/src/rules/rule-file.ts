@@ -1,0 +1,73 @@
+import { UsageError } from '@assay/core'
+import { z } from 'zod'
+import { defineRuleSet, type RuleSet } from './rule-set.js'
+
+const ERROR_TYPES = [
+  'asset_class_validation',
+  'message_id_validation',
+  'price_validation',
+  'quantity_validation',
+  'side_validation',
+  'symbol_validation',
+  'timestamp_validation',
+  'unknown_error',
+] as const
+
+const FILE_CHARACTERS_MAX = 2 ** 20
+const RULES_MAX = 500
+const text = z.string().min(1).max(10_000)
+const name = z.string().regex(/^[a-z][a-z0-9_]{0,99}$/, 'must be in snake_case')
+
+const fileSchema = z.strictObject({
+  rules: z
+    .array(
+      z.strictObject({
+        name,
+        predicate: text,
+        reason: name,
+        type: z.enum(ERROR_TYPES),
+        value: text,
+        since: text,
+      }),
+    )
+    .min(1)
+    .max(RULES_MAX),
+  lateness_delay_ms: z.int().min(0).max(86_400_000),
+})
+
+/**
+ * A rule set from JSON of the shape that the `rule_sets` ledger keeps. Throws `bad_rule_file` with every mistake in
+ * its form; whether its SQL can judge trades, `checkRules` tells.
+ */
+export function parseRuleSet(json: string): RuleSet {
+  if (json.length > FILE_CHARACTERS_MAX) throw badRuleFile([`it is longer than ${FILE_CHARACTERS_MAX} characters`])
+  let raw: unknown
+  try {
+    raw = JSON.parse(json)
+  } catch (error) {
+    throw badRuleFile([`it is not JSON: ${error instanceof Error ? error.message : String(error)}`])
+  }
+  const parsed = fileSchema.safeParse(raw)
+  if (!parsed.success) {
+    throw badRuleFile(parsed.error.issues.map(({ path, message }) => `${placeOf(raw, path)}: ${message}`))
+  }
+  const { rules, lateness_delay_ms } = parsed.data
+  const twice = rules.filter((rule, i) => rules.findIndex((other) => other.name === rule.name) < i)
+  if (twice.length > 0) throw badRuleFile(twice.map((rule) => `rule ${rule.name}: the name came before`))
+  return defineRuleSet(rules, lateness_delay_ms)
+}
+
+export function badRuleFile(mistakes: readonly string[]): UsageError {
+  return new UsageError('bad_rule_file', `the rule set can't be used:\n- ${mistakes.join('\n- ')}`, {
+    hint: '"assay rules list --json" prints the rules in force in the form that is wanted',
+  })
+}
+
+/** Names the rule that a path leads into, as far as it has a name. */
+function placeOf(raw: unknown, path: readonly PropertyKey[]): string {
+  const [list, index, ...rest] = path
+  if (list !== 'rules' || typeof index !== 'number') return path.map(String).join('.') || 'the file'
+  const rule = (raw as { rules?: { name?: unknown }[] }).rules?.[index]
+  const known = typeof rule?.name === 'string' ? `rule ${rule.name}` : `rule ${index + 1}`
+  return rest.length === 0 ? known : `${known}, ${rest.map(String).join('.')}`
+}

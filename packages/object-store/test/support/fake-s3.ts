@@ -1,0 +1,175 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface FakeRequest {
+  readonly method: string
+  /** Full key, without the bucket. */
+  readonly key: string
+  readonly query: URLSearchParams
+  readonly headers: IncomingMessage['headers']
+  /** Counts from 0 over all requests. */
+  readonly index: number
+}
+
+/**
+ * `lose`: done, and the connection cut instead of an answer. `reset`: cut, not done. `truncate`: half the body of a
+ * GET. `hang`: no answer. `slow`: 20 ms late. `overwrite`: the condition of a create is not looked at; `lie`: nor is it,
+ * and yet 412 is the answer. A status: that error, not done.
+ */
+export type FakeFault =
+  | 'none'
+  | 'lose'
+  | 'reset'
+  | 'truncate'
+  | 'hang'
+  | 'slow'
+  | 'overwrite'
+  | 'lie'
+  | { status: number; code: string }
+
+interface FakeObject {
+  readonly bytes: Buffer
+  readonly headers: Record<string, string>
+}
+
+/** As much of S3 as the store's requests need, to do what a real server will not do on demand. */
+export class FakeS3 {
+  readonly objects = new Map<string, FakeObject>()
+  readonly requests: FakeRequest[] = []
+  readonly uploads = new Map<string, Map<number, Buffer>>()
+  fault: (request: FakeRequest) => FakeFault = () => 'none'
+  inFlightMost = 0
+  readonly endpoint: string
+  readonly #server: Server
+  #inFlight = 0
+
+  static async start(): Promise<FakeS3> {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return new FakeS3(server)
+  }
+
+  private constructor(server: Server) {
+    this.#server = server
+    this.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server.on('request', (incoming, outgoing) => {
+      this.#inFlight += 1
+      this.inFlightMost = Math.max(this.inFlightMost, this.#inFlight)
+      outgoing.on('close', () => {
+        this.#inFlight -= 1
+      })
+      this.#handle(incoming, outgoing).catch(() => outgoing.destroy())
+    })
+  }
+
+  /** Requests seen of a method. */
+  count(method: string): number {
+    return this.requests.filter((request) => request.method === method).length
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async #handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const url = new URL(incoming.url ?? '', this.endpoint)
+    const [, , ...parts] = url.pathname.split('/').map(decodeURIComponent)
+    const { method = '', headers } = incoming
+    const request = { method, key: parts.join('/'), query: url.searchParams, headers, index: this.requests.length }
+    this.requests.push(request)
+    const fault = this.fault(request)
+    const body = await buffer(incoming)
+    if (fault === 'hang') return
+    if (fault === 'reset') return void outgoing.destroy()
+    if (typeof fault === 'object') return answerError(outgoing, fault)
+    if (fault === 'slow') await sleep(20)
+    const answer = this.#answer(request, body, fault === 'overwrite' || fault === 'lie')
+    if (fault === 'lie') return answerError(outgoing, TAKEN)
+    if (fault === 'lose') return void outgoing.destroy()
+    if ('code' in answer) return answerError(outgoing, answer)
+    outgoing.writeHead(answer.status, { 'content-length': answer.bytes.length, ...answer.headers })
+    if (fault !== 'truncate') return void outgoing.end(method === 'HEAD' ? undefined : answer.bytes)
+    outgoing.write(answer.bytes.subarray(0, answer.bytes.length / 2), () => outgoing.destroy())
+  }
+
+  #answer(request: FakeRequest, body: Buffer, ignoresCondition: boolean): Answer {
+    const { method, key, query, headers } = request
+    if (query.has('list-type')) return this.#list(query.get('prefix') ?? '')
+    if (query.has('uploads')) return this.#startUpload(headers)
+    const uploadId = query.get('uploadId')
+    if (uploadId !== null) return this.#upload(request, uploadId, body, query.get('partNumber'))
+    const object = this.objects.get(key)
+    if (method === 'DELETE') {
+      this.objects.delete(key)
+      return done(204)
+    }
+    if (method === 'PUT') {
+      if (object && headers['if-none-match'] === '*' && !ignoresCondition) return TAKEN
+      this.objects.set(key, { bytes: body, headers: metadataOf(headers) })
+      return done(200, { etag: '"e"' })
+    }
+    if (!object) return { status: 404, code: 'NoSuchKey' }
+    return { status: 200, headers: object.headers, bytes: object.bytes }
+  }
+
+  #startUpload(headers: IncomingMessage['headers']): Answer {
+    const id = `upload-${this.requests.length}`
+    this.uploads.set(id, new Map())
+    this.#uploadHeaders.set(id, metadataOf(headers))
+    return xml(`<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`)
+  }
+
+  readonly #uploadHeaders = new Map<string, Record<string, string>>()
+
+  #upload({ method, key, headers }: FakeRequest, id: string, body: Buffer, part: string | null): Answer {
+    const parts = this.uploads.get(id)
+    if (!parts) return { status: 404, code: 'NoSuchUpload' }
+    if (method === 'PUT') {
+      parts.set(Number(part), body)
+      return done(200, { etag: `"${part}"` })
+    }
+    if (method === 'DELETE') {
+      this.uploads.delete(id)
+      return done(204)
+    }
+    if (this.objects.has(key) && headers['if-none-match'] === '*') return TAKEN
+    const bytes = Buffer.concat([...parts].sort(([a], [b]) => a - b).map(([, piece]) => piece))
+    this.objects.set(key, { bytes, headers: this.#uploadHeaders.get(id) ?? {} })
+    this.uploads.delete(id)
+    return xml('<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
+  }
+
+  #list(prefix: string): Answer {
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix))
+    const sorted = keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    const contents = sorted.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`)
+    return xml(`<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`)
+  }
+}
+
+type Answer =
+  | { readonly status: number; readonly headers: Record<string, string>; readonly bytes: Buffer }
+  | { readonly status: number; readonly code: string }
+
+const TAKEN = { status: 412, code: 'PreconditionFailed' }
+
+function done(status: number, headers: Record<string, string> = {}): Answer {
+  return { status, headers, bytes: Buffer.alloc(0) }
+}
+
+function xml(text: string): Answer {
+  return { status: 200, headers: { 'content-type': 'application/xml' }, bytes: Buffer.from(text) }
+}
+
+function metadataOf(headers: IncomingMessage['headers']): Record<string, string> {
+  const kept = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-meta-'))
+  return Object.fromEntries(kept.map(([name, value]) => [name, String(value)]))
+}
+
+function answerError(outgoing: ServerResponse, { status, code }: { status: number; code: string }): void {
+  const text = `<Error><Code>${code}</Code><Message>quoting AKIDEXAMPLE</Message></Error>`
+  outgoing.writeHead(status, { 'content-type': 'application/xml' }).end(text)
+}

@@ -1,0 +1,92 @@
+import { type Clock, isRetryable, type Random } from '@assay/core'
+import type { Exchange } from '@assay/exchanges'
+import type { FeedEvent } from '../feed-event.js'
+import { FeedProducer, type FeedTarget } from '../feed-producer.js'
+import { Follower } from './follower.js'
+import { Intake } from './intake.js'
+import type { ConnectSocket } from './socket.js'
+
+export type LiveFeedTarget = FeedTarget & {
+  readonly clock: Clock
+  readonly random: Random
+  readonly exchanges: readonly Exchange[]
+}
+
+export interface LiveFeedOptions {
+  /** What to follow, by the exchange's name; an exchange that is not in it has its usual symbols followed. */
+  readonly symbols: ReadonlyMap<string, readonly string[]>
+  /** How sockets are made, if not by the usual library. */
+  readonly connect?: ConnectSocket
+  readonly onEvent: (event: FeedEvent) => void
+}
+
+/** Partitions of a topic that the feed makes. */
+const PARTITIONS = 1
+const RETRY_MS = 1_000
+
+/**
+ * Takes every exchange's own feed into the log until the signal aborts. Trades are delivered at least once; what
+ * passes while there is no connection is lost, but for the trades that an exchange repeats at the next one.
+ * Throws what can't be mended by waiting.
+ */
+export async function runLiveFeed(
+  target: LiveFeedTarget,
+  options: LiveFeedOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const feeds = target.exchanges.map(async (exchange) => {
+    try {
+      await followExchange(target, exchange, options, either)
+    } catch (error) {
+      failed.abort()
+      throw error
+    }
+  })
+  for (const outcome of await Promise.allSettled(feeds)) if (outcome.status === 'rejected') throw outcome.reason
+}
+
+async function followExchange(
+  target: LiveFeedTarget,
+  exchange: Exchange,
+  { symbols, connect, onEvent }: LiveFeedOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random } = target
+  const producer = await openProducer(target, exchange, onEvent, signal)
+  if (!producer) return
+  const intake = new Intake(exchange, producer, clock, onEvent)
+  const follower = new Follower({
+    exchange,
+    symbols: symbols.get(exchange.name) ?? exchange.live.symbols,
+    connect: connect ?? (await import('./ws-socket.js')).connectWebSocket,
+    clock,
+    random,
+    onText: (text) => intake.take(text),
+    onEvent,
+  })
+  const ended = new AbortController()
+  const following = follower.run(AbortSignal.any([signal, ended.signal]))
+  await intake.run(follower, signal).finally(() => ended.abort())
+  await following
+}
+
+/** Nothing is read before it can be written; undefined on abort. */
+async function openProducer(
+  target: LiveFeedTarget,
+  exchange: Exchange,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<FeedProducer | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await FeedProducer.open(target, exchange, PARTITIONS)
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      onEvent({ kind: 'outage', exchange: exchange.name, error, retry_ms: RETRY_MS })
+      await target.clock.sleep(RETRY_MS, signal)
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,111 @@
+import { AssayError, type Clock, OutageError } from '@assay/core'
+import type { FastifyInstance } from 'fastify'
+
+/**
+ * A loop that has not turned for so long hangs. Waits for outages and batches are far shorter, but gold's first turn
+ * may read the ids of all its rows, and must not be killed while it does.
+ */
+const TURN_MS_MAX = 1_800_000
+/** What has not answered by then does not answer. */
+const CHECK_MS_MAX = 2_000
+/** Probes that come thicker share an answer. */
+const FRESH_MS = 1_000
+
+/** Knows whether the loops of a process still turn. */
+export class Liveness {
+  readonly #clock: Clock
+  readonly #turned_ms = new Map<string, number>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The loop has turned. The first beat says that there is such a loop. */
+  beat(loop: string): void {
+    this.#turned_ms.set(loop, this.#clock.monotonic_ms())
+  }
+
+  /** Loops that hang. */
+  hanging(): string[] {
+    const least_ms = this.#clock.monotonic_ms() - TURN_MS_MAX
+    return [...this.#turned_ms].filter(([, at_ms]) => at_ms < least_ms).map(([loop]) => loop)
+  }
+}
+
+/** Rejects with the reason why something can't be used. */
+export type Check = () => Promise<unknown>
+export type Checks = Readonly<Record<string, Check>>
+
+export interface ReadinessReport {
+  readonly is_ready: boolean
+  /** `ok`, or code and message of what is wrong, by the name of the part. */
+  readonly parts: Readonly<Record<string, string>>
+}
+
+/** Knows whether what a service needs can be reached. */
+export class Readiness {
+  readonly #clock: Clock
+  readonly #onDefect: (error: unknown) => void
+  #checks: Checks | undefined
+  #report: { readonly at_ms: number; readonly report: Promise<ReadinessReport> } | undefined
+
+  /** `onDefect` is told of checks that fail with no error of ours. */
+  constructor(clock: Clock, onDefect: (error: unknown) => void) {
+    this.#clock = clock
+    this.#onDefect = onDefect
+  }
+
+  /** What to look at; undefined while the service is not open. */
+  set checks(checks: Checks | undefined) {
+    this.#checks = checks
+    this.#report = undefined
+  }
+
+  report(): Promise<ReadinessReport> {
+    const now_ms = this.#clock.monotonic_ms()
+    if (!this.#report || now_ms - this.#report.at_ms > FRESH_MS) {
+      this.#report = { at_ms: now_ms, report: this.#look(this.#checks) }
+    }
+    return this.#report.report
+  }
+
+  async #look(checks: Checks | undefined): Promise<ReadinessReport> {
+    if (!checks) return { is_ready: false, parts: { service: 'starting' } }
+    const parts = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, await this.#outcome(check)] as const),
+    )
+    return { is_ready: parts.every(([, outcome]) => outcome === 'ok'), parts: Object.fromEntries(parts) }
+  }
+
+  async #outcome(check: Check): Promise<string> {
+    const answered = new AbortController()
+    const late = this.#clock.sleep(CHECK_MS_MAX, answered.signal).then(() => {
+      throw new OutageError('no_answer', `no answer within ${CHECK_MS_MAX / 1000} s`)
+    })
+    try {
+      await Promise.race([check(), late])
+      return 'ok'
+    } catch (error) {
+      if (error instanceof AssayError) return `${error.code}: ${error.message}`
+      this.#onDefect(error)
+      return 'defect: see the log'
+    } finally {
+      late.catch(() => undefined)
+      answered.abort()
+    }
+  }
+}
+
+/** `/livez`: does the process work at all? `/readyz`: can it reach what it needs? */
+export function addHealthRoutes(server: FastifyInstance, liveness: Liveness, readiness: Readiness): void {
+  server.get('/livez', async (_request, reply) => {
+    const hanging = liveness.hanging()
+    reply.code(hanging.length === 0 ? 200 : 503).header('cache-control', 'no-store')
+    return { is_live: hanging.length === 0, hanging }
+  })
+  server.get('/readyz', async (_request, reply) => {
+    const report = await readiness.report()
+    reply.code(report.is_ready ? 200 : 503).header('cache-control', 'no-store')
+    return report
+  })
+}

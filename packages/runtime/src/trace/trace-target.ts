@@ -1,0 +1,49 @@
+import { UsageError } from '@assay/core'
+import { parseMessageId } from '@assay/medallion'
+
+/** What somebody wants traced, as typed. */
+export type TraceTarget =
+  | { readonly kind: 'coordinate'; readonly topic: string; readonly partition: number; readonly offset: bigint }
+  | { readonly kind: 'message_id'; readonly laneId: number; readonly partition: number; readonly offset: bigint }
+  | {
+      readonly kind: 'trade_id'
+      readonly tradeId: string
+      /** The exchange's number of the trade, where the id has one. */
+      readonly number?: bigint
+      /** Hour since 1970 that an id without a number holds. */
+      readonly hour?: number
+    }
+
+const TEXT_MAX = 1_000
+const INT64_MAX = 2n ** 63n - 1n
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Reads a trade id, a message id or `topic/partition/offset`. Throws `bad_trace_target`. */
+export function parseTraceTarget(text: string): TraceTarget {
+  if (text === '' || text.length > TEXT_MAX) throw badTarget(text.slice(0, 80))
+  if (UUID.test(text)) {
+    const place = parseMessageId(text.toLowerCase())
+    if (!place) throw badTarget(text)
+    return { kind: 'message_id', ...place }
+  }
+  const place = /^(.+)\/(\d{1,9})\/(\d{1,19})$/.exec(text)
+  if (place?.[1] && place[2] && place[3] && BigInt(place[3]) <= INT64_MAX) {
+    return { kind: 'coordinate', topic: place[1], partition: Number(place[2]), offset: BigInt(place[3]) }
+  }
+  return { kind: 'trade_id', tradeId: text, ...placeOfTrade(text) }
+}
+
+/** Where in the tables a trade id lies: its number, or the hour of the time that it holds. */
+function placeOfTrade(tradeId: string): { readonly number?: bigint; readonly hour?: number } {
+  const timed = /-(\d{1,11})\.\d+-[0-9a-f]{16}$/.exec(tradeId)
+  if (timed?.[1]) return { hour: Math.floor(Number(timed[1]) / 3600) }
+  const numbered = /^(?:.*-)?(-?\d{1,19})$/.exec(tradeId)
+  const number = numbered?.[1] === undefined ? undefined : BigInt(numbered[1])
+  return number !== undefined && number >= -INT64_MAX && number <= INT64_MAX ? { number } : {}
+}
+
+function badTarget(text: string): UsageError {
+  return new UsageError('bad_trace_target', `"${text}" is neither a trade id, a message id nor a coordinate`, {
+    hint: 'take a trade_id or message_id from gold or silver, or write topic/partition/offset',
+  })
+}

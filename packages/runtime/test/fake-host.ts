@@ -1,0 +1,42 @@
+import type { ServiceHost } from '../src/index.js'
+
+/** A process of which only the log and the exit code are looked at. */
+export class FakeHost implements ServiceHost {
+  readonly lines: Record<string, unknown>[] = []
+  readonly exits: number[] = []
+  readonly #listeners = new Map<string, () => void>()
+  readonly #awaited: { message: string; resolve: () => void }[] = []
+
+  constructor(readonly env: Record<string, string>) {}
+
+  readonly stdout = {
+    write: (line: string): void => {
+      const parsed = JSON.parse(line) as Record<string, unknown>
+      this.lines.push(parsed)
+      for (const { message, resolve } of this.#awaited) if (parsed.msg === message) resolve()
+    },
+  }
+
+  /** Where it listens, once it does. */
+  get address(): string {
+    return String(this.lines.find(({ msg }) => msg === 'listening')?.address)
+  }
+
+  on(signal: string, listener: () => void): void {
+    this.#listeners.set(signal, listener)
+  }
+
+  exit(code: number): void {
+    this.exits.push(code)
+  }
+
+  send(signal: 'SIGTERM' | 'SIGINT'): void {
+    this.#listeners.get(signal)?.()
+  }
+
+  /** Resolves when the message is logged, or was. */
+  async logged(message: string): Promise<void> {
+    if (this.lines.some(({ msg }) => msg === message)) return
+    await new Promise<void>((resolve) => this.#awaited.push({ message, resolve }))
+  }
+}

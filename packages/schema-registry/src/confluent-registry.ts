@@ -1,0 +1,161 @@
+import { type Clock, type Random, UsageError } from '@assay/core'
+import type { RestService } from '@confluentinc/schemaregistry/dist/rest-service.js'
+import { checkCompatible, incompatible } from './compatibility.js'
+import type { SchemaLookup, SchemaRegistry } from './registry.js'
+import { problemError, type RegistryProblem, registryProblem, unreadable } from './registry-problems.js'
+import { canonicalSchema } from './schema-text.js'
+import { SCHEMA_ID_MAX } from './wire-header.js'
+
+export type RegistryAuth = { readonly user: string; readonly password: string } | { readonly token: string }
+
+export interface ConfluentRegistryOptions {
+  /** Base URL of the Confluent API, such as `http://registry:8081`; no credentials in it. */
+  readonly url: string
+  readonly auth?: RegistryAuth
+  /** Longest silence of the server. */
+  readonly timeout_ms?: number
+  /** Times that a call is tried before it is an outage. */
+  readonly attemptsMax?: number
+  /** Schemas kept in memory. */
+  readonly cacheSize?: number
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const DEFAULTS = { timeout_ms: 5_000, attemptsMax: 3, cacheSize: 1_000 }
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+const FIRST_PAUSE_MS = 100
+
+/**
+ * A registry with Confluent's REST API (https://docs.confluent.io/platform/current/schema-registry/develop/api.html).
+ * Nothing is asked before it is needed. Besides what the port says, `register` throws `schema_invalid`, and every call
+ * an `OutageError`: `registry_away`, `registry_denied`, or `registry_answer_unreadable` for what is no such registry.
+ */
+export async function openConfluentRegistry(options: ConfluentRegistryOptions): Promise<SchemaRegistry> {
+  const settings = { ...DEFAULTS, ...options }
+  checkOptions(settings)
+  // The file and not the package: its index loads every serializer and key service that the vendor knows.
+  const { RestService } = await import('@confluentinc/schemaregistry/dist/rest-service.js')
+  const { url, auth, timeout_ms } = settings
+  const limits = { timeout: timeout_ms, maxRedirects: 0, maxContentLength: ANSWER_BYTES_MAX }
+  const rest = new RestService([url.replace(/\/+$/, '')], false, limits, undefined, undefined, 0)
+  if (auth) {
+    if ('token' in auth) rest.setAuth(undefined, auth.token)
+    else rest.setAuth(Buffer.from(`${auth.user}:${auth.password}`).toString('base64'))
+  }
+  return new ConfluentRegistry(rest, settings)
+}
+
+type Answer = { readonly kind: 'answered'; readonly body: unknown } | RegistryProblem
+
+class ConfluentRegistry implements SchemaRegistry {
+  /** Least recently used first. An id never comes to mean another schema; that one is unknown is asked every time. */
+  private readonly known = new Map<number, SchemaLookup>()
+  private readonly asking = new Map<number, Promise<SchemaLookup>>()
+
+  constructor(
+    private readonly rest: RestService,
+    private readonly settings: ConfluentRegistryOptions & typeof DEFAULTS,
+  ) {}
+
+  async schema(id: number): Promise<SchemaLookup> {
+    if (!Number.isInteger(id) || id < 1 || id > SCHEMA_ID_MAX) return { kind: 'unknown' }
+    const known = this.known.get(id)
+    if (known) {
+      this.remember(id, known)
+      return known
+    }
+    const underway = this.asking.get(id)
+    if (underway) return underway
+    const asking = this.ask(id).finally(() => this.asking.delete(id))
+    this.asking.set(id, asking)
+    return asking
+  }
+
+  /**
+   * The check against the latest version is made here, whatever the server's own setting; a stricter server may still
+   * refuse. Two writers of one subject that register at the same moment are told apart by the server alone.
+   */
+  async register(subject: string, schema: string): Promise<number> {
+    const body = { schema: canonicalSchema(schema) }
+    const path = `/subjects/${encodeURIComponent(subject)}`
+    const there = await this.call('POST', path, body)
+    if (there.kind === 'answered') return idOf(there.body)
+    if (there.kind !== 'unknown') throw problemError(there)
+
+    const latest = await this.call('GET', `${path}/versions/latest`)
+    if (latest.kind === 'answered') checkCompatible(subject, body.schema, canonicalSchema(schemaOf(latest.body)))
+    else if (latest.kind !== 'unknown') throw problemError(latest)
+
+    const made = await this.call('POST', `${path}/versions`, body)
+    if (made.kind === 'answered') return idOf(made.body)
+    throw made.kind === 'conflict' ? incompatible(subject, [made.detail]) : problemError(made)
+  }
+
+  private async ask(id: number): Promise<SchemaLookup> {
+    const answer = await this.call('GET', `/schemas/ids/${id}`)
+    if (answer.kind === 'answered') {
+      const found: SchemaLookup = { kind: 'found', schema: schemaOf(answer.body) }
+      this.remember(id, found)
+      return found
+    }
+    if (answer.kind === 'unknown') return { kind: 'unknown' }
+    throw problemError(answer)
+  }
+
+  private remember(id: number, lookup: SchemaLookup): void {
+    this.known.delete(id)
+    this.known.set(id, lookup)
+    if (this.known.size <= this.settings.cacheSize) return
+    for (const oldest of this.known.keys()) {
+      this.known.delete(oldest)
+      return
+    }
+  }
+
+  /** The answer's body, or what went wrong. Repeating any of these calls does no harm. */
+  private async call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+    const { clock, random, attemptsMax } = this.settings
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return { kind: 'answered', body: (await this.rest.handleRequest<unknown>(path, method, body)).data }
+      } catch (error) {
+        const problem = registryProblem(error)
+        if (problem.kind !== 'away' || attempt >= attemptsMax) return problem
+        await clock.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + random.unit() / 2))
+      }
+    }
+  }
+}
+
+function checkOptions({ url, auth, timeout_ms, attemptsMax, cacheSize }: ConfluentRegistryOptions): void {
+  const mistakes: string[] = []
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  // Not quoted: it may hold a secret.
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) mistakes.push('its address is not an http(s) URL')
+  else if (parsed.username !== '' || parsed.password !== '') mistakes.push('its address holds a user name or password')
+  if (auth && 'user' in auth && (auth.user === '' || auth.user.includes(':')))
+    mistakes.push('the user name is empty or has a colon')
+  if (auth && 'token' in auth && !/^[\x21-\x7e]+$/.test(auth.token))
+    mistakes.push('the token is empty or has other than visible ASCII characters')
+  for (const [name, value] of Object.entries({ timeout_ms, attemptsMax, cacheSize })) {
+    if (!Number.isSafeInteger(value) || Number(value) < 1)
+      mistakes.push(`${name} is ${value}, not a whole number above 0`)
+  }
+  if (mistakes.length === 0) return
+  throw new UsageError('registry_options_invalid', `the schema registry can't be used: ${mistakes.join('; ')}`, {
+    hint: 'give an address such as https://registry:8081, and user and password or a token by themselves',
+  })
+}
+
+function idOf(body: unknown): number {
+  const id = typeof body === 'object' && body !== null && 'id' in body ? body.id : undefined
+  if (typeof id === 'number' && Number.isInteger(id) && id >= 1 && id <= SCHEMA_ID_MAX) return id
+  throw unreadable('a schema id')
+}
+
+function schemaOf(body: unknown): string {
+  const schema = typeof body === 'object' && body !== null && 'schema' in body ? body.schema : undefined
+  if (typeof schema === 'string') return schema
+  throw unreadable('a schema')
+}

@@ -1,0 +1,71 @@
+import { AssayError, OutageError } from '@assay/core'
+
+const DETAIL_CHARACTERS_MAX = 500
+
+/** Error codes of the Confluent API: subject, version or schema not found. */
+const NOT_FOUND_CODES = [40401, 40402, 40403]
+
+/**
+ * What a failed request means. `unknown`: the registry itself says that there is no such subject or schema; any other
+ * 404 is a wrong address, or a proxy's. `conflict`: it refuses a registration. `invalid`: it takes the schema for none.
+ */
+export interface RegistryProblem {
+  readonly kind: 'unknown' | 'conflict' | 'invalid' | 'denied' | 'away' | 'unreadable'
+  readonly detail: string
+}
+
+/**
+ * Judges an error of the REST client. Only status, error code and, for a refused schema, the registry's message go
+ * on from here: the client's errors hold the request with its Authorization header.
+ */
+export function registryProblem(error: unknown): RegistryProblem {
+  const status = numberAt(error, 'status')
+  if (status === undefined) {
+    const code =
+      typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no usable answer'
+    return { kind: 'away', detail: code }
+  }
+  const errorCode = numberAt(error, 'errorCode')
+  const detail = `HTTP ${status}${errorCode === undefined || errorCode < 0 ? '' : `, error ${errorCode}`}`
+  if (status === 404 && errorCode !== undefined && NOT_FOUND_CODES.includes(errorCode))
+    return { kind: 'unknown', detail }
+  if (status === 409) return { kind: 'conflict', detail: messageOf(error) }
+  if (status === 422) return { kind: 'invalid', detail: messageOf(error) }
+  if (status === 401 || status === 403) return { kind: 'denied', detail }
+  if (status >= 500 || status === 429 || status === 408) return { kind: 'away', detail }
+  return { kind: 'unreadable', detail }
+}
+
+export function problemError({ kind, detail }: RegistryProblem): AssayError {
+  if (kind === 'invalid') {
+    return new AssayError('schema_invalid', `the registry refuses the schema: ${detail}`, {
+      hint: 'register the JSON text of an Avro schema',
+    })
+  }
+  if (kind === 'denied') {
+    return new OutageError('registry_denied', `the schema registry refuses access: ${detail}`, {
+      hint: 'check its user and password or token, and that they may read and register schemas',
+    })
+  }
+  if (kind === 'away') {
+    return new OutageError('registry_away', `the schema registry does not answer: ${detail}`, {
+      hint: 'check that it runs and can be reached; work goes on by itself afterwards',
+    })
+  }
+  return unreadable(`an answer that makes sense (${detail})`)
+}
+
+export function unreadable(wanted: string): OutageError {
+  return new OutageError('registry_answer_unreadable', `the schema registry did not give ${wanted}`, {
+    hint: 'check its address: the base URL of an API like Confluent’s, which may end in a path such as /apis/ccompat/v7',
+  })
+}
+
+function numberAt(error: unknown, name: 'status' | 'errorCode'): number | undefined {
+  const value = typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
+  return typeof value === 'number' ? value : undefined
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, DETAIL_CHARACTERS_MAX) : 'no reason given'
+}

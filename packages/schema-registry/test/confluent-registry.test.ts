@@ -1,0 +1,174 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
+import { type Clock, OutageError, seededRandom, systemClock, UsageError } from '@assay/core'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type ConfluentRegistryOptions, openConfluentRegistry, type SchemaRegistry } from '../src/index.js'
+import { SUBJECT, tradeSchema } from './registry-contract.js'
+
+const PASSWORD = 'correct-horse'
+const TOKEN = 'battery-staple'
+const BASIC = Buffer.from(`assay:${PASSWORD}`).toString('base64')
+
+type Reply = { status: number; body: string } | 'hang' | 'reset'
+let reply: (path: string) => Reply
+let server: Server
+let url: string
+let requests: { path: string; authorization: string | undefined }[]
+let pauses_ms: number[]
+
+beforeEach(async () => {
+  requests = []
+  pauses_ms = []
+  server = createServer((incoming, outgoing) => {
+    const path = incoming.url ?? ''
+    requests.push({ path, authorization: incoming.headers.authorization })
+    const answer = reply(path)
+    if (answer === 'hang') return
+    if (answer === 'reset') return void outgoing.destroy()
+    outgoing.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+/** Waits take no time. */
+const clock: Clock = {
+  ...systemClock,
+  sleep: async (ms) => {
+    pauses_ms.push(ms)
+  },
+}
+
+function open(options: Partial<ConfluentRegistryOptions> = {}): Promise<SchemaRegistry> {
+  return openConfluentRegistry({ url, clock, random: seededRandom(1), ...options })
+}
+
+const found = (schema: string): Reply => ({ status: 200, body: JSON.stringify({ schema }) })
+const failure = (status: number, error_code: number): Reply => ({
+  status,
+  body: JSON.stringify({ error_code, message: 'told so' }),
+})
+
+test('S4: a registry that is away, slow or broken is an outage after a few tries, never an unknown id', async () => {
+  const patient = await open()
+  const impatient = await open({ timeout_ms: 50 })
+  const away: Reply[] = ['reset', 'hang', failure(500, 50001), failure(503, 503), { status: 502, body: '<html>' }]
+  for (const answer of away) {
+    reply = () => answer
+    requests = []
+    const registry = answer === 'hang' ? impatient : patient
+    await expect(registry.schema(7)).rejects.toMatchObject({ code: 'registry_away', retryable: true })
+    // One that was given up may never have arrived.
+    if (answer === 'hang') expect(requests.length).toBeLessThanOrEqual(3)
+    else expect(requests).toHaveLength(3)
+    await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toThrow(OutageError)
+  }
+  expect(pauses_ms[1]).toBeGreaterThan(pauses_ms[0] ?? 0)
+  server.close()
+  server.closeAllConnections()
+  await expect(patient.schema(7)).rejects.toThrow(OutageError)
+})
+
+test('S4: only the registry’s own word makes an id unknown', async () => {
+  const registry = await open()
+  reply = () => failure(404, 40403)
+  expect(await registry.schema(7)).toEqual({ kind: 'unknown' })
+  const others: Reply[] = [
+    { status: 404, body: '<html>no such page</html>' },
+    failure(404, 404),
+    failure(403, 40301),
+    { status: 200, body: '<html>welcome</html>' },
+    { status: 200, body: '{"schema":7}' },
+    { status: 302, body: '' },
+  ]
+  for (const answer of others) {
+    reply = () => answer
+    await expect(registry.schema(7)).rejects.toMatchObject({ retryable: true, hint: expect.any(String) })
+  }
+})
+
+test('S4: an outage passes by itself', async () => {
+  const registry = await open()
+  reply = () => (requests.length < 3 ? failure(503, 503) : found(tradeSchema(1)))
+  expect(await registry.schema(7)).toEqual({ kind: 'found', schema: tradeSchema(1) })
+})
+
+test('S6: an id is asked for once at a time, a known one not again, and memory is bounded', async () => {
+  const registry = await open({ cacheSize: 3 })
+  reply = () => found(tradeSchema(1))
+  await Promise.all(Array.from({ length: 10 }, () => registry.schema(1)))
+  expect(requests).toHaveLength(1)
+  for (const id of [2, 3, 1, 4]) await registry.schema(id)
+  expect(requests).toHaveLength(4)
+  await registry.schema(1)
+  expect(requests).toHaveLength(4)
+  await registry.schema(2)
+  expect(requests).toHaveLength(5)
+})
+
+test('an unknown id is asked for again, and what can be no id never', async () => {
+  const registry = await open()
+  reply = () => failure(404, 40403)
+  await registry.schema(7)
+  reply = () => found(tradeSchema(1))
+  expect((await registry.schema(7)).kind).toBe('found')
+  requests = []
+  for (const id of [0, -1, 1.5, Number.NaN, 2 ** 31]) expect(await registry.schema(id)).toEqual({ kind: 'unknown' })
+  expect(requests).toHaveLength(0)
+})
+
+test('failure 22: no error holds a password, a token or their header', async () => {
+  for (const auth of [{ user: 'assay', password: PASSWORD }, { token: TOKEN }]) {
+    const registry = await open({ auth, timeout_ms: 50 })
+    requests = []
+    const answers: Reply[] = [
+      'reset',
+      'hang',
+      failure(401, 401),
+      failure(409, 409),
+      failure(422, 42201),
+      failure(404, 404),
+    ]
+    for (const answer of answers) {
+      reply = () => answer
+      for (const call of [() => registry.schema(7), () => registry.register(SUBJECT, tradeSchema(1))]) {
+        const failed = await call().catch((error: unknown) => error)
+        expect(failed).toBeInstanceOf(Error)
+        const text = inspect(failed, { depth: 20, showHidden: true }) + JSON.stringify(failed) + (failed as Error).stack
+        expect(text).not.toMatch(new RegExp(`${PASSWORD}|${TOKEN}|${BASIC}|authorization`, 'i'))
+      }
+    }
+    const expected = 'token' in auth ? `Bearer ${TOKEN}` : `Basic ${BASIC}`
+    expect(requests.every(({ authorization }) => authorization === expected)).toBe(true)
+  }
+})
+
+test('a stricter server’s refusal is an incompatible schema, with its reason', async () => {
+  const registry = await open()
+  reply = (path) => (path.endsWith('/versions') ? failure(409, 409) : failure(404, 40401))
+  await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toMatchObject({
+    code: 'schema_incompatible',
+    message: expect.stringContaining('told so'),
+  })
+})
+
+test('an address with a path is kept, and the subject is one part of it', async () => {
+  const registry = await open({ url: `${url}/apis/ccompat/v7/` })
+  reply = () => ({ status: 200, body: '{"id":3}' })
+  expect(await registry.register('a/b ü', tradeSchema(1))).toBe(3)
+  expect(requests[0]?.path).toBe('/apis/ccompat/v7/subjects/a%2Fb%20%C3%BC')
+})
+
+test('every mistake in the options is listed at once, and no secret', async () => {
+  const wrong = { url: `http://assay:${PASSWORD}@host`, auth: { user: 'a:b', password: PASSWORD }, cacheSize: 0 }
+  const failed = await open(wrong).catch((error: unknown) => error)
+  expect(failed).toBeInstanceOf(UsageError)
+  for (const part of ['password', 'user name', 'cacheSize']) expect((failed as UsageError).message).toContain(part)
+  expect(inspect(failed)).not.toContain(PASSWORD)
+  await expect(open({ url: 'registry:8081' })).rejects.toMatchObject({ code: 'registry_options_invalid' })
+})

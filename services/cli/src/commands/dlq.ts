@@ -1,0 +1,155 @@
+import { AssayError, systemClock } from '@assay/core'
+import { type LetterPlace, parseCoordinate } from '@assay/medallion'
+import { countLetters, type LetterGroup, type LetterReport, runResolve, showLetter } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { letterFilter, parseDateRange, parseSince } from '../parse/letter-options.js'
+import { OptionReader } from '../parse/options.js'
+import { jsonText } from '../print/json.js'
+import { count } from '../print/numbers.js'
+import { resultJson, resultTable, textValue } from '../print/result.js'
+import { visible } from '../print/table.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withExistingLake } from '../run/with-lake.js'
+
+const GROUPS: readonly LetterGroup[] = ['reason', 'type', 'hour', 'source']
+const BYTES_SHOWN = 256
+
+export function addDlq(program: Command, accept: Accept): void {
+  const dlq = program
+    .command('dlq')
+    .summary('the dead letters at a glance; show one, close or reopen some')
+    .description(
+      'Counts the dead letters in the queue, and those of them that are open: neither replayed nor purged. ' +
+        '"assay replay" judges them again.',
+    )
+    .option('--since <time>', 'rejected since then: 30m, 24h, 7d, or a time')
+    .option('--by <what>', 'reason, type, hour or source', 'reason')
+    .addHelpText('after', '\nExamples:\n  assay dlq\n  assay dlq --by hour --since 24h')
+    .action((options: { readonly since?: string; readonly by: string }, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: place, json } = globalOptions(command, reader)
+      const since_ms = reader.parsed(options.since, (text) => parseSince(text, systemClock.now_ms()))
+      const by = reader.choice('by', options.by, GROUPS) ?? 'reason'
+      accept(reader.mistakes, (io) =>
+        withExistingLake(place, async (lake) => {
+          const counts = await countLetters(lake, by, since_ms)
+          const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts)
+          await write(io.stdout, json ? jsonText(resultJson(counts)) : text)
+          return ExitCode.done
+        }),
+      )
+    })
+  addShow(dlq, accept)
+  addResolve(dlq, accept)
+}
+
+function coordinate(text: string): LetterPlace {
+  const place = parseCoordinate(text)
+  if (place) return place
+  throw new AssayError('bad_coordinate', `"${text}" is no coordinate`, {
+    hint: 'write topic/partition/offset, as market.crypto.trades.binance.raw/0/1200',
+  })
+}
+
+function addShow(dlq: Command, accept: Accept): void {
+  dlq
+    .command('show')
+    .summary('show one letter, decoded as far as it goes')
+    .description(
+      'Shows why a record was rejected, its fields as far as they can be read, its bytes, and what became of it.',
+    )
+    .argument('<coordinate>', 'topic/partition/offset')
+    .addHelpText('after', '\nExample:\n  assay dlq show market.crypto.trades.binance.raw/0/1200')
+    .action((text: string, _options: unknown, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: place, json } = globalOptions(command, reader)
+      const at = reader.parsed(text, coordinate)
+      accept(reader.mistakes, (io) => {
+        if (!at) throw new RangeError('a command line without a coordinate was accepted')
+        return withExistingLake(place, async (lake) => {
+          const report = await showLetter(lake, at)
+          await write(io.stdout, json ? letterJson(report) : letterText(report))
+          return ExitCode.done
+        })
+      })
+    })
+}
+
+function letterJson({ letter, resolutions, bytes: _raw, ...rest }: LetterReport): string {
+  return jsonText({ ...rest, letter: resultJson(letter)[0], resolutions: resultJson(resolutions) })
+}
+
+function letterText({ coordinate: at, tables, is_open, letter, record, bytes, resolutions }: LetterReport): string {
+  const lines = [`letter ${at}, ${is_open ? 'open' : 'closed'}, in ${tables.join(' and ')}`]
+  for (const [i, { name, type }] of letter.columns.entries()) {
+    const value = textValue(letter.rows[0]?.[i], type)
+    if (name !== 'raw_record' && value !== undefined) lines.push(`  ${name}: ${value}`)
+  }
+  lines.push('record:')
+  if (record.why !== undefined) lines.push(`  ${record.why}`)
+  for (const [name, value] of Object.entries(record.fields ?? {})) lines.push(`  ${name}: ${value}`)
+  if (bytes) {
+    const shown = Buffer.from(bytes.subarray(0, BYTES_SHOWN)).toString('hex')
+    lines.push(`bytes (${count(bytes.length)}): ${shown}${bytes.length > BYTES_SHOWN ? '…' : ''}`)
+  }
+  const text = `${lines.map(visible).join('\n')}\n`
+  return resolutions.rows.length === 0 ? text : `${text}what became of it:\n${resultTable(resolutions)}`
+}
+
+interface ResolveOptions {
+  readonly sourceTable: string
+  readonly dateRange?: string
+  readonly errorTypes?: string
+  readonly purge?: boolean
+  readonly reopen?: boolean
+  readonly note?: string
+}
+
+function addResolve(dlq: Command, accept: Accept): void {
+  dlq
+    .command('resolve')
+    .summary('close letters that are given up, or reopen such ones')
+    .description(
+      'Your word on letters, kept in the table silver_dlq_resolutions with the note: --purge closes open ones, so that ' +
+        'no replay takes them; --reopen takes that back. Name letters, or take all of a range of days or of error types.',
+    )
+    .argument('[coordinates...]', 'topic/partition/offset')
+    .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', 'silver_dlq_trades')
+    .option('--date-range <days>', 'D or D..D, instead of coordinates')
+    .option('--error-types <list>', 'only these, instead of coordinates')
+    .option('--purge', 'close them')
+    .option('--reopen', 'open them again')
+    .option('--note <text>', 'why; kept in the ledger (required)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  assay dlq resolve --error-types unknown_error --date-range 2026-01-31 --purge --note "a test producer"',
+    )
+    .action((texts: string[], options: ResolveOptions, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: place, json } = globalOptions(command, reader)
+      const { purge = false, reopen = false, note = '', sourceTable } = options
+      reader.required('note', options.note)
+      if (options.note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
+      if (purge === reopen) reader.mistakes.push('give one of --purge and --reopen')
+      const places = texts.flatMap((text) => reader.parsed(text, coordinate) ?? [])
+      const filter = letterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
+      const isFiltered = Object.keys(filter).length > 0
+      if (texts.length > 0 === isFiltered)
+        reader.mistakes.push('name letters, or take them by --date-range and --error-types')
+      const which = texts.length > 0 ? { places } : { filter }
+      const resolution = purge ? 'purged' : 'reopened'
+      accept(reader.mistakes, (io) =>
+        withExistingLake(place, async (lake) => {
+          const resolved = await runResolve(lake, { sourceTable, which, resolution, note })
+          await write(
+            io.stdout,
+            json ? jsonText({ resolution, letters: resolved }) : `${resolution}: ${count(resolved)} letters\n`,
+          )
+          return ExitCode.done
+        }),
+      )
+    })
+}

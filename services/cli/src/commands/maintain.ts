@@ -1,0 +1,98 @@
+import { ARCHIVE_DAYS, HOT_DAYS } from '@assay/medallion'
+import { type Chore, type Lake, maintainTables, runRetention, setPaused, type TableMaintenance } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { jsonText } from '../print/json.js'
+import { count } from '../print/numbers.js'
+import { tableText } from '../print/table.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withExistingLake } from '../run/with-lake.js'
+
+type Options = Readonly<Partial<Record<Chore | 'retention' | 'pause' | 'resume' | 'dryRun', boolean>>>
+
+const CHORES: readonly Chore[] = ['compact', 'expire', 'orphans']
+
+export function addMaintain(program: Command, accept: Accept): void {
+  program
+    .command('maintain')
+    .summary('compact and clean up the tables, archive old dead letters, pause the writers')
+    .description(
+      'The workers keep their tables healthy by themselves; this does the same at once and over whole tables, and ' +
+        'may run beside them. Give one or more of the options.',
+    )
+    .option('--compact', 'make the small files of each partition into one')
+    .option('--expire', 'forget snapshots that are due, delete files past their grace time')
+    .option('--orphans', 'delete files that killed writers left, older than a day')
+    .option(
+      '--retention',
+      `dead letters: after ${HOT_DAYS} days to the archive; purged ${ARCHIVE_DAYS} days after that, or after their resolution`,
+    )
+    .option('--pause', 'stop all commits of Assay, so that another engine may write the tables')
+    .option('--resume', 'let them go on')
+    .option('--dry-run', 'count what would be done, do nothing')
+    .addHelpText('after', '\nExamples:\n  assay maintain --retention --dry-run\n  assay maintain --compact --expire')
+    .action((options: Options, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: place, json } = globalOptions(command, reader)
+      reader.mistakes.push(...mistakesIn(options))
+      accept(reader.mistakes, (io) =>
+        withExistingLake(place, async (lake) => {
+          const report = await maintain(lake, options)
+          await write(io.stdout, json ? jsonText(report) : reportText(report, options.dryRun ?? false))
+          return ExitCode.done
+        }),
+      )
+    })
+}
+
+function mistakesIn(options: Options): string[] {
+  const { pause, resume, dryRun } = options
+  const works = options.retention === true || CHORES.some((chore) => options[chore])
+  if (!works && !pause && !resume)
+    return ['nothing to do: give --compact, --expire, --orphans, --retention, --pause or --resume']
+  if (pause && resume) return ['--pause and --resume are opposites']
+  if (pause && works) return ['--pause stops the very commits that the others make: resume first']
+  if (dryRun && (pause || resume)) return ['--dry-run has no meaning for --pause and --resume']
+  return []
+}
+
+interface Report {
+  readonly paused?: boolean
+  readonly tables?: readonly TableMaintenance[]
+  readonly retention?: { readonly archived: number; readonly purged: number }
+}
+
+async function maintain(lake: Lake, options: Options): Promise<Report> {
+  const { pause = false, resume = false, retention = false, dryRun = false } = options
+  if (pause || resume) await setPaused(lake, pause)
+  const chores = new Set(CHORES.filter((chore) => options[chore]))
+  return {
+    ...((pause || resume) && { paused: pause }),
+    ...(retention && { retention: await runRetention(lake, dryRun) }),
+    ...(chores.size > 0 && { tables: await maintainTables(lake, chores, dryRun) }),
+  }
+}
+
+function reportText({ paused, tables, retention }: Report, dryRun: boolean): string {
+  const parts: string[] = []
+  if (paused !== undefined) parts.push(paused ? 'paused: no commit of Assay until --resume\n' : 'resumed\n')
+  if (retention) {
+    const { archived, purged } = retention
+    parts.push(`dead letters: ${count(archived)} to the archive, ${count(purged)} purged from it\n`)
+  }
+  if (tables) {
+    const heads = ['folded', 'expired', 'collected', 'orphans'] as const
+    const shown = heads.filter((head) => tables.some((table) => table[head] !== undefined))
+    parts.push(
+      tableText(
+        [{ head: 'table' }, ...shown.map((head) => ({ head, align: 'right' as const }))],
+        tables.map((table) => [table.table, ...shown.map((head) => count(table[head] ?? 0))]),
+      ),
+    )
+  }
+  if (dryRun) parts.push('dry run: nothing was done\n')
+  return parts.join('')
+}

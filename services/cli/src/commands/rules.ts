@@ -1,0 +1,93 @@
+import { type RuleTestReport, ruleSetJson, SILVER_RULES } from '@assay/medallion'
+import { readRules, testRulesOn } from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { parseDateRange } from '../parse/letter-options.js'
+import { OptionReader } from '../parse/options.js'
+import { readText } from '../parse/read-text.js'
+import { jsonText } from '../print/json.js'
+import { count } from '../print/numbers.js'
+import { tableText, visible } from '../print/table.js'
+import { ExitCode } from '../run/exit-code.js'
+import { write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withExistingLake } from '../run/with-lake.js'
+
+export function addRules(program: Command, accept: Accept): void {
+  const rules = program
+    .command('rules')
+    .summary('the rules that trades are judged by; try others on history')
+    .description('The rules decide what is a trade of silver and what is a dead letter.')
+  addList(rules, accept)
+  addTest(rules, accept)
+}
+
+function addList(rules: Command, accept: Accept): void {
+  rules
+    .command('list')
+    .summary('list the rules in force, in their order')
+    .description(
+      'Lists the rules in the order in which they are tried; the first that a record breaks gives its reason. A ' +
+        'record passes a rule only when its predicate is true. With --json, in the form that "rules test" takes.',
+    )
+    .addHelpText('after', '\nExample:\n  assay rules list --json > rules.json')
+    .action((_options: unknown, command: Command) => {
+      const reader = new OptionReader()
+      const { json } = globalOptions(command, reader)
+      accept(reader.mistakes, async (io) => {
+        await write(io.stdout, json ? jsonText(JSON.parse(ruleSetJson(SILVER_RULES))) : listText())
+        return ExitCode.done
+      })
+    })
+}
+
+function listText(): string {
+  const columns = ['rule', 'type', 'reason', 'predicate', 'since'].map((head) => ({ head }))
+  const rows = SILVER_RULES.rules.map(({ name, type, reason, predicate, since }) => [
+    name,
+    type,
+    reason,
+    predicate,
+    since,
+  ])
+  return `${SILVER_RULES.version}\n${tableText(columns, rows)}`
+}
+
+function addTest(rules: Command, accept: Accept): void {
+  rules
+    .command('test')
+    .summary('what a changed rule set would do to history, without doing it')
+    .description(
+      'Judges all that silver has judged once more, from the bytes in bronze, by the rule set of a file, and compares ' +
+        'with what is in silver. Writes nothing. A predicate is one SQL expression over the columns of a trade, as the ' +
+        'rules in force have them; queries, comments and functions of the time or of chance are refused.',
+    )
+    .argument('<file>', 'a rule set as JSON, as "assay rules list --json" prints it')
+    .option('--date-range <days>', 'D or D..D: the days of the Kafka timestamps')
+    .addHelpText('after', '\nExample:\n  assay rules test rules.json --date-range 2026-01-31')
+    .action((file: string, options: { readonly dateRange?: string }, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: place, json } = globalOptions(command, reader)
+      const dates = reader.parsed(options.dateRange, parseDateRange)
+      accept(reader.mistakes, (io) =>
+        withExistingLake(place, async (lake) => {
+          const changed = await readRules(lake, await readText(file))
+          const reports = await testRulesOn(lake, changed, dates, io.signal)
+          const text = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))
+          await write(io.stdout, json ? jsonText({ version: changed.version, exchanges: reports }) : text.join(''))
+          return ExitCode.done
+        }),
+      )
+    })
+}
+
+function testText(exchange: string, report: RuleTestReport): string {
+  const lines = [
+    `${exchange}: ${count(report.records)} records, ${count(report.unchanged)} unchanged, ` +
+      `${count(report.newly_rejected)} newly rejected, ${count(report.newly_accepted)} newly accepted`,
+    ...Object.entries(report.reasons).map(([reason, n]) => `  rejected for ${reason}: ${count(n)}`),
+    ...report.rejected_samples.map(({ coordinate, detail }) => `  - ${coordinate}  ${detail ?? ''}`),
+    ...report.accepted_samples.map(({ coordinate }) => `  + ${coordinate}`),
+  ]
+  return `${lines.map(visible).join('\n')}\n`
+}

@@ -1,0 +1,134 @@
+import { exchangeNamed, exchanges } from '@assay/exchanges'
+import {
+  type DecodedRecord,
+  parseTraceTarget,
+  type TableRows,
+  type TracedRecord,
+  type TraceReport,
+  traceTarget,
+} from '@assay/runtime'
+import type { Command } from 'commander'
+import { globalOptions } from '../parse/global-options.js'
+import { OptionReader } from '../parse/options.js'
+import { jsonText } from '../print/json.js'
+import { resultJson, textValue } from '../print/result.js'
+import { visible } from '../print/table.js'
+import { ExitCode } from '../run/exit-code.js'
+import { type Io, write } from '../run/io.js'
+import type { Accept } from '../run/job.js'
+import { withExistingLake } from '../run/with-lake.js'
+
+/** Bytes that are shown to people; --json has all. */
+const HEX_BYTES_MAX = 1_024
+const HEX_LINE_BYTES = 32
+
+export function addTrace(program: Command, accept: Accept): void {
+  program
+    .command('trace')
+    .summary('a trade, a message or a record in every layer, down to its bytes')
+    .description(
+      'Shows what every layer made of a record: its bytes and what they say, the row in bronze, silver and gold; for a ' +
+        'duplicate the row that was kept, for a dead letter why it is one and what became of it. Trades of several ' +
+        'symbols may share an id: then all are shown. Opens only files that can hold the row.',
+    )
+    .argument('<id>', 'trade id, message id, or topic/partition/offset')
+    .option('--exchange <name>', `only of this one: ${exchanges.map(({ name }) => name).join(' or ')}`)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  assay trace BINANCE-3941\n  assay trace market.crypto.trades.kraken.raw/0/17 --json\n\n' +
+        'Exit codes: 0 found, 1 nothing found.',
+    )
+    .action((id: string, options: { readonly exchange?: string }, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: place, json } = globalOptions(command, reader)
+      const target = reader.parsed(id, parseTraceTarget)
+      const exchange = reader.parsed(options.exchange, exchangeNamed)
+      accept(reader.mistakes, (io) => {
+        if (!target) throw new RangeError('a command line without a target was accepted')
+        return withExistingLake(place, async (lake) =>
+          print(io, json, id, await traceTarget(lake, target, exchange?.name)),
+        )
+      })
+    })
+}
+
+async function print(io: Io, json: boolean, id: string, { records, looked }: TraceReport): Promise<ExitCode> {
+  const isFound = records.length > 0
+  if (json) await write(io.stdout, jsonText({ found: records.map(recordJson), looked }))
+  else if (isFound) await write(io.stdout, records.map(recordText).join('\n'))
+  else
+    await write(
+      io.stderr,
+      `nothing is known of ${visible(id)}; looked in\n${looked.map((place) => `  ${visible(place)}\n`).join('')}`,
+    )
+  return isFound ? ExitCode.done : ExitCode.found_wrong
+}
+
+const PARTS = ['bronze', 'silver', 'letter', 'resolutions', 'replays', 'gold', 'duplicate', 'kept', 'dropped'] as const
+
+function recordJson(traced: TracedRecord) {
+  const parts = PARTS.map((part) => [part, resultJson(traced[part])])
+  return {
+    coordinate: traced.coordinate,
+    exchange: traced.exchange,
+    record: traced.record,
+    ...Object.fromEntries(parts),
+  }
+}
+
+const TITLES: Readonly<Record<(typeof PARTS)[number], string>> = {
+  bronze: 'as it came',
+  silver: 'as a valid trade',
+  letter: 'as a dead letter',
+  resolutions: 'what became of the letter',
+  replays: 'the replay that it came by',
+  gold: 'among all trades',
+  duplicate: 'dropped as a duplicate',
+  kept: 'kept in its place',
+  dropped: 'dropped in its favour',
+}
+
+function recordText(traced: TracedRecord): string {
+  const parts = PARTS.map((part) => (part === 'bronze' ? bronzeText(traced) : rowsText(TITLES[part], traced[part])))
+  return `${visible(traced.coordinate)}\n${parts.join('')}`
+}
+
+function bronzeText({ bronze, record }: TracedRecord): string {
+  const bytes = bronze.rows[0]?.[bronze.columns.findIndex(({ name }) => name === 'raw_bytes')]
+  const hex = bytes instanceof Uint8Array ? hexText(bytes) : ''
+  return `${rowsText(TITLES.bronze, bronze)}${record ? decodedText(record) : ''}${hex}`
+}
+
+function decodedText({ schema_id, fields, why }: DecodedRecord): string {
+  const head = `  record, schema id ${schema_id ?? 'none'}${why === undefined ? '' : `: ${visible(why)}`}\n`
+  return (
+    head +
+    Object.entries(fields ?? {})
+      .map(([name, value]) => `    ${name.padEnd(26)} ${visible(String(value))}\n`)
+      .join('')
+  )
+}
+
+function hexText(bytes: Uint8Array): string {
+  const lines: string[] = []
+  for (let at = 0; at < Math.min(bytes.length, HEX_BYTES_MAX); at += HEX_LINE_BYTES) {
+    lines.push(`    ${Buffer.from(bytes.subarray(at, at + HEX_LINE_BYTES)).toString('hex')}\n`)
+  }
+  const more =
+    bytes.length > HEX_BYTES_MAX ? `    and ${bytes.length - HEX_BYTES_MAX} bytes more (--json shows all)\n` : ''
+  return `  ${bytes.length} bytes\n${lines.join('')}${more}`
+}
+
+/** Each row as a list of its columns; what a row lacks, and bytes, are left out. */
+function rowsText(title: string, { table, columns, rows, isTruncated }: TableRows): string {
+  if (rows.length === 0) return ''
+  const texts = rows.map((row) =>
+    columns
+      .flatMap(({ name, type }, i) => {
+        const text = type === 'BLOB' ? undefined : textValue(row[i], type)
+        return text === undefined ? [] : [`    ${name.padEnd(26)} ${visible(text)}\n`]
+      })
+      .join(''),
+  )
+  return `  ${table}, ${title}\n${texts.join('    -\n')}${isTruncated ? '    and more\n' : ''}`
+}

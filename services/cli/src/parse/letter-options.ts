@@ -1,0 +1,43 @@
+import { AssayError } from '@assay/core'
+import type { LetterFilter } from '@assay/medallion'
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/
+
+/** `D` or `D..D`, both days included. Throws `bad_date_range`. */
+export function parseDateRange(text: string): { readonly first: string; readonly last: string } {
+  const [first = '', last = first, ...more] = text.split('..')
+  if (more.length === 0 && isDate(first) && isDate(last) && first <= last) return { first, last }
+  throw new AssayError('bad_date_range', `"${text}" is no range of days`, {
+    hint: 'write a day as 2026-01-31, a range as 2026-01-01..2026-01-31',
+  })
+}
+
+function isDate(text: string): boolean {
+  if (!DATE.test(text)) return false
+  const time_ms = Date.parse(`${text}T00:00:00Z`)
+  return !Number.isNaN(time_ms) && new Date(time_ms).toISOString().startsWith(text)
+}
+
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** A time, or a duration before `now_ms`, as ms since 1970. Throws `bad_since`. */
+export function parseSince(text: string, now_ms: number): number {
+  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  if (count && unit) return now_ms - Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS]
+  if (isDate(text)) return Date.parse(`${text}T00:00:00Z`)
+  const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$/.test(text)
+  const time_ms = zoned ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time_ms)) return time_ms
+  throw new AssayError('bad_since', `"${text}" is neither a time nor a duration`, {
+    hint: 'write 30m, 24h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z',
+  })
+}
+
+/** The filter of `--date-range` and `--error-types`. */
+export function letterFilter(dates: LetterFilter['dates'] | undefined, errorTypes: string | undefined): LetterFilter {
+  const types = errorTypes
+    ?.split(',')
+    .map((type) => type.trim())
+    .filter((type) => type !== '')
+  return { ...(dates && { dates }), ...(types && types.length > 0 && { errorTypes: types }) }
+}

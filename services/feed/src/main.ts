@@ -1,0 +1,4 @@
+import { systemClock, systemRandom } from '@assay/core'
+import { runService } from '@assay/runtime'
+
+process.exit(await runService({ service: 'feed', clock: systemClock, random: systemRandom }, process))

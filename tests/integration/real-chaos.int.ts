@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Random, seededRandom } from '@assay/core'
+import type { Lake } from '@assay/runtime'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { FaultyHttpProxy, NO_HTTP_FAULTS } from '../real-parts/faulty-http-proxy.js'
+import { needs, startToxiproxy, type ToxiproxyPart } from '../real-parts/real-parts.js'
+import type { ToxicProxy } from '../real-parts/toxiproxy-client.js'
+import { query } from '../support/tables.js'
+import { eventually } from './support/eventually.js'
+import { embeddedFigures, figuresOf, type Load, produce } from './support/load.js'
+import { type Environment, judge, RealParts, untilCaughtUp } from './support/real-lake.js'
+import type { ServiceProcess } from './support/service-process.js'
+
+const LAYERS = ['bronze', 'silver', 'gold'] as const
+const LOAD: Load = { count: 8_000, seed: 5, partitions: 4, rate: 400 }
+const SEED = 20_261_121
+const MEMORY_BYTES_MAX = 700 * 2 ** 20
+
+describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('services on parts that fail', () => {
+  let parts: RealParts
+  let toxiproxy: ToxiproxyPart
+  let store: ToxicProxy
+  let registry: ToxicProxy
+  let expected: Awaited<ReturnType<typeof embeddedFigures>>
+
+  beforeAll(async () => {
+    parts = await RealParts.start()
+    toxiproxy = await startToxiproxy()
+    store = await toxiproxy.client.createProxy('store', new URL(parts.s3.endpoint).host)
+    registry = await toxiproxy.client.createProxy('registry', new URL(parts.registry.url).host)
+    expected = await embeddedFigures(LOAD)
+  })
+  afterEach(() => parts?.afterEach())
+  afterAll(async () => {
+    await toxiproxy?.stop()
+    await parts?.stop()
+  })
+
+  /** The lake's environment, with store and registry behind toxiproxy. */
+  const throughProxies = (name: string): Environment => ({
+    ...parts.environment(name),
+    ASSAY_S3_ENDPOINT: `http://${store.address}`,
+    ASSAY_REGISTRY_URL: parts.registry.url.replace(new URL(parts.registry.url).host, registry.address),
+  })
+
+  /** Waits for the rest, stops the services, and has the lake judged. */
+  const conclude = async (lake: Lake, services: readonly ServiceProcess[]): Promise<void> => {
+    await untilCaughtUp(lake, () => services)
+    for (const service of services) expect(service.peakMemory_bytes, service.tell()).toBeLessThan(MEMORY_BYTES_MAX)
+    await Promise.all(services.map((service) => service.stop()))
+    await judge(lake)
+  }
+
+  it(`A1 B2 S1 G1, failures 1 and 2: killed at random moments while trades come (seed ${SEED})`, async () => {
+    const env = parts.environment('killed')
+    const random = seededRandom(SEED)
+    const crew = new Map(LAYERS.map((layer) => [layer, parts.service(layer, env)]))
+    const lake = await parts.open(env)
+    await Promise.all([...crew.values()].map((service) => service.untilReadiness(200)))
+    let isProduced = false
+    const producing = produce(lake, LOAD).finally(() => {
+      isProduced = true
+    })
+    let kills = 0
+    while (!isProduced) {
+      await sleep(3_000 * random.unit())
+      const layer = pick(LAYERS, random)
+      await crew.get(layer)?.kill()
+      kills += 1
+      await sleep(500 * random.unit())
+      crew.set(layer, parts.service(layer, env))
+    }
+    await producing
+    expect(kills).toBeGreaterThan(3)
+    await conclude(lake, [...crew.values()])
+    expect(await figuresOf(lake)).toEqual(expected)
+  })
+
+  it('A1 B2: the broker is killed and comes back, and readiness says so', async () => {
+    const env = parts.environment('broker')
+    const services = LAYERS.map((layer) => parts.service(layer, env))
+    const [bronze] = services as [ServiceProcess]
+    const lake = await parts.open(env)
+    await Promise.all(services.map((service) => service.untilReadiness(200)))
+    const producing = produce(lake, LOAD)
+    await sleep(4_000)
+    await parts.kafka.kill()
+    expect((await bronze.untilReadiness(503)).parts).toMatchObject({ store: 'ok', log: expect.not.stringMatching(/^ok/) })
+    await sleep(2_000)
+    await parts.kafka.restart()
+    await bronze.untilReadiness(200)
+    await producing
+    await conclude(lake, services)
+    // Batches whose answer got lost were sent again: the log holds them twice, gold each trade once.
+    expect((await figuresOf(lake)).gold).toEqual(expected.gold)
+  })
+
+  it('A1 A8, failure 18: the store is cut off, hung and slowed while trades come', async () => {
+    const env = throughProxies('store')
+    const services = LAYERS.map((layer) => parts.service(layer, env))
+    const lake = await parts.open(parts.environment('store'))
+    await Promise.all(services.map((service) => service.untilReadiness(200)))
+    const producing = produce(lake, LOAD)
+    await sleep(3_000)
+    await store.down()
+    for (const service of services) {
+      expect((await service.untilReadiness(503)).parts).toMatchObject({ store: expect.not.stringMatching(/^ok/) })
+    }
+    await store.up()
+    await Promise.all(services.map((service) => service.untilReadiness(200)))
+    await store.addToxic('hung', { type: 'timeout', attributes: { timeout: 0 } })
+    await sleep(5_000)
+    await store.removeToxic('hung')
+    await store.addToxic('reset', { type: 'reset_peer', attributes: { timeout: 50 } })
+    await sleep(2_000)
+    await store.removeToxic('reset')
+    await store.addToxic('slow', { type: 'latency', attributes: { latency: 200, jitter: 100 } })
+    await producing
+    await store.removeToxic('slow')
+    await Promise.all(services.map((service) => service.untilReadiness(200)))
+    await conclude(lake, services)
+    expect(await figuresOf(lake)).toEqual(expected)
+  })
+
+  it('S4, failure 10: the registry is away: silver waits and its lag shows, nothing goes to the dead letters', async () => {
+    const env = throughProxies('registry')
+    const lake = await parts.open(parts.environment('registry'))
+    await registry.down()
+    const services = LAYERS.map((layer) => parts.service(layer, env))
+    const [bronze, silver] = services as [ServiceProcess, ServiceProcess]
+    await produce(lake, { ...LOAD, rate: 2_000 })
+    await bronze.untilReadiness(200)
+    expect((await silver.untilReadiness(503)).parts).toMatchObject({ store: 'ok', registry: expect.not.stringMatching(/^ok/) })
+    await eventually(
+      'bronze has all',
+      async () => (await counts(lake)).bronze === expected.bronze,
+      60_000,
+      () => bronze.tell(),
+    )
+    await sleep(4_000)
+    expect(await counts(lake)).toEqual({ bronze: expected.bronze, silver: 0, dead_letters: 0 })
+    await registry.addToxic('slow', { type: 'latency', attributes: { latency: 1_000 } })
+    await registry.up()
+    await untilCaughtUp(lake, () => services)
+    await registry.removeToxic('slow')
+    await silver.untilReadiness(200)
+    await conclude(lake, services)
+    expect(await figuresOf(lake)).toEqual(expected)
+  })
+
+  it(`A6 A8, failures 3 and 18: half of all calls get a 503, answers are slow, puts lose theirs (seed ${SEED})`, async () => {
+    const proxy = await FaultyHttpProxy.start({ target: parts.s3.endpoint, seed: SEED })
+    try {
+      const env = { ...parts.environment('faulty'), ASSAY_S3_ENDPOINT: proxy.url }
+      const services = LAYERS.map((layer) => parts.service(layer, env))
+      const lake = await parts.open(parts.environment('faulty'))
+      await Promise.all(services.map((service) => service.untilReadiness(200)))
+      const producing = produce(lake, LOAD)
+      for (const faults of [{ status503_fraction: 0.5 }, { latency_ms: 500 }, { loseResponseOfEveryNthPut: 10 }]) {
+        proxy.faults = { ...NO_HTTP_FAULTS, ...faults }
+        await sleep(8_000)
+      }
+      proxy.faults = { status503_fraction: 0.2, latency_ms: 50, loseResponseOfEveryNthPut: 10 }
+      await producing
+      await conclude(lake, services)
+      expect(await figuresOf(lake)).toEqual(expected)
+      expect(proxy.counts.answered503).toBeGreaterThan(20)
+      expect(proxy.counts.lostResponses).toBeGreaterThan(5)
+    } finally {
+      await proxy.stop()
+    }
+  })
+})
+
+async function counts(lake: Lake): Promise<Record<string, unknown>> {
+  const tables = (layer: string) => `(FROM ${layer}_binance_trades SELECT count(*)) + (FROM ${layer}_kraken_trades SELECT count(*))`
+  const [row] = await query(
+    lake,
+    `SELECT (${tables('bronze')})::INT AS bronze, (${tables('silver')})::INT AS silver,
+      (FROM silver_dlq_trades SELECT count(*))::INT AS dead_letters`,
+  )
+  return row ?? {}
+}
+
+function pick<T>(items: readonly T[], random: Random): T {
+  return items[Math.floor(random.unit() * items.length)] as T
+}

@@ -1,0 +1,84 @@
+import { commit, defaultHousekeeping, pendingEntries } from '@assay/iceberg'
+import { silverTable } from '@assay/medallion'
+import { FaultyStore } from '@assay/object-store'
+import { maintainTables, setPaused } from '@assay/runtime'
+import { describe, expect, it } from 'vitest'
+import { produceBinance, tradesWithRejects } from './support/dead-letters.js'
+import { drain, runUntil } from './support/drain.js'
+import { checkInvariants } from './support/invariants.js'
+import { memoryLake } from './support/memory-lake.js'
+
+const DAY_MS = 86_400_000
+
+describe('maintenance by hand', () => {
+  it('A9: folds and expires what is due, counts the same before when dry, and changes no row', async () => {
+    const housekeeping = { ...defaultHousekeeping, snapshotsToKeep: 3, snapshotsKept_ms: 0, snapshotsToExpire: 100 }
+    const lake = memoryLake({ housekeeping })
+    await produceBinance(lake, tradesWithRejects(20, 4))
+    await drain(lake, { limits: { maxRows: 2 } })
+    lake.clock.advance(DAY_MS)
+    const chores = new Set(['compact', 'expire'] as const)
+    const dry = await maintainTables(lake, chores, true)
+    const done = await maintainTables(lake, chores, false)
+    const folded = (reports: typeof dry) => Object.fromEntries(reports.map(({ table, folded: n }) => [table, n]))
+    expect(folded(done)).toEqual(folded(dry))
+    expect(folded(done)).toMatchObject({ bronze_binance_trades: 1, silver_binance_trades: 1, gold_crypto_trades: 1 })
+    expect((await maintainTables(lake, chores, true)).every(({ folded: n }) => n === 0)).toBe(true)
+    await checkInvariants(lake)
+
+    const silver = await lake.table(silverTable('binance'))
+    const impatient = memoryLake({ ...lake, housekeeping: { ...housekeeping, snapshotsToExpire: 1, grace_ms: 0 } })
+    const { snapshots } = (await silver.table.load()).metadata
+    const [due] = (await maintainTables(impatient, new Set(['expire']), true)).filter(({ table }) =>
+      /silver_b/.test(table),
+    )
+    expect(due?.expired).toBe(snapshots.length - 2)
+    await maintainTables(impatient, new Set(['expire']), false)
+    await checkInvariants(impatient)
+    await impatient.close()
+    await lake.close()
+  })
+
+  it('T18 failure 1: orphans go; what waits in an outbox, and the saved keys, stay', async () => {
+    const lake = memoryLake()
+    await produceBinance(
+      lake,
+      tradesWithRejects(8, 2).map((trade, i) => (i === 2 ? { ...trade, price: 'x' } : trade)),
+    )
+    for (const definition of lake.definitions) await lake.table(definition)
+    const stop = new AbortController()
+    const faulty = new FaultyStore(lake.store, ({ method, key }) => {
+      if (!method.startsWith('put') || !/silver_dlq_trades\/metadata\/v/.test(key)) return 'none'
+      stop.abort()
+      return 'error_before'
+    })
+    const killed = memoryLake({ ...lake, store: faulty })
+    await runUntil(killed, stop.signal, { layers: ['bronze', 'silver'] })
+    const silver = (await (await lake.table(silverTable('binance'))).pin()).version.metadata
+    expect(pendingEntries(silver, 'assay.').map(({ table }) => table)).toContain('silver_dlq_trades')
+    const orphan = 'tables/market_data/silver_binance_trades/data/trade_date=2026-01-01/left.parquet'
+    await lake.store.put(orphan, Buffer.from('left by a killed writer'))
+    lake.clock.advance(2 * DAY_MS)
+    const dry = await maintainTables(lake, new Set(['orphans']), true)
+    expect(dry.find(({ table }) => table === 'silver_binance_trades')?.orphans).toBe(1)
+    expect(await lake.store.size_bytes(orphan)).toBeDefined()
+    await maintainTables(lake, new Set(['orphans']), false)
+    expect(await lake.store.size_bytes(orphan)).toBeUndefined()
+    await drain(lake)
+    await checkInvariants(lake)
+    await killed.close()
+    await lake.close()
+  })
+
+  it('A4: while it is paused no commit gets through', async () => {
+    const lake = memoryLake()
+    const table = await lake.table(silverTable('binance'))
+    const attempt = () =>
+      commit(table.table, { prepare: () => ({ kind: 'proceed', change: { operation: 'replace' } }) })
+    await setPaused(lake, true)
+    await expect(attempt()).rejects.toMatchObject({ code: 'paused' })
+    await setPaused(lake, false)
+    expect((await attempt()).kind).toBe('committed')
+    await lake.close()
+  })
+})

@@ -1,0 +1,199 @@
+import { DUPLICATES_TABLE, defineRuleSet, GOLD_TABLE, SILVER_RULES, silverTable } from '@assay/medallion'
+import { type RebuildOptions, type RebuildReport, rebuildLake, runReplay, verifyLake } from '@assay/runtime'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { altered, rewriteFile, without } from './support/damage.js'
+import { drain } from './support/drain.js'
+import { binance, copyOf, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { binanceRecord, keyFor, krakenRecord, produce, produceSimulated, registerSchema } from './support/records.js'
+import { digests, query } from './support/tables.js'
+import { goldWorker, runAlone, silverWorker } from './support/workers.js'
+
+const SILVER = silverTable('binance')
+const NEVER = new AbortController().signal
+
+/** Rebuilds into a new lake, which comes back with the report; the tables of the old one must stay as they are. */
+async function rebuild(
+  lake: MemoryLake,
+  options: Partial<RebuildOptions> = {},
+): Promise<{ readonly report: RebuildReport; readonly target: MemoryLake }> {
+  const before = await storedKeys(lake)
+  const target = memoryLake({ exchanges: lake.exchanges, clock: lake.clock })
+  const given = { rules: 'recorded', compare: true, onEvent: () => undefined, ...options } as const
+  const report = await rebuildLake(lake, target, given, NEVER)
+  expect(await storedKeys(lake)).toEqual(before)
+  return { report, target }
+}
+
+async function storedKeys({ store }: MemoryLake): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key, size_bytes, modified_ms } of store.list('')) keys.push(`${key} ${size_bytes} ${modified_ms}`)
+  return keys
+}
+
+function differences({ comparisons }: RebuildReport): string[] {
+  return comparisons.flatMap(({ table, differences: found }) => found.map((text) => `${table}: ${text}`))
+}
+
+/** Two lanes with the same trades, of which gold met now one, now the other first. */
+async function crossedLake(): Promise<MemoryLake> {
+  const lake = memoryLake({ exchanges: [binance, kraken] })
+  const id = await registerSchema(lake, binance)
+  const trade = (partition: number, trade_id: number, price = '1') =>
+    binanceRecord(binance, id, { trade_id, price }, { key: keyFor(partition, 2) })
+  await produce(lake, binance, [trade(0, 1), trade(0, 2), trade(0, 2), trade(1, 3), trade(0, 9, 'x')], 2)
+  await drain(lake, { limits: { maxRows: 3 } })
+  await produce(lake, binance, [trade(1, 1, '2'), trade(0, 3), trade(1, 4), trade(1, 2), trade(0, 5)], 2)
+  await drain(lake, { limits: { maxRows: 4 } })
+  const krakenId = await registerSchema(lake, kraken)
+  await produce(lake, kraken, [krakenRecord(kraken, krakenId, {}), krakenRecord(kraken, krakenId, {})])
+  await drain(lake)
+  return lake
+}
+
+let crossed: MemoryLake
+
+beforeAll(async () => {
+  crossed = await crossedLake()
+}, 60_000)
+
+afterAll(() => crossed.close())
+
+/** The lake with crossed winners, to be damaged. */
+async function copy(): Promise<MemoryLake> {
+  const { store, log, clock, exchanges } = crossed
+  return memoryLake({ store: await copyOf(store, clock), log, clock, exchanges })
+}
+
+describe('rebuild', () => {
+  it('A3: gives the same rows whatever the batches, winners across lanes as the duplicates say', async () => {
+    const lake = await copy()
+    const [counts] = await query(
+      lake,
+      `SELECT (count(*) FILTER (kept_partition = 0 AND "partition" = 1))::INTEGER AS won_by_0,
+        (count(*) FILTER (kept_partition = 1 AND "partition" = 0))::INTEGER AS won_by_1 FROM gold_duplicates`,
+    )
+    expect(counts).toEqual({ won_by_0: 2, won_by_1: 1 })
+    for (const batchRows of [2, 1000]) {
+      const { report, target } = await rebuild(lake, { batchRows })
+      expect(differences(report)).toEqual([])
+      expect(report).toMatchObject({ finished: true, is_same: true })
+      expect(report.comparisons.map(({ rows, rebuilt }) => rows === rebuilt)).not.toContain(false)
+      const tables = (name: string) => /^silver|^gold|rule_sets/.test(name)
+      expect(await digests(target, tables)).toEqual(await digests(lake, tables))
+      await target.close()
+    }
+    await lake.close()
+  })
+
+  it('A3: simulated trades of two exchanges, and the new lake is one that verifies and that workers go on with', async () => {
+    const lake = memoryLake({ exchanges: [binance, kraken] })
+    const options = { count: 90, duplicates: 0.1, invalid: 0.1, late: 0.1 }
+    await produceSimulated(lake, binance, options, 3)
+    await produceSimulated(lake, kraken, { ...options, count: 40 }, 2)
+    await drain(lake, { limits: { maxRows: 40 } })
+    const { report, target } = await rebuild(lake, { batchRows: 30 })
+    expect(differences(report)).toEqual([])
+    const { checks } = await verifyLake(target, { fromLog: false, signal: NEVER, onCheck: () => undefined })
+    const ofGold = checks.filter(({ promise, subject }) => /^G|chain/.test(promise) && subject.startsWith('gold'))
+    expect(ofGold.filter(({ outcome }) => outcome !== 'ok')).toEqual([])
+    expect(ofGold.length).toBeGreaterThan(4)
+    await target.close()
+    await lake.close()
+  })
+
+  it('A3 S2: each record by the rules that judged it first, or all by those of today', async () => {
+    const lake = memoryLake()
+    const rule = {
+      name: 'price_not_too_dear',
+      predicate: 'price IS NULL OR price < 1000',
+      reason: 'price_too_high',
+      type: 'price_validation',
+      value: 'price::VARCHAR',
+      since: '0.1.0',
+    } as const
+    const strict = defineRuleSet([...SILVER_RULES.rules, rule], SILVER_RULES.lateness_delay_ms)
+    const id = await registerSchema(lake, binance)
+    await produce(
+      lake,
+      binance,
+      [1, 2, 3].map((trade_id) => binanceRecord(binance, id, { trade_id, price: '5000' })),
+    )
+    await drain(lake, { layers: ['bronze'] })
+    await runAlone(await silverWorker(lake, binance, { rules: strict, limits: { maxRows: 2 } }))
+    await produce(
+      lake,
+      binance,
+      [4, 5].map((trade_id) => binanceRecord(binance, id, { trade_id, price: '6000' })),
+    )
+    await drain(lake, { layers: ['bronze', 'silver'] })
+    await runAlone(await goldWorker(lake))
+    const { report, target } = await rebuild(lake, { batchRows: 2 })
+    expect(differences(report)).toEqual([])
+    expect(await query(target, 'SELECT count(*)::INTEGER AS n FROM silver_dlq_trades')).toEqual([{ n: 3 }])
+    await target.close()
+    const present = await rebuild(lake, { rules: 'present' })
+    expect(present.report.is_same).toBe(false)
+    expect(await query(present.target, 'SELECT count(*)::INTEGER AS n FROM gold_crypto_trades')).toEqual([{ n: 5 }])
+    await present.target.close()
+    await lake.close()
+  })
+
+  it('A3 D1: letters that were replayed, corrected or not, come again in their order', async () => {
+    const lake = memoryLake()
+    const strict = defineRuleSet(
+      SILVER_RULES.rules.map((rule) => (rule.name === 'price_positive' ? { ...rule, predicate: 'price > 50' } : rule)),
+      SILVER_RULES.lateness_delay_ms,
+    )
+    const id = await registerSchema(lake, binance)
+    const trade = (trade_id: number, price: string) => binanceRecord(binance, id, { trade_id, price })
+    await produce(lake, binance, [trade(1, '7'), trade(2, '100'), trade(3, '8'), trade(4, '-1'), trade(1, '9')])
+    await drain(lake, { layers: ['bronze'] })
+    await runAlone(await silverWorker(lake, binance, { rules: strict }))
+    await produce(lake, binance, [trade(8, '3'), trade(1, '7')])
+    await drain(lake)
+    const request = { sourceTable: 'silver_dlq_trades', targetTable: SILVER.name, dryRun: false, filter: {} }
+    const fix = JSON.stringify({ coordinate: `${binance.topic}/0/3`, fields: { price: '12' } })
+    await runReplay(lake, { ...request, fix }, NEVER)
+    await runReplay(lake, { ...request, limits: { maxRows: 2, maxBytes: 2 ** 20, maxPartitions: 8 } }, NEVER)
+    await drain(lake)
+    const { checks } = await verifyLake(lake, { fromLog: true, signal: NEVER, onCheck: () => undefined })
+    expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+    const { report, target } = await rebuild(lake, { batchRows: 2 })
+    expect(differences(report)).toEqual([])
+    const rows = await query(
+      target,
+      'SELECT replay_sequence::INTEGER AS s FROM silver_binance_trades WHERE replay_id IS NOT NULL ORDER BY 1',
+    )
+    expect(rows.map(({ s }) => s)).toEqual([0, 1, 2, 3])
+    await target.close()
+    await lake.close()
+  })
+
+  it('A3: what differs is found, by its table and place', async () => {
+    for (const [definition, change, text] of [
+      [
+        SILVER,
+        altered('price', 'price + 1', 'rn = 0'),
+        /^silver_binance_trades: .*raw\/0\/0: price is 1\.0000000000, not 2\.0/,
+      ],
+      [GOLD_TABLE, without('rn = 0'), /^gold_crypto_trades: .* was derived, but is not in the lake/],
+      [DUPLICATES_TABLE, altered('is_conflict', 'NOT is_conflict', 'rn = 0'), /^gold_duplicates: .*is_conflict is/],
+    ] as const) {
+      const lake = await copy()
+      await rewriteFile(lake, definition, change)
+      const { report, target } = await rebuild(lake)
+      expect(report.is_same).toBe(false)
+      expect(differences(report).join('\n')).toMatch(text)
+      await target.close()
+      await lake.close()
+    }
+  })
+
+  it('refuses a lake that holds tables', async () => {
+    const lake = await copy()
+    const options = { rules: 'recorded', compare: false, onEvent: () => undefined } as const
+    const again = rebuildLake(lake, lake, options, NEVER)
+    await expect(again).rejects.toMatchObject({ code: 'lake_not_empty' })
+    await lake.close()
+  })
+})

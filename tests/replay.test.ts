@@ -1,0 +1,258 @@
+import { commit, defaultHousekeeping } from '@assay/iceberg'
+import { GOLD_TABLE, openLettersSql, replayLane, SILVER_RULES, silverTable } from '@assay/medallion'
+import { FaultyStore } from '@assay/object-store'
+import { maintainTables, runReplay, runResolve } from '@assay/runtime'
+import { describe, expect, it } from 'vitest'
+import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
+import { drain, runUntil } from './support/drain.js'
+import { checkInvariants } from './support/invariants.js'
+import { killReplays, sampleOf } from './support/kill-jobs.js'
+import { type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { START_MS } from './support/records.js'
+import { query } from './support/tables.js'
+
+const LIMITS = { maxRows: 4, maxBytes: 2 ** 20, maxPartitions: 64 }
+const DAY_MS = 86_400_000
+
+async function one(lake: MemoryLake, sql: string): Promise<unknown> {
+  return Object.values((await query(lake, sql))[0] ?? {})[0]
+}
+
+/** The lake as another process sees it. */
+function again({ store, log, clock }: MemoryLake): MemoryLake {
+  return memoryLake({ store, log, clock })
+}
+
+describe('a letter that the mended rules let pass', () => {
+  it('D1 A5: is in silver and gold once, under its own coordinates', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 4))
+    await checkInvariants(lake)
+    const report = await runReplay(lake, REPLAY, NEVER)
+    expect(report).toMatchObject({ selected: 1, passed: 1, still_failing: 0, finished: true, reasons: {} })
+    await drain(lake)
+    await checkInvariants(lake)
+    expect(
+      await query(
+        lake,
+        'SELECT trade_id, "offset", replay_id, is_late FROM gold_crypto_trades WHERE replay_id IS NOT NULL',
+      ),
+    ).toEqual([{ trade_id: 'BINANCE-1', offset: 0n, replay_id: report.replay_id, is_late: null }])
+    const gold = await (await lake.table(GOLD_TABLE)).pin()
+    expect(gold.checkpoint.lanes.get(replayLane(silverTable('binance')))?.position).toBe(1n)
+
+    expect(
+      await query(
+        lake,
+        `SELECT from_offset, rule_version FROM rule_sets WHERE topic = '~replay.silver_binance_trades'`,
+      ),
+    ).toEqual([{ from_offset: 0n, rule_version: SILVER_RULES.version }])
+    expect(await runReplay(lake, REPLAY, NEVER)).toMatchObject({ selected: 0, passed: 0, still_failing: 0 })
+    await produceBinance(lake, [{ trade_id: 1, price: '500' }])
+    await drain(lake)
+    await checkInvariants(lake)
+    expect(await one(lake, 'SELECT kept_offset FROM gold_duplicates')).toBe(0n)
+    await lake.close()
+  })
+
+  it('D1 G1: many batches over many days, far behind what gold has read, with letters that fail in between', async () => {
+    const trades = tradesWithRejects(24, 2).map((trade, i) => ({
+      ...trade,
+      time: START_MS + (i % 5) * DAY_MS,
+      ...(i % 8 === 0 && { price: '-1' }),
+    }))
+    const lake = await misjudgedLake(trades)
+    const report = await runReplay(lake, { ...REPLAY, limits: { ...LIMITS, maxPartitions: 3 } }, NEVER)
+    expect(report).toMatchObject({ selected: 12, passed: 9, still_failing: 3, reasons: { price_must_be_positive: 3 } })
+    await drain(lake, { limits: { maxRows: 5 } })
+    await checkInvariants(lake)
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(21)
+    await lake.close()
+  })
+
+  it('T11 G1: reaches a gold that has read nothing yet by the lane of replays alone', async () => {
+    const lake = memoryLake()
+    await produceBinance(lake, tradesWithRejects(12, 2))
+    await drain(lake, { layers: ['bronze', 'silver'], rules: WRONG_RULES })
+    await runReplay(lake, REPLAY, NEVER)
+    await maintainTables(lake, new Set(['compact']), false)
+    await drain(lake, { layers: ['gold'], limits: { maxRows: 5 } })
+    await checkInvariants(lake)
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(12)
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_duplicates')).toBe(0)
+    await lake.close()
+  })
+})
+
+describe('what still fails', () => {
+  it('D2: stays in the queue, once, and nothing of it reaches silver', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(6, 2))
+    const before = await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')
+    const failing = { selected: 3, passed: 0, still_failing: 3, reasons: { price_implausible: 3 } }
+    for (const _ of [1, 2])
+      expect(await runReplay(lake, { ...REPLAY, rules: WRONG_RULES }, NEVER)).toMatchObject(failing)
+    expect(await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')).toEqual(before)
+    await checkInvariants(lake)
+    await lake.close()
+  })
+})
+
+describe('the ledger of replays', () => {
+  it('D3: has who, when, which filter, which rules, how many, of every replay', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(12, 2))
+    const filter = { errorTypes: ['price_validation'], dates: { first: '2026-01-01', last: '2026-01-02' } }
+    const { replay_id } = await runReplay(lake, { ...REPLAY, filter, limits: LIMITS }, NEVER)
+    const rows = await query(lake, 'FROM replays ORDER BY finished_at NULLS FIRST')
+    expect(rows).toHaveLength(2)
+    expect(rows[0]).toMatchObject({ replay_id, finished_at: null, selected: null })
+    expect(rows[1]).toMatchObject({ replay_id, selected: 6n, passed: 6n, still_failing: 0n, dry_run: false, fix: null })
+    expect(rows[1]).toMatchObject({ rule_version: SILVER_RULES.version, started_at: rows[0]?.started_at })
+    expect(JSON.parse(String(rows[1]?.filter))).toEqual({
+      source_table: 'silver_dlq_trades',
+      target_table: 'silver_binance_trades',
+      date_range: { first: '2026-01-01', last: '2026-01-02' },
+      error_types: ['price_validation'],
+    })
+    const { replay_id: second } = await runReplay(lake, REPLAY, NEVER)
+    expect(await one(lake, `SELECT selected FROM replays WHERE replay_id = '${second}'`)).toBe(0n)
+    await lake.close()
+  })
+
+  it('D3: the filter takes by day and type, and nothing else', async () => {
+    const trades = tradesWithRejects(8, 2).map((trade, i) => ({ ...trade, time: START_MS + (i >> 1) * DAY_MS }))
+    const lake = await misjudgedLake(trades)
+    const replayed = (filter: object) => runReplay(lake, { ...REPLAY, filter, dryRun: true }, NEVER)
+    expect(await replayed({ dates: { first: '2026-01-02', last: '2026-01-03' } })).toMatchObject({ selected: 2 })
+    expect(await replayed({ errorTypes: ['side_validation'] })).toMatchObject({ selected: 0 })
+    await lake.close()
+  })
+})
+
+describe('--dry-run', () => {
+  it('D4: writes nothing at all and tells the same counts', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(10, 2).map((t, i) => (i === 4 ? { ...t, price: '-5' } : t)))
+    const writes: string[] = []
+    const listening = new FaultyStore(lake.store, ({ method, key }) => {
+      if (/put|delete/.test(method)) writes.push(`${method} ${key}`)
+      return 'none'
+    })
+    const watched = memoryLake({ store: listening, log: lake.log, clock: lake.clock })
+    const request = { ...REPLAY, limits: LIMITS }
+    const { replay_id, ...dry } = await runReplay(watched, { ...request, dryRun: true }, NEVER)
+    expect([replay_id, writes]).toEqual([undefined, []])
+    const { replay_id: real, ...done } = await runReplay(watched, request, NEVER)
+    expect(typeof real).toBe('string')
+    expect(dry).toEqual(done)
+    expect(done).toMatchObject({ selected: 5, passed: 4, still_failing: 1 })
+    await watched.close()
+    await lake.close()
+  })
+})
+
+describe('several at once', () => {
+  it('T11 failure 19: two replays of the same letters, and the workers beside them: each row once, in gold too', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(40, 2))
+    await produceBinance(lake, tradesWithRejects(60, 3).slice(40))
+    const [a, b] = [again(lake), again(lake)]
+    const stop = new AbortController()
+    const workers = runUntil(lake, stop.signal, { limits: { maxRows: 3 } })
+    const request = { ...REPLAY, limits: LIMITS }
+    const reports = await Promise.all([runReplay(a, request, NEVER), runReplay(b, request, NEVER)])
+    stop.abort()
+    await workers
+    expect(reports.reduce((sum, { passed }) => sum + passed, 0)).toBe(20)
+    await drain(lake)
+    await checkInvariants(lake)
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(60)
+    for (const each of [a, b, lake]) await each.close()
+  })
+
+  it('T11 D1: killed at calls to the store, then run again: each row once, each letter resolved once', () =>
+    killReplays(sampleOf(15)))
+})
+
+describe('history cut by an expiry', () => {
+  const IMPATIENT = { ...defaultHousekeeping, snapshotsToKeep: 1, snapshotsKept_ms: 0, snapshotsToExpire: 1 }
+
+  /** Silver and gold with replayed rows, as another engine's compaction leaves them. */
+  async function expiredLake(): Promise<MemoryLake> {
+    const { store, log, clock } = await misjudgedLake(tradesWithRejects(6, 2))
+    const lake = memoryLake({ store, log, clock, housekeeping: IMPATIENT })
+    await runReplay(lake, REPLAY, NEVER)
+    await drain(lake)
+    return lake
+  }
+
+  async function expire(lake: MemoryLake, table: string, removes: (rows: string) => boolean): Promise<void> {
+    const opened = await lake.table(lake.definitions.find(({ name }) => name === table) as never)
+    const files = await opened.plan((await opened.pin()).version, { keep: (bounds) => bounds.hasValues('replay_id') })
+    const removeFiles = removes(table) ? files.map(({ file }) => file.path) : []
+    for (const change of [{ removeFiles }, {}, {}]) {
+      lake.clock.advance(1_000)
+      const prepare = () => ({ kind: 'proceed' as const, change: { operation: 'replace' as const, ...change } })
+      expect((await commit(opened.table, { prepare })).kind).toBe('committed')
+    }
+  }
+
+  it('T9 A4: is no rollback, though replayed rows lie far behind their topic', async () => {
+    const lake = await expiredLake()
+    for (const table of ['silver_binance_trades', 'gold_crypto_trades']) await expire(lake, table, () => false)
+    await produceBinance(lake, [{ trade_id: 100 }])
+    await drain(lake)
+    expect(await runReplay(lake, REPLAY, NEVER)).toMatchObject({ selected: 0 })
+    await checkInvariants(lake)
+    await lake.close()
+  })
+
+  it('T9 D1: replayed rows that went with it are missed by the lane of replays', async () => {
+    const lake = await expiredLake()
+    await expire(lake, 'silver_binance_trades', () => true)
+    await expect(runReplay(lake, REPLAY, NEVER)).rejects.toMatchObject({
+      code: 'table_rolled_back',
+      message: expect.stringContaining('~replay.silver_binance_trades/0'),
+    })
+    await lake.close()
+  })
+})
+
+describe('a wrong rule', () => {
+  it('D1 D3 D4: 2,000 letters: mend, dry-run, replay, gold has them; the rate of recovery is a query', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4_000, 2))
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(2_000)
+    const counts = { selected: 2_000, passed: 2_000, still_failing: 0 }
+    expect(await runReplay(lake, { ...REPLAY, dryRun: true }, NEVER)).toMatchObject(counts)
+    expect(await runReplay(lake, REPLAY, NEVER)).toMatchObject(counts)
+    await drain(lake)
+    await checkInvariants(lake)
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(4_000)
+    expect(await runReplay(lake, REPLAY, NEVER)).toMatchObject({ selected: 0 })
+    const rate = 'SELECT (sum(passed) / sum(selected))::DOUBLE FROM replays WHERE finished_at IS NOT NULL'
+    expect(await one(lake, rate)).toBe(1)
+    await lake.close()
+  })
+})
+
+describe('an operator', () => {
+  it('D5: closes a letter and opens it again; a replayed one stays closed', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 2))
+    const topic = 'market.crypto.trades.binance.raw'
+    const which = { places: [{ topic, partition: 0, offset: 0n }] }
+    const resolve = (resolution: 'purged' | 'reopened') =>
+      runResolve(lake, { sourceTable: 'silver_dlq_trades', which, resolution, note: 'a test' })
+    const open = async () =>
+      (await query(lake, `${openLettersSql('silver_dlq_trades', 'silver_dlq_resolutions')} ORDER BY kafka_offset`)).map(
+        ({ kafka_offset }) => kafka_offset,
+      )
+    expect(await open()).toEqual([0n, 2n])
+    expect(await resolve('purged')).toBe(1)
+    expect(await open()).toEqual([2n])
+    await expect(resolve('purged')).rejects.toMatchObject({ code: 'letters_not_found' })
+    expect(await resolve('reopened')).toBe(1)
+    expect(await open()).toEqual([0n, 2n])
+    await runReplay(lake, REPLAY, NEVER)
+    expect(await open()).toEqual([])
+    await expect(resolve('reopened')).rejects.toMatchObject({ code: 'letters_not_found' })
+    await drain(lake)
+    await checkInvariants(lake)
+    await lake.close()
+  })
+})

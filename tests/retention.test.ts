@@ -1,0 +1,72 @@
+import { runReplay, runResolve, runRetention } from '@assay/runtime'
+import { describe, expect, it } from 'vitest'
+import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
+import { drain } from './support/drain.js'
+import { checkInvariants } from './support/invariants.js'
+import { killRetentions, placesOfLetters, sampleOf } from './support/kill-jobs.js'
+import { memoryLake } from './support/memory-lake.js'
+import { query } from './support/tables.js'
+
+const DAY_MS = 86_400_000
+const TOPIC = 'market.crypto.trades.binance.raw'
+
+describe('retention', () => {
+  it('D5 S1: 30 days in the queue, 90 in the archive, then a resolution is what remains', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 2))
+    lake.clock.advance(29 * DAY_MS)
+    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
+    lake.clock.advance(2 * DAY_MS)
+    expect(await runRetention(lake, true)).toEqual({ archived: 2, purged: 0 })
+    const letters = await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')
+    expect(await runRetention(lake, false)).toEqual({ archived: 2, purged: 0 })
+    expect(await query(lake, 'SELECT * EXCLUDE archived_at FROM silver_dlq_trades_archive ORDER BY ALL')).toEqual(
+      letters,
+    )
+    expect(await placesOfLetters(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
+    await checkInvariants(lake)
+    lake.clock.advance(89 * DAY_MS)
+    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
+    lake.clock.advance(2 * DAY_MS)
+    expect(await runRetention(lake, true)).toEqual({ archived: 0, purged: 2 })
+    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 2 })
+    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
+    expect(await placesOfLetters(lake)).toEqual({ queue: [], archive: [], archived: [0n, 2n], purged: [0n, 2n] })
+    await checkInvariants(lake)
+    await lake.close()
+  })
+
+  it('D5: an archived letter can be replayed, and what was resolved lately is kept on', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(6, 2))
+    lake.clock.advance(31 * DAY_MS)
+    await runRetention(lake, false)
+    lake.clock.advance(60 * DAY_MS)
+    const archived = { ...REPLAY, sourceTable: 'silver_dlq_trades_archive' }
+    const which = { places: [{ topic: TOPIC, partition: 0, offset: 0n }] }
+    await runResolve(lake, { sourceTable: archived.sourceTable, which, resolution: 'purged', note: 'a test' })
+    expect(await runReplay(lake, archived, NEVER)).toMatchObject({ selected: 2, passed: 2 })
+    await drain(lake)
+    lake.clock.advance(60 * DAY_MS)
+    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
+    lake.clock.advance(31 * DAY_MS)
+    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 3 })
+    await checkInvariants(lake)
+    await lake.close()
+  })
+
+  it('D5: two runs at once, beside a worker that writes letters, move each letter once', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(8, 2))
+    lake.clock.advance(31 * DAY_MS)
+    const { log, clock, store } = lake
+    const [a, b] = [memoryLake({ log, clock, store }), memoryLake({ log, clock, store })]
+    const replayed = runReplay(lake, { ...REPLAY, rules: WRONG_RULES }, NEVER)
+    const reports = await Promise.all([runRetention(a, false), runRetention(b, false)])
+    await replayed
+    expect(reports.reduce((sum, { archived }) => sum + archived, 0)).toBe(4)
+    expect(await placesOfLetters(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
+    await checkInvariants(lake)
+    for (const each of [a, b, lake]) await each.close()
+  })
+
+  it('D5: killed at calls to the store, each letter is in one place at least, and in one when it is run again', () =>
+    killRetentions(sampleOf(15)))
+})

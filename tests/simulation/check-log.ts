@@ -1,0 +1,59 @@
+import { type LaneKey, parseLaneKey } from '@assay/core'
+import { bronzeTable, GAPS_TABLE } from '@assay/medallion'
+import type { Lake } from '@assay/runtime'
+import { withTables } from '../support/tables.js'
+import type { RecordedLog } from './recorded-log.js'
+
+/**
+ * What must hold of bronze whatever became of the log (B1–B3): each row is what its place held at some time; each
+ * place below a lane's position that held a record at all times is a row, unless the ledger of gaps says that it was
+ * lost. `starts` says where the generations of a lane that an operator began were told to begin.
+ */
+export async function checkAgainstHistory(
+  lake: Lake,
+  log: RecordedLog,
+  starts: ReadonlyMap<LaneKey, bigint>,
+): Promise<string[]> {
+  const wrong: string[] = []
+  for (const exchange of lake.exchanges) {
+    const definition = bronzeTable(exchange.name)
+    const { checkpoint } = await (await lake.table(definition)).pin()
+    const { rows, gaps } = await withTables(
+      lake,
+      async (tables) => ({
+        rows: await tables.rows(
+          `SELECT topic || '/' || "partition" AS lane, "offset", raw_bytes FROM ${definition.name}`,
+        ),
+        gaps: await tables.rows(`SELECT topic || '/' || "partition" AS lane, from_offset, to_offset FROM gaps
+          WHERE accepted_at IS NOT NULL`),
+      }),
+      (name) => name === definition.name || name === GAPS_TABLE.name,
+    )
+    const present = new Set<string>()
+    for (const { lane, offset, raw_bytes } of rows) {
+      const { topic, partition } = parseLaneKey(String(lane))
+      const id = checkpoint.topics[topic]?.topicId ?? ''
+      const held = log.heldAt(id, partition, offset as bigint)
+      if (!held.some((value) => sameBytes(value, raw_bytes as Uint8Array | null)))
+        wrong.push(`${lane} ${offset} is not what the log held there`)
+      if (present.has(`${lane} ${offset}`)) wrong.push(`${lane} ${offset} is in bronze twice`)
+      present.add(`${lane} ${offset}`)
+    }
+    for (const [lane, { position }] of checkpoint.lanes) {
+      const { topic, partition } = parseLaneKey(lane)
+      const id = checkpoint.topics[topic]?.topicId ?? ''
+      for (let offset = starts.get(lane) ?? 0n; offset < position; offset++) {
+        if (log.heldAt(id, partition, offset).length === 0 || present.has(`${lane} ${offset}`)) continue
+        const isKnown = gaps.some(
+          (gap) => gap.lane === lane && (gap.from_offset as bigint) <= offset && offset < (gap.to_offset as bigint),
+        )
+        if (!isKnown) wrong.push(`${lane} ${offset} is missing and in no gap`)
+      }
+    }
+  }
+  return wrong
+}
+
+function sameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : Buffer.from(a).equals(b)
+}

@@ -1,0 +1,174 @@
+import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import { collect, currentSnapshot } from '@assay/iceberg'
+import { acceptGap, bronzeTable, GAPS_TABLE, GOLD_TABLE, type LakeTable, silverTable } from '@assay/medallion'
+import { type Layer, runWorkers } from '@assay/runtime'
+import type { MemoryLake } from '../support/memory-lake.js'
+import { changeMetadata, compactSome, touch, withHead } from './foreign.js'
+import type { RecordedLog } from './recorded-log.js'
+import type { OutsideAction } from './scenario.js'
+import { codeOf } from './sim-process.js'
+import type { World } from './world.js'
+
+/** What a worker on a table that was rolled back, or below one, may end in. */
+export const ROLLED_BACK: ReadonlySet<string> = new Set(['table_rolled_back', 'upstream_behind'])
+const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
+const GRACE_MS = 15 * 60_000
+
+interface Rollback {
+  readonly table: LakeTable
+  /** Head before, and the one that main was moved to. */
+  readonly from: bigint
+  readonly to: bigint
+}
+
+/** Whoever else lays hands on log and lake: operators, other engines, brokers. Each deed is done before the next call. */
+export class Outsiders {
+  /** Where generations of lanes begin that the operator let begin. */
+  readonly starts = new Map<LaneKey, bigint>()
+  /** Lanes that another generation has taken over from. */
+  readonly #left = new Set<LaneKey>()
+  readonly #mishaps = new Set<string>()
+  readonly #lake: MemoryLake
+  readonly #log: RecordedLog
+  readonly #world: World
+  #rolledBack: Rollback | undefined
+
+  constructor(lake: MemoryLake, log: RecordedLog, world: World) {
+    this.#lake = lake
+    this.#log = log
+    this.#world = world
+  }
+
+  get hasRolledBack(): boolean {
+    return this.#rolledBack !== undefined
+  }
+
+  async act(action: OutsideAction): Promise<void> {
+    switch (action) {
+      case 'mishap':
+        return this.#mishap()
+      case 'accept':
+        return this.acceptStops(this.#lake)
+      case 'rollback':
+        return this.#rollBack()
+      default:
+        return this.#foreignChange(action)
+    }
+  }
+
+  async #someTable(): Promise<LakeTable | undefined> {
+    const made = new Set(await this.#lake.catalog.list())
+    const tables = this.#lake.definitions.filter(({ name }) => made.has(name))
+    return tables.length === 0 ? undefined : this.#lake.table(this.#world.oneOf(tables))
+  }
+
+  async #foreignChange(action: 'compact' | 'expire' | 'forget' | 'properties' | 'collect'): Promise<void> {
+    const table = await this.#someTable()
+    if (!table || table === this.#rolledBack?.table) return
+    switch (action) {
+      case 'compact':
+        return compactSome(this.#lake, table, this.#world)
+      case 'expire':
+        return touch(table)
+      case 'forget':
+        return void (await table.table.catalog.forgetVersions(table.definition.name, { keep: 1, grace_ms: GRACE_MS }))
+      case 'collect':
+        return void (await collect(table.table))
+      case 'properties': {
+        const note = String(this.#world.steps)
+        return changeMetadata(table, (metadata) => ({ ...metadata, properties: { ...metadata.properties, note } }))
+      }
+    }
+  }
+
+  /** Each lane meets one mishap of the log at most, so that what it held can be told afterwards. */
+  async #mishap(): Promise<void> {
+    const world = this.#world
+    const { topic } = world.oneOf(this.#lake.exchanges)
+    if (this.#mishaps.has(topic)) return
+    this.#mishaps.add(topic)
+    const lanes = await this.#log.lanes(topic)
+    const lane = lanes[0]?.lane
+    if (!lane) return
+    const lot = world.below(3)
+    if (lot === 0) await this.#log.cut(lane, 1 + world.below(4))
+    else if (lot === 1) await this.#log.forgetHalf(lane)
+    else this.#log.recreateTopic(topic, lanes.length)
+  }
+
+  /** The operator lets every stopped lane go on where the log still has something. */
+  async acceptStops(lake: MemoryLake): Promise<void> {
+    for (const exchange of lake.exchanges) {
+      const main = await lake.table(bronzeTable(exchange.name))
+      const { checkpoint } = await main.pin()
+      for (const [lane, { stop }] of checkpoint.lanes) {
+        if (!stop || this.#left.has(lane)) continue
+        const { partition } = parseLaneKey(lane)
+        const status = (await this.#log.lanes(exchange.topic))[partition]
+        if (!status) continue
+        const byReason = { records_lost: stop.to, log_truncated: stop.from, topic_recreated: status.start }
+        const to = (byReason[stop.reason] < status.start ? status.start : byReason[stop.reason]) as Position
+        const session = await (await lake.engine()).session()
+        try {
+          const gaps = await lake.table(GAPS_TABLE)
+          const { topicId } = status
+          const accepted = await acceptGap({
+            main,
+            gaps,
+            session,
+            clock: lake.clock,
+            lane,
+            to,
+            note: 'accepted',
+            topicId,
+          })
+          if (accepted.lane === lane) continue
+          this.starts.set(accepted.lane, to)
+          this.#left.add(lane)
+        } catch (error) {
+          // Somebody was faster; the next word will do.
+          if (!(error instanceof UsageError)) throw error
+        } finally {
+          await session.close()
+        }
+      }
+    }
+  }
+
+  /** Moves a main table back behind what its checkpoint speaks of. */
+  async #rollBack(): Promise<void> {
+    if (this.#rolledBack) return
+    const { exchanges } = this.#lake
+    const mains = [...exchanges.flatMap(({ name }) => [bronzeTable(name), silverTable(name)]), GOLD_TABLE]
+    const table = await this.#lake.table(this.#world.oneOf(mains))
+    const { version, checkpoint } = await table.pin()
+    const own = checkpoint.snapshot
+    const older = version.metadata.snapshots.filter(({ sequenceNumber }) => own && sequenceNumber < own.sequence)
+    const head = currentSnapshot(version.metadata)
+    if (older.length === 0 || !head) return
+    const to = this.#world.oneOf(older).snapshotId
+    await changeMetadata(table, (metadata) => withHead(metadata, to))
+    this.#world.tell(`${table.definition.name} is rolled back`)
+    this.#rolledBack = { table, from: head.snapshotId, to }
+  }
+
+  /**
+   * T9: nobody may have built on the table that was rolled back, and whoever works on it says why it doesn't. Returns
+   * what was seen to be wrong; then the table is as if nobody had touched it.
+   */
+  async rollForward(lake: MemoryLake): Promise<string[]> {
+    if (!this.#rolledBack) return []
+    const { table, from, to } = this.#rolledBack
+    const { name } = table.definition
+    const wrong: string[] = []
+    const head = currentSnapshot((await table.table.load()).metadata)
+    if (head?.snapshotId !== to) wrong.push(`${name} was built upon after a rollback`)
+    const layers = LAYERS.filter((layer) => name.startsWith(layer))
+    const options = { layers, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
+    const ended = await runWorkers(lake, options, new AbortController().signal).then(() => 'the end', codeOf)
+    if (!ROLLED_BACK.has(ended)) wrong.push(`a rollback of ${name} led to ${ended}`)
+    await changeMetadata(table, (metadata) => withHead(metadata, from))
+    this.#world.tell(`${name} is rolled forward`)
+    return wrong
+  }
+}

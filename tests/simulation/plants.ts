@@ -1,0 +1,257 @@
+import type { Profile } from './scenario.js'
+
+/** Where a mistake is put into the source: the text must be there exactly once. */
+interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly put: string
+}
+
+/** A mistake that the simulation has to find. */
+export interface Plant {
+  readonly name: string
+  /** Where it shows soonest. */
+  readonly profile: Profile
+  /** What in its findings tells that it was this mistake. */
+  readonly shows: RegExp
+  readonly edits: readonly Edit[]
+}
+
+const COMMIT_BATCH = 'packages/medallion/src/worker/commit-batch.ts'
+const CATALOG = 'packages/iceberg/src/catalog/file-system-catalog.ts'
+const OUTBOX = 'packages/iceberg/src/outbox/outbox.ts'
+const GOLD = 'packages/medallion/src/stages/gold-stage.ts'
+
+export const PLANTS: readonly Plant[] = [
+  {
+    name: 'commit-without-demand',
+    profile: 'crowd',
+    shows: /upstream_behind|repeats a place|is not the log|is not silver/,
+    edits: [
+      {
+        file: COMMIT_BATCH,
+        find: 'if (broken) return',
+        put: 'if (broken === undefined) {} else if (broken.length === 0) return',
+      },
+    ],
+  },
+  {
+    name: 'swap-ignores-conflict',
+    profile: 'crowd',
+    shows: /./,
+    edits: [{ file: CATALOG, find: "if (put.kind === 'taken') return { kind: 'conflict' }", put: '' }],
+  },
+  {
+    name: 'lost-answer-is-a-conflict',
+    profile: 'storm',
+    shows: /./,
+    edits: [
+      {
+        file: CATALOG,
+        find: "return bytes.equals(found) ? { kind: 'ours', ambiguous: true } : { kind: 'taken' }",
+        put: "return { kind: 'taken' }",
+      },
+    ],
+  },
+  {
+    name: 'base-not-looked-at-after-put',
+    profile: 'sleepers',
+    shows: /./,
+    edits: [
+      {
+        file: CATALOG,
+        find: '(await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined',
+        put: 'false',
+      },
+    ],
+  },
+  {
+    name: 'files-deleted-though-outcome-unknown',
+    profile: 'storm',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/iceberg/src/commit/commit.ts',
+        find: "new Set(['paused', 'commit_contention'])",
+        put: "new Set(['paused', 'commit_contention', 'commit_outcome_unknown'])",
+      },
+    ],
+  },
+  {
+    name: 'published-twice',
+    profile: 'crowd',
+    shows: /./,
+    edits: [
+      {
+        file: OUTBOX,
+        find: "if ((numbers.get(mainUuid) ?? 0) >= entry.sequence) return { kind: 'refuse', reason: 'already' }",
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'sequence-moves-before-the-end',
+    profile: 'crowd',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/medallion/src/source/lane-plan.ts',
+        find: 'range.upper === range.upstream ? pinnedSequence : (before?.sequence ?? 0)',
+        put: 'pinnedSequence',
+      },
+    ],
+  },
+  {
+    name: 'plan-believes-missing-file-order',
+    profile: 'foreign',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/iceberg/src/plan/plan-files.ts',
+        find: 'if ((resolved.fileSequenceNumber ?? Number.POSITIVE_INFINITY) <= afterFileSequence) continue',
+        put: 'if (manifest.minSequenceNumber <= afterFileSequence) continue',
+      },
+    ],
+  },
+  {
+    name: 'position-is-behind-the-last-row',
+    profile: 'storm',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/medallion/src/source/log-source.ts',
+        find: 'if (!full && read.next > position) position = read.next',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'lost-records-go-unnoticed',
+    profile: 'log',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/medallion/src/source/log-lanes.ts',
+        find: 'const position = own?.position ?? START',
+        put: 'const position = (own?.position ?? START) < status.start ? status.start : (own?.position ?? START)',
+      },
+    ],
+  },
+  {
+    name: 'fold-drops-a-file',
+    profile: 'foreign',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/medallion/src/worker/housekeeper.ts',
+        find: 'await Promise.all(task.files.map((file) => table.scanFile(file)))',
+        put: 'await Promise.all(task.files.slice(1).map((file) => table.scanFile(file)))',
+      },
+    ],
+  },
+  {
+    name: 'fold-of-files-that-are-gone',
+    profile: 'foreign',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/iceberg/src/commit/draft.ts',
+        find: "if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }",
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'clean-up-without-grace',
+    profile: 'sleepers',
+    shows: /may still be read/,
+    edits: [
+      {
+        file: 'packages/iceberg/src/cleanup/collect.ts',
+        find: 'entries.filter((entry) => entry.since_ms + grace_ms <= now_ms)',
+        put: 'entries.filter((entry) => entry.since_ms <= now_ms)',
+      },
+    ],
+  },
+  {
+    name: 'keys-merged-before-the-commit',
+    profile: 'crowd',
+    shows: /./,
+    edits: [
+      {
+        file: GOLD,
+        find: 'const batches = cutSources(planned, walk.cut)',
+        put: 'state.keys.merge(walk.staged)\n      const batches = cutSources(planned, walk.cut)',
+      },
+      {
+        file: GOLD,
+        find: '    forget: () => {\n      loaded = undefined\n    },',
+        put: '    forget: () => undefined,',
+      },
+    ],
+  },
+  {
+    name: 'keys-not-brought-up-to-date',
+    profile: 'crowd',
+    shows: /./,
+    edits: [
+      {
+        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
+        find: 'if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory',
+        put: 'if (inMemory) return inMemory',
+      },
+    ],
+  },
+  {
+    name: 'gold-demands-its-lanes-only',
+    profile: 'crowd',
+    shows: /gold repeats a trade/,
+    edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
+  },
+  {
+    name: 'replay-ignores-earlier-resolutions',
+    profile: 'rules',
+    shows: /repeats a replay|is not silver/,
+    edits: [
+      {
+        file: 'packages/medallion/src/replay/letters.ts',
+        find: "HAVING bool_or(resolution = 'replayed')",
+        put: 'HAVING false',
+      },
+    ],
+  },
+  {
+    name: 'rollback-unnoticed',
+    profile: 'rollback',
+    shows: /rollback|rolled back/,
+    edits: [
+      {
+        file: 'packages/medallion/src/tables/rollback.ts',
+        find: "if (standing === 'held') return pinned",
+        put: "if (standing !== 'unknown') return pinned",
+      },
+      {
+        file: COMMIT_BATCH,
+        find: "if (checkpointStanding(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }",
+        put: '',
+      },
+    ],
+  },
+]
+
+/** A Vite plugin that plants a mistake as the source is loaded; a text that is not there exactly once is an error. */
+export function plantPlugin({ name, edits }: Plant, root: string) {
+  return {
+    name: `plant-${name}`,
+    enforce: 'pre' as const,
+    transform(code: string, id: string): string | undefined {
+      const path = id.split('?')[0]
+      const own = edits.filter(({ file }) => path === `${root}/${file}`)
+      if (own.length === 0) return undefined
+      return own.reduce((text, { file, find, put }) => {
+        if (text.split(find).length !== 2) throw new Error(`${file} does not hold "${find}" exactly once`)
+        return text.replace(find, () => put)
+      }, code)
+    },
+  }
+}

@@ -1,0 +1,182 @@
+import { collect, removeOrphans } from '@assay/iceberg'
+import { DEFAULT_LIMITS } from '@assay/medallion'
+import { type Layer, runWorkers } from '@assay/runtime'
+import { drain } from '../support/drain.js'
+import { checkInvariants } from '../support/invariants.js'
+import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { digests, query } from '../support/tables.js'
+import { checkAgainstHistory } from './check-log.js'
+import { TABLES } from './named-objects.js'
+import type { Profile } from './scenario.js'
+import { replayLetters, Simulation } from './simulation.js'
+import { makeTopics, produceChunk, registerSchemas, type Workload } from './workload.js'
+import type { WorldOptions } from './world.js'
+
+export interface SeedOptions extends WorldOptions {
+  /** Instead of the one that the seed draws. */
+  readonly profile?: Profile
+}
+
+export interface SeedResult {
+  readonly seed: number
+  readonly profile: string
+  /** Nothing, unless a promise was broken. */
+  readonly failures: readonly string[]
+  /** Of all that happened; the same for the same seed. */
+  readonly hash: string
+  readonly steps: number
+  readonly disturbances: number
+  readonly trace: readonly string[]
+}
+
+const DAY_MS = 86_400_000
+/** Ledgers that tell of what happened in a run. */
+const OWN_RUNS: ReadonlySet<string> = new Set(['gaps', 'replays'])
+const EVENTS_MAX = 60
+const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
+/** A lane may have to be let go on twice: after a cut, and again where retention overtook that. */
+const ROUNDS = 2
+
+/** One course of events and all that must hold after it. */
+export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
+  const simulation = new Simulation(seed, options)
+  const { world, scenario, violations } = simulation
+  const failures: string[] = []
+  try {
+    await simulation.run()
+    if (violations.length === 0) await checkAfter(simulation)
+  } catch (error) {
+    failures.push(describe(error))
+  } finally {
+    await simulation.close()
+  }
+  failures.unshift(...violations)
+  const { hash, steps, trace, disturbances } = world
+  return { seed, profile: scenario.profile, failures, hash, steps, disturbances, trace }
+}
+
+/** An assertion's error with what was found, which its message cuts short. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { actual } = error as { actual?: unknown }
+  const found =
+    actual === undefined
+      ? ''
+      : `found ${JSON.stringify(actual, (_, value) => (typeof value === 'bigint' ? `${value}` : value))}\n`
+  return `${found}${error.stack ?? error.message}`
+}
+
+async function checkAfter(simulation: Simulation): Promise<void> {
+  const { world, scenario, log, outsiders, violations } = simulation
+  const lake = simulation.lake()
+  const logIsWhole = scenario.profile !== 'log'
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      // Layer by layer, so that nothing is left to chance.
+      for (const layer of LAYERS)
+        await drainLayer(lake, layer).catch((error: unknown) => violations.push(describe(error)))
+      await outsiders.acceptStops(lake)
+    }
+    if (scenario.replays > 0) {
+      await replayLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
+      await drainLayer(lake, 'gold')
+    }
+    await cleanUp(simulation, lake)
+    if (!logIsWhole) violations.push(...(await checkAgainstHistory(lake, log, outsiders.starts)))
+    await checkInvariants(lake, { logIsWhole })
+    if (scenario.changesRules) violations.push(...(await checkRules(lake)))
+    const found = JSON.stringify(await digestsOf(lake))
+    world.tell(found)
+    if (scenario.workload.isComparable && logIsWhole && !scenario.changesRules) {
+      const expected = await undisturbed(scenario.workload)
+      if (found !== expected) violations.push(`tables are ${found} and would have been ${expected}`)
+    }
+  } finally {
+    await lake.close()
+  }
+}
+
+async function drainLayer(lake: MemoryLake, layer: Layer): Promise<void> {
+  const stop = new AbortController()
+  let events = 0
+  const onEvent = (): void => {
+    if (++events === EVENTS_MAX) stop.abort()
+  }
+  const options = { layers: [layer], drain: true, adopt: false, interval_ms: 0, onEvent }
+  await runWorkers(lake, options, stop.signal)
+  if (stop.signal.aborted) throw new Error(`${layer} does not come to an end`)
+}
+
+/** What a day's clean-up leaves is what the newest versions name. */
+async function cleanUp({ world, store, named, violations }: Simulation, lake: MemoryLake): Promise<void> {
+  world.now_ms += DAY_MS + 60_000
+  for (const definition of lake.definitions) {
+    const { table } = await lake.table(definition)
+    await collect(table)
+    const { checkpoint } = await (await lake.table(definition)).pin()
+    const keys = checkpoint.keys
+      ? [(await table.load()).metadata.location + checkpoint.keys.path.slice(`${TABLES}/${definition.name}`.length)]
+      : []
+    await removeOrphans(table, { keep: new Set(keys) })
+    const tableKey = `${TABLES}/${definition.name}`
+    const [newest] = await named.versionsSince(tableKey, Number.POSITIVE_INFINITY)
+    if (!newest) continue
+    const left = await named.of(newest)
+    for await (const { key } of store.list(`${tableKey}/`)) {
+      const isKept = /\/metadata\/(v\d+\.|version-hint|trash)/.test(key) || key === checkpoint.keys?.path
+      if (!isKept && !left.has(key)) violations.push(`left behind: ${key}`)
+    }
+    for (const key of left) if (!(await store.size_bytes(key))) violations.push(`named but gone: ${key}`)
+  }
+}
+
+/** S2: what a row was judged by is what the ledger says was in force at its place. */
+async function checkRules(lake: MemoryLake): Promise<string[]> {
+  const tables = lake.exchanges.flatMap(({ name }) => [
+    [
+      `silver_${name}_trades`,
+      `SELECT topic, "partition", "offset" AS o, rule_version FROM silver_${name}_trades WHERE replay_id IS NULL`,
+    ],
+    [
+      `silver_${name}_trades`,
+      `SELECT topic, "partition", kafka_offset AS o, rule_version FROM silver_dlq_trades
+       WHERE bronze_source = 'bronze_${name}_trades'`,
+    ],
+  ])
+  const wrong: string[] = []
+  for (const [table, rows] of tables) {
+    const found = await query(
+      lake,
+      `SELECT topic, "partition", o FROM (${rows}) t WHERE rule_version IS DISTINCT FROM (
+        SELECT arg_max(rule_version, from_offset) FROM rule_sets r WHERE r.table_name = '${table}'
+        AND r.topic = t.topic AND r."partition" = t."partition" AND r.from_offset <= t.o)`,
+    )
+    for (const { topic, partition, o } of found) wrong.push(`${topic}/${partition} ${o} was judged by other rules`)
+  }
+  return wrong
+}
+
+const expected = new Map<number, Promise<string>>()
+
+/** Digests of the tables that the workload leads to when nothing goes wrong. */
+function undisturbed(workload: Workload): Promise<string> {
+  const known = expected.get(workload.id) ?? undisturbedRun(workload)
+  expected.set(workload.id, known)
+  return known
+}
+
+async function undisturbedRun(workload: Workload): Promise<string> {
+  const lake = memoryLake({ exchanges: workload.exchanges })
+  await registerSchemas(lake.registry)
+  await makeTopics(lake.log, workload)
+  for (const chunk of workload.chunks) await produceChunk(lake.log, chunk)
+  await drain(lake)
+  const found = JSON.stringify(await digestsOf(lake))
+  await lake.close()
+  return found
+}
+
+async function digestsOf(lake: MemoryLake): Promise<Record<string, string>> {
+  const found = await digests(lake, (table) => !OWN_RUNS.has(table))
+  return Object.fromEntries(Object.entries(found).map(([table, { rows, digest }]) => [table, `${rows}:${digest}`]))
+}

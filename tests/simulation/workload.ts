@@ -1,0 +1,101 @@
+import { seededRandom } from '@assay/core'
+import type { MemoryLog } from '@assay/event-log'
+import type { Exchange } from '@assay/exchanges'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import { wireHeader } from '@assay/schema-registry'
+import { binance, kraken } from '../support/memory-lake.js'
+import { batchOf, binanceRecord, keyFor, krakenRecord, START_MS, type TestRecord } from '../support/records.js'
+
+/** How many workloads there are; each is the same in every run, so that an undisturbed run of it is made only once. */
+export const WORKLOADS = 8
+/** From here on what a table gets depends on who comes first: trades in several lanes, schemas that come late. */
+const INCOMPARABLE_FROM = 4
+
+/** What producers put into the log, chunk by chunk. */
+export interface Workload {
+  readonly id: number
+  readonly exchanges: readonly Exchange[]
+  readonly partitions: number
+  readonly chunks: readonly Chunk[]
+  /** True when the tables are the same whatever the workers' order of doing things. */
+  readonly isComparable: boolean
+}
+
+export interface Chunk {
+  readonly exchange: Exchange
+  readonly records: readonly TestRecord[]
+  /** Offsets without records that follow it in the first lane. */
+  readonly hole: number
+}
+
+const HOUR_MS = 3_600_000
+const SYMBOLS = ['BTCUSDT', 'ETHUSDT']
+
+export function workload(id: number): Workload {
+  const lot = seededRandom(1_000 + id)
+  const below = (limit: number): number => Math.floor(lot.unit() * limit)
+  const exchanges = id % 4 === 3 ? [binance, kraken] : [binance]
+  const partitions = 1 + (id % 3)
+  const isComparable = id < INCOMPARABLE_FROM
+  const chunks = Array.from({ length: exchanges.length * 2 }, (_, n): Chunk => {
+    const exchange = exchanges[n % exchanges.length] as Exchange
+    const records = Array.from({ length: 6 + below(7) }, (_, i) =>
+      exchange === kraken ? krakenTrade(n * 20 + i, below) : binanceTrade(n * 20 + i, below, partitions, isComparable),
+    )
+    return { exchange, records, hole: below(3) === 0 ? 1 + below(3) : 0 }
+  })
+  return { id, exchanges, partitions, chunks, isComparable }
+}
+
+type Below = (limit: number) => number
+
+function binanceTrade(n: number, below: Below, partitions: number, isComparable: boolean): TestRecord {
+  const symbol = below(SYMBOLS.length)
+  const partition = isComparable ? symbol % partitions : below(partitions)
+  const key = keyFor(partition, partitions)
+  const lot = below(20)
+  // About one trade in three was there before, sometimes with another price.
+  const trade_id = lot < 7 ? 1 + below(n + 1) : n + 1
+  const price = lot === 0 ? '7.5' : lot === 8 ? '-1' : lot === 9 ? '1_0' : lot === 10 ? '0.5' : `${100 + trade_id}`
+  const time = START_MS + trade_id * 1_000 + (trade_id % 9 === 0 ? HOUR_MS : 0) - (lot === 11 ? 30_000 : 0)
+  const record = binanceRecord(binance, 1, { symbol: SYMBOLS[symbol] as string, trade_id, price, time }, { key })
+  if (lot === 12) return { ...record, value: null }
+  if (lot === 13) return { ...record, value: (record.value as Uint8Array).slice(0, 12) }
+  if (lot < 16 && lot > 13)
+    return { ...record, value: withSchema(record.value as Uint8Array, isComparable ? 99 : LATE_ID) }
+  return lot === 17 ? { ...record, timestamp_ms: -1n } : record
+}
+
+function krakenTrade(n: number, below: Below): TestRecord {
+  const nth = below(4) === 0 ? below(n + 1) : n
+  const timestamp = `${START_MS / 1000 + nth}.000${100 + nth}`
+  return krakenRecord(kraken, 2, { timestamp, price: below(9) === 0 ? 'x' : `${100 + nth}` })
+}
+
+function withSchema(value: Uint8Array, id: number): Uint8Array {
+  const changed = value.slice()
+  changed.set(wireHeader(id))
+  return changed
+}
+
+/** The id of a schema that is registered while workers are at it. */
+const LATE_ID = 3
+
+/** Registers the schemas that the records name, all but the late one. */
+export async function registerSchemas(registry: SchemaRegistry): Promise<void> {
+  for (const exchange of [binance, kraken]) await registry.register(`${exchange.topic}-value`, exchange.schema)
+}
+
+export async function registerLate(registry: SchemaRegistry): Promise<void> {
+  const { doc: _doc, ...schema } = JSON.parse(binance.schema) as { doc: string }
+  await registry.register('late', JSON.stringify(schema))
+}
+
+export async function makeTopics(log: MemoryLog, { exchanges, partitions }: Workload): Promise<void> {
+  for (const { topic } of exchanges) await log.ensureTopic(topic, partitions)
+}
+
+export async function produceChunk(log: MemoryLog, { exchange, records, hole }: Chunk): Promise<void> {
+  await log.produce(exchange.topic, batchOf(records))
+  if (hole > 0) log.addHole({ topic: exchange.topic, partition: 0 }, hole)
+}

@@ -1,0 +1,81 @@
+import { quoteIdentifier } from '@assay/engine'
+import { commit, type PlannedFile } from '@assay/iceberg'
+import { CHECKPOINT_PROPERTY, type LakeTable, scanSql, type TableDefinition } from '@assay/medallion'
+import type { Lake } from '@assay/runtime'
+
+/** SQL over `rows`, a file's rows with their number `rn` from 0, that gives what the file shall hold instead. */
+export type Change = (columns: string) => string
+
+/** Rows whose number passes are gone. */
+export function without(condition: string): Change {
+  return (columns) => `SELECT ${columns} FROM rows WHERE NOT (${condition})`
+}
+
+/** Rows whose number passes are there twice. */
+export function doubled(condition: string): Change {
+  return (columns) => `SELECT ${columns} FROM rows UNION ALL SELECT ${columns} FROM rows WHERE ${condition}`
+}
+
+/** A column has another value in the rows that pass. */
+export function altered(column: string, value: string, condition: string): Change {
+  const name = quoteIdentifier(column)
+  return (columns) =>
+    `SELECT ${columns} FROM (SELECT * REPLACE (CASE WHEN ${condition} THEN ${value} ELSE ${name} END AS ${name}) FROM rows)`
+}
+
+/** Rewrites one file of a table as another engine might have, in a commit that keeps the table's properties. */
+export async function rewriteFile(lake: Lake, definition: TableDefinition, change: Change, nth = 0): Promise<void> {
+  const { table, file } = await fileOf(lake, definition, nth)
+  const columns = definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
+  const session = await (await lake.engine()).session()
+  try {
+    const scan = scanSql(definition, [await table.scanFile(file)])
+    const select = `WITH rows AS (SELECT *, row_number() OVER () - 1 AS rn FROM (${scan})) ${change(columns)}`
+    const partition = Object.fromEntries(definition.partitionBy.map((name, i) => [name, partitionValue(file, i)]))
+    const written = await table.write(session, select, partition)
+    const outcome = await commit(table.table, {
+      prepare: () => ({
+        kind: 'proceed',
+        change: { operation: 'overwrite', addFiles: written ? [written] : [], removeFiles: [file.file.path] },
+      }),
+    })
+    if (outcome.kind !== 'committed') throw new Error(`the damage was ${outcome.kind}`)
+  } finally {
+    await session.close()
+  }
+}
+
+function partitionValue({ file }: PlannedFile, i: number): string | number | null {
+  const value = file.partition[i]
+  return typeof value === 'number' || typeof value === 'string' ? value : null
+}
+
+/** The nth live file of a table. */
+export async function fileOf(
+  lake: Lake,
+  definition: TableDefinition,
+  nth = 0,
+): Promise<{ readonly table: LakeTable; readonly file: PlannedFile; readonly files: number }> {
+  const table = await lake.table(definition)
+  const files = await table.plan((await table.pin()).version, {})
+  const file = files[nth % files.length]
+  if (!file) throw new Error(`${definition.name} has no files`)
+  return { table, file, files: files.length }
+}
+
+/** Changes the text of a table's checkpoint by hand. */
+export async function editCheckpoint(
+  lake: Lake,
+  definition: TableDefinition,
+  edit: (checkpoint: { lanes: Record<string, { position: string }> }) => void,
+): Promise<void> {
+  const { table } = await lake.table(definition)
+  await commit(table, {
+    prepare: (base) => {
+      const checkpoint = JSON.parse(base.properties[CHECKPOINT_PROPERTY] ?? '{}')
+      edit(checkpoint)
+      const setProperties = { [CHECKPOINT_PROPERTY]: JSON.stringify(checkpoint) }
+      return { kind: 'proceed', change: { operation: 'append', setProperties } }
+    },
+  })
+}
