@@ -176,7 +176,12 @@ for (const { title, keepsHistory, canRun, start } of CATALOGS) {
         stop.abort()
         await running
       }
-      expect(rewritten).toBeGreaterThan(TABLES.length)
+      // Without history Spark can't tell whether a commit that came meanwhile touched its files, and gives up.
+      if (keepsHistory) expect(rewritten).toBeGreaterThan(TABLES.length)
+      let atRest = 0
+      for (const { name } of TABLES) atRest += await disturb(name, ROUNDS - 1)
+      expect(atRest).toBe(TABLES.length)
+      await feed(300, 5, new AbortController().signal)
       expect(events.filter(({ kind }) => kind === 'outage')).toEqual([])
       await drain(lake)
       await checkInvariants(lake)
@@ -186,7 +191,7 @@ for (const { title, keepsHistory, canRun, start } of CATALOGS) {
         expect(metadata.properties['owner.round']).toBe(String(ROUNDS - 1))
         expect(metadata.properties[CHECKPOINT_PROPERTY]).toBeDefined()
       }
-    })
+    }, 600_000)
 
     it.runIf(keepsHistory)(
       'A4: what PyIceberg put on a branch is there, and PyIceberg reads main as we do',

@@ -73,7 +73,10 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('a log that loses wha
     const held = await query(lake, `SELECT max("offset")::INT AS last FROM bronze_binance_trades WHERE "partition" = 0`)
     expect(held).toEqual([{ last: Number(read[0]) - 1 }])
     const all = { ended: (await lake.log.lanes(topic))[1]?.end }
-    const other = await query(lake, `SELECT max("offset") + 1 AS ended FROM bronze_binance_trades WHERE "partition" = 1`)
+    const other = await query(
+      lake,
+      `SELECT max("offset") + 1 AS ended FROM bronze_binance_trades WHERE "partition" = 1`,
+    )
     expect(other).toEqual([all])
 
     await follow(stop?.next_step ?? '', env)
@@ -100,7 +103,8 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('a log that loses wha
     const [bronze] = services
     await produce(lake, LOAD)
     await untilCaughtUp(lake, () => services)
-    const rows = () => query(lake, `SELECT topic, count(*)::INT AS n FROM bronze_binance_trades GROUP BY ALL ORDER BY ALL`)
+    const rows = () =>
+      query(lake, `SELECT topic, count(*)::INT AS n FROM bronze_binance_trades GROUP BY ALL ORDER BY ALL`)
     const before = await rows()
     await parts.deleteTopics([topic])
     await produce(lake, { ...LOAD, seed: 4 })

@@ -1,4 +1,4 @@
-import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import { type LaneKey, parseLaneKey, UsageError } from '@assay/core'
 import { collect, currentSnapshot } from '@assay/iceberg'
 import { acceptGap, bronzeTable, GAPS_TABLE, GOLD_TABLE, type LakeTable, silverTable } from '@assay/medallion'
 import { type Layer, runWorkers } from '@assay/runtime'
@@ -106,8 +106,8 @@ export class Outsiders {
         const { partition } = parseLaneKey(lane)
         const status = (await this.#log.lanes(exchange.topic))[partition]
         if (!status) continue
-        const byReason = { records_lost: stop.to, log_truncated: stop.from, topic_recreated: status.start }
-        const to = (byReason[stop.reason] < status.start ? status.start : byReason[stop.reason]) as Position
+        const told = stop.reason === 'log_truncated' ? stop.from : stop.to
+        const to = stop.reason === 'topic_recreated' || told < status.start ? status.start : told
         const session = await (await lake.engine()).session()
         try {
           const gaps = await lake.table(GAPS_TABLE)

@@ -168,8 +168,8 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: 'packages/iceberg/src/cleanup/collect.ts',
-        find: 'entries.filter((entry) => entry.since_ms + grace_ms <= now_ms)',
-        put: 'entries.filter((entry) => entry.since_ms <= now_ms)',
+        find: 'since_ms + grace_ms <= now_ms',
+        put: 'since_ms <= now_ms',
       },
     ],
   },

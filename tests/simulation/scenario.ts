@@ -61,7 +61,7 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
   const separate = EVERY_LAYER.map((layer) => [layer])
   const sets = [[EVERY_LAYER], separate, [EVERY_LAYER, ...separate]]
   const few = world.oneOf(sets.slice(0, 2))
-  const storm = profile === 'storm' ? 0.03 : world.oneOf([0, 0.004, 0.02])
+  const storm = profile === 'storm' ? 0.012 : world.oneOf([0, 0.002, 0.006])
   return {
     profile,
     workload: workload(world.below(WORKLOADS)),

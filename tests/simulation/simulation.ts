@@ -1,4 +1,4 @@
-import { isRetryable, type LaneKey, type Position, parseLaneKey, seededRandom, UsageError } from '@assay/core'
+import { isRetryable, seededRandom } from '@assay/core'
 import { collect, type FoldPolicy } from '@assay/iceberg'
 import {
   type BatchLimits,
@@ -8,6 +8,7 @@ import {
   type RuleSet,
   SILVER_RULES,
   silverTable,
+  type TableDefinition,
 } from '@assay/medallion'
 import { type Layer, runReplay, runWorkers } from '@assay/runtime'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
@@ -39,14 +40,14 @@ export const STRICTER: RuleSet = defineRuleSet(
   1,
 )
 
-const FOLD: FoldPolicy = { smallFilesMax: 2, small_bytes: 2 ** 20, task_bytes: 2 ** 20, taskFiles: 4 }
+const FOLD: FoldPolicy = { smallFilesMax: 3, small_bytes: 2 ** 20, task_bytes: 2 ** 20, taskFiles: 4, taskRows: 1000 }
 /** A replay that comes before the tables. */
 const NOTHING_TO_REPLAY = 'table_missing'
 const STEPS_MAX = 12_000
 const STARTS_MAX = 80
 const AFTER_ACTIONS_STEPS = 400
 const MINUTE_MS = 60_000
-const OUTAGE_MS_MAX = 4_000
+const OUTAGE_MS_MAX = 600
 
 /** A process slot: who runs in it, and how often somebody was started. */
 interface Slot {
@@ -108,6 +109,8 @@ export class Simulation {
     const { world, scenario } = this
     await registerSchemas(this.#registry)
     await makeTopics(this.log, scenario.workload)
+    // A lake that is there lets the processes come to their work sooner; the making of tables is a trouble of its own.
+    if (world.chance(0.8)) for (const definition of this.#operator.definitions) await this.#operator.table(definition)
     await this.#produce()
     world.faults = scenario.faults
     let actions = scenario.actions.length
@@ -149,10 +152,15 @@ export class Simulation {
       if (slot.process?.isAlive || this.#processes.length >= STARTS_MAX) continue
       // Who has come to the end of its upstream finds nothing new before something has happened.
       const hasDrained = slot.process?.ended !== undefined && slot.process.ended.error === undefined
-      if ((hasDrained && slot.acts === this.#acts) || !this.world.chance(0.3)) continue
+      if ((hasDrained && slot.acts === this.#acts) || !this.world.chance(this.#startChance)) continue
       slot.process = this.#start(slot.layers)
       slot.acts = this.#acts
     }
+  }
+
+  /** Few are started in an outage: they would only end at once. */
+  get #startChance(): number {
+    return this.world.now_ms < this.world.outageUntil_ms ? 0.01 : 0.3
   }
 
   #judgeEnd(process: SimProcess): void {
@@ -179,7 +187,7 @@ export class Simulation {
     const process = new SimProcess(`${what}#${this.#processes.length}`, shared)
     this.#processes.push(process)
     const limits: BatchLimits = { maxRows: 2 + world.below(scenario.maxRows), maxBytes: 2 ** 20, maxPartitions: 64 }
-    if (layers === 'keeper') process.begin((lake) => keepHouse(lake))
+    if (layers === 'keeper') process.begin((lake) => keepHouse(lake, world))
     else if (layers === 'replay') process.begin((lake, signal) => replayLetters(lake, limits, signal))
     else {
       const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER]) : SILVER_RULES
@@ -245,10 +253,18 @@ export async function replayLetters(lake: MemoryLake, limits: BatchLimits, signa
   }
 }
 
-/** Folds and cleans up every table once. */
-async function keepHouse(lake: MemoryLake): Promise<void> {
+/** The pipeline's own tables, not the ledgers of jobs. */
+function hasRows({ name }: TableDefinition): boolean {
+  return /^(bronze|silver|gold)_/.test(name)
+}
+
+const KEPT_AT_ONCE = 4
+
+/** Folds and cleans up some tables. */
+async function keepHouse(lake: MemoryLake, world: World): Promise<void> {
   const session = await (await lake.engine()).session()
-  for (const definition of lake.definitions) {
+  const definitions = Array.from({ length: KEPT_AT_ONCE }, () => world.oneOf(lake.definitions.filter(hasRows)))
+  for (const definition of definitions) {
     const table = await lake.table(definition)
     await foldSmallFiles(table, session, FOLD)
     await collect(table.table)

@@ -328,6 +328,7 @@ describe('planning folds', () => {
       small_bytes: 2_000,
       task_bytes: 10_200,
       taskFiles: 200,
+      taskRows: 1_000_000,
     })
     expect(bounded.every(({ bytes }) => bytes <= 10_200)).toBe(true)
     expect(bounded.length).toBeGreaterThan(3)

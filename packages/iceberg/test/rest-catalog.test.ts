@@ -68,7 +68,7 @@ catalogContract(
 )
 
 describe('a commit whose answer is lost', () => {
-  it.each(['lost', 'cut'] as const)('A8: (%s) is recognised as ours and made once', async (fault) => {
+  it.each(['lost', 'cut', 'failed'] as const)('A8: (%s) is recognised as ours and made once', async (fault) => {
     const table = await open()
     const file = await putDataFile(table)
     const commits = faultOnCommit(fault)
@@ -124,27 +124,30 @@ describe('a commit whose answer is lost', () => {
     expect(await livePaths(table)).toEqual([file.path, others.path].sort())
   })
 
-  it('A8: ends in an outage, with nothing deleted, when history does not tell', async () => {
-    const table = await open()
-    const file = await putDataFile(table)
-    faultOnCommit('lost')
-    const before = (await keys(store, '')).length
-    const { fault } = server
-    server.fault = async (call) => {
-      const found = await fault(call)
-      const kept = server.tables.get('trades')
-      // As servers do that keep only the newest snapshot, without a parent.
-      if (kept && call.method === 'GET' && kept.metadata.snapshots.length > 1) {
-        const snapshot = { ...kept.metadata.snapshots[0], snapshotId: 99n, sequenceNumber: 9 } as never
-        const refs = { main: { snapshotId: 99n, type: 'branch' as const } }
-        kept.metadata = { ...kept.metadata, snapshots: [snapshot], currentSnapshotId: 99n, refs, snapshotLog: [] }
-        kept.number += 1
+  it.each(['lost', 'failed'] as const)(
+    'A8: (%s) ends in an outage, with nothing deleted, when history does not tell',
+    async (how) => {
+      const table = await open()
+      const file = await putDataFile(table)
+      faultOnCommit(how)
+      const before = (await keys(store, '')).length
+      const { fault } = server
+      server.fault = async (call) => {
+        const found = await fault(call)
+        const kept = server.tables.get('trades')
+        // As servers do that keep only the newest snapshot, without a parent.
+        if (kept && call.method === 'GET' && kept.metadata.snapshots.length > 1) {
+          const snapshot = { ...kept.metadata.snapshots[0], snapshotId: 99n, sequenceNumber: 9 } as never
+          const refs = { main: { snapshotId: 99n, type: 'branch' as const } }
+          kept.metadata = { ...kept.metadata, snapshots: [snapshot], currentSnapshotId: 99n, refs, snapshotLog: [] }
+          kept.number += 1
+        }
+        return found
       }
-      return found
-    }
-    await expect(append(table, [file])).rejects.toMatchObject({ code: 'commit_outcome_unknown', retryable: true })
-    expect((await keys(store, '')).length).toBeGreaterThan(before)
-  })
+      await expect(append(table, [file])).rejects.toMatchObject({ code: 'commit_outcome_unknown', retryable: true })
+      expect((await keys(store, '')).length).toBeGreaterThan(before)
+    },
+  )
 
   it('A8: ends in an outage when the catalog stays away', async () => {
     const table = await open()

@@ -3,8 +3,17 @@ import type { AddressInfo } from 'node:net'
 import { asArray, asObject, type JsonObject, parseJson } from '../src/format/json.js'
 import { metadataFromJson, parseMetadata, serializeMetadata, type TableMetadata } from '../src/format/metadata.js'
 
-/** What a request of the test's server meets: `lost` is carried out and its answer never sent. */
-export type RestFault = 'none' | 'lost' | 'before' | 'cut' | { readonly status: number; readonly message?: string }
+/**
+ * What a request of the test's server meets. It is not carried out: `before` (the connection is cut), a status. It is:
+ * `lost` (no answer), `cut` (half an answer), `failed` (status 502, as of something in front of the catalog).
+ */
+export type RestFault =
+  | 'none'
+  | 'before'
+  | 'lost'
+  | 'cut'
+  | 'failed'
+  | { readonly status: number; readonly message?: string }
 
 export interface RestCall {
   readonly method: string
@@ -51,6 +60,7 @@ export class RestServer {
       return send(response, fault.status, failure(fault.status, fault.message ?? 'a fault'))
     const { status, text } = this.#answer(call, Buffer.concat(parts).toString('utf8'))
     if (fault === 'lost') return void request.socket.destroy()
+    if (fault === 'failed') return send(response, 502, 'bad gateway')
     if (fault === 'cut') return send(response, status, text.slice(0, text.length / 2))
     send(response, status, text)
   }

@@ -49,7 +49,10 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
   }
   try {
     log.info({ address: await listen(server, config.http.host, config.http.port) }, 'listening')
-    await keepAtIt(workOnce, given, signal)
+    const onOutage = (error: unknown): void => {
+      readiness.whyClosed = `${errorFields(error).code}: ${messageOf(error)}`
+    }
+    await keepAtIt(workOnce, onOutage, given, signal)
   } finally {
     await within(config.grace_ms / 2, clock, server.close())
     registry.clear()
@@ -57,13 +60,19 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
 }
 
 /** Waits outages out with growing pauses: parts may be started in any order, and go and come back. */
-async function keepAtIt(work: () => Promise<void>, { clock, random, log }: Given, signal: AbortSignal): Promise<void> {
+async function keepAtIt(
+  work: () => Promise<void>,
+  onOutage: (error: unknown) => void,
+  { clock, random, log }: Given,
+  signal: AbortSignal,
+): Promise<void> {
   for (let failures = 0; !signal.aborted; ) {
     const started_ms = clock.monotonic_ms()
     try {
       await work()
     } catch (error) {
       if (!isRetryable(error)) throw error
+      onOutage(error)
       if (clock.monotonic_ms() - started_ms >= STABLE_MS) failures = 0
       const limit_ms = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** failures++)
       const retry_ms = Math.round(limit_ms * (0.5 + random.unit() / 2))

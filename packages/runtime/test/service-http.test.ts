@@ -86,12 +86,12 @@ describe('what every service answers', () => {
       return { ...lake, store: { ...lake.store, size_bytes: () => (isAway ? away() : lake.store.size_bytes('x')) } }
     }
     const host = await start('gold', {}, open)
+    await until(async () => host.lines.some(({ code }) => code === 'store_away'))
     expect(await get(host, '/readyz')).toEqual({
       status: 503,
-      body: { is_ready: false, parts: { service: 'starting' } },
+      body: { is_ready: false, parts: { service: 'store_away: no route to it' } },
     })
     expect((await get(host, '/livez')).status).toBe(200)
-    await until(async () => host.lines.some(({ code }) => code === 'store_away'))
     isAway = false
     await host.logged('started')
     await until(async () => (await get(host, '/readyz')).status === 200)

@@ -73,7 +73,10 @@ async function produceOf(lake: Lake, exchange: Exchange, load: Load): Promise<Si
 }
 
 async function loadSamples(lake: Lake, exchange: Exchange): Promise<void> {
-  const sources = await openSources(exchange.samples.map((url) => fileURLToPath(url)), process.stdin)
+  const sources = await openSources(
+    exchange.samples.map((url) => fileURLToPath(url)),
+    process.stdin,
+  )
   const { signal } = new AbortController()
   await loadSources(lake, { exchange, sources, signal, onProgress: () => undefined })
 }
@@ -108,7 +111,9 @@ export async function embeddedFigures(load: Load): Promise<Figures> {
 export function figuresOf(lake: Lake): Promise<Figures> {
   const bronzes = exchanges.map(({ name }) => `SELECT 1 FROM bronze_${name}_trades`).join(' UNION ALL ')
   return withTables(lake, async ({ rows, value }) => {
-    const reasons = await rows('SELECT error_reason AS reason, count(*)::INT AS n FROM silver_dlq_trades GROUP BY 1 ORDER BY 1')
+    const reasons = await rows(
+      'SELECT error_reason AS reason, count(*)::INT AS n FROM silver_dlq_trades GROUP BY 1 ORDER BY 1',
+    )
     return {
       gold: await rows(`SELECT exchange, symbol, side, count(*)::INT AS trades, sum(price)::VARCHAR AS price,
         sum(quantity)::VARCHAR AS quantity, sum(price * quantity)::VARCHAR AS turnover, sum("timestamp")::VARCHAR AS times,

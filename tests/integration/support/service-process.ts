@@ -33,7 +33,6 @@ export class ServiceProcess {
   readonly #child: ChildProcess
   readonly #ended: Promise<string>
   #stderr = ''
-  #isStopped = false
 
   /** `command`: arguments of node; the built service of this checkout without. */
   constructor(
@@ -51,8 +50,8 @@ export class ServiceProcess {
       ...(cwd !== undefined && { cwd }),
     })
     running.add(this.#child)
-    this.#ended = new Promise((resolve, reject) => {
-      this.#child.once('error', reject)
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve(`did not start: ${error.message}`))
       this.#child.once('exit', (code, signal) => {
         running.delete(this.#child)
         resolve(String(signal ?? code))
@@ -85,13 +84,9 @@ export class ServiceProcess {
     return this.#child.signalCode ?? this.#child.exitCode?.toString()
   }
 
-  get ended(): Promise<string> {
-    return this.#ended
-  }
-
-  /** Lines about an event of this kind. */
-  linesOf(kind: string): readonly LogLine[] {
-    return this.lines.filter((line) => line.kind === kind)
+  /** Lines with this message. */
+  logged(message: RegExp): readonly LogLine[] {
+    return this.lines.filter(({ msg }) => message.test(String(msg)))
   }
 
   /** Base URL of its HTTP side, once it listens. */
@@ -121,13 +116,9 @@ export class ServiceProcess {
     )
   }
 
-  untilLogged(message: string | RegExp, limit_ms = READY_MS): Promise<LogLine> {
-    return eventually(
-      `${this.#label} logs ${message}`,
-      async () => this.lines.find(({ msg }) => (typeof message === 'string' ? msg === message : message.test(String(msg)))),
-      limit_ms,
-      () => this.tell(),
-    )
+  untilLogged(message: RegExp, limit_ms = READY_MS): Promise<LogLine> {
+    const look = async () => this.logged(message)[0]
+    return eventually(`${this.#label} logs ${message}`, look, limit_ms, () => this.tell())
   }
 
   /** Samples of /metrics by name and labels, as Prometheus would read them. Throws where it would. */
@@ -173,11 +164,10 @@ export class ServiceProcess {
     const ending = await this.#ended
     expect(ending, this.tell()).toBe('0')
     expect(performance.now() - asked_ms, `${this.#label} took too long to stop`).toBeLessThan(GRACE_MS)
-    this.#isStopped = true
   }
 
   /** For clean-ups: no process is left, whatever happened. */
   async end(): Promise<void> {
-    if (!this.#isStopped && this.ending === undefined) await this.kill()
+    if (this.ending === undefined) await this.kill()
   }
 }

@@ -180,14 +180,10 @@ export class RestCatalog implements Catalog {
   async #createAt(name: string, metadata: TableMetadata): Promise<'created' | 'exists' | 'location_refused'> {
     const first = withFirstSnapshot(metadata, this.#keyOf(name, metadata.location), this.#random)
     await this.#store.put(first.key, first.bytes)
-    try {
-      const outcome = await this.#settleCreation(name, first)
-      if (outcome !== 'created') await this.#store.delete(first.key)
-      return outcome
-    } catch (error) {
-      if (!isRetryable(error)) await this.#store.delete(first.key)
-      throw error
-    }
+    const outcome = await this.#settleCreation(name, first)
+    // After an error the table may be there and name it.
+    if (outcome !== 'created') await this.#store.delete(first.key)
+    return outcome
   }
 
   async #settleCreation(name: string, first: FirstSnapshot): Promise<'created' | 'exists' | 'location_refused'> {
@@ -264,8 +260,8 @@ export class RestCatalog implements Catalog {
   async #settled(name: string): Promise<TableVersion | undefined> {
     try {
       return await this.load(name)
-    } catch (cause) {
-      throw outcomeUnknown(name, cause)
+    } catch (error) {
+      throw isRetryable(error) ? outcomeUnknown(name, error) : error
     }
   }
 

@@ -11,6 +11,8 @@ export interface FoldPolicy {
   /** Input of one task, and so about its output. */
   readonly task_bytes: number
   readonly taskFiles: number
+  /** A fold sorts its rows: what that takes follows their number, not how well they were compressed. */
+  readonly taskRows: number
 }
 
 /** Design, "Healthy tables at one commit a second". */
@@ -19,6 +21,7 @@ export const defaultFold: FoldPolicy = {
   small_bytes: 8 * 1024 * 1024,
   task_bytes: 64 * 1024 * 1024,
   taskFiles: 200,
+  taskRows: 500_000,
 }
 
 /** Files of one partition to be rewritten as one, in a `replace` commit with `plannedAt` as given here. */
@@ -59,18 +62,25 @@ function foldPartition(files: readonly PlannedFile[], policy: FoldPolicy, planne
   const bySize = [...files].sort((a, b) => a.file.size_bytes - b.file.size_bytes)
   let members: PlannedFile[] = []
   let bytes = 0
+  let rows = 0
   const close = (): void => {
     if (members.length > 1) tasks.push(task(members, bytes, plannedAt))
     members = []
     bytes = 0
+    rows = 0
   }
   for (const planned of bySize) {
-    const { size_bytes } = planned.file
-    if (members.length >= policy.taskFiles || (members.length > 0 && bytes + size_bytes > policy.task_bytes)) close()
+    const { size_bytes, recordCount } = planned.file
+    const isFull =
+      members.length >= policy.taskFiles ||
+      bytes + size_bytes > policy.task_bytes ||
+      rows + recordCount > policy.taskRows
+    if (members.length > 0 && isFull) close()
     // Folding a grown file again with a few crumbs would rewrite its rows at every fold: it waits for its like.
     if (members.length >= policy.smallFilesMax / 2 && size_bytes > bytes) close()
     members.push(planned)
     bytes += size_bytes
+    rows += recordCount
   }
   if (members.length >= policy.smallFilesMax / 2) close()
   return tasks

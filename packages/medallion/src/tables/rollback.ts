@@ -1,10 +1,13 @@
 import { AssayError, type LaneKey, parseLaneKey } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { ancestry, type TableMetadata } from '@assay/iceberg'
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { Checkpoint, LaneCheckpoint } from '../checkpoint/checkpoint.js'
 import { scanSql } from '../sql/scan.js'
-import type { PinnedTable, UpstreamTable } from './lake-table.js'
+import type { TableDefinition } from './definition.js'
+import type { FileFilter, PinnedTable, UpstreamTable } from './lake-table.js'
 import { isReplayLane, laneSql } from './replay-lane.js'
+
+const GREATEST = 2n ** 63n - 1n
 
 /** What the table's history says of the snapshot that the checkpoint was committed with. */
 export function checkpointStanding(
@@ -56,8 +59,18 @@ async function laneWithLostRows(
   const lane = laneSql(table.definition)
   const rows = await session.rows(
     `SELECT ${lane.key} AS lane, max(${lane.offset}) AS greatest
-     FROM (${scanSql(table.definition, await table.files(pinned))}) GROUP BY 1`,
+     FROM (${scanSql(table.definition, await table.files(pinned, mayHoldLast(expected, coordinates)))}) GROUP BY 1`,
   )
   const greatest = new Map(rows.map((row) => [String(row.lane), row.greatest as bigint]))
   return expected.find(([key, lane]) => (greatest.get(key) ?? -1n) < (lane.written as bigint))?.[0]
+}
+
+/** Files that lie before the last rows of every lane are not opened; replays go by another column. */
+function mayHoldLast(
+  expected: readonly (readonly [LaneKey, LaneCheckpoint])[],
+  { offset }: NonNullable<TableDefinition['coordinates']>,
+): FileFilter {
+  if (expected.some(([key]) => isReplayLane(parseLaneKey(key)))) return {}
+  const least = expected.reduce((low, [, { written = 0n }]) => (written < low ? written : low), GREATEST)
+  return { keep: (bounds) => bounds.meets(offset, least, GREATEST) }
 }

@@ -82,20 +82,20 @@ export class Worker {
     while (!signal.aborted) {
       const started_ms = this.#options.clock.monotonic_ms()
       const ended = this.#options.upstreamEnded?.() ?? false
-      const turn = await this.#attempt(signal)
+      const turn = await this.#attempt(() => this.#turn(signal), signal)
       this.#options.onTurn?.(this.name)
       if (turn === 'idle' && ended) return
-      if (turn !== 'more') await this.#pause(turn, started_ms, signal)
+      if (turn !== 'more') await this.#attempt(() => this.#pause(turn, started_ms, signal), signal)
     }
   }
 
-  /** One turn; an outage is waited out with growing pauses, and where files of the plan are gone it plans again once. */
-  async #attempt(signal: AbortSignal): Promise<Turn> {
+  /** One turn or pause; an outage is waited out with growing pauses, and where files of the plan are gone it plans again once. */
+  async #attempt<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | 'more'> {
     try {
-      const turn = await this.#turn(signal)
+      const done = await work()
       this.#failures = 0
       this.#replanned = false
-      return turn
+      return done
     } catch (error) {
       this.#options.stage.forget()
       if (isFileGone(error) && !this.#replanned) {

@@ -46,6 +46,8 @@ export interface ReadinessReport {
 export class Readiness {
   readonly #clock: Clock
   readonly #onDefect: (error: unknown) => void
+  /** Why the service is not open, while it is not. */
+  whyClosed = 'starting'
   #checks: Checks | undefined
   #report: { readonly at_ms: number; readonly report: Promise<ReadinessReport> } | undefined
 
@@ -70,7 +72,7 @@ export class Readiness {
   }
 
   async #look(checks: Checks | undefined): Promise<ReadinessReport> {
-    if (!checks) return { is_ready: false, parts: { service: 'starting' } }
+    if (!checks) return { is_ready: false, parts: { service: this.whyClosed } }
     const parts = await Promise.all(
       Object.entries(checks).map(async ([name, check]) => [name, await this.#outcome(check)] as const),
     )
