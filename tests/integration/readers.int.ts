@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock, systemRandom } from '@assay/core'
 import { quoteIdentifier } from '@assay/engine'
 import { CHECKPOINT_PROPERTY, DEFAULT_LIMITS, type TableDefinition, type WorkerEvent } from '@assay/medallion'
-import { embeddedParts, type Lake, loadSources, openLake, openQuery, openSources, runWorkers, simulateFeed } from '@assay/runtime'
+import {
+  embeddedParts,
+  type Lake,
+  loadSources,
+  openLake,
+  openQuery,
+  openSources,
+  runWorkers,
+  simulateFeed,
+} from '@assay/runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPython, pythonWith, READER_PACKAGES, runPython } from '../../packages/iceberg/test/python-readers.js'
 import { checkInvariants } from '../support/invariants.js'

@@ -221,6 +221,18 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
+    name: 'keys-forgotten-at-restart',
+    profile: 'crowd',
+    shows: /gold repeats a trade/,
+    edits: [
+      {
+        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
+        find: 'for (let i = 0; i < files.length; i += FILES_AT_ONCE) {',
+        put: 'for (let i = FILES_AT_ONCE; i < files.length; i += FILES_AT_ONCE) {',
+      },
+    ],
+  },
+  {
     name: 'rollback-unnoticed',
     profile: 'rollback',
     shows: /rollback|rolled back/,

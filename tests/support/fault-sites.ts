@@ -8,7 +8,7 @@ import { binanceRecord, produce, registerSchema } from './records.js'
 import { digests } from './tables.js'
 
 export const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
-const STARTS_MAX = 50
+const STARTS_MAX = 500
 const READS: ReadonlySet<string> = new Set(['get', 'size_bytes', 'localPath', 'scratchDirectory', 'list'])
 
 const TABLES: Readonly<Record<Layer, readonly string[]>> = {
