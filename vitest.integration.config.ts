@@ -5,8 +5,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['assay-source'] } },
   test: {
     include: ['{packages,services}/*/test/**/*.int.ts', 'tests/**/*.int.ts'],
-    testTimeout: 300_000,
+    testTimeout: 600_000,
     hookTimeout: 600_000,
-    fileParallelism: false,
+    // Servers take most of the time; what is short of it says so with deadlines of its own.
+    maxWorkers: 3,
   },
 })

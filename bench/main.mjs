@@ -5,9 +5,11 @@ import { machine } from './lib/measure.mjs'
 import { printResults } from './lib/print.mjs'
 import { measureFreshness } from './parts/freshness.mjs'
 import { measureHour } from './parts/hour.mjs'
+import { measureKafka } from './parts/kafka.mjs'
 import { measureThroughput } from './parts/throughput.mjs'
 
-const PARTS = ['throughput', 'freshness', 'hour']
+/** `kafka` only where it is asked for: it starts a broker, which needs Java and Maven. */
+const PARTS = ['throughput', 'freshness', 'hour', 'kafka']
 
 function options() {
   const { values } = parseArgs({
@@ -18,7 +20,7 @@ function options() {
       seconds: { type: 'string', default: '30' },
       commits: { type: 'string', default: '3600' },
       threads: { type: 'string', default: '1' },
-      only: { type: 'string', multiple: true, default: PARTS },
+      only: { type: 'string', multiple: true, default: PARTS.filter((part) => part !== 'kafka') },
     },
   })
   const mistakes = []
@@ -54,6 +56,7 @@ async function run({ only, count, backlog, rate, seconds, commits, threads }) {
   }
   if (only.includes('freshness')) results.freshness = await measureFreshness({ rate, seconds, threads }, say)
   if (only.includes('hour')) results.hour = await measureHour({ commits, threads }, say)
+  if (only.includes('kafka')) results.kafka = await measureKafka({ count, rate, seconds, threads }, say)
   return results
 }
 

@@ -1,11 +1,11 @@
 // Takes all that waits in the log through the given layers, and tells what that took.
-import { runWorkers } from '@assay/runtime'
+import { DEFAULT_COMMIT_INTERVAL_MS, runWorkers } from '@assay/runtime'
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake, tableNamed } from '../lib/lakes.mjs'
 import { peakMemory_bytes } from '../lib/measure.mjs'
 
-const { directory, layers, threads } = childOptions()
-const lake = await openBenchLake(directory, { threads })
+const { directory, broker, layers, threads } = childOptions()
+const lake = await openBenchLake(directory, { broker, threads })
 const workers = {}
 const idleMemory_bytes = peakMemory_bytes()
 const cpuBefore = process.cpuUsage()
@@ -16,7 +16,7 @@ await runWorkers(
     layers,
     drain: true,
     adopt: false,
-    interval_ms: 1000,
+    interval_ms: DEFAULT_COMMIT_INTERVAL_MS,
     onEvent(event) {
       if (event.kind === 'lane_stopped') throw new Error(`lane ${event.lane} stopped: ${event.reason}`)
       if (event.kind === 'outage') throw new Error('there was an outage', { cause: event.error })

@@ -2,8 +2,8 @@
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake, simulation } from '../lib/lakes.mjs'
 
-const { directory, counts, partitions, duplicates, invalid, seed } = childOptions()
-const lake = await openBenchLake(directory)
+const { directory, broker, counts, partitions, duplicates, invalid, seed } = childOptions()
+const lake = await openBenchLake(directory, { broker })
 const tallies = []
 let value_bytes = 0
 for (const [exchange, count] of Object.entries(counts)) {

@@ -1,12 +1,12 @@
 // Runs all workers until the parent says stop. `mark` begins a measurement, `measure` asks for it.
 import { setTimeout as delay } from 'node:timers/promises'
-import { runWorkers } from '@assay/runtime'
+import { DEFAULT_COMMIT_INTERVAL_MS, runWorkers } from '@assay/runtime'
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake } from '../lib/lakes.mjs'
 import { peakMemory_bytes } from '../lib/measure.mjs'
 
-const { directory, threads } = childOptions()
-const lake = await openBenchLake(directory, { threads })
+const { directory, broker, threads } = childOptions()
+const lake = await openBenchLake(directory, { broker, threads })
 const stop = new AbortController()
 let mark
 let commits
@@ -33,7 +33,7 @@ const running = runWorkers(
   {
     drain: false,
     adopt: false,
-    interval_ms: 1000,
+    interval_ms: DEFAULT_COMMIT_INTERVAL_MS,
     onEvent(event) {
       if (event.kind === 'committed') commits[event.worker] = (commits[event.worker] ?? 0) + 1
     },

@@ -16,8 +16,11 @@ export async function withFolder(use) {
   }
 }
 
-export function openBenchLake(directory, options = {}) {
-  return openLake({ parts: embeddedParts(directory), clock: systemClock, random: systemRandom, ...options })
+/** A lake in a folder; its log is the embedded one, or a broker's. */
+export function openBenchLake(directory, { broker, ...options } = {}) {
+  const embedded = embeddedParts(directory)
+  const parts = broker ? { ...embedded, log: { kind: 'kafka', brokers: [broker] } } : embedded
+  return openLake({ parts, clock: systemClock, random: systemRandom, ...options })
 }
 
 /** A lake with the same log and schemas, and no tables. */

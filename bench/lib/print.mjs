@@ -5,6 +5,7 @@ export function printResults(results) {
     ...throughputRows('backlog', results.backlog),
     ...freshnessRows(results.freshness),
     ...hourRows(results.hour),
+    ...kafkaRows(results.kafka),
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   for (const [name, value] of rows) process.stdout.write(`${name.padEnd(width)}  ${value}\n`)
@@ -30,6 +31,23 @@ function freshnessRows(measured) {
     [`${title}, processor`, `${Math.round(cpu_share * 100)} % of one, peak ${peakMemory_mib} MiB`],
     ...Object.entries(commits_per_second).map(([worker, rate]) => [`${title}, ${worker}`, `${rate} commits/s`]),
     ...tableRows(title, tables),
+  ]
+}
+
+function kafkaRows(measured) {
+  if (!measured) return []
+  const { records, consumed, produced_per_second, latency_ms, bronze, freshness } = measured
+  const title = `kafka, ${thousands(records)} records`
+  const line = (of) =>
+    `${thousands(of.records_per_second)} records/s, ${of.cpu_us_per_record} CPU s per million, peak ${of.peakMemory_mib} MiB`
+  return [
+    ...Object.entries(consumed).map(([client, of]) => [`${title}, read by ${client}`, line(of)]),
+    [`${title}, into bronze`, line(bronze)],
+    [`${title}, produced`, `${thousands(produced_per_second)} records/s`],
+    ['kafka, from produce to read, 1,000 records/s', `p50 ${latency_ms.p50} ms, p99 ${latency_ms.p99} ms`],
+    ...freshnessRows(freshness)
+      .slice(0, 1)
+      .map(([name, value]) => [`kafka, into bronze, ${name}`, value]),
   ]
 }
 

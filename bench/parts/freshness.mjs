@@ -14,12 +14,12 @@ const CATCH_UP_MS = 30_000
 const MIB = 2 ** 20
 
 /**
- * How long a record takes from before its append to being visible in gold, at a steady rate; the workers run in
+ * How long a record takes from before its append to being visible in a table, at a steady rate; the workers run in
  * a process of their own, this one produces and looks.
  */
-export function measureFreshness({ rate, seconds, threads }, say) {
+export function measureFreshness({ rate, seconds, threads, broker, table = 'gold_crypto_trades' }, say) {
   return withFolder(async (directory) => {
-    const lake = await openBenchLake(directory)
+    const lake = await openBenchLake(directory, { broker })
     const { topic, batches } = await simulation(lake, 'binance', PARTITIONS, {
       count: rate * (WARM_UP_SECONDS + seconds),
       seed: 11,
@@ -28,10 +28,10 @@ export function measureFreshness({ rate, seconds, threads }, say) {
       batchRecords: Math.max(1, Math.round(rate / APPENDS_PER_SECOND)),
     })
     say(`freshness: ${rate} events a second for ${seconds} s`)
-    const workers = startChild('serve', { directory, threads })
+    const workers = startChild('serve', { directory, broker, threads })
     try {
       await workers.next()
-      const watch = new Watch(await tableNamed(lake, 'gold_crypto_trades'))
+      const watch = new Watch(await tableNamed(lake, table))
       const watching = watch.run()
       await produceSteadily({ lake, topic, batches, rate, watch, onWarm: () => workers.send('mark') })
       workers.send('measure')
@@ -68,15 +68,15 @@ async function produceSteadily({ lake, topic, batches, rate, watch, onWarm }) {
   }
 }
 
-/** Notes when records become visible in gold. */
+/** Notes when records become visible in the table. */
 class Watch {
   latencies_ms = []
-  #gold
+  #table
   #awaited = new Map()
   #isEnding = false
 
-  constructor(gold) {
-    this.#gold = gold
+  constructor(table) {
+    this.#table = table
   }
 
   expect(ranges, since_ms) {
@@ -89,7 +89,7 @@ class Watch {
 
   async run() {
     while (!this.#isEnding || this.#waiting() > 0) {
-      const { checkpoint } = await this.#gold.pin()
+      const { checkpoint } = await this.#table.pin()
       const seen_ms = performance.now()
       for (const [key, { position }] of checkpoint.lanes) this.#see(this.#awaited.get(key) ?? [], position, seen_ms)
       await delay(POLL_MS)
@@ -100,7 +100,7 @@ class Watch {
   async end() {
     this.#isEnding = true
     for (let waited_ms = 0; this.#waiting() > 0; waited_ms += 100) {
-      if (waited_ms > CATCH_UP_MS) throw new Error('gold did not catch up')
+      if (waited_ms > CATCH_UP_MS) throw new Error('the table did not catch up')
       await delay(100)
     }
   }

@@ -8,6 +8,7 @@ import { newCredentials } from '../../scripts/real-parts-lib/surroundings.mjs'
 import { runChild } from '../lib/child.mjs'
 import { withFolder } from '../lib/lakes.mjs'
 import { median, round } from '../lib/measure.mjs'
+import { measureFreshness } from './freshness.mjs'
 
 const RUNS = 3
 const BATCH = 5_000
@@ -15,8 +16,8 @@ const MIB = 2 ** 20
 const VALUE_BYTES = 73
 const LATENCY_RATE = 1_000
 
-/** librdkafka by way of Python: where ASSAY_BENCH_PYTHON names an interpreter that has confluent-kafka. */
-const PYTHON = process.env.ASSAY_BENCH_PYTHON
+/** librdkafka by way of Python: where BENCH_PYTHON names an interpreter that has confluent-kafka. */
+const PYTHON = process.env.BENCH_PYTHON
 const LIBRDKAFKA = `
 import json, resource, sys, time
 from confluent_kafka import Consumer, TopicPartition
@@ -33,7 +34,7 @@ print(json.dumps({'wall_ms': (time.monotonic() - began) * 1e3, 'cpu_us': cpu * 1
 `
 
 /** How fast one lane of a real broker is read, by us and by others, and how soon a record can be read once produced. */
-export function measureKafka({ count }, say) {
+export function measureKafka({ count, rate, seconds, threads }, say) {
   return withFolder(async (folder) => {
     say('kafka: starting a broker')
     const place = {
@@ -45,9 +46,34 @@ export function measureKafka({ count }, say) {
     const server = new Server(PARTS.kafka, place, { detached: false })
     await server.start()
     try {
-      return await measure(`127.0.0.1:${place.ports.broker}`, count, say)
+      const broker = `127.0.0.1:${place.ports.broker}`
+      const clients = await measure(broker, count, say)
+      const freshness = await measureFreshness({ rate, seconds, threads, broker, table: 'bronze_binance_trades' }, say)
+      const bronze = await bronzeOn(broker, count, threads, say)
+      return { ...clients, bronze, freshness }
     } finally {
       await server.kill()
+    }
+  })
+}
+
+/** Simulated trades of one lane that wait at the broker, taken into bronze by one worker. */
+function bronzeOn(broker, count, threads, say) {
+  return withFolder(async (directory) => {
+    say(`kafka: producing ${count} trades, then taking them into bronze`)
+    const counts = { binance: count }
+    await runChild('load', { directory, broker, counts, partitions: 1, duplicates: 0, invalid: 0, seed: 7 })
+    const { wall_ms, cpuUser_us, cpuSystem_us, peakMemory_bytes, workers } = await runChild('drain', {
+      directory,
+      broker,
+      layers: ['bronze'],
+      threads,
+    })
+    const { records } = workers['bronze-binance']
+    return {
+      records_per_second: Math.round((records / wall_ms) * 1000),
+      cpu_us_per_record: round((cpuUser_us + cpuSystem_us) / records),
+      peakMemory_mib: Math.round(peakMemory_bytes / MIB),
     }
   })
 }
@@ -82,7 +108,7 @@ function clients(say) {
     ['plain', 'kafkajs'],
   ]
   if (PYTHON) return [...all, ['plain', 'librdkafka'], ['lz4', 'librdkafka']]
-  say('kafka: librdkafka is left out (ASSAY_BENCH_PYTHON names no Python that has confluent-kafka)')
+  say('kafka: librdkafka is left out (BENCH_PYTHON names no Python that has confluent-kafka)')
   return all
 }
 

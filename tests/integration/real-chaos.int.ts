@@ -7,7 +7,7 @@ import { needs, startToxiproxy, type ToxiproxyPart } from '../real-parts/real-pa
 import type { ToxicProxy } from '../real-parts/toxiproxy-client.js'
 import { query } from '../support/tables.js'
 import { eventually } from './support/eventually.js'
-import { embeddedFigures, figuresOf, type Load, produce } from './support/load.js'
+import { embeddedFigures, type Figures, figuresOf, type Load, produce } from './support/load.js'
 import { judge, RealParts, untilCaughtUp } from './support/real-lake.js'
 import type { ServiceProcess } from './support/service-process.js'
 
@@ -19,7 +19,7 @@ const MEMORY_BYTES_MAX = 700 * 2 ** 20
 describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('services on parts that fail', () => {
   let parts: RealParts
   let toxiproxy: ToxiproxyPart
-  let expected: Awaited<ReturnType<typeof embeddedFigures>>
+  let expected: Figures
 
   beforeAll(async () => {
     parts = await RealParts.start()

@@ -15,6 +15,7 @@ export interface SeedsOptions {
 }
 
 const FEWER_RUNS_MAX = 40
+const FAILURES_MAX = 6
 
 /** Runs seeds and tells of those that fail how to see them again; returns how many failed. */
 export async function runSeeds(options: SeedsOptions): Promise<number> {
@@ -33,7 +34,7 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
     if (result.failures.length === 0) continue
     failed++
     const chosen = [options.plant && ` --plant ${options.plant}`, options.profile && ` --profile ${options.profile}`]
-    print(`seed ${seed} (${result.profile}) fails:\n  ${result.failures.slice(0, 3).join('\n  ')}`)
+    print(`seed ${seed} (${result.profile}) fails:\n  ${result.failures.slice(0, FAILURES_MAX).join('\n  ')}`)
     print(
       `  see it again: node tests/simulation/run.mjs --from ${seed} --seeds 1 --trace${chosen.filter(Boolean).join('')}`,
     )

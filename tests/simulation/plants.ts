@@ -19,8 +19,8 @@ export interface Plant {
 
 const COMMIT_BATCH = 'packages/medallion/src/worker/commit-batch.ts'
 const CATALOG = 'packages/iceberg/src/catalog/file-system-catalog.ts'
-const OUTBOX = 'packages/iceberg/src/outbox/outbox.ts'
 const GOLD = 'packages/medallion/src/stages/gold-stage.ts'
+const OUTBOX = 'packages/iceberg/src/outbox/outbox.ts'
 
 export const PLANTS: readonly Plant[] = [
   {
@@ -38,18 +38,119 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'swap-ignores-conflict',
     profile: 'crowd',
-    shows: /./,
+    shows: /fails/,
     edits: [{ file: CATALOG, find: "if (put.kind === 'taken') return { kind: 'conflict' }", put: '' }],
   },
   {
     name: 'lost-answer-is-a-conflict',
     profile: 'storm',
-    shows: /./,
+    shows: /may still be read|named but gone|is not/,
     edits: [
       {
         file: CATALOG,
         find: "return bytes.equals(found) ? { kind: 'ours', ambiguous: true } : { kind: 'taken' }",
         put: "return { kind: 'taken' }",
+      },
+    ],
+  },
+  {
+    name: 'published-twice',
+    profile: 'crowd',
+    shows: /snapshot_exists|is not silver/,
+    edits: [
+      {
+        file: OUTBOX,
+        find: "if ((numbers.get(mainUuid) ?? 0) >= entry.sequence) return { kind: 'refuse', reason: 'already' }",
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'sequence-moves-before-the-end',
+    profile: 'crowd',
+    shows: /is not silver/,
+    edits: [
+      {
+        file: 'packages/medallion/src/source/lane-plan.ts',
+        find: 'range.upper === range.upstream ? pinnedSequence : (before?.sequence ?? 0)',
+        put: 'pinnedSequence',
+      },
+    ],
+  },
+  {
+    name: 'position-is-behind-the-last-row',
+    profile: 'storm',
+    shows: /to deeply equal/,
+    edits: [
+      {
+        file: 'packages/medallion/src/source/log-source.ts',
+        find: 'if (!full && read.next > at) at = read.next',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'lost-records-go-unnoticed',
+    profile: 'log',
+    shows: /missing and in no gap/,
+    edits: [
+      {
+        file: 'packages/medallion/src/source/log-lanes.ts',
+        find: 'const position = own?.position ?? START',
+        put: 'const position = (own?.position ?? START) < status.start ? status.start : (own?.position ?? START)',
+      },
+    ],
+  },
+  {
+    name: 'fold-drops-a-file',
+    profile: 'foreign',
+    shows: /is not the log|is not silver|other trades/,
+    edits: [
+      {
+        file: 'packages/medallion/src/worker/housekeeper.ts',
+        find: 'await Promise.all(task.files.map((file) => table.scanFile(file)))',
+        put: 'await Promise.all(task.files.slice(1).map((file) => table.scanFile(file)))',
+      },
+    ],
+  },
+  {
+    name: 'clean-up-without-grace',
+    profile: 'sleepers',
+    shows: /may still be read/,
+    edits: [
+      {
+        file: 'packages/iceberg/src/cleanup/collect.ts',
+        find: 'since_ms + grace_ms <= now_ms',
+        put: 'since_ms <= now_ms',
+      },
+    ],
+  },
+  {
+    name: 'replay-ignores-earlier-resolutions',
+    profile: 'rules',
+    shows: /repeats a replay|is not silver/,
+    edits: [
+      {
+        file: 'packages/medallion/src/replay/letters.ts',
+        find: "HAVING bool_or(resolution = 'replayed')",
+        put: 'HAVING false',
+      },
+      {
+        file: 'packages/medallion/src/replay/select-letters.ts',
+        find: 'ANTI JOIN ($' + '{await replayedSql(tables.silver, silver)}) USING ($' + '{LETTER})',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'keys-forgotten-at-restart',
+    profile: 'crowd',
+    shows: /gold repeats a trade/,
+    edits: [
+      {
+        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
+        find: 'for (let i = 0; i < files.length; i += FILES_AT_ONCE) {',
+        put: 'for (let i = FILES_AT_ONCE; i < files.length; i += FILES_AT_ONCE) {',
       },
     ],
   },
@@ -78,30 +179,6 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'published-twice',
-    profile: 'crowd',
-    shows: /./,
-    edits: [
-      {
-        file: OUTBOX,
-        find: "if ((numbers.get(mainUuid) ?? 0) >= entry.sequence) return { kind: 'refuse', reason: 'already' }",
-        put: '',
-      },
-    ],
-  },
-  {
-    name: 'sequence-moves-before-the-end',
-    profile: 'crowd',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/medallion/src/source/lane-plan.ts',
-        find: 'range.upper === range.upstream ? pinnedSequence : (before?.sequence ?? 0)',
-        put: 'pinnedSequence',
-      },
-    ],
-  },
-  {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
     shows: /./,
@@ -114,42 +191,6 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'position-is-behind-the-last-row',
-    profile: 'storm',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/medallion/src/source/log-source.ts',
-        find: 'if (!full && read.next > position) position = read.next',
-        put: '',
-      },
-    ],
-  },
-  {
-    name: 'lost-records-go-unnoticed',
-    profile: 'log',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/medallion/src/source/log-lanes.ts',
-        find: 'const position = own?.position ?? START',
-        put: 'const position = (own?.position ?? START) < status.start ? status.start : (own?.position ?? START)',
-      },
-    ],
-  },
-  {
-    name: 'fold-drops-a-file',
-    profile: 'foreign',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/medallion/src/worker/housekeeper.ts',
-        find: 'await Promise.all(task.files.map((file) => table.scanFile(file)))',
-        put: 'await Promise.all(task.files.slice(1).map((file) => table.scanFile(file)))',
-      },
-    ],
-  },
-  {
     name: 'fold-of-files-that-are-gone',
     profile: 'foreign',
     shows: /./,
@@ -158,18 +199,6 @@ export const PLANTS: readonly Plant[] = [
         file: 'packages/iceberg/src/commit/draft.ts',
         find: "if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }",
         put: '',
-      },
-    ],
-  },
-  {
-    name: 'clean-up-without-grace',
-    profile: 'sleepers',
-    shows: /may still be read/,
-    edits: [
-      {
-        file: 'packages/iceberg/src/cleanup/collect.ts',
-        find: 'since_ms + grace_ms <= now_ms',
-        put: 'since_ms <= now_ms',
       },
     ],
   },
@@ -207,30 +236,6 @@ export const PLANTS: readonly Plant[] = [
     profile: 'crowd',
     shows: /gold repeats a trade/,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
-  },
-  {
-    name: 'replay-ignores-earlier-resolutions',
-    profile: 'rules',
-    shows: /repeats a replay|is not silver/,
-    edits: [
-      {
-        file: 'packages/medallion/src/replay/letters.ts',
-        find: "HAVING bool_or(resolution = 'replayed')",
-        put: 'HAVING false',
-      },
-    ],
-  },
-  {
-    name: 'keys-forgotten-at-restart',
-    profile: 'crowd',
-    shows: /gold repeats a trade/,
-    edits: [
-      {
-        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
-        find: 'for (let i = 0; i < files.length; i += FILES_AT_ONCE) {',
-        put: 'for (let i = FILES_AT_ONCE; i < files.length; i += FILES_AT_ONCE) {',
-      },
-    ],
   },
   {
     name: 'rollback-unnoticed',

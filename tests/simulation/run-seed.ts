@@ -32,7 +32,7 @@ export interface SeedResult {
 const DAY_MS = 86_400_000
 /** Ledgers that tell of what happened in a run. */
 const OWN_RUNS: ReadonlySet<string> = new Set(['gaps', 'replays'])
-const EVENTS_MAX = 60
+const EVENTS_MAX = 30
 const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 /** A lane may have to be let go on twice: after a cut, and again where retention overtook that. */
 const ROUNDS = 2
@@ -71,12 +71,7 @@ async function checkAfter(simulation: Simulation): Promise<void> {
   const lake = simulation.lake()
   const logIsWhole = scenario.profile !== 'log'
   try {
-    for (let round = 0; round < ROUNDS; round++) {
-      // Layer by layer, so that nothing is left to chance.
-      for (const layer of LAYERS)
-        await drainLayer(lake, layer).catch((error: unknown) => violations.push(describe(error)))
-      await outsiders.acceptStops(lake)
-    }
+    await drainAll(simulation, lake).catch((error: unknown) => violations.push(describe(error)))
     if (scenario.replays > 0) {
       await replayLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
       await drainLayer(lake, 'gold')
@@ -93,6 +88,14 @@ async function checkAfter(simulation: Simulation): Promise<void> {
     }
   } finally {
     await lake.close()
+  }
+}
+
+async function drainAll({ outsiders }: Simulation, lake: MemoryLake): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    // Layer by layer, so that nothing is left to chance.
+    for (const layer of LAYERS) await drainLayer(lake, layer)
+    await outsiders.acceptStops(lake)
   }
 }
 

@@ -48,4 +48,4 @@ const failed = await module.runSeeds({
   profile: values.profile,
 })
 await server.close()
-process.exit(failed > 0 ? 1 : 0)
+process.exitCode = failed > 0 ? 1 : 0

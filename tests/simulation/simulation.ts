@@ -190,7 +190,7 @@ export class Simulation {
     if (layers === 'keeper') process.begin((lake) => keepHouse(lake, world))
     else if (layers === 'replay') process.begin((lake, signal) => replayLetters(lake, limits, signal))
     else {
-      const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER]) : SILVER_RULES
+      const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER, STRICTER]) : SILVER_RULES
       const drains = !world.chance(scenario.standing)
       const options = { layers, limits, rules, drain: drains, adopt: false, interval_ms: 50, onEvent: () => undefined }
       process.begin((lake, signal) => runWorkers(lake, options, signal))

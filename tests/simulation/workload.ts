@@ -56,7 +56,8 @@ function binanceTrade(n: number, below: Below, partitions: number, isComparable:
   const lot = below(20)
   // About one trade in three was there before, sometimes with another price.
   const trade_id = lot < 7 ? 1 + below(n + 1) : n + 1
-  const price = lot === 0 ? '7.5' : lot === 8 ? '-1' : lot === 9 ? '1_0' : lot === 10 || lot > 17 ? '0.5' : `${100 + trade_id}`
+  const price =
+    lot === 0 ? '7.5' : lot === 8 ? '-1' : lot === 9 ? '1_0' : lot === 10 || lot > 17 ? '0.5' : `${100 + trade_id}`
   const time = START_MS + trade_id * 1_000 + (trade_id % 9 === 0 ? HOUR_MS : 0) - (lot === 11 ? 30_000 : 0)
   const record = binanceRecord(binance, 1, { symbol: SYMBOLS[symbol] as string, trade_id, price, time }, { key })
   if (lot === 12) return { ...record, value: null }

@@ -5,6 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { withLock } from '../../../scripts/real-parts-lib/cache.mjs'
 
 const run = promisify(execFile)
 
@@ -35,13 +36,15 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
   const folder = path.join(cacheFolder, name)
   const python = path.join(folder, 'bin', 'python')
   const finished = path.join(folder, 'finished')
-  if (existsSync(finished)) return python
   await mkdir(cacheFolder, { recursive: true })
-  await rm(folder, { recursive: true, force: true })
-  await run('python3', ['-m', 'venv', folder])
-  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages])
-  await writeFile(finished, packages.join('\n'))
-  return python
+  return withLock(`${folder}.lock`, async () => {
+    if (existsSync(finished)) return python
+    await rm(folder, { recursive: true, force: true })
+    await run('python3', ['-m', 'venv', folder])
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages])
+    await writeFile(finished, packages.join('\n'))
+    return python
+  })
 }
 
 /** Runs a script with arguments and parses what it prints as JSON. */

@@ -4,3 +4,5 @@ const MIB = 2 ** 20
 export const DEFAULT_MEMORY_BYTES = 256 * MIB
 /** Memory that gold's key set may take. */
 export const DEFAULT_KEY_SET_BYTES = 512 * MIB
+/** A record waits for the beat, then for the commit: together at most a second. */
+export const DEFAULT_COMMIT_INTERVAL_MS = 900

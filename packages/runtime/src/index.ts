@@ -1,5 +1,6 @@
 export { readConfig, readLakeParts, readLiveSymbols, type ServiceConfig } from './config.js'
 export { configurationPage } from './config-page.js'
+export { DEFAULT_COMMIT_INTERVAL_MS } from './defaults.js'
 export { countLetters, type LetterGroup, type LetterReport, showLetter } from './dlq/dead-letters.js'
 export { type ReplayRequest, runReplay } from './dlq/replay-job.js'
 export { type ResolveRequest, runResolve } from './dlq/resolve-job.js'

@@ -1,7 +1,7 @@
 import { exchanges } from '@assay/exchanges'
 import { DEFAULT_LIMITS } from '@assay/medallion'
 import { z } from 'zod'
-import { DEFAULT_KEY_SET_BYTES, DEFAULT_MEMORY_BYTES } from './defaults.js'
+import { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_KEY_SET_BYTES, DEFAULT_MEMORY_BYTES } from './defaults.js'
 import { flag, oneOf, optionalText, type Setting, wholeNumber } from './setting.js'
 
 const MIB = 2 ** 20
@@ -37,7 +37,7 @@ export const SERVICE_SETTINGS = {
     schema: wholeNumber(0, 65_535),
   },
   ASSAY_COMMIT_INTERVAL_MS: {
-    fallback: '1000',
+    fallback: String(DEFAULT_COMMIT_INTERVAL_MS),
     accepts: '10 to 3600000',
     means: 'Least time between two commits to a table, unless a full batch waits.',
     schema: wholeNumber(10, 3_600_000),

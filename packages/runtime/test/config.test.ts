@@ -20,7 +20,7 @@ describe('configuration of a service', () => {
       parts: embeddedParts('./lake'),
       exchanges: ['binance', 'kraken'],
       http: { host: '127.0.0.1', port: 0 },
-      commitInterval_ms: 1000,
+      commitInterval_ms: 900,
       limits: { maxRows: 114_688, maxBytes: 33_554_432, maxPartitions: 64 },
       keySet_bytes: 536_870_912,
       memory_bytes: 268_435_456,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Clock, systemClock, systemRandom } from '@assay/core'
+import { systemClock, systemRandom } from '@assay/core'
 import { exchanges } from '@assay/exchanges'
 import { type Lake, openLake, readLakeParts, statusReport, verifyLake } from '@assay/runtime'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
@@ -65,12 +65,12 @@ export class RealParts {
   }
 
   /** The lake as this process sees it, to load it and to judge it. */
-  async open(env: Environment, clock: Clock = systemClock): Promise<Lake> {
+  async open(env: Environment): Promise<Lake> {
     // The store's client takes them from the process, as every AWS client does.
     process.env.AWS_ACCESS_KEY_ID = this.s3.credentials.accessKeyId
     process.env.AWS_SECRET_ACCESS_KEY = this.s3.credentials.secretAccessKey
     const parts = readLakeParts({ ...env, ASSAY_WORK_DIR: this.workDirectory() }, undefined)
-    const lake = await openLake({ parts, clock, random: systemRandom })
+    const lake = await openLake({ parts, clock: systemClock, random: systemRandom })
     this.#lakes.push(lake)
     return lake
   }

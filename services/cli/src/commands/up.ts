@@ -1,6 +1,7 @@
 import { systemClock } from '@assay/core'
 import type { RuleSet } from '@assay/medallion'
 import {
+  DEFAULT_COMMIT_INTERVAL_MS,
   type FeedEvent,
   type FeedMode,
   type Lake,
@@ -46,7 +47,6 @@ interface UpRequest {
 }
 
 const FEEDS = ['sample', 'simulated', 'live', 'none'] as const
-const COMMIT_INTERVAL_MS = 1_000
 const STATUS_INTERVAL_MS = 1_000
 
 export function addUp(program: Command, accept: Accept): void {
@@ -122,7 +122,7 @@ async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, io: 
     {
       drain,
       adopt,
-      interval_ms: COMMIT_INTERVAL_MS,
+      interval_ms: DEFAULT_COMMIT_INTERVAL_MS,
       ...(rules && { rules }),
       onEvent: (event) => logWorkerEvent(log, event),
     },
