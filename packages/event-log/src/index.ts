@@ -9,10 +9,11 @@ export type {
   TopicFinding,
 } from './event-log.js'
 export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file-log.js'
-export { KafkaLog, openKafkaLog } from './kafka/kafka-log.js'
+export type { KafkaLog } from './kafka/kafka-log.js'
 export type { KafkaEvent, KafkaLogLimits, KafkaLogOptions, KafkaSasl, KafkaTls, Secret } from './kafka/kafka-options.js'
 export { EVERY_LANE } from './lane-share.js'
 export { MemoryLog, type MemoryLogOptions } from './memory-log.js'
+export { openKafkaLog } from './open-kafka-log.js'
 export { murmur2, partitionOf } from './partition.js'
 export type { ProduceLimits } from './plan.js'
 export { isUnreadable } from './unreadable.js'

@@ -24,11 +24,8 @@ const MISSING_MS = 1_000
 
 type At = { readonly lane: Lane; readonly position: Position }
 
-/**
- * Connects to Kafka (3.1 or later). Throws `bad_kafka_options` with every mistake in the options, and an
- * `OutageError` when no broker lets us in.
- */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
+/** What `openKafkaLog` does. */
+export async function connectKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
   const cluster = new Cluster(readKafkaOptions(options))
   try {
     await cluster.retry('connecting to Kafka', () => cluster.onAny(async () => undefined))
