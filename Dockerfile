@@ -7,7 +7,7 @@ RUN npm ci --ignore-scripts && npm run build \
   && cd /app && npm ci --omit=dev --ignore-scripts
 
 FROM node:20.20.2-bookworm-slim
-ENV NODE_ENV=production ASSAY_HTTP_HOST=0.0.0.0 ASSAY_HTTP_PORT=8080 ASSAY_WORK_DIR=/work
+ENV NODE_ENV=production AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true ASSAY_HTTP_HOST=0.0.0.0 ASSAY_HTTP_PORT=8080 ASSAY_WORK_DIR=/work
 RUN mkdir /work && chown node:node /work
 COPY --from=build /app /app
 WORKDIR /app

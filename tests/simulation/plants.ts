@@ -26,7 +26,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-demand',
     profile: 'crowd',
-    shows: /upstream_behind|repeats a place|is not the log|is not silver/,
+    shows: /does not come to an end|out of bounds|upstream_behind|repeats a place/,
     edits: [
       {
         file: COMMIT_BATCH,
@@ -155,33 +155,9 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'base-not-looked-at-after-put',
-    profile: 'sleepers',
-    shows: /./,
-    edits: [
-      {
-        file: CATALOG,
-        find: '(await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined',
-        put: 'false',
-      },
-    ],
-  },
-  {
-    name: 'files-deleted-though-outcome-unknown',
-    profile: 'storm',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/iceberg/src/commit/commit.ts',
-        find: "new Set(['paused', 'commit_contention'])",
-        put: "new Set(['paused', 'commit_contention', 'commit_outcome_unknown'])",
-      },
-    ],
-  },
-  {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
-    shows: /./,
+    shows: /is not silver/,
     edits: [
       {
         file: 'packages/iceberg/src/plan/plan-files.ts',
@@ -191,21 +167,9 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'fold-of-files-that-are-gone',
-    profile: 'foreign',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/iceberg/src/commit/draft.ts',
-        find: "if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }",
-        put: '',
-      },
-    ],
-  },
-  {
     name: 'keys-merged-before-the-commit',
     profile: 'crowd',
-    shows: /./,
+    shows: /tables are|gold/,
     edits: [
       {
         file: GOLD,
@@ -218,24 +182,6 @@ export const PLANTS: readonly Plant[] = [
         put: '    forget: () => undefined,',
       },
     ],
-  },
-  {
-    name: 'keys-not-brought-up-to-date',
-    profile: 'crowd',
-    shows: /./,
-    edits: [
-      {
-        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
-        find: 'if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory',
-        put: 'if (inMemory) return inMemory',
-      },
-    ],
-  },
-  {
-    name: 'gold-demands-its-lanes-only',
-    profile: 'crowd',
-    shows: /gold repeats a trade/,
-    edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
   {
     name: 'rollback-unnoticed',

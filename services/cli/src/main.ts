@@ -1,6 +1,9 @@
 import { ExitCode } from './run/exit-code.js'
 import { run } from './run/run.js'
 
+// The least Node is ours to say, not the SDK's.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+
 const stop = new AbortController()
 
 /** The first signal asks for a graceful end, the second ends at once. */

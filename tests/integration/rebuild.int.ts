@@ -1,12 +1,12 @@
 import { DUPLICATES_TABLE, defineRuleSet, GOLD_TABLE, SILVER_RULES, silverTable } from '@assay/medallion'
 import { type RebuildOptions, type RebuildReport, rebuildLake, runReplay, verifyLake } from '@assay/runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { altered, rewriteFile, without } from './support/damage.js'
-import { drain } from './support/drain.js'
-import { binance, copyOf, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
-import { binanceRecord, keyFor, krakenRecord, produce, produceSimulated, registerSchema } from './support/records.js'
-import { digests, query } from './support/tables.js'
-import { goldWorker, runAlone, silverWorker } from './support/workers.js'
+import { altered, rewriteFile, without } from '../support/damage.js'
+import { drain } from '../support/drain.js'
+import { binance, copyOf, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { binanceRecord, keyFor, krakenRecord, produce, produceSimulated, registerSchema } from '../support/records.js'
+import { digests, query } from '../support/tables.js'
+import { goldWorker, runAlone, silverWorker } from '../support/workers.js'
 
 const SILVER = silverTable('binance')
 const NEVER = new AbortController().signal
