@@ -178,6 +178,24 @@ class DamagedLog extends MemoryLog {
   }
 }
 
+describe('a topic that others made', () => {
+  const finding = { topic: TOPIC, setting: 'retention.ms', value: '1', message: 'old trades go at once' }
+
+  it('is warned of, or refused, before anything of it is read', async () => {
+    const lake = memoryLake()
+    await produceTrades(lake, 0, 3)
+    const set = (severity: 'warn' | 'refuse') =>
+      Object.assign(lake.log, { inspectTopic: async () => [{ ...finding, severity }] })
+    set('refuse')
+    await expect(drain(lake)).rejects.toMatchObject({ code: 'topic_refused', message: expect.stringContaining(TOPIC) })
+    expect(await query(lake, 'SELECT count(*)::INTEGER AS n FROM bronze_binance_trades')).toEqual([{ n: 0 }])
+    set('warn')
+    expect(await drain(lake)).toContainEqual(expect.objectContaining({ kind: 'topic_warning' }))
+    expect(await offsetsOf(lake, `${TOPIC}/0`)).toHaveLength(3)
+    await lake.close()
+  })
+})
+
 describe('a log that lost records', () => {
   it('B3: retention passed the position: the lane stops, the gap is noted once, other lanes go on, a word resumes it', async () => {
     const lake = memoryLake()

@@ -47,7 +47,10 @@ async function killInTurn(
     if (!chosen(n)) continue
     for (const kind of ['error_before', 'error_after'] as const) {
       const killed = await open((index) => (index < at ? 'none' : index === at ? kind : 'error_before'))
-      await expect(job(killed.lake)).rejects.toThrow()
+      // The last writes are hints to readers: a job may end well without them.
+      const isLast = at === writes.at(-1)
+      if (isLast) await job(killed.lake).catch(() => undefined)
+      else await expect(job(killed.lake)).rejects.toThrow()
       await killed.lake.close()
       const restarted = memoryLake({ ...from, store: killed.store, random: seededRandom(SEED + 1) })
       await after(restarted)

@@ -54,6 +54,8 @@ const MOVED_WITHOUT_ROWS_MS = 10_000
 const SLACK = 0.75
 const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 30_000
+/** Attempts, with growing pauses of some ten seconds in all, before a batch is taken to be too much for the engine. */
+const CROWDED_ATTEMPTS_MAX = 7
 
 /**
  * The one loop that runs any stage: read the checkpoint, plan and run a batch, commit rows and checkpoint,
@@ -104,12 +106,18 @@ export class Worker {
         return 'more'
       }
       const paused = error instanceof AssayError && error.code === 'paused'
-      if (!isRetryable(error) && !paused) throw error
+      if (!isRetryable(error) && !paused && !this.#mayBeCrowded(error)) throw error
       const retry_ms = paused ? WAIT_MS : this.#backoff_ms()
       this.#options.onEvent({ kind: 'outage', worker: this.name, error, retry_ms })
       await this.#options.clock.sleep(retry_ms, signal)
       return 'more'
     }
+  }
+
+  /** Workers share the engine's memory: what a neighbour holds now, it gives back. */
+  #mayBeCrowded(error: unknown): boolean {
+    const isOut = error instanceof AssayError && error.code === 'engine_out_of_memory'
+    return isOut && this.#failures < CROWDED_ATTEMPTS_MAX
   }
 
   #backoff_ms(): number {
