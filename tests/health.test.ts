@@ -9,7 +9,7 @@ import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
 import { binance, copyOf, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, produce, produceSimulated, registerSchema } from './support/records.js'
-import { digests, query } from './support/tables.js'
+import { query } from './support/tables.js'
 
 const IMPATIENT: HousekeepingPolicy = {
   manifestsToMerge: 2,
@@ -44,20 +44,6 @@ describe('bounds', () => {
     }
     await checkInvariants(lake)
     await lake.close()
-  })
-
-  it('A3: silver and gold made again from bronze, in other batches, are the same', async () => {
-    const lake = memoryLake()
-    await produceSimulated(lake, binance, { count: 150, duplicates: 0.1, invalid: 0.15, late: 0.1 }, 2)
-    await drain(lake, { limits: { maxRows: 40 } })
-    const copy = await copyOf(lake.store, lake.clock)
-    for await (const { key } of copy.list('tables/')) if (!key.includes('/bronze_')) await copy.delete(key)
-    const rebuilt = memoryLake({ store: copy, log: lake.log, clock: lake.clock })
-    await drain(rebuilt, { layers: ['silver', 'gold'], limits: { maxRows: 13 } })
-    await checkInvariants(rebuilt)
-    expect(await digests(rebuilt)).toEqual(await digests(lake))
-    await lake.close()
-    await rebuilt.close()
   })
 })
 

@@ -16,12 +16,12 @@ import {
 import { type Check, runReplay, runRetention, verifyLake } from '@assay/runtime'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from './support/damage.js'
-import { drain, runUntil } from './support/drain.js'
-import { binance, copyOf, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
-import { binanceRecord, keyFor, produce, produceSimulated, registerSchema } from './support/records.js'
-import { query } from './support/tables.js'
-import { runAlone, silverWorker } from './support/workers.js'
+import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from '../support/damage.js'
+import { drain, runUntil } from '../support/drain.js'
+import { binance, copyOf, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { binanceRecord, keyFor, produce, produceSimulated, registerSchema } from '../support/records.js'
+import { query } from '../support/tables.js'
+import { runAlone, silverWorker } from '../support/workers.js'
 
 const SILVER = silverTable('binance')
 const NEVER = new AbortController().signal
