@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { withLock } from '../../../scripts/real-parts-lib/cache.mjs'
+import { cacheFolder, withLock } from '../../../scripts/real-parts-lib/cache.mjs'
 
 const run = promisify(execFile)
 
@@ -18,8 +17,6 @@ export const READER_PACKAGES = [
   'duckdb-extension-avro==1.5.5',
 ]
 
-const cacheFolder = fileURLToPath(new URL('../../../node_modules/.cache/', import.meta.url))
-
 /** True when this machine has Python 3; says so loudly when not, so that a skipped tier is seen. */
 export function hasPython(): boolean {
   const found = spawnSync('python3', ['-c', 'import venv, ensurepip'], { stdio: 'ignore' }).status === 0
@@ -29,14 +26,14 @@ export function hasPython(): boolean {
 
 /**
  * Path of a Python interpreter that has the packages, in a virtual environment that is made once for a set of packages
- * and kept beside node_modules.
+ * and kept where the real parts are.
  */
 export async function pythonWith(packages: readonly string[]): Promise<string> {
   const name = `python-${createHash('sha256').update(packages.join('\n')).digest('hex').slice(0, 12)}`
-  const folder = path.join(cacheFolder, name)
+  const folder = path.join(cacheFolder(), name)
   const python = path.join(folder, 'bin', 'python')
   const finished = path.join(folder, 'finished')
-  await mkdir(cacheFolder, { recursive: true })
+  await mkdir(cacheFolder(), { recursive: true })
   return withLock(`${folder}.lock`, async () => {
     if (existsSync(finished)) return python
     await rm(folder, { recursive: true, force: true })
