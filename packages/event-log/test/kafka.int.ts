@@ -427,7 +427,9 @@ describe.skipIf(!isThere)('a broker that dies', () => {
     const sent: Promise<unknown>[] = []
     const keep = async (): Promise<void> => {
       for (let i = 0; i < 60; i += 1) {
-        sent.push(log.produce(topic, toBatch([{ key: `k${i % 8}`, value: `${i}` }])))
+        // A broker that restarts forgets producers whose records are stamped more than a day ago.
+        const timestamp_ms = BigInt(systemClock.now_ms())
+        sent.push(log.produce(topic, toBatch([{ key: `k${i % 8}`, value: `${i}`, timestamp_ms }])))
         if (i === 30) await broker.server.kill()
         if (i === 40) restarted = broker.server.start()
         await systemClock.sleep(5)
