@@ -68,7 +68,7 @@ function moveLane(
   before: LaneCheckpoint,
   stop: LaneStop,
 ): { lane: LaneKey; change: { lanes: Map<LaneKey, LaneCheckpoint>; topics?: Record<string, TopicCheckpoint> } } {
-  if (stop.reason === 'records_lost' || stop.reason === 'records_unreadable') {
+  if (isHole(stop)) {
     // Where the damage was mended, the same offset is tried again.
     const least = stop.reason === 'records_lost' ? stop.to : stop.from
     if (to < least) {
@@ -96,6 +96,11 @@ function moveLane(
   }
 }
 
+/** Records are missing, but the offsets around them still mean what they meant. */
+function isHole({ reason }: LaneStop): boolean {
+  return reason === 'records_lost' || reason === 'records_unreadable'
+}
+
 function nextGeneration(checkpoint: Checkpoint, logTopic: string, partition: number): string {
   for (let generation = 2; ; generation++) {
     const name = generationName(logTopic, generation)
@@ -106,7 +111,7 @@ function nextGeneration(checkpoint: Checkpoint, logTopic: string, partition: num
 function ledgerRow({ lane, to, note, clock }: GapAcceptance, stop: LaneStop): string {
   const { topic, partition } = parseLaneKey(lane)
   const now = timestampLiteral(clock.now_ms())
-  const end = stop.reason === 'records_lost' || stop.reason === 'records_unreadable' ? to : stop.to
+  const end = isHole(stop) ? to : stop.to
   return `SELECT 'log' AS source, ${quoteText(topic)} AS topic, ${partition}::INTEGER AS "partition",
     ${stop.from}::BIGINT AS from_offset, ${end}::BIGINT AS to_offset, ${now} AS found_at, ${now} AS accepted_at,
     ${quoteText(note)} AS note`

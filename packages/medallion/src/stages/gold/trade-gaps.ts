@@ -2,6 +2,7 @@ import type { NamedColumn } from '@assay/core'
 import type { Session } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import { type IdGap, idGapChanges } from '../../keys/id-gaps.js'
+import { IntervalSet } from '../../keys/interval-set.js'
 import type { KeySet, StagedKeys } from '../../keys/key-set.js'
 import { scanSql } from '../../sql/scan.js'
 import { timestampLiteral } from '../../sql/times.js'
@@ -49,7 +50,7 @@ export async function writeTradeGaps(
 function changesOf(keys: KeySet, staged: StagedKeys): Change[] {
   const changes: Change[] = []
   for (const [book, runs] of staged.runs()) {
-    const { opened, closed } = idGapChanges(keys.book(book).intervals, runs)
+    const { opened, closed } = idGapChanges(keys.books.get(book)?.intervals ?? new IntervalSet(), runs)
     for (const gap of closed) changes.push({ book, change: 'closed', ...gap })
     for (const gap of opened) changes.push({ book, change: 'opened', ...gap })
   }
