@@ -70,7 +70,9 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
           records: walk.count,
           written: walk.count - walk.duplicates,
           duplicates: walk.duplicates,
-          key_set_bytes: state.keys.size_bytes,
+          get key_set_bytes() {
+            return state.keys.size_bytes
+          },
         },
         committed: (snapshot) => {
           state.keys.merge(walk.staged)

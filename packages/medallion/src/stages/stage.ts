@@ -30,7 +30,7 @@ export interface Batch {
   readonly rows: number
   /** True when a limit left rows behind: the next batch need not wait. */
   readonly more: boolean
-  /** For metrics and logs: rows by what became of them; names that end in `_bytes` are sizes. */
+  /** For metrics and logs, read once the batch is committed: rows by what became of them; `…_bytes` are sizes. */
   readonly counts: Readonly<Record<string, number>>
   /** Called once the batch is committed; until then the stage's memory is as before it. */
   readonly committed: (snapshot: { readonly id: bigint; readonly sequence: number }) => void
