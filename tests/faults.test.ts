@@ -10,12 +10,8 @@ async function fileCount(table: LakeTable): Promise<number> {
 }
 
 describe('every kind of call of the store fails in turn', () => {
-  it.each([
-    ['bronze', 3],
-    ['silver', 6],
-    ['gold', 6],
-  ] as const)('A1 A8: %s ends as if nothing had happened, whether the call was done or not', async (layer, maxRows) => {
-    await failInTurn(layer, distinctSites, maxRows)
+  it('A1 A8: bronze ends as if nothing had happened, whether the call was done or not', async () => {
+    await failInTurn('bronze', distinctSites, 3)
   })
 })
 

@@ -1,5 +1,7 @@
-import { runReplay } from '@assay/runtime'
+import { REPLAYS_TABLE } from '@assay/medallion'
+import { runReplay, verifyLake } from '@assay/runtime'
 import { describe, expect, it } from 'vitest'
+import { altered, rewriteFile } from './support/damage.js'
 import { NEVER, produceBinance, REPLAY } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
@@ -90,6 +92,19 @@ describe('a file of corrections', () => {
     const writes = await lakeKeys(lake)
     await expect(runReplay(lake, { ...REPLAY, fix }, NEVER)).rejects.toMatchObject({ code: 'bad_fix_file' })
     expect(await lakeKeys(lake)).toEqual(writes)
+    await lake.close()
+  })
+
+  it('S2 D3: verify corrects the bytes again, and names the place where silver or the ledger was changed', async () => {
+    const lake = await lakeWithLetters()
+    await runReplay(lake, { ...REPLAY, fix: fixOf([1, { price: '12.5' }]) }, NEVER)
+    const replayed = async (): Promise<readonly string[] | undefined> => {
+      const { checks } = await verifyLake(lake, { fromLog: false, signal: NEVER, onCheck: () => undefined })
+      return checks.find(({ claim }) => claim.startsWith('replayed rows are'))?.found
+    }
+    expect(await replayed()).toEqual([])
+    await rewriteFile(lake, REPLAYS_TABLE, altered('fix', `replace(fix, '12.5', '7')`, 'true'))
+    expect(await replayed()).toEqual([`${TOPIC}/0/1: price is 12.5000000000, not 7.0000000000`])
     await lake.close()
   })
 

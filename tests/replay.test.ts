@@ -1,7 +1,7 @@
 import { commit, defaultHousekeeping } from '@assay/iceberg'
 import { GOLD_TABLE, openLettersSql, replayLane, SILVER_RULES, silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
-import { maintainTables, runReplay, runResolve } from '@assay/runtime'
+import { maintainTables, runReplay, runResolve, statusReport } from '@assay/runtime'
 import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain, runUntil } from './support/drain.js'
@@ -227,6 +227,8 @@ describe('a wrong rule', () => {
     expect(await runReplay(lake, REPLAY, NEVER)).toMatchObject({ selected: 0 })
     const rate = 'SELECT (sum(passed) / sum(selected))::DOUBLE FROM replays WHERE finished_at IS NOT NULL'
     expect(await one(lake, rate)).toBe(1)
+    const { dead_letters } = await statusReport(lake)
+    expect(dead_letters).toEqual([{ exchange: 'binance', judged: 4_000, rejected: 2_000, rate: 0.5 }])
     await lake.close()
   })
 })

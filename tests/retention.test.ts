@@ -1,4 +1,4 @@
-import { runReplay, runResolve, runRetention } from '@assay/runtime'
+import { runReplay, runResolve, runRetention, statusReport } from '@assay/runtime'
 import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
@@ -23,6 +23,7 @@ describe('retention', () => {
       letters,
     )
     expect(await placesOfLetters(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
+    expect((await statusReport(lake)).dead_letters).toMatchObject([{ rejected: 2 }])
     await checkInvariants(lake)
     lake.clock.advance(89 * DAY_MS)
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })

@@ -1,12 +1,15 @@
-import { ruleSetJson, SILVER_RULES } from '@assay/medallion'
+import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/medallion'
 import { readRules, testRulesOn } from '@assay/runtime'
 import { describe, expect, it } from 'vitest'
-import { misjudgedLake, NEVER, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
+import { misjudgedLake, NEVER, produceBinance, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
+import { drain } from './support/drain.js'
+import { checkInvariants } from './support/invariants.js'
 import { binance, kraken, memoryLake } from './support/memory-lake.js'
 import { START_MS } from './support/records.js'
+import { query } from './support/tables.js'
 
 const DAY_MS = 86_400_000
-const REST = { reason: 'r', type: 'price_validation', value: "'v'", since: '1' }
+const REST = { reason: 'r', type: 'price_validation', value: "'v'", since: '1' } as const
 
 /** What is wrong with rules of these predicates. */
 async function mistakesOf(...predicates: string[]): Promise<string> {
@@ -55,6 +58,25 @@ describe('a rule set from a file', () => {
     await expect(readRules(lake, JSON.stringify(file))).rejects.toMatchObject({
       message: expect.stringMatching(/rule a, predicate.*rule b, type.*lateness_delay_ms/s),
     })
+    await lake.close()
+  })
+})
+
+describe('a rule that some rows make no sense of', () => {
+  it('S1: rejects them, and the batch goes on', async () => {
+    const lake = memoryLake()
+    await produceBinance(
+      lake,
+      ['BTCUSDT', '1000SATSUSDT'].map((symbol, i) => ({ symbol, trade_id: i + 1 })),
+    )
+    const predicate = "left(symbol, 4)::INTEGER = 1000 AND symbol <> ''"
+    const rule = { name: 'thousands', ...REST, predicate, value: 'symbol::INTEGER' }
+    await drain(lake, { rules: defineRuleSet([...SILVER_RULES.rules, rule], 60_000) })
+    await checkInvariants(lake)
+    expect(await query(lake, 'SELECT symbol FROM silver_binance_trades')).toEqual([{ symbol: '1000SATSUSDT' }])
+    expect(await query(lake, 'SELECT error_reason, error_detail FROM silver_dlq_trades')).toEqual([
+      { error_reason: 'r', error_detail: 'r: missing' },
+    ])
     await lake.close()
   })
 })

@@ -1,10 +1,28 @@
-import { DUPLICATES_TABLE, defineRuleSet, GOLD_TABLE, SILVER_RULES, silverTable } from '@assay/medallion'
-import { type RebuildOptions, type RebuildReport, rebuildLake, runReplay, verifyLake } from '@assay/runtime'
+import {
+  DUPLICATES_TABLE,
+  defineRuleSet,
+  GOLD_TABLE,
+  REPLAYS_TABLE,
+  RULE_SETS_TABLE,
+  type RuleSet,
+  ruleSetJson,
+  SILVER_RULES,
+  silverTable,
+} from '@assay/medallion'
+import { type RebuildOptions, type RebuildReport, readRules, rebuildLake, runReplay, verifyLake } from '@assay/runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { altered, rewriteFile, without } from '../support/damage.js'
+import { altered, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain } from '../support/drain.js'
 import { binance, copyOf, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
-import { binanceRecord, keyFor, krakenRecord, produce, produceSimulated, registerSchema } from '../support/records.js'
+import {
+  binanceRecord,
+  keyFor,
+  krakenRecord,
+  produce,
+  produceSimulated,
+  registerSchema,
+  START_MS,
+} from '../support/records.js'
 import { digests, query } from '../support/tables.js'
 import { goldWorker, runAlone, silverWorker } from '../support/workers.js'
 
@@ -138,37 +156,6 @@ describe('rebuild', () => {
     await lake.close()
   })
 
-  it('A3 D1: letters that were replayed, corrected or not, come again in their order', async () => {
-    const lake = memoryLake()
-    const strict = defineRuleSet(
-      SILVER_RULES.rules.map((rule) => (rule.name === 'price_positive' ? { ...rule, predicate: 'price > 50' } : rule)),
-      SILVER_RULES.lateness_delay_ms,
-    )
-    const id = await registerSchema(lake, binance)
-    const trade = (trade_id: number, price: string) => binanceRecord(binance, id, { trade_id, price })
-    await produce(lake, binance, [trade(1, '7'), trade(2, '100'), trade(3, '8'), trade(4, '-1'), trade(1, '9')])
-    await drain(lake, { layers: ['bronze'] })
-    await runAlone(await silverWorker(lake, binance, { rules: strict }))
-    await produce(lake, binance, [trade(8, '3'), trade(1, '7')])
-    await drain(lake)
-    const request = { sourceTable: 'silver_dlq_trades', targetTable: SILVER.name, dryRun: false, filter: {} }
-    const fix = JSON.stringify({ coordinate: `${binance.topic}/0/3`, fields: { price: '12' } })
-    await runReplay(lake, { ...request, fix }, NEVER)
-    await runReplay(lake, { ...request, limits: { maxRows: 2, maxBytes: 2 ** 20, maxPartitions: 8 } }, NEVER)
-    await drain(lake)
-    const { checks } = await verifyLake(lake, { fromLog: true, signal: NEVER, onCheck: () => undefined })
-    expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
-    const { report, target } = await rebuild(lake, { batchRows: 2 })
-    expect(differences(report)).toEqual([])
-    const rows = await query(
-      target,
-      'SELECT replay_sequence::INTEGER AS s FROM silver_binance_trades WHERE replay_id IS NOT NULL ORDER BY 1',
-    )
-    expect(rows.map(({ s }) => s)).toEqual([0, 1, 2, 3])
-    await target.close()
-    await lake.close()
-  })
-
   it('A3: what differs is found, by its table and place', async () => {
     for (const [definition, change, text] of [
       [
@@ -196,4 +183,152 @@ describe('rebuild', () => {
     await expect(again).rejects.toMatchObject({ code: 'lake_not_empty' })
     await lake.close()
   })
+})
+
+/** The rules with another bound of the price, as from a file. */
+function priceAbove(lake: MemoryLake, bound: number): Promise<RuleSet> {
+  const rules = SILVER_RULES.rules.map((rule) =>
+    rule.name === 'price_positive' ? { ...rule, predicate: `price > ${bound}` } : rule,
+  )
+  return readRules(lake, ruleSetJson(defineRuleSet(rules, SILVER_RULES.lateness_delay_ms)))
+}
+
+const LETTERS = { sourceTable: 'silver_dlq_trades', dryRun: false, filter: {} }
+
+function fixOf(topic: string, letters: Readonly<Record<number, object>>): string {
+  return Object.entries(letters)
+    .map(([offset, fields]) => JSON.stringify({ coordinate: `${topic}/0/${offset}`, fields }))
+    .join('\n')
+}
+
+/**
+ * Letters of two exchanges, replayed in several batches: as they are and corrected, by the built-in rules and by others.
+ * Of Binance's, 0 (7) and 2 (8) only break the rules of their time, 3 (-1) and 6 (-3) any, and 4 is no record.
+ */
+async function replayedLake(): Promise<MemoryLake> {
+  const lake = memoryLake({ exchanges: [binance, kraken] })
+  const id = await registerSchema(lake, binance)
+  const krakenId = await registerSchema(lake, kraken)
+  const trade = (trade_id: number, price: string) => binanceRecord(binance, id, { trade_id, price })
+  const junk = { key: Buffer.from('k'), value: Buffer.from('junk'), timestamp_ms: BigInt(START_MS) }
+  await produce(lake, binance, [trade(1, '7'), trade(2, '100'), trade(3, '8'), trade(4, '-1'), junk, trade(1, '90')])
+  await produce(lake, kraken, [krakenRecord(kraken, krakenId, { price: '0' }), krakenRecord(kraken, krakenId, {})])
+  await drain(lake, { layers: ['bronze'] })
+  await runAlone(await silverWorker(lake, binance, { rules: await priceAbove(lake, 50) }))
+  await drain(lake)
+  await produce(lake, binance, [trade(8, '-3'), trade(1, '7')])
+  await drain(lake)
+  const limits = { maxRows: 2, maxBytes: 2 ** 20, maxPartitions: 8 }
+  const whole = { event_type: 'trade', event_time_ms: START_MS, symbol: 'BTCUSDT', trade_id: '5', price: '20' }
+  const rest = { quantity: '2', trade_time_ms: START_MS, is_buyer_maker: true, ingestion_timestamp: 5 }
+  const fix = fixOf(binance.topic, { 2: { price: '30' }, 3: { price: '12' }, 4: { ...whole, ...rest } })
+  const target = { ...LETTERS, targetTable: SILVER.name, limits }
+  await runReplay(lake, { ...target, fix, rules: await priceAbove(lake, 10) }, NEVER)
+  await runReplay(lake, { ...target, rules: await priceAbove(lake, 5) }, NEVER)
+  await runReplay(lake, { ...target, fix: fixOf(binance.topic, { 6: { price: '3', quantity: '9' } }) }, NEVER)
+  const ofKraken = fixOf(kraken.topic, { 0: { price: '7' } })
+  await runReplay(lake, { ...LETTERS, targetTable: 'silver_kraken_trades', fix: ofKraken }, NEVER)
+  await drain(lake)
+  return lake
+}
+
+describe('rebuild of replayed letters', () => {
+  let replayed: MemoryLake
+
+  beforeAll(async () => {
+    replayed = await replayedLake()
+  }, 60_000)
+
+  afterAll(() => replayed.close())
+
+  /** The lake with replayed letters, to be damaged. */
+  async function copyReplayed(): Promise<MemoryLake> {
+    const { store, log, clock, exchanges } = replayed
+    return memoryLake({ store: await copyOf(store, clock), log, clock, exchanges })
+  }
+
+  const places = (lake: MemoryLake) =>
+    query(
+      lake,
+      `SELECT exchange, "offset"::INTEGER AS o, replay_sequence::INTEGER AS s, price::DOUBLE AS price
+       FROM (FROM silver_binance_trades UNION ALL FROM silver_kraken_trades) WHERE replay_id IS NOT NULL ORDER BY ALL`,
+    )
+
+  it('A3 D1 S2: come again in their order, with their corrections and by the rules of their replay', async () => {
+    const lake = await copyReplayed()
+    const { checks } = await verifyLake(lake, { fromLog: true, signal: NEVER, onCheck: () => undefined })
+    expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+    const derived = checks.filter(({ claim }) => claim.startsWith('replayed rows are'))
+    expect(derived.map(({ numbers }) => numbers)).toEqual([
+      { derived: 5n, replayed: 5n },
+      { derived: 1n, replayed: 1n },
+    ])
+    for (const batchRows of [2, 1000]) {
+      const { report, target } = await rebuild(lake, { batchRows })
+      expect(differences(report)).toEqual([])
+      expect(report).toMatchObject({ finished: true, is_same: true })
+      const tables = (name: string) => /^silver_(binance|kraken)|^gold_(crypto|dup)|rule_sets/.test(name)
+      expect(await digests(target, tables)).toEqual(await digests(lake, tables))
+      expect(await places(target)).toEqual([
+        { exchange: 'BINANCE', o: 0, s: 3, price: 7 },
+        { exchange: 'BINANCE', o: 2, s: 0, price: 30 },
+        { exchange: 'BINANCE', o: 3, s: 1, price: 12 },
+        { exchange: 'BINANCE', o: 4, s: 2, price: 20 },
+        { exchange: 'BINANCE', o: 6, s: 4, price: 3 },
+        { exchange: 'KRAKEN', o: 0, s: 0, price: 7 },
+      ])
+      await target.close()
+    }
+    await lake.close()
+  })
+
+  it('A3: by the rules of today, corrections stand for what these still reject, numbered anew', async () => {
+    const { report, target } = await rebuild(replayed, { rules: 'present', batchRows: 2 })
+    expect(report.comparisons.map(({ table }) => table)).not.toContain('ledgers')
+    expect(await places(target)).toEqual([
+      { exchange: 'BINANCE', o: 3, s: 0, price: 12 },
+      { exchange: 'BINANCE', o: 4, s: 1, price: 20 },
+      { exchange: 'BINANCE', o: 6, s: 2, price: 3 },
+      { exchange: 'KRAKEN', o: 0, s: 0, price: 7 },
+    ])
+    expect(await query(target, 'SELECT DISTINCT rule_version FROM rule_sets')).toEqual([
+      { rule_version: SILVER_RULES.version },
+    ])
+    const gold = `SELECT (SELECT count(*) FROM gold_crypto_trades)::INTEGER + (SELECT count(*) FROM gold_duplicates)::INTEGER AS n`
+    expect(await query(target, gold)).toEqual([{ n: 10 }])
+    await target.close()
+  })
+
+  it.each([
+    [
+      'corrections of no use',
+      REPLAYS_TABLE,
+      altered('fix', `replace(fix, 'price', 'prise')`, 'true'),
+      /no field prise/,
+    ],
+    ['a replay that the ledger lost', REPLAYS_TABLE, without('fix IS NULL'), /raw\/0\/0 .* does not hold/],
+    [
+      'rules that are none',
+      RULE_SETS_TABLE,
+      altered('rules', `replace(rules, 'price > 5"', 'price >"')`, 'true'),
+      /noted as rules-.*price_positive, predicate/,
+    ],
+  ] as const)(
+    'A3: %s: told with their place, compared or not, and all else comes again',
+    async (_, table, change, text) => {
+      const lake = await copyReplayed()
+      const { files } = await fileOf(lake, table)
+      for (let nth = 0; nth < files; nth++) await rewriteFile(lake, table, change)
+      for (const compare of [true, false]) {
+        const { report, target } = await rebuild(lake, { compare })
+        expect(report).toMatchObject({ finished: true, is_same: false })
+        const ledgers = report.comparisons.find((one) => one.table === 'ledgers')
+        expect(ledgers?.differences.join('\n')).toMatch(text)
+        expect(ledgers?.rebuilt).toBeLessThan(6n)
+        expect(BigInt((await places(target)).length)).toBe(ledgers?.rebuilt)
+        await target.close()
+      }
+      await lake.close()
+    },
+  )
 })

@@ -7,13 +7,15 @@ import {
   defineRuleSet,
   GAPS_TABLE,
   GOLD_TABLE,
+  REPLAYS_TABLE,
   RESOLUTIONS_TABLE,
   RULE_SETS_TABLE,
+  ruleSetJson,
   SILVER_RULES,
   silverTable,
   type TableDefinition,
 } from '@assay/medallion'
-import { type Check, runReplay, runRetention, verifyLake } from '@assay/runtime'
+import { type Check, readRules, runReplay, runRetention, verifyLake } from '@assay/runtime'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from '../support/damage.js'
@@ -239,20 +241,28 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
   const DAY_MS = 86_400_000
   const letters = { sourceTable: DLQ_TABLE.name, targetTable: SILVER.name, dryRun: false, filter: {} }
 
-  /** Of four letters one is replayed by mended rules and one by a correction; then all are archived and purged. */
+  /** The rules with another bound of the price, as from a file. */
+  const priceAbove = (bound: number) =>
+    ruleSetJson(
+      defineRuleSet(
+        SILVER_RULES.rules.map((rule) =>
+          rule.name === 'price_positive' ? { ...rule, predicate: `price > ${bound}` } : rule,
+        ),
+        60_000,
+      ),
+    )
+
+  /** Of four letters one is replayed by rules from a file and one by a correction; then all are archived and purged. */
   async function agedLake(days: number): Promise<MemoryLake> {
     const lake = memoryLake()
-    const dear = SILVER_RULES.rules.map((rule) =>
-      rule.name === 'price_positive' ? { ...rule, predicate: 'price > 50' } : rule,
-    )
     const id = await registerSchema(lake, binance)
     const trades = ['7', '100', '-1', '-2', '-3'].map((price, i) => binanceRecord(binance, id, { trade_id: i, price }))
     await produce(lake, binance, trades)
     await drain(lake, { layers: ['bronze'] })
-    await runAlone(await silverWorker(lake, binance, { rules: defineRuleSet(dear, 60_000) }))
+    await runAlone(await silverWorker(lake, binance, { rules: await readRules(lake, priceAbove(50)) }))
     const fix = JSON.stringify({ coordinate: `${binance.topic}/0/2`, fields: { price: '12' } })
     await runReplay(lake, { ...letters, fix }, NEVER)
-    await runReplay(lake, letters, NEVER)
+    await runReplay(lake, { ...letters, rules: await readRules(lake, priceAbove(5)) }, NEVER)
     await drain(lake)
     for (let day = 0; day < days; day += 31) {
       lake.clock.advance(31 * DAY_MS)
@@ -290,18 +300,48 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
     expect(found).toMatch(/D1 silver_dlq_resolutions.*was replayed and has no resolution/)
   }
 
-  it.each([
-    ['D1: a letter that was replayed twice', doubled('replay_sequence = 0'), /D1 silver.*replayed more than once/],
+  const inFix = (before: string, after: string): Change =>
+    altered('fix', `replace(fix, '${before}', '${after}')`, 'fix IS NOT NULL')
+  const cases: readonly (readonly [string, TableDefinition, Change, RegExp])[] = [
+    ['D1: a letter that was replayed twice', SILVER, doubled('replay_sequence = 0'), /D1 .*replayed more than once/],
     [
       'S2: a replayed row that its bytes do not give',
+      SILVER,
       altered('price', 'price + 1', 'replay_sequence = 1'),
-      /S2 silver.*price is 8/,
+      /S2 silver.*raw\/0\/0: price is 8/,
     ],
-    ['D1: a replayed row that is gone', without('replay_sequence = 0'), /D1 silver_dlq_resolutions.*not in silver/],
-  ] as const)('%s', async (_name, change, message) => {
+    [
+      'S2: a corrected row that its correction does not give',
+      SILVER,
+      altered('price', 'price + 1', 'replay_sequence = 0'),
+      /S2 silver.*raw\/0\/2: price is 13/,
+    ],
+    ['D1: a replayed row that is gone', SILVER, without('replay_sequence = 0'), /D1 silver_dlq_res.*not in silver/],
+    ['D3: another correction', REPLAYS_TABLE, inFix('"12"', '"13"'), /S2 .*raw\/0\/2: price is 12\.0+, not 13/],
+    ['D3: a lost correction', REPLAYS_TABLE, altered('fix', 'NULL', 'true'), /S2 .*raw\/0\/2 .*break the rules/],
+    ['D3: one of another letter', REPLAYS_TABLE, inFix('/0/2', '/0/3'), /S2 .*raw\/0\/2: it has no correction/],
+    ['D3: one that makes no record', REPLAYS_TABLE, inFix('"12"', '12'), /S2 .*raw\/0\/2: .*price/],
+    ['D3: one of no field', REPLAYS_TABLE, inFix('price', 'prise'), /S2 .*replay .*correction 1: .*no field prise/],
+    ['D3: no list of them', REPLAYS_TABLE, inFix(']', ''), /S2 .*replay .* are not a list/],
+    ['D3: a lost replay', REPLAYS_TABLE, without('fix IS NOT NULL'), /S2 .*raw\/0\/2 .* ledger of replays does not/],
+    [
+      'S2: rules of a replay that no rule may be',
+      RULE_SETS_TABLE,
+      altered('rules', `replace(rules, 'price > 5"', 'price > random()"')`, 'true'),
+      /S2 .*noted as rules-.*price_positive, predicate: the function random.*S2 .*raw\/0\/0 was replayed by the rules/s,
+    ],
+    [
+      'S2: rules that the ledger does not name for the lane of replays',
+      RULE_SETS_TABLE,
+      without(`topic LIKE '~replay%' AND from_offset = 1`),
+      /S2 .*raw\/0\/0 was replayed by the rules .* does not hold.*where the ledger of rule sets says rules-/,
+    ],
+  ]
+
+  it.each(cases)('%s', async (_name, table, change, message) => {
     const lake = await agedLake(0)
-    const { files } = await fileOf(lake, SILVER)
-    for (let nth = 0; nth < files; nth++) await rewriteFile(lake, SILVER, change)
+    const { files } = await fileOf(lake, table)
+    for (let nth = 0; nth < files; nth++) await rewriteFile(lake, table, change)
     expect((await failures(lake)).join('\n')).toMatch(message)
     await lake.close()
   })
@@ -382,10 +422,7 @@ describe('verify raises no alarm', () => {
 
   it('S2: on a history that two rule sets judged', async () => {
     const lake = memoryLake()
-    const strict = defineRuleSet(
-      [...SILVER_RULES.rules, { ...TOO_DEAR, predicate: 'price IS NULL OR price < 1000' }],
-      SILVER_RULES.lateness_delay_ms,
-    )
+    const strict = defineRuleSet([...SILVER_RULES.rules, TOO_DEAR], SILVER_RULES.lateness_delay_ms)
     const id = await registerSchema(lake, binance)
     const trades = (prices: readonly string[]) =>
       produce(
@@ -419,6 +456,7 @@ describe('verify raises no alarm', () => {
 
 const TOO_DEAR = {
   name: 'price_not_too_dear',
+  predicate: 'price IS NULL OR price < 1000',
   reason: 'price_too_high',
   type: 'price_validation',
   value: 'price::VARCHAR',

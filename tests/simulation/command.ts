@@ -5,8 +5,8 @@ import type { Profile } from './scenario.js'
 export interface SeedsOptions {
   readonly from: number
   readonly seeds: number
-  /** No seed is begun after as long. */
-  readonly seconds: number
+  /** Distance from one to the next. */
+  readonly step: number
   readonly traces: boolean
   /** Go on after a seed that failed. */
   readonly goesOn: boolean
@@ -19,14 +19,13 @@ const FAILURES_MAX = 6
 
 /** Runs seeds and tells of those that fail how to see them again; returns how many failed. */
 export async function runSeeds(options: SeedsOptions): Promise<number> {
-  const { from, seeds, seconds, traces } = options
+  const { from, seeds, step, traces } = options
   const profile = options.profile && { profile: options.profile }
   const started_ms = systemClock.monotonic_ms()
   const profiles = new Map<string, number>()
   let failed = 0
   let done = 0
-  for (let seed = from; seed < from + seeds; seed++) {
-    if (systemClock.monotonic_ms() - started_ms > seconds * 1_000) break
+  for (let seed = from; seed < from + seeds * step; seed += step) {
     const result = await runSeed(seed, { traces, ...profile })
     done++
     profiles.set(result.profile, (profiles.get(result.profile) ?? 0) + 1)
@@ -41,9 +40,9 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
     if (traces) print(await withFewer(seed, result.disturbances, profile))
     if (!options.goesOn) break
   }
-  const seconds_taken = (systemClock.monotonic_ms() - started_ms) / 1_000
+  const taken_seconds = (systemClock.monotonic_ms() - started_ms) / 1_000
   const kinds = [...profiles].map(([name, count]) => `${count} ${name}`).join(', ')
-  print(`${done} seeds from ${from} (${kinds}) in ${seconds_taken.toFixed(1)} s, ${failed} failed`)
+  print(`${done} seeds from ${from} (${kinds}) in ${taken_seconds.toFixed(1)} s, ${failed} failed`)
   return failed
 }
 

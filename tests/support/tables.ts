@@ -3,7 +3,7 @@ import { quoteIdentifier } from '@assay/engine'
 import { scanSql, type TableDefinition, TRADE_GAPS_TABLE } from '@assay/medallion'
 import type { Lake } from '@assay/runtime'
 
-/** The rows of a lake's tables as SQL sees them: each table a view under its name. */
+/** The rows of a lake's tables as SQL sees them: each table a copy under its name. */
 export interface Tables {
   readonly session: Session
   rows(sql: string): Promise<Record<string, unknown>[]>
@@ -22,7 +22,7 @@ export async function withTables<T>(
     for (const definition of lake.definitions.filter(({ name }) => only(name))) {
       const table = await lake.table(definition)
       const files = await table.files(await table.pin())
-      await session.run(`CREATE TEMP VIEW ${quoteIdentifier(definition.name)} AS ${scanSql(definition, files)}`)
+      await session.run(`CREATE TEMP TABLE ${quoteIdentifier(definition.name)} AS ${scanSql(definition, files)}`)
     }
     return await use({
       session,
@@ -62,24 +62,22 @@ function rowsOf(table: string): string {
     (SELECT * FROM ${quoteIdentifier(table)} WHERE change = 'closed') c USING (exchange, symbol, from_id, to_id)`
 }
 
+export type Digests = Record<string, { readonly rows: bigint; readonly digest: string }>
+
 /** Rows and an order-independent digest of each table over all columns that a rebuild may not change. */
-export function digests(
-  lake: Lake,
-  only: (table: string) => boolean = () => true,
-): Promise<Record<string, { readonly rows: bigint; readonly digest: string }>> {
-  return withTables(
-    lake,
-    async ({ rows }) => {
-      const found: Record<string, { rows: bigint; digest: string }> = {}
-      for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
-        const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => quoteIdentifier(column.name))
-        const [row] = await rows(
-          `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${rowsOf(name)}`,
-        )
-        found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
-      }
-      return found
-    },
-    only,
-  )
+export function digests(lake: Lake, only: (table: string) => boolean = () => true): Promise<Digests> {
+  return withTables(lake, (tables) => digestsOf(lake, tables, only), only)
+}
+
+/** The same of tables that are open already. */
+export async function digestsOf(lake: Lake, { rows }: Tables, only: (table: string) => boolean): Promise<Digests> {
+  const found: Digests = {}
+  for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
+    const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => quoteIdentifier(column.name))
+    const [row] = await rows(
+      `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${rowsOf(name)}`,
+    )
+    found[name] = { rows: row?.n as bigint, digest: String(row?.digest) }
+  }
+  return found
 }

@@ -1,5 +1,4 @@
 import type { Column } from '@assay/core'
-import { DuckDBLogicalType } from '@duckdb/node-api'
 import duckdb, { type LogicalType } from '@duckdb/node-bindings'
 
 /** Digits before and after the point of the only decimal type that columns have: DECIMAL(28,10). */
@@ -40,9 +39,4 @@ export function tableTypeOfLogical(type: LogicalType): TableType | undefined {
   }
   for (const [name, typeId] of Object.entries(TYPE_IDS)) if (typeId === id) return name as TableType
   return undefined
-}
-
-/** DuckDB's name of any type, such as `DECIMAL(28,10)` or `TIMESTAMP WITH TIME ZONE`. */
-export function typeName(type: LogicalType): string {
-  return DuckDBLogicalType.create(type).asType().toString()
 }

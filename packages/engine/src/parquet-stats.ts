@@ -31,7 +31,7 @@ function parserOf(sqlType: string): ((text: string) => bigint | boolean | undefi
   if (/^(?:BIGINT|INTEGER|SMALLINT|TINYINT|UTINYINT)$/.test(sqlType)) return parseInteger
   if (sqlType === 'BOOLEAN') return parseBoolean
   if (sqlType === 'DATE') return parseDate
-  if (sqlType === 'TIMESTAMP WITH TIME ZONE') return parseTimestamp
+  if (sqlType === 'TIMESTAMPTZ') return parseTimestamp
   const decimal = /^DECIMAL\(\d+,(\d+)\)$/.exec(sqlType)
   if (decimal) return (text) => parseDecimal(text, Number(decimal[1]))
   return undefined

@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises'
 import { AssayError } from '@assay/core'
 import { DuckDBMapValue, DuckDBResult, type DuckDBValue } from '@duckdb/node-api'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
-import { typeName } from './column-types.js'
 import { type Bounds, parseBounds } from './parquet-stats.js'
 import { quoteIdentifier, quoteText } from './sql-text.js'
 
@@ -10,11 +9,13 @@ import { quoteIdentifier, quoteText } from './sql-text.js'
 export interface ParquetField {
   readonly name: string
   readonly id: number
+  /** SQL type that the query gives it: the column's bounds are read by it. */
+  readonly type: string
   readonly elementId?: number
 }
 
 export interface WriteParquetRequest {
-  /** A query whose columns are exactly those of `fields`, in that order. */
+  /** A query whose columns are exactly those of `fields`. */
   readonly select: string
   /** A local path, replaced if it exists. */
   readonly path: string
@@ -45,7 +46,6 @@ export interface WrittenColumn extends Bounds {
 }
 
 const ROW_GROUP_ROWS = 122_880
-const FIELDS_MAX = 256
 
 /**
  * Level 1 writes a bronze batch in two thirds of the time of the default level 3, to files no larger. Format
@@ -61,47 +61,30 @@ const PARQUET_OPTIONS = [
   'write_bloom_filter false',
 ].join(', ')
 
+/** Throws `parquet_fields_differ` when a column has no field id: other engines would not find it. */
 export async function writeParquet(connection: Connection, request: WriteParquetRequest): Promise<WrittenParquet> {
-  const types = await columnTypes(connection, request)
-  const sql = `copy (${request.select}) to ${quoteText(request.path)} (${PARQUET_OPTIONS}, row_group_size ${
-    request.rowGroupRows ?? ROW_GROUP_ROWS
-  }, field_ids ${fieldIds(request.fields)}, return_stats)`
+  const { select, path, fields, rowGroupRows = ROW_GROUP_ROWS } = request
+  const sql = `copy (${select}) to ${quoteText(path)} (${PARQUET_OPTIONS}, row_group_size ${rowGroupRows},
+    field_ids ${fieldIds(fields)}, return_stats)`
   try {
     const [row] = await new DuckDBResult(await duckdb.query(connection, sql)).getRowObjects()
     if (!row) throw unexpectedStats('no row')
     const stats = statsByPath(row.column_statistics)
-    return {
-      rows: countOf(row.count),
-      size_bytes: countOf(row.file_size_bytes),
-      columns: request.fields.map((field, i) => writtenColumn(field, types[i] as string, stats)),
-    }
+    const columns = fields.map((field) => writtenColumn(field, stats))
+    if (stats.size > 0) throw fieldsDiffer([...stats.keys()], fields)
+    return { rows: countOf(row.count), size_bytes: countOf(row.file_size_bytes), columns }
   } catch (error) {
-    await rm(request.path, { force: true })
+    await rm(path, { force: true })
     throw error
   }
 }
 
-/** The query's types; every column has to have a field id, or other engines would not find it. */
-async function columnTypes(connection: Connection, request: WriteParquetRequest): Promise<string[]> {
-  const { fields, select } = request
-  const prepared = await duckdb.prepare(connection, select)
-  try {
-    const names = Array.from({ length: duckdb.prepared_statement_column_count(prepared) }, (_, i) =>
-      duckdb.prepared_statement_column_name(prepared, i),
-    )
-    if (fields.length > FIELDS_MAX || names.join('\n') !== fields.map(({ name }) => name).join('\n')) {
-      throw new AssayError(
-        'parquet_fields_differ',
-        `the query gives ${names.join(', ')}, the fields are ${fields.map(({ name }) => name).join(', ')}`,
-        {
-          hint: 'select exactly the columns of the fields, in their order',
-        },
-      )
-    }
-    return names.map((_, i) => typeName(duckdb.prepared_statement_column_logical_type(prepared, i)))
-  } finally {
-    duckdb.destroy_prepare_sync(prepared)
-  }
+function fieldsDiffer(unknown: readonly string[], fields: readonly ParquetField[]): AssayError {
+  return new AssayError(
+    'parquet_fields_differ',
+    `the query gives ${unknown.join(', ')} too, the fields are ${fields.map(({ name }) => name).join(', ')}`,
+    { hint: 'select exactly the columns of the fields' },
+  )
 }
 
 function fieldIds(fields: readonly ParquetField[]): string {
@@ -124,12 +107,14 @@ function statsByPath(value: DuckDBValue | undefined): Map<string, Map<string, st
   )
 }
 
-function writtenColumn(field: ParquetField, type: string, stats: Map<string, Map<string, string>>): WrittenColumn {
+/** Takes the field's statistics out of those that are left. */
+function writtenColumn(field: ParquetField, stats: Map<string, Map<string, string>>): WrittenColumn {
   const { elementId } = field
   const path = quoteIdentifier(field.name) + (elementId === undefined ? '' : '."element"')
   const column = stats.get(path)
   if (!column) throw unexpectedStats(`nothing on ${path}`)
-  const bounds = elementId === undefined ? parseBounds(type, column.get('min'), column.get('max')) : {}
+  stats.delete(path)
+  const bounds = elementId === undefined ? parseBounds(field.type, column.get('min'), column.get('max')) : {}
   return {
     id: elementId ?? field.id,
     size_bytes: countOf(column.get('column_size_bytes')),

@@ -32,8 +32,8 @@ async function writeTrades(path: string, count: number): Promise<void> {
     select,
     path,
     fields: [
-      { name: 'id', id: 1 },
-      { name: 'price', id: 2 },
+      { name: 'id', id: 1, type: 'BIGINT' },
+      { name: 'price', id: 2, type: 'DECIMAL(28,10)' },
     ],
   })
   await engine.close()

@@ -144,8 +144,8 @@ describe('texts and byte strings', () => {
     await used.session.load('p', named({ b: spans('BLOB', values), n: { type: 'BIGINT', data: n } }), 6000)
     const path = `${used.folder}/blobs.parquet`
     const fields = [
-      { name: 'b', id: 1 },
-      { name: 'n', id: 2 },
+      { name: 'b', id: 1, type: 'BLOB' },
+      { name: 'n', id: 2, type: 'BIGINT' },
     ] as const
     await used.session.writeParquet({ select: 'select b, n from p', path, fields })
     const { b } = await readAll(used.session, `select b, n from read_parquet('${path}') where n % 3 > 0 order by n`)

@@ -5,7 +5,7 @@ export {
   type LaneStop,
   parseCheckpoint,
 } from './checkpoint/checkpoint.js'
-export { parseCoordinate, parseFix } from './replay/fix.js'
+export { correctRecords, type Fix, fixedRegistry, parseCoordinate, parseFix, parseRecordedFix } from './replay/fix.js'
 export { type LetterFilter, openLettersSql } from './replay/letters.js'
 export { type ReplayReport, replay } from './replay/replay.js'
 export { type ResolveOptions, resolveLetters } from './replay/resolve.js'
@@ -20,6 +20,7 @@ export { type ScanFile, scanSql } from './sql/scan.js'
 export { bronzeStage } from './stages/bronze-stage.js'
 export type { StageContext } from './stages/context.js'
 export { goldStage } from './stages/gold-stage.js'
+export { decoderLookup } from './stages/silver/decode.js'
 export { messageIds, parseMessageId } from './stages/silver/message-id.js'
 export { writeRuleSets } from './stages/silver/write.js'
 export { silverStage } from './stages/silver-stage.js'
@@ -31,7 +32,7 @@ export {
   RESOLUTIONS_TABLE,
   SILVER_SIDES,
 } from './tables/dead-letters.js'
-export { type ColumnDefinition, sqlType, type TableDefinition } from './tables/definition.js'
+export { type ColumnDefinition, parquetFields, sqlType, type TableDefinition } from './tables/definition.js'
 export { GAPS_TABLE } from './tables/gaps.js'
 export { DUPLICATES_TABLE, GOLD_TABLE } from './tables/gold.js'
 export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './tables/lake-table.js'

@@ -99,9 +99,9 @@ function collector(): { readonly stream: Writable; readonly bytes: () => Buffer 
   return { stream, bytes: () => Buffer.concat(chunks) }
 }
 
-/** The one JSON value that the command printed. Throws when it failed. */
-export async function json<T>(args: readonly string[]): Promise<T> {
-  const { code, stdout, stderr } = await assay([...args, '--json'])
+/** The one JSON value that the command printed, in this process unless told otherwise. Throws when it failed. */
+export async function json<T>(args: readonly string[], runs: typeof assay | typeof here = here): Promise<T> {
+  const { code, stdout, stderr } = await runs([...args, '--json'])
   if (code !== 0) throw new Error(`exit ${code}: ${stderr}`)
   return JSON.parse(stdout.toString()) as T
 }

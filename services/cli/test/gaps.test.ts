@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { assay, json, KRAKEN_BTC, rowsOf, type TablesJson, temporaryFolder } from './assay.js'
+import { here, json, KRAKEN_BTC, rowsOf, type TablesJson, temporaryFolder } from './assay.js'
 
 const folder = temporaryFolder()
 const TOPIC = 'market.crypto.trades.kraken.raw'
@@ -21,15 +21,15 @@ describe('a topic that was deleted and made again', () => {
     await rm(join(directory, 'log', TOPIC), { recursive: true })
     await json(load)
 
-    const stopped = await assay(['up', '--drain', ...lake])
+    const stopped = await here(['up', '--drain', ...lake])
     expect(stopped.code).toBe(1)
     expect(stopped.stderr).toContain(`assay gaps accept ${TOPIC}/0 --to 0`)
-    const status = await assay(['status', ...lake])
+    const status = await here(['status', ...lake])
     expect(status.code).toBe(1)
     expect(status.stdout.toString()).toContain('topic recreated')
     expect(status.stdout.toString()).toContain('1,000')
 
-    const refused = await assay(['gaps', 'accept', `${TOPIC}/1`, '--to', '0', '--note', 'why', ...lake])
+    const refused = await here(['gaps', 'accept', `${TOPIC}/1`, '--to', '0', '--note', 'why', ...lake])
     expect([refused.code, refused.stdout.length]).toEqual([2, 0])
     const accepted = await json(['gaps', 'accept', `${TOPIC}/0`, '--to', '0', '--note', 'made anew', ...lake])
     expect(accepted).toMatchObject({ lane: `${TOPIC}@2/0` })
@@ -39,6 +39,6 @@ describe('a topic that was deleted and made again', () => {
     const { ledger, stopped: still } = await json<GapsJson>(['gaps', ...lake])
     expect(still).toEqual([])
     expect(ledger).toContainEqual(expect.objectContaining({ topic: TOPIC, partition: 0, note: 'made anew' }))
-    expect((await assay(['status', ...lake])).code).toBe(0)
+    expect((await here(['status', ...lake])).code).toBe(0)
   }, 60_000)
 })

@@ -1,6 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { assay, BINANCE_BTC, BINANCE_ETH, json, KRAKEN_BTC, rowsOf, type TablesJson, temporaryFolder } from './assay.js'
+import {
+  assay,
+  BINANCE_BTC,
+  BINANCE_ETH,
+  here,
+  json,
+  KRAKEN_BTC,
+  rowsOf,
+  type TablesJson,
+  temporaryFolder,
+} from './assay.js'
 
 const folder = temporaryFolder()
 const SCALE = 20
@@ -57,7 +67,7 @@ describe('the recorded trades, loaded and drained', () => {
 
   test('B2, S1, G1: every trade is in bronze, silver and gold once', async () => {
     await loadAll()
-    const drained = await json<TablesJson>(['up', '--drain', ...lake])
+    const drained = await json<TablesJson>(['up', '--drain', ...lake], assay)
     expect(rowsOf(drained)).toMatchObject({
       bronze_binance_trades: 3001,
       bronze_kraken_trades: 1000,
@@ -121,7 +131,7 @@ describe('the recorded trades, loaded and drained', () => {
   test('sql prints csv, json, parquet and a table of the same exact values', async () => {
     const sql = `SELECT trade_id, price, trade_conditions, kafka_timestamp, exchange_date, "offset"
       FROM gold_crypto_trades WHERE trade_id = 'KRAKEN-BTCUSDT-10218208'`
-    const csv = await assay(['sql', sql, '--format', 'csv', ...lake])
+    const csv = await here(['sql', sql, '--format', 'csv', ...lake])
     expect(csv.stdout.toString()).toBe(
       'trade_id,price,trade_conditions,kafka_timestamp,exchange_date,offset\n' +
         'KRAKEN-BTCUSDT-10218208,105433.6000000000,"[""limit""]",2025-11-10T17:23:53.972000Z,2025-11-10,0\n',
@@ -136,13 +146,13 @@ describe('the recorded trades, loaded and drained', () => {
         offset: 0,
       },
     ])
-    const table = await assay(['sql', sql, ...lake])
+    const table = await here(['sql', sql, ...lake])
     expect(table.stdout.toString()).toContain('105433.6000000000')
     const parquet = await assay(['sql', sql, '--format', 'parquet', ...lake])
     expect(parquet.stdout.subarray(0, 4).toString()).toBe('PAR1')
     expect(parquet.stdout.subarray(-4).toString()).toBe('PAR1')
     const output = folder.path('gold.csv')
-    expect((await assay(['sql', sql, '--format', 'csv', '--output', output, ...lake])).stdout.length).toBe(0)
+    expect((await here(['sql', sql, '--format', 'csv', '--output', output, ...lake])).stdout.length).toBe(0)
     expect(await readFile(output)).toEqual(csv.stdout)
   }, 60_000)
 
@@ -153,7 +163,7 @@ describe('the recorded trades, loaded and drained', () => {
       'SELECT 1; SELECT 2',
       'SELEC',
     ]) {
-      const { code, stdout, stderr } = await assay(['sql', sql, ...lake])
+      const { code, stdout, stderr } = await here(['sql', sql, ...lake])
       expect([sql, code, stdout.length]).toEqual([sql, 2, 0])
       expect(stderr).toMatch(/^error/)
     }

@@ -1,10 +1,10 @@
-import { compileColumnDecoder, compileEncoder, type DecodedField } from '@assay/avro'
-import { AssayError, UsageError } from '@assay/core'
+import { compileEncoder, type DecodedColumns, type DecodedField } from '@assay/avro'
+import { AssayError, type BytesColumn, bytesColumn, UsageError } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
-import { frameSchemaId, wireHeader } from '@assay/schema-registry'
+import { frameSchemaId, type SchemaRegistry, wireHeader } from '@assay/schema-registry'
 import { z } from 'zod'
-import { concatBytes } from '../source/concat-records.js'
-import { type DecoderLookup, decodeRows } from '../stages/silver/decode.js'
+import { type DecoderLookup, decodeRows, decoderLookup } from '../stages/silver/decode.js'
+import { NO_ROWS } from '../stages/silver/rows.js'
 import { coordinateOf, type LetterBatch, type LetterPlace, placeOf } from './select-letters.js'
 
 /** Corrections by hand: for the letter at a coordinate, fields of its Avro record. */
@@ -21,10 +21,12 @@ type FieldValue = string | number | boolean | null
 
 /** The ledger keeps all of it. */
 const FIX_BYTES_MAX = 2 ** 20
+/** What the ledger keeps has its numbers written out. */
+const RECORDED_BYTES_MAX = 2 * FIX_BYTES_MAX
 const LETTERS_MAX = 10_000
 const MISTAKES_MAX = 20
 
-const lineSchema = z.strictObject({
+const letterSchema = z.strictObject({
   coordinate: z.string(),
   fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 })
@@ -34,15 +36,37 @@ const lineSchema = z.strictObject({
  * `bad_fix_file` with every mistake in it.
  */
 export function parseFix(text: string, exchange: Exchange): Fix {
+  if (text.length > FIX_BYTES_MAX) throw badFix([`it is longer than ${FIX_BYTES_MAX} characters`])
+  const lines = text.split('\n').map((line, index) => [`line ${index + 1}`, line] as const)
+  return fixOf(
+    lines.filter(([, line]) => line.trim() !== '').map(([where, line]) => [where, jsonOf(line)]),
+    exchange,
+  )
+}
+
+/**
+ * Reads corrections as the ledger of replays keeps them: what the lines of a file had, as one list. Throws
+ * `bad_fix_file`.
+ */
+export function parseRecordedFix(json: string, exchange: Exchange): Fix {
+  if (json.length > RECORDED_BYTES_MAX) throw badFix([`they are longer than ${RECORDED_BYTES_MAX} characters`])
+  const list = jsonOf(json)
+  if (!Array.isArray(list)) throw badFix(['they are not a list'])
+  return fixOf(
+    list.map((entry: unknown, index) => [`correction ${index + 1}`, entry] as const),
+    exchange,
+  )
+}
+
+/** Of what was written at some places, as far as it is JSON. */
+function fixOf(entries: readonly (readonly [where: string, json: unknown])[], exchange: Exchange): Fix {
   const mistakes: string[] = []
   const types = fieldTypes(exchange)
   const letters = new Map<string, FixedLetter>()
-  if (text.length > FIX_BYTES_MAX) throw badFix([`it is longer than ${FIX_BYTES_MAX} characters`])
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue
-    const found = parseLine(line, types)
-    if (typeof found === 'string') mistakes.push(`line ${index + 1}: ${found}`)
-    else if (letters.has(coordinateOf(found.place))) mistakes.push(`line ${index + 1}: its coordinate came before`)
+  for (const [where, json] of entries) {
+    const found = parseLetter(json, types)
+    if (typeof found === 'string') mistakes.push(`${where}: ${found}`)
+    else if (letters.has(coordinateOf(found.place))) mistakes.push(`${where}: its coordinate came before`)
     else letters.set(coordinateOf(found.place), found)
   }
   if (letters.size > LETTERS_MAX) mistakes.push(`it corrects ${letters.size} letters, more than ${LETTERS_MAX}`)
@@ -69,14 +93,18 @@ export function parseCoordinate(text: string): LetterPlace | undefined {
   return { topic, partition: Number(partition), offset: BigInt(offset) }
 }
 
-function parseLine(line: string, types: ReadonlyMap<string, string>): FixedLetter | string {
-  let json: unknown
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
   try {
-    json = JSON.parse(line)
+    return JSON.parse(text)
   } catch {
-    return 'it is not JSON'
+    return undefined
   }
-  const parsed = lineSchema.safeParse(json)
+}
+
+function parseLetter(json: unknown, types: ReadonlyMap<string, string>): FixedLetter | string {
+  if (json === undefined) return 'it is not JSON'
+  const parsed = letterSchema.safeParse(json)
   if (!parsed.success) return parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
   const { coordinate, fields } = parsed.data
   const place = parseCoordinate(coordinate)
@@ -101,16 +129,20 @@ function fieldTypes({ schema }: Exchange): Map<string, string> {
   return new Map(fields.map(({ name, type }) => [name, String([type].flat().find((one) => one !== 'null'))]))
 }
 
-/** A decoder for corrected letters, which are encoded by the exchange's own schema whatever they were before. */
-export function fixedLookup({ schema }: Exchange): DecoderLookup {
-  const decoder = compileColumnDecoder(schema, schema)
-  return async () => decoder
+/** Corrected letters are encoded by the exchange's own schema, whatever they were before: it is the one of every id. */
+export function fixedRegistry({ schema }: Exchange): SchemaRegistry {
+  return {
+    schema: async () => ({ kind: 'found', schema }),
+    register: () => Promise.reject(new RangeError('corrected letters register no schema')),
+  }
 }
 
-/**
- * The batch with the corrections in its bytes, and what is wrong with them. A letter that can't be decoded is made of
- * the correction alone; without a schema id it gets 0, which no schema has.
- */
+/** Decoders for corrected letters. */
+export function fixedLookup(exchange: Exchange): DecoderLookup {
+  return decoderLookup(fixedRegistry(exchange), exchange.schema)
+}
+
+/** The batch with the corrections in its bytes, and what is wrong with them. */
 export async function applyFix(
   batch: LetterBatch,
   fix: Fix,
@@ -118,35 +150,60 @@ export async function applyFix(
   lookup: DecoderLookup,
 ): Promise<{ readonly batch: LetterBatch; readonly mistakes: readonly string[] }> {
   const { rows } = batch
+  const coordinates = Array.from({ length: rows.count }, (_, row) => coordinateOf(placeOf(batch, row)))
+  const { raw, mistakes } = await correctRecords({ coordinates, raw: rows.raw }, fix, exchange, lookup)
+  return { batch: { ...batch, rows: { ...rows, raw } }, mistakes }
+}
+
+export interface CorrectedRecords {
+  /** Null where a correction makes no record. */
+  readonly raw: BytesColumn
+  /** Why it makes none: texts for people that begin with the coordinate. */
+  readonly mistakes: readonly string[]
+}
+
+/**
+ * Records with their corrections in them. One that can't be decoded is made of the correction alone; without a schema
+ * id it gets 0, which no schema has.
+ */
+export async function correctRecords(
+  { coordinates, raw }: { readonly coordinates: readonly string[]; readonly raw: BytesColumn },
+  fix: Fix,
+  exchange: Exchange,
+  lookup: DecoderLookup,
+): Promise<CorrectedRecords> {
   const types = fieldTypes(exchange)
   const encode = compileEncoder(exchange.schema)
-  const { columns, valid } = await decodeRows(rows, exchange.schema, lookup)
+  const { columns, valid } = await decodeRows({ ...NO_ROWS, count: coordinates.length, raw }, exchange.schema, lookup)
   const mistakes: string[] = []
-  const values = Array.from({ length: rows.count }, (_, row) => {
-    const coordinate = coordinateOf(placeOf(batch, row))
-    const record: Record<string, unknown> = {}
-    for (const [name, type] of types) {
-      const field = columns.fields[name]
-      if (field && valid[row] === 1) record[name] = valueAt(field, type, columns.source, row)
-    }
+  const records = coordinates.map((coordinate, row) => {
+    const record = valid[row] === 1 ? recordAt(columns, types, row) : {}
     for (const [name, value] of Object.entries(fix.letters.get(coordinate)?.fields ?? {})) {
       record[name] = types.get(name) === 'long' && typeof value === 'string' ? bigintOf(value) : value
     }
-    const { data, offsets } = rows.raw
-    const id = frameSchemaId(data, offsets[row] as number, offsets[row + 1] as number)
+    const id = frameSchemaId(raw.data, raw.offsets[row] as number, raw.offsets[row + 1] as number)
     try {
       return encode(record, wireHeader(Math.max(0, id)))
     } catch (error) {
       if (!(error instanceof AssayError)) throw error
       mistakes.push(`${coordinate}: ${error.message}`)
-      return new Uint8Array()
+      return undefined
     }
   })
-  const parts = values.map((data) => ({
-    column: { data, offsets: Uint32Array.of(0, data.length) },
-    count: 1,
-  }))
-  return { batch: { ...batch, rows: { ...rows, raw: concatBytes(parts) } }, mistakes }
+  return { raw: bytesColumn(records), mistakes }
+}
+
+function recordAt(
+  { fields, source }: DecodedColumns,
+  types: ReadonlyMap<string, string>,
+  row: number,
+): Record<string, unknown> {
+  const record: Record<string, unknown> = {}
+  for (const [name, type] of types) {
+    const field = fields[name]
+    if (field) record[name] = valueAt(field, type, source, row)
+  }
+  return record
 }
 
 function valueAt(field: DecodedField, type: string, source: Uint8Array, row: number): unknown {

@@ -14,6 +14,7 @@ import { BROKEN } from '../stages/silver/judge.js'
 import { judgeRows } from '../stages/silver/judge-rows.js'
 import { firstRows } from '../stages/silver/rows.js'
 import type { LakeTable, UpstreamTable } from '../tables/lake-table.js'
+import { detailSql } from './judge-sql.js'
 import type { RuleSet } from './rule-set.js'
 
 export interface RuleTestOptions {
@@ -122,7 +123,11 @@ function judgedPart({ bronze, silver, dates }: RuleTestOptions): UpstreamTable {
 }
 
 /** Adds the judged batch to the tally. */
-async function compare({ context, silver, dates }: RuleTestOptions, plan: LanePlan, tally: Tally): Promise<void> {
+async function compare(
+  { context, silver, rules, dates }: RuleTestOptions,
+  plan: LanePlan,
+  tally: Tally,
+): Promise<void> {
   const { session } = context
   const day = `coalesce(i.kafka_us, 0) // ${DAY_US}`
   const inDates = dates ? `${day} BETWEEN ${dayOfDate(dates.first)} AND ${dayOfDate(dates.last)}` : 'true'
@@ -133,7 +138,9 @@ async function compare({ context, silver, dates }: RuleTestOptions, plan: LanePl
       SELECT i.topic, i."partition", i."offset", b.error_reason, b.error_detail,
         (i.topic, i."partition", i."offset") IN (SELECT (topic, "partition", "offset") FROM (${await acceptedSql(silver, plan)}))
           AS was_accepted
-      FROM ${INPUT} i LEFT JOIN ${BROKEN} b USING (rn) WHERE ${inDates}
+      FROM ${INPUT} i
+      LEFT JOIN (SELECT rn, error_reason, ${detailSql(rules)} AS error_detail FROM ${BROKEN}) b USING (rn)
+      WHERE ${inDates}
     )`)
   const [counts] = await session.rows(`SELECT count(*) AS records, count(*) FILTER (newly_rejected) AS rejected,
     count(*) FILTER (newly_accepted) AS accepted FROM ${CHANGED}`)

@@ -1,3 +1,5 @@
+import type { ParquetField } from '@assay/engine'
+
 /** Types that the lake's tables use, by their Iceberg names. */
 export type ColumnType =
   | 'binary'
@@ -66,6 +68,16 @@ const SQL_TYPES: Record<ColumnType, string> = {
 /** DuckDB's name of a column type. */
 export function sqlType(type: ColumnType): string {
   return SQL_TYPES[type]
+}
+
+/** The table's columns as the engine writes them to a file. */
+export function parquetFields({ columns }: Pick<TableDefinition, 'columns'>): ParquetField[] {
+  return columns.map(({ name, id, type, elementId }) => ({
+    name,
+    id,
+    type: sqlType(type),
+    ...(elementId !== undefined && { elementId }),
+  }))
 }
 
 export function columnOf(table: TableDefinition, name: string): ColumnDefinition {

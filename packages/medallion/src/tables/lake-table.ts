@@ -18,7 +18,7 @@ import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkp
 import type { ScanFile } from '../sql/scan.js'
 import type { PartitionValue, RowSource } from '../stages/context.js'
 import type { CommitSignals } from '../worker/signals.js'
-import type { TableDefinition } from './definition.js'
+import { parquetFields, type TableDefinition } from './definition.js'
 import { boundsOf, partitionTuple, partitionValues, type RowBounds, writtenFile } from './file-statistics.js'
 
 /** A snapshot held on to, with the checkpoint that was committed with it. */
@@ -128,11 +128,7 @@ export class LakeTable {
     const tuple = partitionTuple(this.definition, partition)
     const { path, key } = this.table.newDataFile(version, tuple)
     const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
-    const fields = this.definition.columns.map(({ name, id, elementId }) => ({
-      name,
-      id,
-      ...(elementId !== undefined && { elementId }),
-    }))
+    const fields = parquetFields(this.definition)
     const written =
       typeof rows === 'string'
         ? await session.writeParquet({ select: rows, path: scratch, fields })

@@ -79,7 +79,7 @@ async function compareRuleSets(session: Session, old: PinnedScan, rebuilt: Pinne
   return comparisonOf(RULE_SETS_TABLE.name, tally)
 }
 
-function comparisonOf(table: string, { expected, found, findings }: Tally): TableComparison {
+export function comparisonOf(table: string, { expected, found, findings }: Tally): TableComparison {
   return { table, rows: expected, rebuilt: found, differing: findings.total, differences: findings.first }
 }
 

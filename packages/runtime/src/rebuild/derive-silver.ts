@@ -11,6 +11,7 @@ import {
   type StageContext,
   silverStage,
 } from '@assay/medallion'
+import type { SchemaRegistry } from '@assay/schema-registry'
 import type { Lake } from '../lake.js'
 import type { OffsetRange, PinnedScan } from '../verify/pinned-scan.js'
 import { boundedTable, type FilesOf } from './bounded-table.js'
@@ -37,6 +38,8 @@ export interface Derivation {
   readonly limits?: BatchLimits
   /** Bronze files to read; the table's own unless given. */
   readonly files?: FilesOf
+  /** What knows the records' schemas; the lake's own unless given. */
+  readonly registry?: SchemaRegistry
 }
 
 /**
@@ -83,12 +86,12 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
 }
 
 function stageOf(
-  { exchange, lake }: Derivation,
+  { exchange, lake, registry = lake.registry }: Derivation,
   context: StageContext,
   rules: Parameters<typeof silverStage>[1]['rules'],
   bronze: Parameters<typeof silverStage>[1]['bronze'],
 ): Stage {
-  return silverStage(context, { exchange, bronze, registry: lake.registry, share: EVERY_LANE, rules, adopt: false })
+  return silverStage(context, { exchange, bronze, registry, share: EVERY_LANE, rules, adopt: false })
 }
 
 function positionOf({ lanes }: Checkpoint, key: LaneKey): bigint {

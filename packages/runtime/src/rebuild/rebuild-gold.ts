@@ -7,6 +7,7 @@ import {
   goldStage,
   type LakeTable,
   type PinnedTable,
+  parquetFields,
   type ScanFile,
   type Stage,
   silverTable,
@@ -18,8 +19,8 @@ import { type RebuildContext, runStage } from './run-stage.js'
 
 /** Field ids that the table format reserves for position deletes (specification, "Reserved Field IDs"). */
 const DELETE_FIELDS = [
-  { id: 2147483546, name: 'file_path' },
-  { id: 2147483545, name: 'pos' },
+  { id: 2147483546, name: 'file_path', type: 'VARCHAR' },
+  { id: 2147483545, name: 'pos', type: 'BIGINT' },
 ]
 const FILES_AT_ONCE = 64
 
@@ -128,11 +129,7 @@ async function splitBy(
   const files = await table.files(pinned)
   const deletes: ScanFile[] = []
   const copies: ScanFile[] = []
-  const fields = table.definition.columns.map(({ id, name, elementId }) => ({
-    id,
-    name,
-    ...(elementId !== undefined && { elementId }),
-  }))
+  const fields = parquetFields(table.definition)
   for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
     const some = files.slice(i, i + FILES_AT_ONCE)
     const named = namedRows(some, ledger)

@@ -1,19 +1,24 @@
 import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
-import { DEFAULT_LIMITS, isReplayLane, SILVER_RULES, type WorkerEvent } from '@assay/medallion'
+import type { Exchange } from '@assay/exchanges'
+import { DEFAULT_LIMITS, isReplayLane, SILVER_RULES, silverTable, type WorkerEvent } from '@assay/medallion'
 import type { Lake } from '../lake.js'
 import { CheckList } from '../verify/check.js'
-import { type PinnedLake, pinLake } from '../verify/pin-lake.js'
-import { compareLakes, type TableComparison } from './compare-lakes.js'
+import { Tally } from '../verify/compare.js'
+import { type PinnedExchange, type PinnedLake, pinLake } from '../verify/pin-lake.js'
+import type { PinnedScan } from '../verify/pinned-scan.js'
+import { compareLakes, comparisonOf, type TableComparison } from './compare-lakes.js'
 import { rebuildGold } from './rebuild-gold.js'
 import { rebuildSilver } from './rebuild-silver.js'
+import { presentReplays, type ReplayedRows, recordedReplays } from './replayed-rows.js'
 import { replayedStage } from './replayed-stage.js'
-import { onlyRules, readRuleHistory } from './rule-history.js'
+import { onlyRules, type RuleHistory, readRuleHistory } from './rule-history.js'
 import { type RebuildContext, runStage } from './run-stage.js'
 
 export interface RebuildOptions {
   /**
    * `recorded`: each record by the rule set that judged it first, winners across lanes as the duplicates say, replays
-   * as they were. `present`: everything by today's rules, as if the lake had just begun.
+   * by their own rules and corrections. `present`: everything by today's rules, as if the lake had just begun; what
+   * they reject is given the correction that once brought it into silver, and is judged by them again.
    */
   readonly rules: 'recorded' | 'present'
   readonly compare: boolean
@@ -25,7 +30,7 @@ export interface RebuildOptions {
 export interface RebuildReport {
   /** False when it was stopped before the end. */
   readonly finished: boolean
-  /** Empty unless compared. */
+  /** Empty unless compared; what could not be used of the ledgers is told under `ledgers` all the same. */
   readonly comparisons: readonly TableComparison[]
   /** True when nothing differs, or nothing was compared. */
   readonly is_same: boolean
@@ -49,36 +54,73 @@ export async function rebuildLake(
   const old = await pinLake(source, new CheckList(() => undefined))
   const limits = { ...DEFAULT_LIMITS, ...(options.batchRows !== undefined && { maxRows: options.batchRows }) }
   const rebuild: RebuildContext = { source, target, limits, onEvent: options.onEvent, signal }
-  await rebuildTables(rebuild, old, options.rules)
+  const ledgers = await rebuildTables(rebuild, old, options.rules)
   if (signal.aborted) return { finished: false, comparisons: [], is_same: false }
   const comparisons = options.compare ? await compareWith(old, target) : []
+  if (!ledgers.findings.isEmpty) comparisons.push(comparisonOf('ledgers', ledgers))
   return { finished: true, comparisons, is_same: comparisons.every(({ differing }) => differing === 0n) }
 }
 
-async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, rules: RebuildOptions['rules']): Promise<void> {
+/** Gives the replayed rows and how many were derived again, and what of the ledgers could not be used. */
+async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, rules: RebuildOptions['rules']): Promise<Tally> {
+  const { target, signal } = rebuild
+  const ledgers = new Tally()
+  for (const exchange of old.exchanges) {
+    if (!signal.aborted) await rebuildExchange(rebuild, old, exchange, rules, ledgers)
+  }
+  if (signal.aborted) return ledgers
+  if (rules === 'recorded') {
+    const ends = endsOf(old.gold.checkpoint, () => true)
+    await rebuildGold(rebuild, ends, await old.duplicates.sql())
+  } else {
+    const ends = [...endsOf(old.gold.checkpoint, isOrdinary), ...(await replayEnds(target))]
+    await rebuildGold(rebuild, new Map(ends), undefined)
+  }
+  return ledgers
+}
+
+/** An exchange's silver: its own lanes first, then that of the replays. */
+async function rebuildExchange(
+  rebuild: RebuildContext,
+  { ruleSets, replays }: PinnedLake,
+  { exchange, bronze, silver }: PinnedExchange,
+  rules: RebuildOptions['rules'],
+  ledgers: Tally,
+): Promise<void> {
   const { source, target, signal } = rebuild
+  const ends = endsOf(silver.checkpoint, isOrdinary)
+  const old = { lake: source, exchange, bronze, silver, replays }
+  let replayed: ReplayedRows
+  if (rules === 'recorded') {
+    const history = await recordedHistory(target, ruleSets, exchange)
+    ledgers.findings.add(...history.mistakes.map((text) => `${silver.name}: ${text}`))
+    await rebuildSilver(rebuild, exchange, bronze, ends, history)
+    replayed = recordedReplays(old, history, ledgers)
+  } else {
+    await rebuildSilver(rebuild, exchange, bronze, ends, onlyRules(SILVER_RULES))
+    replayed = presentReplays(old, target, ledgers)
+  }
+  if (signal.aborted) return
+  await runStage(rebuild, silver.definition, (context) => replayedStage(context, exchange, replayed, ledgers))
+}
+
+async function recordedHistory(target: Lake, ruleSets: PinnedScan, exchange: Exchange): Promise<RuleHistory> {
   const session = await (await target.engine()).session()
   try {
-    const ledger = await old.ruleSets.sql()
-    for (const { exchange, bronze, silver } of old.exchanges) {
-      if (signal.aborted) return
-      const recorded = await readRuleHistory(session, ledger, silver.name)
-      const history = rules === 'recorded' ? recorded : onlyRules(SILVER_RULES)
-      await rebuildSilver(rebuild, exchange, bronze, endsOf(silver.checkpoint, isOrdinary), history)
-      if (rules === 'present' || signal.aborted) continue
-      const replayed = { lake: source, exchange, bronze, silver, replays: old.replays, history }
-      await runStage(rebuild, silver.definition, (context) => replayedStage(context, replayed))
-    }
+    return await readRuleHistory(session, await ruleSets.sql(), exchange)
   } finally {
     await session.close()
   }
-  if (signal.aborted) return
-  const isTaken = rules === 'recorded' ? () => true : isOrdinary
-  await rebuildGold(
-    rebuild,
-    endsOf(old.gold.checkpoint, isTaken),
-    rules === 'recorded' ? await old.duplicates.sql() : undefined,
-  )
+}
+
+/** Replays that are judged anew are all taken by gold. */
+async function replayEnds(target: Lake): Promise<Map<LaneKey, Position>> {
+  const ends = new Map<LaneKey, Position>()
+  for (const { name } of target.exchanges) {
+    const { checkpoint } = await (await target.table(silverTable(name))).pin()
+    for (const [key, end] of endsOf(checkpoint, (lane) => !isOrdinary(lane))) ends.set(key, end)
+  }
+  return ends
 }
 
 async function compareWith(old: PinnedLake, target: Lake): Promise<TableComparison[]> {

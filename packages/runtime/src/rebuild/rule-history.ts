@@ -1,7 +1,7 @@
-import { type LaneKey, laneKey, type Position, position } from '@assay/core'
+import { AssayError, type LaneKey, laneKey, type Position, position } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
-import { type Checkpoint, defineRuleSet, type Rule, type RuleSet, SILVER_RULES } from '@assay/medallion'
-import { z } from 'zod'
+import type { Exchange } from '@assay/exchanges'
+import { type Checkpoint, checkRules, parseRuleSet, type RuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
 
 /** From which offset on a rule set judged a lane. */
 interface RuleSpan {
@@ -27,30 +27,18 @@ export interface RuleRound {
   readonly ends: ReadonlyMap<LaneKey, Position>
 }
 
-const ruleSetSchema = z.object({
-  lateness_delay_ms: z.number(),
-  rules: z.array(
-    z.object({
-      name: z.string(),
-      predicate: z.string(),
-      reason: z.string(),
-      type: z.string(),
-      value: z.string(),
-      since: z.string(),
-    }),
-  ),
-})
 /** Lanes times changes of rules; a ledger beyond that is not one that Assay wrote. */
 const SPANS_MAX = 1_000_000
 
-/** Reads the ledger (SQL of its rows) for a silver table. */
-export async function readRuleHistory(session: Session, ledger: string, table: string): Promise<RuleHistory> {
-  const own = `FROM (${ledger}) WHERE table_name = ${quoteText(table)}`
+/** Reads the ledger (SQL of its rows) for an exchange's silver table. */
+export async function readRuleHistory(session: Session, ledger: string, exchange: Exchange): Promise<RuleHistory> {
+  const own = `FROM (${ledger}) WHERE table_name = ${quoteText(silverTable(exchange.name).name)}`
   const sets = new Map([[SILVER_RULES.version, SILVER_RULES]])
   const mistakes: string[] = []
   for (const { rule_version, rules } of await session.rows(`SELECT DISTINCT rule_version, rules ${own}`)) {
-    const set = parseRuleSet(String(rules))
-    if (set && set.version === rule_version) sets.set(set.version, set)
+    const set = await readRuleSet(session, String(rules), exchange)
+    if (typeof set === 'string') mistakes.push(`the rules noted as ${rule_version}: ${set}`)
+    else if (set.version === rule_version) sets.set(set.version, set)
     else mistakes.push(`the rules noted as ${rule_version} are not those of that version`)
   }
   const spans = new Map<LaneKey, RuleSpan[]>()
@@ -69,18 +57,15 @@ export async function readRuleHistory(session: Session, ledger: string, table: s
   return { spans, sets, otherwise: SILVER_RULES, mistakes }
 }
 
-/** Undefined for what is no rule set. */
-export function parseRuleSet(text: string): RuleSet | undefined {
+/** A rule set that is fit to judge the exchange's trades by, or why it isn't: SQL in a ledger is SQL from outside. */
+async function readRuleSet(session: Session, json: string, exchange: Exchange): Promise<RuleSet | string> {
   try {
-    const parsed: unknown = JSON.parse(text)
-    ruleSetSchema.parse(parsed)
-    const { rules, lateness_delay_ms } = parsed as {
-      readonly rules: readonly Rule[]
-      readonly lateness_delay_ms: number
-    }
-    return defineRuleSet(rules, lateness_delay_ms)
-  } catch {
-    return undefined
+    const set = parseRuleSet(json)
+    if (set.version !== SILVER_RULES.version) await checkRules(session, set, [exchange])
+    return set
+  } catch (error) {
+    if (!(error instanceof AssayError) || error.code !== 'bad_rule_file') throw error
+    return error.message.replaceAll(/\n-? ?/g, ' ')
   }
 }
 

@@ -5,9 +5,11 @@ import { currentSnapshot, planFiles } from '@assay/iceberg'
 import {
   bronzeTable,
   type Checkpoint,
+  DLQ_ARCHIVE_TABLE,
   DLQ_TABLE,
   GOLD_TABLE,
   type LaneStop,
+  replayLane,
   silverTable,
   type TableDefinition,
 } from '@assay/medallion'
@@ -47,9 +49,11 @@ export interface StoppedLane {
   readonly next_step: string
 }
 
+/** What became of records when they were judged first, whether they were replayed later or not. */
 export interface DeadLetterRate {
   readonly exchange: string
   readonly judged: number
+  /** Dead letters, the archived ones included; those that were purged from the archive are forgotten. */
   readonly rejected: number
   /** 0 … 1; null before anything was judged. */
   readonly rate: number | null
@@ -81,7 +85,7 @@ export async function statusReport(lake: Lake): Promise<StatusReport> {
     lanes.push(...layerLanes(lake, 'silver', silverTable(exchange.name), bronze.checkpoint, silver))
     lanes.push(...layerLanes(lake, 'gold', GOLD_TABLE, silver.checkpoint, gold))
     stops.push(...stopsOf(bronzeTable(exchange.name).name, bronze.checkpoint))
-    dead_letters.push(rateOf(exchange, silver.rows, rejected.get(bronzeTable(exchange.name).name) ?? 0))
+    dead_letters.push(rateOf(exchange, silver, rejected.get(bronzeTable(exchange.name).name) ?? 0))
   }
   return { lanes, stops, dead_letters }
 }
@@ -165,21 +169,25 @@ function layerLanes(
   })
 }
 
-/** Dead letters by bronze table: the DLQ is partitioned by it, so manifests suffice. */
+/** Dead letters by bronze table: their tables are partitioned by it, so manifests suffice. */
 async function rejectedBySource(lake: Lake): Promise<Map<string, number>> {
-  const existing = await pinExisting(lake, DLQ_TABLE)
   const counts = new Map<string, number>()
-  if (!existing) return counts
-  const place = DLQ_TABLE.partitionBy.indexOf('bronze_source')
-  for (const { file } of await planFiles(existing.table.table, existing.pinned.version)) {
-    const source = String(file.partition[place])
-    counts.set(source, (counts.get(source) ?? 0) + file.recordCount)
+  for (const definition of [DLQ_TABLE, DLQ_ARCHIVE_TABLE]) {
+    const existing = await pinExisting(lake, definition)
+    if (!existing) continue
+    const place = definition.partitionBy.indexOf('bronze_source')
+    for (const { file } of await planFiles(existing.table.table, existing.pinned.version)) {
+      const source = String(file.partition[place])
+      counts.set(source, (counts.get(source) ?? 0) + file.recordCount)
+    }
   }
   return counts
 }
 
-function rateOf(exchange: Exchange, valid: number, rejected: number): DeadLetterRate {
-  const judged = valid + rejected
+/** A replayed row was counted when its letter was written. */
+function rateOf(exchange: Exchange, silver: TableState, rejected: number): DeadLetterRate {
+  const replayed = silver.checkpoint.lanes.get(replayLane(silverTable(exchange.name)))?.position ?? START
+  const judged = silver.rows - Number(replayed) + rejected
   return { exchange: exchange.name, judged, rejected, rate: judged === 0 ? null : rejected / judged }
 }
 

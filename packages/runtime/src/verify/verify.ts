@@ -93,7 +93,7 @@ class Run {
     }
     const silverRows = await this.#main(silver, [bronze])
     const check = await this.#guard(claimOf('S2', silver, 'the rule_sets ledger can be read'), async () => {
-      const history = await readRuleHistory(session, await tables.ruleSets.sql(), silver.name)
+      const history = await readRuleHistory(session, await tables.ruleSets.sql(), pinned.exchange)
       return { lake, session, exchange: pinned.exchange, pinned, tables, history, bronzeRows, checks }
     })
     if (!check) return { rows: 0n, silverRows }

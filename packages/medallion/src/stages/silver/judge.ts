@@ -8,7 +8,7 @@ import type { BronzeRows } from './rows.js'
 
 /** Temporary table of the rows that broke a rule, with all that a dead letter holds. */
 export const REJECTED = 'silver_rejected'
-/** Temporary table of their coordinates and reasons. */
+/** Temporary table of the same rows as rules see them, with reason and type. */
 export const BROKEN = 'silver_broken'
 
 export interface Rejection {
@@ -24,8 +24,7 @@ export async function judge(
   rows: BronzeRows,
 ): Promise<readonly Rejection[]> {
   await session.run(`CREATE OR REPLACE TEMP TABLE ${BROKEN} AS
-    SELECT rn, topic, "partition", "offset", kafka_us, schema_id, error_reason,
-      ${typeSql(rules, 'error_reason')} AS error_type, ${detailSql(rules)} AS error_detail
+    SELECT *, ${typeSql(rules, 'error_reason')} AS error_type
     FROM (SELECT *, ${reasonSql(rules)} AS error_reason FROM (${mappedSql(exchange)}))
     WHERE error_reason IS NOT NULL`)
   const rejections: Rejection[] = []
@@ -37,12 +36,20 @@ export async function judge(
       rejections.push({ row: numbers[i] as number, type: text.decode(rowBytes(types, i)) })
     }
   }
-  if (rejections.length > 0) await loadRejected(session, rejections, rows)
+  if (rejections.length > 0) await loadRejected(session, rules, rejections, rows)
   return rejections
 }
 
-/** Only rejected records' bytes go back to the engine. */
-async function loadRejected(session: Session, rejections: readonly Rejection[], { raw }: BronzeRows): Promise<void> {
+/**
+ * Only rejected records' bytes go back to the engine, and only for them is the detail put together: its expressions
+ * take longer to plan than all else that judges a small batch.
+ */
+async function loadRejected(
+  session: Session,
+  rules: RuleSet,
+  rejections: readonly Rejection[],
+  { raw }: BronzeRows,
+): Promise<void> {
   const column = {
     type: 'BLOB' as const,
     source: raw.data,
@@ -61,5 +68,7 @@ async function loadRejected(session: Session, rejections: readonly Rejection[], 
     rejections.length,
   )
   await session.run(`CREATE OR REPLACE TEMP TABLE ${REJECTED} AS
-    SELECT b.*, r.raw_record FROM ${BROKEN} b JOIN ${raws} r USING (rn)`)
+    SELECT rn, topic, "partition", "offset", kafka_us, schema_id, error_reason, error_type,
+      ${detailSql(rules)} AS error_detail, raw_record
+    FROM ${BROKEN} JOIN ${raws} USING (rn)`)
 }
