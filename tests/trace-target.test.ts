@@ -1,6 +1,6 @@
 import { laneKey, parseLaneKey } from '@assay/core'
 import { parseTraceTarget, runReplay, type TableRows, type TracedRecord, traceTarget } from '@assay/runtime'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { drain } from './support/drain.js'
 import { binance, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, krakenRecord, produce, registerSchema, START_MS } from './support/records.js'
@@ -54,6 +54,21 @@ describe('trace', () => {
     expect(await trace('BINANCE-1', 'kraken')).toEqual([])
   })
 
+  it('A5: opens only files whose bounds admit the record, also for a trade of two books', async () => {
+    const opened = vi.spyOn(lake.store, 'localPath')
+    const openedBy = async (text: string) => {
+      opened.mockClear()
+      await trace(text)
+      const keys = opened.mock.calls.map(([key]) => key)
+      return [...new Set(keys.filter((key) => /(bronze|silver)_/.test(key)))].sort()
+    }
+    const one = await openedBy(`${LANE}/0`)
+    const other = await openedBy(`${OTHER_LANE}/0`)
+    expect([one.length, other.length, new Set([...one, ...other]).size]).toEqual([2, 2, 4])
+    expect(await openedBy('BINANCE-1')).toEqual(one)
+    opened.mockRestore()
+  })
+
   it('A5: by message id and by coordinate the same record, the kept row of a duplicate with it', async () => {
     const [row] = await query(lake, `SELECT message_id FROM silver_binance_trades WHERE "partition" = 1`)
     const [byId] = await trace(String(row?.message_id))
@@ -86,6 +101,7 @@ describe('trace', () => {
       ['never/0/7', `bronze_kraken_trades: it reads ${kraken.topic}`],
       [`${LANE}/99`, `bronze_binance_trades: ${LANE} at 99; the lane stands at 4`],
       ['who knows', 'silver_kraken_trades: 1 of 1 files'],
+      ['9'.repeat(20), 'silver_kraken_trades: 1 of 1 files'],
     ] as const) {
       const { records, looked } = await traceTarget(lake, parseTraceTarget(text))
       expect([text, records]).toEqual([text, []])

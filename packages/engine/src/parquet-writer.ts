@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { AssayError } from '@assay/core'
-import { DuckDBMapValue, DuckDBResult, type DuckDBValue } from '@duckdb/node-api'
+import type { DuckDBValue } from '@duckdb/node-api'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
+import { DuckDBMapValue, DuckDBResult } from './node-api.js'
 import { type Bounds, parseBounds } from './parquet-stats.js'
 import { quoteIdentifier, quoteText } from './sql-text.js'
 

@@ -1,16 +1,10 @@
-import {
-  DuckDBArrayType,
-  DuckDBListType,
-  DuckDBMapType,
-  DuckDBStructType,
-  type DuckDBType,
-  DuckDBTypeId,
-} from '@duckdb/node-api'
+import type { DuckDBType } from '@duckdb/node-api'
 import duckdb, { type Vector } from '@duckdb/node-bindings'
+import { DuckDBArrayType, DuckDBListType, DuckDBMapType, DuckDBStructType, DuckDBTypeId } from './node-api.js'
 import { readNulls } from './result-reader.js'
 import { ENTRY_BYTES } from './string-vector.js'
 
-const STRING_TYPES: ReadonlySet<DuckDBTypeId> = new Set([
+const STRING_TYPES: ReadonlySet<DuckDBType['typeId']> = new Set<DuckDBType['typeId']>([
   DuckDBTypeId.VARCHAR,
   DuckDBTypeId.BLOB,
   DuckDBTypeId.BIT,
@@ -24,7 +18,8 @@ const STRING_TYPES: ReadonlySet<DuckDBTypeId> = new Set([
  */
 export function weightOf(vector: Vector, type: DuckDBType, count: number): number | undefined {
   if (STRING_TYPES.has(type.typeId)) return count * ENTRY_BYTES + stringBytes(vector, count)
-  if (type instanceof DuckDBListType || type instanceof DuckDBMapType) return listWeight(vector, type, count)
+  if (type instanceof DuckDBListType) return listWeight(vector, count, [type.valueType])
+  if (type instanceof DuckDBMapType) return listWeight(vector, count, [type.keyType, type.valueType])
   if (type instanceof DuckDBArrayType) {
     return weightOf(duckdb.array_vector_get_child(vector), type.valueType, count * type.length)
   }
@@ -35,13 +30,12 @@ export function weightOf(vector: Vector, type: DuckDBType, count: number): numbe
   return count * ENTRY_BYTES
 }
 
-function listWeight(vector: Vector, type: DuckDBListType | DuckDBMapType, count: number): number | undefined {
+/** A map is a list of structs of key and value. */
+function listWeight(vector: Vector, count: number, types: readonly DuckDBType[]): number | undefined {
   const items = duckdb.list_vector_get_size(vector)
   const child = duckdb.list_vector_get_child(vector)
-  const weight =
-    type instanceof DuckDBListType
-      ? weightOf(child, type.valueType, items)
-      : sum([type.keyType, type.valueType].map((t, i) => weightOf(duckdb.struct_vector_get_child(child, i), t, items)))
+  const of = (i: number): Vector => (types.length === 1 ? child : duckdb.struct_vector_get_child(child, i))
+  const weight = sum(types.map((type, i) => weightOf(of(i), type, items)))
   return weight === undefined ? undefined : weight + count * ENTRY_BYTES
 }
 

@@ -1,4 +1,6 @@
 import { AssayError, UsageError } from '@assay/core'
+import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import duckdb, { type DataChunk, type Result } from '@duckdb/node-bindings'
 import {
   DuckDBBlobValue,
   DuckDBDataChunk,
@@ -8,10 +10,7 @@ import {
   DuckDBStructValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
-  type DuckDBType,
-  type DuckDBValue,
-} from '@duckdb/node-api'
-import duckdb, { type DataChunk, type Result } from '@duckdb/node-bindings'
+} from './node-api.js'
 import { weightOf } from './result-weight.js'
 import type { Stream } from './stream.js'
 

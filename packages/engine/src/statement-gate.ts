@@ -1,6 +1,6 @@
 import { UsageError } from '@assay/core'
-import { DuckDBResult } from '@duckdb/node-api'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
+import { DuckDBResult } from './node-api.js'
 import { quoteText } from './sql-text.js'
 
 const STATEMENT_CHARS_MAX = 100_000

@@ -13,17 +13,14 @@ export interface LocalStoreDependencies {
 }
 
 /**
- * Opens a folder as an object store, making it if need be, and removes scratch files that are a day old.
+ * Opens a folder as an object store, making it if need be. The first write removes scratch files that are a day old.
  * Any number of processes may have the same folder open.
  */
 export async function openLocalStore(rootDirectory: string, { random }: LocalStoreDependencies): Promise<LocalStore> {
   const root = path.resolve(rootDirectory)
-  const scratch = path.join(root, SCRATCH_FOLDER)
   try {
-    await mkdir(scratch, { recursive: true })
-    const own = await makeOwnFolder(scratch, random)
-    await removeLeftOvers(scratch, (await stat(own)).mtimeMs)
-    return new LocalStore(root, own)
+    await mkdir(path.join(root, SCRATCH_FOLDER), { recursive: true })
+    return new LocalStore(root, random)
   } catch (error) {
     throw storeError(error, 'opening the store in', rootDirectory)
   }
@@ -32,13 +29,14 @@ export async function openLocalStore(rootDirectory: string, { random }: LocalSto
 /** Objects as files: a key is a path below the root. Made by `openLocalStore`. */
 export class LocalStore implements ObjectStore {
   readonly #root: string
-  readonly #scratch: string
+  readonly #random: Random
   readonly #folders: DurableFolders
+  #scratch: Promise<string> | undefined
   #temporaries = 0
 
-  constructor(root: string, scratch: string) {
+  constructor(root: string, random: Random) {
     this.#root = root
-    this.#scratch = scratch
+    this.#random = random
     this.#folders = new DurableFolders(root)
   }
 
@@ -104,11 +102,23 @@ export class LocalStore implements ObjectStore {
 
   async scratchDirectory(): Promise<string> {
     try {
-      await mkdir(this.#scratch, { recursive: true })
+      this.#scratch ??= this.#makeScratch()
+      const folder = await this.#scratch
+      await mkdir(folder, { recursive: true })
+      return folder
     } catch (error) {
+      this.#scratch = undefined
       throw storeError(error, 'making', SCRATCH_FOLDER)
     }
-    return this.#scratch
+  }
+
+  /** Not before it is needed: commands that only read would each leave a folder behind. */
+  async #makeScratch(): Promise<string> {
+    const scratch = path.join(this.#root, SCRATCH_FOLDER)
+    await mkdir(scratch, { recursive: true })
+    const own = await makeOwnFolder(scratch, this.#random)
+    await removeLeftOvers(scratch, (await stat(own)).mtimeMs)
+    return own
   }
 
   async *list(prefix: string): AsyncGenerator<ObjectEntry> {
@@ -212,7 +222,7 @@ async function isFolder(file: string): Promise<boolean> {
   return stats?.isDirectory() ?? false
 }
 
-/** For temporary files only: one that stays is removed by a later `openLocalStore`. */
+/** For temporary files only: one that stays is removed by another store's first write. */
 async function removeQuietly(file: string): Promise<void> {
   await rm(file, { force: true }).catch(() => undefined)
 }

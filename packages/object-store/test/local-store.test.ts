@@ -71,7 +71,14 @@ describe('local store', () => {
     expect(await readdir(await store.scratchDirectory())).toEqual([])
   })
 
-  it('removes scratch files that are a day old when it opens, and no younger ones', async () => {
+  it('leaves no folder behind when it is only read', async () => {
+    const root = await freshRoot()
+    const store = await openLocalStore(root, { random: systemRandom })
+    expect(await store.get('a')).toBeUndefined()
+    expect(await readdir(path.join(root, '.scratch'))).toEqual([])
+  })
+
+  it('removes scratch files that are a day old when it first writes, and no younger ones', async () => {
     const root = await freshRoot()
     const dead = path.join(root, '.scratch', 'dead')
     const living = path.join(root, '.scratch', 'living')
@@ -81,7 +88,7 @@ describe('local store', () => {
     await writeFile(path.join(dead, 'old'), 'x')
     await writeFile(path.join(living, 'young'), 'x')
     for (const place of [path.join(dead, 'old'), dead, living, empty]) await utimes(place, yesterday, yesterday)
-    await openLocalStore(root, { random: systemRandom })
+    await (await openLocalStore(root, { random: systemRandom })).put('a', bytes('1'))
     expect(existsSync(path.join(dead, 'old'))).toBe(false)
     expect(existsSync(path.join(living, 'young'))).toBe(true)
     expect(existsSync(empty)).toBe(false)

@@ -1,5 +1,5 @@
-import { type Lane, type LaneKey, laneKey } from '@assay/core'
-import { quoteText, type Session } from '@assay/engine'
+import { laneKey } from '@assay/core'
+import { quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import {
   bronzeTable,
@@ -10,14 +10,15 @@ import {
   GOLD_TABLE,
   REPLAYS_TABLE,
   RESOLUTIONS_TABLE,
+  scanSql,
   silverTable,
   type TableDefinition,
 } from '@assay/medallion'
 import type { Lake } from '../lake.js'
-import { pinExisting } from '../report/loaded-tables.js'
-import { PinnedScan } from '../verify/pinned-scan.js'
 import { type DecodedRecord, decodeRecord } from './decode-record.js'
-import { cellOf, type TableRows, tableRows } from './table-row.js'
+import { HeldTables, type PartitionFilter, type RecordPlace } from './held-tables.js'
+import { dealt, SessionPool } from './session-pool.js'
+import { cellOf, columnsSql, rowsOf, type TableRows } from './table-row.js'
 import type { TraceTarget } from './trace-target.js'
 
 export interface TraceReport {
@@ -46,63 +47,59 @@ export interface TracedRecord {
   readonly dropped: TableRows
 }
 
-/** Trades that an id without its book may name, and rows that a side table lists. */
+/** Trades that an id without its book may name. */
 const TRADES_MAX = 50
-const ROWS_MAX = 20
 const HOUR_US = 3_600_000_000n
+const KEPT = { topic: 'kept_topic', partition: 'kept_partition', offset: 'kept_offset' }
 
 /** Follows a trade, a message or a record through all layers, forwards and backwards (A5). */
 export async function traceTarget(lake: Lake, target: TraceTarget, exchangeName?: string): Promise<TraceReport> {
-  const session = await (await lake.engine()).session()
+  const sessions = lake.engine().then(SessionPool.open)
+  // The tables' metadata are read meanwhile: whoever then asks for a session is told why there is none.
+  sessions.catch(() => undefined)
   try {
-    return await new Trace(lake, session, exchangeName).run(target)
+    return await new Trace(lake, sessions, exchangeName).run(target)
   } finally {
-    await session.close()
+    await (await sessions).close()
   }
 }
 
-interface Coordinate extends Lane {
+interface Coordinate extends RecordPlace {
   readonly exchange: Exchange
-  readonly offset: bigint
+  /** Its row of gold, where that led to it. */
+  readonly gold?: TableRows
 }
+
+type TradeTarget = Extract<TraceTarget, { kind: 'trade_id' }>
 
 class Trace {
   readonly #lake: Lake
-  readonly #session: Session
+  readonly #sessions: Promise<SessionPool>
   readonly #exchanges: readonly Exchange[]
-  readonly #scans = new Map<string, Promise<PinnedScan>>()
+  readonly #tables: HeldTables
   readonly #looked: string[] = []
 
-  constructor(lake: Lake, session: Session, exchangeName: string | undefined) {
+  constructor(lake: Lake, sessions: Promise<SessionPool>, exchangeName: string | undefined) {
     this.#lake = lake
-    this.#session = session
+    this.#sessions = sessions
     this.#exchanges = lake.exchanges.filter(({ name }) => exchangeName === undefined || name === exchangeName)
+    this.#tables = new HeldTables(lake, sessions)
   }
 
   async run(target: TraceTarget): Promise<TraceReport> {
     const coordinates = target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byPlace(target)
-    const records: TracedRecord[] = []
-    for (const coordinate of coordinates) {
-      const record = await this.#record(coordinate)
-      if (record.bronze.rows.length + record.silver.rows.length + record.letter.rows.length > 0) records.push(record)
-    }
-    return { records, looked: this.#looked }
-  }
-
-  /** The table as it stands; pinned once. */
-  #scan(definition: TableDefinition): Promise<PinnedScan> {
-    const known = this.#scans.get(definition.name)
-    if (known) return known
-    const scan = pinExisting(this.#lake, definition).then((held) => new PinnedScan(definition, held))
-    this.#scans.set(definition.name, scan)
-    return scan
+    const records = await Promise.all(coordinates.map((coordinate) => this.#record(coordinate)))
+    const isKnown = ({ bronze, silver, letter }: TracedRecord) =>
+      bronze.rows.length + silver.rows.length + letter.rows.length > 0
+    return { records: records.filter(isKnown), looked: this.#looked }
   }
 
   async #byPlace(target: Exclude<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {
     const { partition, offset } = target
+    this.#readAhead()
     const found: Coordinate[] = []
     for (const exchange of this.#exchanges) {
-      const { checkpoint, name } = await this.#scan(bronzeTable(exchange.name))
+      const { checkpoint, name } = await this.#tables.scan(bronzeTable(exchange.name))
       for (const [topic, { laneId }] of Object.entries(checkpoint.topics)) {
         if (target.kind === 'coordinate' ? topic !== target.topic : laneId !== target.laneId) continue
         const position = checkpoint.lanes.get(laneKey({ topic, partition }))?.position
@@ -117,7 +114,7 @@ class Trace {
   }
 
   /** By way of gold; what gold has not (yet) is looked for in silver. */
-  async #byTrade(target: Extract<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {
+  async #byTrade(target: TradeTarget): Promise<Coordinate[]> {
     const inGold = await this.#tradesIn(GOLD_TABLE, target, this.#exchanges)
     if (inGold.length > 0) return inGold
     const found: Coordinate[] = []
@@ -129,105 +126,147 @@ class Trace {
 
   async #tradesIn(
     definition: TableDefinition,
-    { tradeId, number, hour }: Extract<TraceTarget, { kind: 'trade_id' }>,
+    target: TradeTarget,
     exchanges: readonly Exchange[],
   ): Promise<Coordinate[]> {
-    const scan = await this.#scan(definition)
-    const files = await scan.plan()
-    const filter = {
-      ...(number !== undefined && { keep: (bounds: RowBounds) => hasNumber(bounds, number) }),
-      ...(hour !== undefined && { keepPartition: (values: PartitionValues) => isOfHour(values, hour) }),
-    }
-    const kept = await scan.plan(filter)
-    const how = number === undefined ? (hour === undefined ? '' : ' of its hour') : ' by its number'
-    this.#looked.push(`${definition.name}: ${kept.length} of ${files.length} files${how}`)
-    if (kept.length === 0) return []
-    const named = /^\d+$/.test(tradeId) ? 'true' : `trade_id = ${quoteText(tradeId)}`
-    const numbered = number === undefined ? '' : `AND source_sequence = ${number}`
-    const names = exchanges.map(({ silver }) => quoteText(silver.exchange)).join(', ')
-    const rows = await this.#session.rows(
-      `SELECT exchange, topic, "partition", "offset" FROM (${await scan.sql(filter)})
-       WHERE exchange IN (${names}) AND ${named} ${numbered} ORDER BY ALL LIMIT ${TRADES_MAX}`,
-    )
-    return rows.flatMap((row) => {
-      const exchange = exchanges.find(({ silver }) => silver.exchange === row.exchange)
-      if (!exchange) return []
-      return [{ exchange, topic: String(row.topic), partition: Number(row.partition), offset: row.offset as bigint }]
+    const { number, hour } = target
+    const scan = await this.#tables.scan(definition)
+    const planned = await scan.plan()
+    const files = await scan.files({
+      ...(number !== undefined && { keep: (bounds) => hasNumber(bounds, number) }),
+      ...(hour !== undefined && { keepPartition: (values) => isOfHour(values, hour) }),
     })
+    const how = number === undefined ? (hour === undefined ? '' : ' of its hour') : ' by its number'
+    this.#looked.push(`${definition.name}: ${files.length} of ${planned.length} files${how}`)
+    if (files.length === 0) return []
+    const sessions = await this.#sessions
+    const found = dealt(files, sessions.size).map((hand) =>
+      sessions.rows(tradesSql(definition, scanSql(definition, hand), target, exchanges)),
+    )
+    this.#readAhead()
+    return (await Promise.all(found))
+      .flat()
+      .flatMap((row) => {
+        const exchange = exchanges.find(({ silver }) => silver.exchange === row.exchange)
+        if (!exchange) return []
+        const place = { topic: String(row.topic), partition: Number(row.partition), offset: row.offset as bigint }
+        return [{ ...place, exchange, ...(definition === GOLD_TABLE && { gold: rowsOf(GOLD_TABLE, [row]) }) }]
+      })
+      .sort(byPlace)
+      .slice(0, TRADES_MAX)
   }
 
+  #readAhead(): void {
+    this.#tables.readAhead([
+      ...this.#exchanges.flatMap(({ name }) => [bronzeTable(name), silverTable(name)]),
+      GOLD_TABLE,
+      DLQ_TABLE,
+      DUPLICATES_TABLE,
+      RESOLUTIONS_TABLE,
+      DLQ_ARCHIVE_TABLE,
+    ])
+  }
+
+  /** Tables are read side by side; what one has to say of where another's row lies is waited for. */
   async #record(place: Coordinate): Promise<TracedRecord> {
     const { exchange } = place
-    const bronze = await this.#at(bronzeTable(exchange.name), place)
-    const silver = await this.#at(silverTable(exchange.name), place)
-    const day = cellOf(bronze, 'ingestion_date')
-    const time_us = cellOf(silver, 'timestamp')
-    const letters = await this.#at(DLQ_TABLE, place, typeof day === 'number' ? ofDay('dlq_date', day) : undefined)
-    const letter = letters.rows.length > 0 ? letters : await this.#at(DLQ_ARCHIVE_TABLE, place)
-    const hour = typeof time_us === 'bigint' ? Number(time_us / HOUR_US) : undefined
-    const ofHour = hour === undefined ? undefined : (values: PartitionValues) => isOfHour(values, hour)
-    const gold = await this.#at(GOLD_TABLE, place, ofHour)
-    const duplicate = await this.#at(DUPLICATES_TABLE, place)
-    const raw = cellOf(bronze, 'raw_bytes')
-    const record = bronze.rows.length === 0 ? undefined : ((raw ?? null) as Uint8Array | null)
+    const inBronze = this.#tables.rowsAt(bronzeTable(exchange.name), place)
+    const inSilver = this.#tables.rowsAt(silverTable(exchange.name), place)
+    const inDuplicates = this.#tables.rowsAt(DUPLICATES_TABLE, place)
+    const [bronze, silver, duplicate, record, letter, resolutions, replays, gold, kept, dropped] = await Promise.all([
+      inBronze,
+      inSilver,
+      inDuplicates,
+      this.#decoded(exchange, inBronze),
+      this.#letter(place, inBronze),
+      this.#tables.rowsAt(RESOLUTIONS_TABLE, place),
+      this.#replays(inSilver),
+      this.#gold(place, inSilver),
+      this.#kept(inDuplicates),
+      this.#tables.rowsAt(DUPLICATES_TABLE, place, KEPT),
+    ])
     return {
       coordinate: `${laneKey(place)}/${place.offset}`,
       exchange: exchange.name,
       bronze,
-      record: record === undefined ? undefined : await decodeRecord(exchange, this.#lake.registry, record),
+      record,
       silver,
       letter,
-      resolutions: await this.#at(RESOLUTIONS_TABLE, place),
-      replays: await this.#replays(cellOf(silver, 'replay_id')),
+      resolutions,
+      replays,
       gold,
       duplicate,
-      kept: await this.#kept(duplicate),
-      dropped: await this.#dropped(place),
+      kept,
+      dropped,
     }
   }
 
-  /** Rows of a table at a coordinate: only files whose bounds admit it are opened. */
-  async #at(
-    definition: TableDefinition,
-    place: Lane & { readonly offset: bigint },
-    keepPartition?: (values: PartitionValues) => boolean,
-  ): Promise<TableRows> {
-    const scan = await this.#scan(definition)
-    const sql = await scan.rowsIn([rangeOf(place)], scan.place(), keepPartition && { keepPartition })
-    return tableRows(this.#session, definition, sql, ROWS_MAX)
+  async #decoded(exchange: Exchange, inBronze: Promise<TableRows>): Promise<DecodedRecord | undefined> {
+    const bronze = await inBronze
+    if (bronze.rows.length === 0) return undefined
+    return decodeRecord(exchange, this.#lake.registry, (cellOf(bronze, 'raw_bytes') ?? null) as Uint8Array | null)
   }
 
-  async #kept(duplicate: TableRows): Promise<TableRows> {
-    const topic = cellOf(duplicate, 'kept_topic')
-    if (typeof topic !== 'string')
-      return tableRows(this.#session, GOLD_TABLE, await new PinnedScan(GOLD_TABLE).sql(), 1)
-    const partition = Number(cellOf(duplicate, 'kept_partition'))
-    return this.#at(GOLD_TABLE, { topic, partition, offset: cellOf(duplicate, 'kept_offset') as bigint })
+  async #letter(place: Coordinate, inBronze: Promise<TableRows>): Promise<TableRows> {
+    const day = cellOf(await inBronze, 'ingestion_date')
+    const ofItsDay = typeof day === 'number' ? ofDay('dlq_date', day) : undefined
+    const letters = await this.#tables.rowsAt(DLQ_TABLE, place, undefined, ofItsDay)
+    return letters.rows.length > 0 ? letters : this.#tables.rowsAt(DLQ_ARCHIVE_TABLE, place)
   }
 
-  async #dropped(place: Coordinate): Promise<TableRows> {
-    const scan = await this.#scan(DUPLICATES_TABLE)
-    const kept = { topic: 'kept_topic', partition: 'kept_partition', offset: 'kept_offset' }
-    return tableRows(this.#session, DUPLICATES_TABLE, await scan.rowsIn([rangeOf(place)], kept), ROWS_MAX)
+  async #gold(place: Coordinate, inSilver: Promise<TableRows>): Promise<TableRows> {
+    if (place.gold) return place.gold
+    const time_us = cellOf(await inSilver, 'timestamp')
+    if (typeof time_us !== 'bigint') return this.#tables.rowsAt(GOLD_TABLE, place)
+    const hour = Number(time_us / HOUR_US)
+    return this.#tables.rowsAt(GOLD_TABLE, place, undefined, (values) => isOfHour(values, hour))
   }
 
-  async #replays(replayId: unknown): Promise<TableRows> {
-    const scan = await this.#scan(REPLAYS_TABLE)
-    const id = typeof replayId === 'string' ? quoteText(replayId) : 'NULL'
-    return tableRows(
-      this.#session,
-      REPLAYS_TABLE,
-      `SELECT * FROM (${await scan.sql()}) WHERE replay_id = ${id}`,
-      ROWS_MAX,
-    )
+  async #kept(inDuplicates: Promise<TableRows>): Promise<TableRows> {
+    const duplicate = await inDuplicates
+    const topic = cellOf(duplicate, KEPT.topic)
+    if (typeof topic !== 'string') return rowsOf(GOLD_TABLE, [])
+    const partition = Number(cellOf(duplicate, KEPT.partition))
+    return this.#tables.rowsAt(GOLD_TABLE, { topic, partition, offset: cellOf(duplicate, KEPT.offset) as bigint })
+  }
+
+  async #replays(inSilver: Promise<TableRows>): Promise<TableRows> {
+    const replayId = cellOf(await inSilver, 'replay_id')
+    if (typeof replayId !== 'string') return rowsOf(REPLAYS_TABLE, [])
+    return this.#tables.rowsWith(REPLAYS_TABLE, 'replay_id', replayId)
   }
 }
 
-type PartitionValues = Readonly<Record<string, unknown>>
 type RowBounds = Parameters<NonNullable<FileFilter['keep']>>[0]
 
-function rangeOf(place: Lane & { readonly offset: bigint }): { key: LaneKey; from: bigint; to: bigint } {
-  return { key: laneKey(place), from: place.offset, to: place.offset + 1n }
+/** A trade's rows. Numbers are by far the cheapest to look through, so texts are compared only where one fits. */
+function tradesSql(
+  definition: TableDefinition,
+  scan: string,
+  { tradeId, number }: TradeTarget,
+  exchanges: readonly Exchange[],
+): string {
+  const names = exchanges.map(({ silver }) => quoteText(silver.exchange)).join(', ')
+  const isNamed = `trade_id = ${quoteText(tradeId)}`
+  const isNumbered = number === undefined ? isNamed : `source_sequence = ${number}`
+  const isNumberOnly = number !== undefined && /^\d+$/.test(tradeId)
+  return `WITH numbered AS MATERIALIZED (SELECT ${columnsSql(definition)} FROM (${scan}) WHERE ${isNumbered})
+    FROM numbered WHERE exchange IN (${names}) AND ${isNumberOnly ? 'true' : isNamed}
+    ORDER BY exchange, topic, "partition", "offset" LIMIT ${TRADES_MAX}`
+}
+
+function byPlace(a: Coordinate, b: Coordinate): number {
+  return (
+    compare(a.exchange.silver.exchange, b.exchange.silver.exchange) ||
+    compare(a.topic, b.topic) ||
+    a.partition - b.partition ||
+    compare(a.offset, b.offset)
+  )
+}
+
+function compare<T extends bigint | string>(a: T, b: T): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
 
 function hasNumber(bounds: RowBounds, number: bigint): boolean {
@@ -235,13 +274,13 @@ function hasNumber(bounds: RowBounds, number: bigint): boolean {
 }
 
 /** Gold is partitioned by day and hour, silver by day. */
-function isOfHour(values: PartitionValues, hour: number): boolean {
+function isOfHour(values: Parameters<PartitionFilter>[0], hour: number): boolean {
   const date = dateText(Math.floor(hour / 24))
   if ('trade_date' in values) return values.trade_date === date
   return values.exchange_date === date && values.exchange_hour === hour % 24
 }
 
-function ofDay(column: string, day: number): (values: PartitionValues) => boolean {
+function ofDay(column: string, day: number): PartitionFilter {
   const date = dateText(day)
   return (values) => values[column] === date
 }

@@ -8,7 +8,6 @@ import { type AsOf, openQuery, parseAsOf, type Query, type QueryResult } from '@
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
-import { resultArrow } from '../print/arrow.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { resultCsv, resultJson, resultTable } from '../print/result.js'
@@ -106,10 +105,13 @@ function isBinary(format: Format): boolean {
   return format === 'arrow' || format === 'parquet'
 }
 
-function encode(result: QueryResult, format: Format): string | Uint8Array {
+async function encode(result: QueryResult, format: Format): Promise<string | Uint8Array> {
   if (format === 'csv') return resultCsv(result)
   if (format === 'json') return jsonText(resultJson(result))
-  return format === 'arrow' ? resultArrow(result) : resultTable(result)
+  if (format !== 'arrow') return resultTable(result)
+  // Every command would wait for a library that few ask for.
+  const { resultArrow } = await import('../print/arrow.js')
+  return resultArrow(result)
 }
 
 async function writeResult(query: Query, { sql, format, output }: Request, io: Io): Promise<void> {
@@ -119,7 +121,7 @@ async function writeResult(query: Query, { sql, format, output }: Request, io: I
       hint: 'narrow it, or take all of it as --format parquet --output FILE',
     })
   }
-  const content = encode(result, format)
+  const content = await encode(result, format)
   await (output === undefined ? write(io.stdout, content) : writeFile(output, content))
   if (result.isTruncated) {
     await write(

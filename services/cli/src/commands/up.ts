@@ -19,7 +19,6 @@ import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { readText } from '../parse/read-text.js'
 import { LiveLines } from '../print/live-lines.js'
-import { openLog } from '../print/log.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
@@ -109,6 +108,8 @@ async function up(lake: Lake, request: UpRequest, io: Io): Promise<ExitCode> {
 
 /** Runs workers, feed and status lines until the signal, the end of a drain, or the first failure. */
 async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, io: Io, live: LiveLines): Promise<void> {
+  // Every other command would wait for what makes the log readable.
+  const { openLog } = await import('../print/log.js')
   const log = openLog(io, live)
   const ended = new AbortController()
   const signal = AbortSignal.any([io.signal, ended.signal])
