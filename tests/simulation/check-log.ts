@@ -1,7 +1,7 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
-import { bronzeTable, GAPS_TABLE } from '@assay/medallion'
+import { bronzeTable } from '@assay/medallion'
 import type { Lake } from '@assay/runtime'
-import { withTables } from '../support/tables.js'
+import type { Tables } from '../support/tables.js'
 import type { RecordedLog } from './recorded-log.js'
 
 /**
@@ -11,23 +11,19 @@ import type { RecordedLog } from './recorded-log.js'
  */
 export async function checkAgainstHistory(
   lake: Lake,
+  tables: Tables,
   log: RecordedLog,
   starts: ReadonlyMap<LaneKey, bigint>,
 ): Promise<string[]> {
   const wrong: string[] = []
+  const gaps = await tables.rows(
+    `SELECT topic || '/' || "partition" AS lane, from_offset, to_offset FROM gaps WHERE accepted_at IS NOT NULL`,
+  )
   for (const exchange of lake.exchanges) {
     const definition = bronzeTable(exchange.name)
     const { checkpoint } = await (await lake.table(definition)).pin()
-    const { rows, gaps } = await withTables(
-      lake,
-      async (tables) => ({
-        rows: await tables.rows(
-          `SELECT topic || '/' || "partition" AS lane, "offset", raw_bytes FROM ${definition.name}`,
-        ),
-        gaps: await tables.rows(`SELECT topic || '/' || "partition" AS lane, from_offset, to_offset FROM gaps
-          WHERE accepted_at IS NOT NULL`),
-      }),
-      (name) => name === definition.name || name === GAPS_TABLE.name,
+    const rows = await tables.rows(
+      `SELECT topic || '/' || "partition" AS lane, "offset", raw_bytes FROM ${definition.name}`,
     )
     const present = new Set<string>()
     for (const { lane, offset, raw_bytes } of rows) {

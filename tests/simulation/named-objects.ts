@@ -19,6 +19,7 @@ export class NamedObjects {
   readonly #world: World
   readonly #tables = new Map<string, Table>()
   readonly #named = new Map<string, ReadonlySet<string>>()
+  readonly #versions = new Map<string, { readonly text: string; readonly version: TableVersion }>()
 
   constructor(store: SimStore, world: World) {
     this.#store = store
@@ -100,12 +101,16 @@ export class NamedObjects {
 
   async #version(tableKey: string, number: number): Promise<TableVersion> {
     const key = `${tableKey}/metadata/v${number}.metadata.json`
-    const bytes = (await this.#store.get(key)) ?? new Uint8Array()
-    return {
-      metadata: parseMetadata(Buffer.from(bytes).toString('utf8')),
+    const text = Buffer.from((await this.#store.get(key)) ?? []).toString('utf8')
+    const known = this.#versions.get(key)
+    if (known?.text === text) return known.version
+    const version = {
+      metadata: parseMetadata(text),
       metadataLocation: this.#store.location(key),
       tableKey,
       token: String(number),
     }
+    this.#versions.set(key, { text, version })
+    return version
   }
 }

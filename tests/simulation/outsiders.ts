@@ -10,9 +10,15 @@ import { codeOf } from './sim-process.js'
 import type { World } from './world.js'
 
 /** What a worker on a table that was rolled back, or below one, may end in. */
-export const ROLLED_BACK: ReadonlySet<string> = new Set(['table_rolled_back', 'upstream_behind'])
+export const ROLLED_BACK: ReadonlySet<string> = new Set([
+  'table_rolled_back',
+  'upstream_behind',
+  'letter_without_record',
+])
 const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 const GRACE_MS = 15 * 60_000
+const HOUR_MS = 3_600_000
+const NIGHT_HOURS = 2
 
 interface Rollback {
   readonly table: LakeTable
@@ -43,35 +49,36 @@ export class Outsiders {
     return this.#rolledBack !== undefined
   }
 
-  async act(action: OutsideAction): Promise<void> {
+  /** `table` is the name of one that somebody is about to commit to. */
+  async act(action: OutsideAction, table?: string): Promise<void> {
     switch (action) {
       case 'mishap':
         return this.#mishap()
       case 'accept':
-        return this.acceptStops(this.#lake)
+        return void (await this.acceptStops(this.#lake))
       case 'rollback':
         return this.#rollBack()
+      case 'night':
+        return this.#night()
       default:
-        return this.#foreignChange(action)
+        return this.#foreignChange(action, table)
     }
   }
 
-  async #someTable(): Promise<LakeTable | undefined> {
-    const made = new Set(await this.#lake.catalog.list())
+  async #someTable(chosen?: string): Promise<LakeTable | undefined> {
+    const made = new Set(chosen === undefined ? await this.#lake.catalog.list() : [chosen])
     const tables = this.#lake.definitions.filter(({ name }) => made.has(name))
     return tables.length === 0 ? undefined : this.#lake.table(this.#world.oneOf(tables))
   }
 
-  async #foreignChange(action: 'compact' | 'expire' | 'forget' | 'properties' | 'collect'): Promise<void> {
-    const table = await this.#someTable()
+  async #foreignChange(action: 'compact' | 'expire' | 'properties' | 'collect', name?: string): Promise<void> {
+    const table = await this.#someTable(name)
     if (!table || table === this.#rolledBack?.table) return
     switch (action) {
       case 'compact':
         return compactSome(this.#lake, table, this.#world)
       case 'expire':
         return touch(table)
-      case 'forget':
-        return void (await table.table.catalog.forgetVersions(table.definition.name, { keep: 1, grace_ms: GRACE_MS }))
       case 'collect':
         return void (await collect(table.table))
       case 'properties': {
@@ -79,6 +86,20 @@ export class Outsiders {
         return changeMetadata(table, (metadata) => ({ ...metadata, properties: { ...metadata.properties, note } }))
       }
     }
+  }
+
+  /** Hours in each of which every table is committed to, and at whose end of its versions the newest is left only. */
+  async #night(): Promise<void> {
+    const { catalog, definitions } = this.#lake
+    const made = new Set(await catalog.list())
+    const tables = await Promise.all(
+      definitions.filter(({ name }) => made.has(name)).map((one) => this.#lake.table(one)),
+    )
+    for (let hour = 0; hour < NIGHT_HOURS; hour++) {
+      for (const table of tables) await touch(table)
+      this.#world.now_ms += HOUR_MS
+    }
+    for (const name of made) await catalog.forgetVersions(name, { keep: 1, grace_ms: GRACE_MS })
   }
 
   /** Each lane meets one mishap of the log at most, so that what it held can be told afterwards. */
@@ -96,8 +117,9 @@ export class Outsiders {
     else this.#log.recreateTopic(topic, lanes.length)
   }
 
-  /** The operator lets every stopped lane go on where the log still has something. */
-  async acceptStops(lake: MemoryLake): Promise<void> {
+  /** The operator lets every stopped lane go on where the log still has something; true when there was one. */
+  async acceptStops(lake: MemoryLake): Promise<boolean> {
+    let hasAccepted = false
     for (const exchange of lake.exchanges) {
       const main = await lake.table(bronzeTable(exchange.name))
       const { checkpoint } = await main.pin()
@@ -122,6 +144,7 @@ export class Outsiders {
             note: 'accepted',
             topicId,
           })
+          hasAccepted = true
           if (accepted.lane === lane) continue
           this.starts.set(accepted.lane, to)
           this.#left.add(lane)
@@ -133,6 +156,7 @@ export class Outsiders {
         }
       }
     }
+    return hasAccepted
   }
 
   /** Moves a main table back behind what its checkpoint speaks of. */

@@ -39,7 +39,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'swap-ignores-conflict',
     profile: 'crowd',
     shows: /fails/,
-    edits: [{ file: CATALOG, find: "if (put.kind === 'taken') return { kind: 'conflict' }", put: '' }],
+    edits: [{ file: CATALOG, find: "if (put === 'taken') return { kind: 'conflict' }", put: '' }],
   },
   {
     name: 'lost-answer-is-a-conflict',
@@ -48,8 +48,8 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: CATALOG,
-        find: "return bytes.equals(found) ? { kind: 'ours', ambiguous: true } : { kind: 'taken' }",
-        put: "return { kind: 'taken' }",
+        find: "return bytes.equals(found) ? 'ours' : 'taken'",
+        put: "return 'taken'",
       },
     ],
   },
@@ -199,6 +199,72 @@ export const PLANTS: readonly Plant[] = [
         put: '',
       },
     ],
+  },
+  {
+    name: 'base-not-looked-at-after-put',
+    profile: 'sleepers',
+    shows: /is committed, which it is not/,
+    edits: [
+      {
+        file: CATALOG,
+        find: '(await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined',
+        put: 'false',
+      },
+    ],
+  },
+  {
+    name: 'without-its-base-a-commit-is-void',
+    profile: 'sleepers',
+    shows: /is void, which it is not/,
+    edits: [
+      {
+        file: CATALOG,
+        find: 'const above = await this.#nextAbove(name, files, number)',
+        put: 'const above = undefined',
+      },
+    ],
+  },
+  {
+    name: 'files-deleted-though-outcome-unknown',
+    profile: 'storm',
+    shows: /may still be read|named but gone|is not|snapshot_gone/,
+    edits: [
+      {
+        file: 'packages/iceberg/src/commit/commit.ts',
+        find: "new Set(['paused', 'commit_contention'])",
+        put: "new Set(['paused', 'commit_contention', 'commit_outcome_unknown'])",
+      },
+    ],
+  },
+  {
+    name: 'fold-of-files-that-are-gone',
+    profile: 'foreign',
+    shows: /does not come to an end|repeats|is not/,
+    edits: [
+      {
+        file: 'packages/iceberg/src/commit/draft.ts',
+        find: "if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }",
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'keys-not-brought-up-to-date',
+    profile: 'rivals',
+    shows: /gold repeats a trade/,
+    edits: [
+      {
+        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
+        find: 'if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory',
+        put: 'if (inMemory) return inMemory',
+      },
+    ],
+  },
+  {
+    name: 'gold-demands-its-lanes-only',
+    profile: 'rivals',
+    shows: /gold repeats a trade/,
+    edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
 ]
 

@@ -2,13 +2,14 @@ import { collect, removeOrphans } from '@assay/iceberg'
 import { DEFAULT_LIMITS } from '@assay/medallion'
 import { type Layer, runWorkers } from '@assay/runtime'
 import { drain } from '../support/drain.js'
-import { checkInvariants } from '../support/invariants.js'
+import { checkTables } from '../support/invariants.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
-import { digests, query } from '../support/tables.js'
+import { type Digests, digests, digestsOf, type Tables, withTables } from '../support/tables.js'
 import { checkAgainstHistory } from './check-log.js'
+import { replayLetters } from './jobs.js'
 import { TABLES } from './named-objects.js'
 import type { Profile } from './scenario.js'
-import { replayLetters, Simulation } from './simulation.js'
+import { Simulation } from './simulation.js'
 import { makeTopics, produceChunk, registerSchemas, type Workload } from './workload.js'
 import type { WorldOptions } from './world.js'
 
@@ -77,15 +78,17 @@ async function checkAfter(simulation: Simulation): Promise<void> {
       await drainLayer(lake, 'gold')
     }
     await cleanUp(simulation, lake)
-    if (!logIsWhole) violations.push(...(await checkAgainstHistory(lake, log, outsiders.starts)))
-    await checkInvariants(lake, { logIsWhole })
-    if (scenario.changesRules) violations.push(...(await checkRules(lake)))
-    const found = JSON.stringify(await digestsOf(lake))
-    world.tell(found)
-    if (scenario.workload.isComparable && logIsWhole && !scenario.changesRules) {
-      const expected = await undisturbed(scenario.workload)
-      if (found !== expected) violations.push(`tables are ${found} and would have been ${expected}`)
-    }
+    await withTables(lake, async (tables) => {
+      if (!logIsWhole) violations.push(...(await checkAgainstHistory(lake, tables, log, outsiders.starts)))
+      await checkTables(lake, tables, { logIsWhole })
+      if (scenario.changesRules) violations.push(...(await checkRules(lake, tables)))
+      const found = textOf(await digestsOf(lake, tables, isOfPipeline))
+      world.tell(found)
+      if (scenario.workload.isComparable && logIsWhole && !scenario.changesRules) {
+        const expected = await undisturbed(scenario.workload)
+        if (found !== expected) violations.push(`tables are ${found} and would have been ${expected}`)
+      }
+    })
   } finally {
     await lake.close()
   }
@@ -95,7 +98,7 @@ async function drainAll({ outsiders }: Simulation, lake: MemoryLake): Promise<vo
   for (let round = 0; round < ROUNDS; round++) {
     // Layer by layer, so that nothing is left to chance.
     for (const layer of LAYERS) await drainLayer(lake, layer)
-    await outsiders.acceptStops(lake)
+    if (!(await outsiders.acceptStops(lake))) return
   }
 }
 
@@ -134,8 +137,8 @@ async function cleanUp({ world, store, named, violations }: Simulation, lake: Me
 }
 
 /** S2: what a row was judged by is what the ledger says was in force at its place. */
-async function checkRules(lake: MemoryLake): Promise<string[]> {
-  const tables = lake.exchanges.flatMap(({ name }) => [
+async function checkRules(lake: MemoryLake, tables: Tables): Promise<string[]> {
+  const judged = lake.exchanges.flatMap(({ name }) => [
     [
       `silver_${name}_trades`,
       `SELECT topic, "partition", "offset" AS o, rule_version FROM silver_${name}_trades WHERE replay_id IS NULL`,
@@ -147,9 +150,8 @@ async function checkRules(lake: MemoryLake): Promise<string[]> {
     ],
   ])
   const wrong: string[] = []
-  for (const [table, rows] of tables) {
-    const found = await query(
-      lake,
+  for (const [table, rows] of judged) {
+    const found = await tables.rows(
       `SELECT topic, "partition", o FROM (${rows}) t WHERE rule_version IS DISTINCT FROM (
         SELECT arg_max(rule_version, from_offset) FROM rule_sets r WHERE r.table_name = '${table}'
         AND r.topic = t.topic AND r."partition" = t."partition" AND r.from_offset <= t.o)`,
@@ -174,12 +176,17 @@ async function undisturbedRun(workload: Workload): Promise<string> {
   await makeTopics(lake.log, workload)
   for (const chunk of workload.chunks) await produceChunk(lake.log, chunk)
   await drain(lake)
-  const found = JSON.stringify(await digestsOf(lake))
+  const found = textOf(await digests(lake, isOfPipeline))
   await lake.close()
   return found
 }
 
-async function digestsOf(lake: MemoryLake): Promise<Record<string, string>> {
-  const found = await digests(lake, (table) => !OWN_RUNS.has(table))
-  return Object.fromEntries(Object.entries(found).map(([table, { rows, digest }]) => [table, `${rows}:${digest}`]))
+function isOfPipeline(table: string): boolean {
+  return !OWN_RUNS.has(table)
+}
+
+function textOf(found: Digests): string {
+  return Object.entries(found)
+    .map(([table, { rows, digest }]) => `${table} ${rows}:${digest}`)
+    .join(', ')
 }

@@ -1,25 +1,26 @@
 import type { HousekeepingPolicy } from '@assay/iceberg'
 import type { Layer } from '@assay/runtime'
-import { WORKLOADS, type Workload, workload } from './workload.js'
+import { RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
 
 /** What else goes wrong in a run, besides outages and kills. */
-export const PROFILES = ['storm', 'crowd', 'sleepers', 'foreign', 'log', 'rules', 'rollback'] as const
+export const PROFILES = ['storm', 'crowd', 'rivals', 'sleepers', 'foreign', 'log', 'rules', 'rollback'] as const
 export type Profile = (typeof PROFILES)[number]
 
 /** Things that outsiders do to log and lake between two calls. */
-export type OutsideAction =
-  | 'accept'
-  | 'collect'
-  | 'compact'
-  | 'expire'
-  | 'forget'
-  | 'mishap'
-  | 'properties'
-  | 'rollback'
+export type OutsideAction = 'accept' | 'collect' | 'compact' | 'expire' | 'night' | 'mishap' | 'properties' | 'rollback'
 
 /** Things that happen between two calls. */
-export type Action = OutsideAction | 'freeze' | 'jump' | 'kill' | 'outage' | 'produce' | 'register_late' | 'registry'
+export type Action =
+  | OutsideAction
+  | 'freeze'
+  | 'jump'
+  | 'kill'
+  | 'nap'
+  | 'outage'
+  | 'produce'
+  | 'register_late'
+  | 'registry'
 
 export interface Scenario {
   readonly profile: Profile
@@ -28,8 +29,12 @@ export interface Scenario {
   readonly maxRows: number
   /** Layers of each process that is kept running. */
   readonly processes: readonly (readonly Layer[])[]
-  /** A process that folds and cleans up all the time. */
-  readonly keeper: boolean
+  /** Greatest number of partitions of a batch. */
+  readonly maxPartitions: number
+  /** Processes that fold and clean up all the time. */
+  readonly keepers: number
+  /** Bronze and silver have what is produced at once, by workers that meet no faults. */
+  readonly isAhead: boolean
   /** Processes that replay dead letters. */
   readonly replays: number
   /** Chance that a process runs until it is told to end, rather than to the end of its upstream. */
@@ -44,10 +49,20 @@ export interface Scenario {
 }
 
 const EVERY_LAYER: readonly Layer[] = ['bronze', 'silver', 'gold']
+/** Two workers of gold who do its work by turns: each cut of a batch may leave each of them a lane of its own. */
+const RIVALRY = {
+  processes: [['gold'], ['gold']],
+  maxPartitions: 1,
+  keepers: 0,
+  isAhead: true,
+  replays: 0,
+  standing: 1,
+} as const
 const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
   storm: ['produce', 'kill', 'kill', 'outage'],
-  crowd: ['produce', 'produce', 'kill', 'compact'],
-  sleepers: ['produce', 'freeze', 'freeze', 'jump', 'collect', 'expire', 'forget', 'kill'],
+  crowd: ['produce', 'produce', 'nap', 'kill', 'compact'],
+  rivals: ['produce', 'produce', 'nap', 'nap'],
+  sleepers: ['produce', 'produce', 'freeze', 'freeze', 'freeze', 'jump', 'night', 'night', 'collect', 'expire', 'kill'],
   foreign: ['produce', 'compact', 'compact', 'expire', 'properties', 'kill', 'collect', 'outage'],
   log: ['produce', 'mishap', 'accept', 'kill', 'produce'],
   rules: ['produce', 'registry', 'register_late', 'kill', 'kill'],
@@ -62,12 +77,14 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
   const sets = [[EVERY_LAYER], separate, [EVERY_LAYER, ...separate]]
   const few = world.oneOf(sets.slice(0, 2))
   const storm = profile === 'storm' ? 0.012 : world.oneOf([0, 0.002, 0.006])
-  return {
+  const scenario: Scenario = {
     profile,
     workload: workload(world.below(WORKLOADS)),
-    maxRows: 2 + world.below(16),
+    maxRows: profile === 'foreign' ? 2 + world.below(4) : 2 + world.below(16),
     processes: crowded ? world.oneOf([[...separate, ...separate], sets[2] ?? few, [EVERY_LAYER, EVERY_LAYER]]) : few,
-    keeper: profile !== 'rollback' && world.chance(0.4),
+    maxPartitions: 64,
+    keepers: profile === 'foreign' ? world.oneOf([1, 2]) : profile !== 'rollback' && world.chance(0.4) ? 1 : 0,
+    isAhead: false,
     replays: profile === 'rules' ? 1 + world.below(2) : world.oneOf([0, 0, 1]),
     standing: world.oneOf([0, 0.3, 1]),
     changesRules: profile === 'rules',
@@ -89,4 +106,6 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
       grace_ms: 15 * 60_000,
     },
   }
+  if (profile !== 'rivals') return scenario
+  return { ...scenario, ...RIVALRY, workload: workload(WORKLOADS + world.below(RIVALRIES)) }
 }

@@ -7,6 +7,7 @@ import type { ObjectEntry, ObjectStore } from '@assay/object-store'
 import type { SchemaLookup, SchemaRegistry } from '@assay/schema-registry'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { VirtualClock } from '../support/virtual-clock.js'
+import { type CommitWatch, WatchedCatalog } from './commit-watch.js'
 import type { SimStore } from './sim-store.js'
 import type { Caller, CallKind, World } from './world.js'
 
@@ -16,6 +17,7 @@ export interface Shared {
   readonly store: SimStore
   readonly log: MemoryLog
   readonly registry: SchemaRegistry
+  readonly commits: CommitWatch
   readonly exchanges: readonly Exchange[]
   readonly housekeeping: HousekeepingPolicy
 }
@@ -39,11 +41,15 @@ export class SimProcess implements Caller {
     this.name = name
     this.#shared = shared
     const { world, housekeeping } = shared
+    const store = new ProcessStore(this, shared.store)
+    const clock = new ProcessClock(this, world)
+    const random = seededRandom(world.below(2 ** 32))
     const lake = memoryLake({
-      store: new ProcessStore(this, shared.store),
+      store,
       log: new ProcessLog(this, shared.log),
-      clock: new ProcessClock(this, world),
-      random: seededRandom(world.below(2 ** 32)),
+      clock,
+      random,
+      catalog: new WatchedCatalog(name, shared.commits, store, { clock, random }),
       registry: new ProcessRegistry(this, shared.registry, world),
       exchanges,
       housekeeping,

@@ -9,10 +9,18 @@ export class SimStore extends TestStore {
   readonly #recent: { readonly key: string; readonly before: ObjectEntry | undefined }[] = []
   /** Called before an object goes. */
   onDelete: ((key: string) => Promise<void>) | undefined
+  /** Called when an object was made that was not there. */
+  onCreate: ((key: string, bytes: Uint8Array) => void) | undefined
 
   override async put(key: string, bytes: Uint8Array): Promise<void> {
     await this.#remember(key)
     await super.put(key, bytes)
+  }
+
+  override async putIfAbsent(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+    const outcome = await super.putIfAbsent(key, bytes)
+    if (outcome === 'created') this.onCreate?.(key, bytes)
+    return outcome
   }
 
   override async delete(key: string): Promise<void> {

@@ -1,19 +1,11 @@
 import { isRetryable, seededRandom } from '@assay/core'
-import { collect, type FoldPolicy } from '@assay/iceberg'
-import {
-  type BatchLimits,
-  DLQ_TABLE,
-  defineRuleSet,
-  foldSmallFiles,
-  type RuleSet,
-  SILVER_RULES,
-  silverTable,
-  type TableDefinition,
-} from '@assay/medallion'
-import { type Layer, runReplay, runWorkers } from '@assay/runtime'
+import { type BatchLimits, defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/medallion'
+import { type Layer, runWorkers } from '@assay/runtime'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { CommitWatch } from './commit-watch.js'
 import { watchDeletions } from './deletion-watch.js'
+import { keepHouse, replayLetters } from './jobs.js'
 import { NamedObjects } from './named-objects.js'
 import { Outsiders, ROLLED_BACK } from './outsiders.js'
 import { RecordedLog } from './recorded-log.js'
@@ -21,7 +13,7 @@ import { type Action, type Profile, type Scenario, scenarioOf } from './scenario
 import { codeOf, type Shared, SimProcess } from './sim-process.js'
 import { SimStore } from './sim-store.js'
 import { makeTopics, produceChunk, registerLate, registerSchemas } from './workload.js'
-import { CALM, ENGINE_FAULT, World, type WorldOptions } from './world.js'
+import { type Ambush, CALM, type Commit, ENGINE_FAULT, World, type WorldOptions } from './world.js'
 import { WorldClock } from './world-clock.js'
 
 /** The rule set that silver changes to and fro between. */
@@ -40,14 +32,25 @@ export const STRICTER: RuleSet = defineRuleSet(
   1,
 )
 
-const FOLD: FoldPolicy = { smallFilesMax: 3, small_bytes: 2 ** 20, task_bytes: 2 ** 20, taskFiles: 4, taskRows: 1000 }
 /** A replay that comes before the tables. */
 const NOTHING_TO_REPLAY = 'table_missing'
 const STEPS_MAX = 12_000
 const STARTS_MAX = 80
 const AFTER_ACTIONS_STEPS = 400
 const MINUTE_MS = 60_000
-const OUTAGE_MS_MAX = 600
+/** Longest outages: a commit waits the one out, and not the other. */
+const OUTAGES_MS = [600, 6_000]
+/** What may wait for a commit, and where it strikes. */
+const MOMENTS: { readonly [action in Action]?: readonly Ambush['when'][] } = {
+  compact: ['before'],
+  freeze: ['before', 'after'],
+  kill: ['before', 'after'],
+  nap: ['before', 'after'],
+  outage: ['before'],
+  properties: ['before'],
+}
+const NAPS_MS = [500, 2_000]
+const FREEZES_MS = [2_000, 12 * MINUTE_MS, 40 * MINUTE_MS, 600 * MINUTE_MS]
 
 /** A process slot: who runs in it, and how often somebody was started. */
 interface Slot {
@@ -67,6 +70,7 @@ export class Simulation {
   /** What was seen to be wrong while it ran. */
   readonly violations: string[]
   readonly outsiders: Outsiders
+  readonly #commits: CommitWatch
   readonly #registry: SchemaRegistry
   readonly #operator: MemoryLake
   readonly #slots: Slot[]
@@ -82,11 +86,14 @@ export class Simulation {
     this.log = new RecordedLog({ clock, random: seededRandom(seed) })
     this.named = new NamedObjects(this.store, this.world)
     this.violations = watchDeletions(this.store, this.named, this.world, this.scenario.housekeeping.grace_ms)
+    this.#commits = new CommitWatch(this.violations)
+    this.store.onCreate = (key, bytes) => this.#commits.created(key, bytes)
     this.#registry = openEmbeddedRegistry(this.store, 'schemas')
     this.#operator = this.lake()
     this.outsiders = new Outsiders(this.#operator, this.log, this.world)
-    const { processes, keeper, replays } = this.scenario
-    const kinds: Slot['layers'][] = [...processes, ...(keeper ? (['keeper'] as const) : [])]
+    const { processes, keepers, replays } = this.scenario
+    const kinds: Slot['layers'][] = [...processes]
+    for (let n = 0; n < keepers; n++) kinds.push('keeper')
     for (let n = 0; n < replays; n++) kinds.push('replay')
     this.#slots = kinds.map((layers) => ({ layers, process: undefined, acts: 0 }))
   }
@@ -116,10 +123,14 @@ export class Simulation {
     let actions = scenario.actions.length
     for (let left = AFTER_ACTIONS_STEPS; left > 0 && world.steps < STEPS_MAX; ) {
       await this.#startSome()
-      if (actions > 0 && world.chance(scenario.actionRate)) await this.#act(scenario.actions[--actions] as Action)
-      if (!(await world.step()) && !this.#slots.some(({ process }) => process?.isAlive)) {
-        if (actions === 0) break
-        await this.#act(scenario.actions[--actions] as Action)
+      if (actions > 0 && world.chance(scenario.actionRate)) await this.#actOrLurk(scenario.actions[--actions] as Action)
+      if (!(await world.step())) {
+        // Nobody waits for anything: the outage passes, or something has to happen that gives them work.
+        if (world.now_ms < world.outageUntil_ms) world.now_ms = world.outageUntil_ms
+        else if (!this.#slots.some((slot) => slot.process?.isAlive || this.#canStart(slot))) {
+          if (actions === 0) break
+          await this.#act(scenario.actions[--actions] as Action)
+        }
       }
       if (actions === 0) left--
     }
@@ -130,6 +141,7 @@ export class Simulation {
     const { world } = this
     world.tell('heal')
     world.faults = CALM
+    world.ambushes.length = 0
     world.outageUntil_ms = 0
     world.registryAway = false
     const lake = this.lake()
@@ -149,13 +161,17 @@ export class Simulation {
   async #startSome(): Promise<void> {
     for (const slot of this.#slots) {
       if (slot.process?.ended) this.#judgeEnd(slot.process)
-      if (slot.process?.isAlive || this.#processes.length >= STARTS_MAX) continue
-      // Who has come to the end of its upstream finds nothing new before something has happened.
-      const hasDrained = slot.process?.ended !== undefined && slot.process.ended.error === undefined
-      if ((hasDrained && slot.acts === this.#acts) || !this.world.chance(this.#startChance)) continue
+      if (!this.#canStart(slot) || !this.world.chance(this.#startChance)) continue
       slot.process = this.#start(slot.layers)
       slot.acts = this.#acts
     }
+  }
+
+  #canStart({ process, acts }: Slot): boolean {
+    if (process?.isAlive || this.#processes.length >= STARTS_MAX) return false
+    // Who has come to the end of its upstream finds nothing new before something has happened.
+    const hasDrained = process?.ended !== undefined && process.ended.error === undefined
+    return !hasDrained || acts !== this.#acts
   }
 
   /** Few are started in an outage: they would only end at once. */
@@ -181,12 +197,14 @@ export class Simulation {
       store: this.store,
       log: this.log,
       registry: this.#registry,
+      commits: this.#commits,
       exchanges: scenario.workload.exchanges,
       housekeeping: scenario.housekeeping,
     }
     const process = new SimProcess(`${what}#${this.#processes.length}`, shared)
     this.#processes.push(process)
-    const limits: BatchLimits = { maxRows: 2 + world.below(scenario.maxRows), maxBytes: 2 ** 20, maxPartitions: 64 }
+    const { maxPartitions } = scenario
+    const limits: BatchLimits = { maxRows: 2 + world.below(scenario.maxRows), maxBytes: 2 ** 20, maxPartitions }
     if (layers === 'keeper') process.begin((lake) => keepHouse(lake, world))
     else if (layers === 'replay') process.begin((lake, signal) => replayLetters(lake, limits, signal))
     else {
@@ -204,31 +222,48 @@ export class Simulation {
     if (!chunk) return
     this.#chunks++
     await produceChunk(this.log, chunk)
+    if (!this.scenario.isAhead) return
+    const limits: BatchLimits = { maxRows: 100, maxBytes: 2 ** 20, maxPartitions: 64 }
+    const options = { limits, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
+    for (const layer of ['bronze', 'silver'] as const)
+      await runWorkers(this.#operator, { ...options, layers: [layer] }, new AbortController().signal)
   }
 
-  /** One of the things that may happen at any moment. */
-  async #act(action: Action): Promise<void> {
+  /** Some things do most harm to somebody who commits: mostly they wait for that. */
+  async #actOrLurk(action: Action): Promise<void> {
+    const { world } = this
+    const moments = MOMENTS[action]
+    if (!moments || world.chance(0.3)) return this.#act(action)
+    // Two who compact one table are rare enough otherwise.
+    const isRival = ({ caller }: Commit): boolean =>
+      this.#slots.some((one) => one.process === caller && one.layers === 'keeper')
+    const wants = action === 'compact' && this.scenario.keepers > 0 ? isRival : () => true
+    world.ambushes.push({ when: world.oneOf(moments), wants, deed: (commit) => this.#act(action, commit) })
+  }
+
+  /** One of the things that may happen at any moment, or at a commit, which it then strikes. */
+  async #act(action: Action, commit?: Commit): Promise<void> {
     const { world } = this
     this.#acts++
     if (!world.allows()) return
     world.tell(action)
     const living = this.#processes.filter((process) => process.isAlive)
+    const struck = living.find((process) => process === commit?.caller)
     switch (action) {
       case 'produce':
         return this.#produce()
       case 'kill':
-        if (living.length > 0) await world.oneOf(living).kill()
+        await (struck ?? (living.length > 0 ? world.oneOf(living) : undefined))?.kill()
         return
-      case 'freeze': {
-        const awake = living.filter((process) => !process.wasFrozen)
-        if (awake.length > 0) world.oneOf(awake).freeze(world.oneOf([2_000, 12 * MINUTE_MS, 40 * MINUTE_MS]))
-        return
-      }
+      case 'freeze':
+        return this.#freeze(struck, world.oneOf(FREEZES_MS))
+      case 'nap':
+        return this.#freeze(struck, world.oneOf(NAPS_MS))
       case 'jump':
         world.now_ms += world.oneOf([5, 14, 16, 60]) * MINUTE_MS
         return
       case 'outage':
-        world.outageUntil_ms = world.now_ms + world.below(OUTAGE_MS_MAX)
+        world.outageUntil_ms = world.now_ms + world.below(world.oneOf(OUTAGES_MS))
         return
       case 'registry':
         world.registryAway = !world.registryAway
@@ -236,38 +271,21 @@ export class Simulation {
       case 'register_late':
         return registerLate(this.#registry)
       default:
-        return this.outsiders.act(action)
+        return this.outsiders.act(action, commit?.table)
     }
+  }
+
+  /** A process stands still, once at most; it may be taken for dead, and another does its work meanwhile. */
+  #freeze(struck: SimProcess | undefined, for_ms: number): void {
+    const rested = this.#processes.filter((one) => one.isAlive && !one.wasFrozen)
+    if (rested.length === 0) return
+    const process = struck && rested.includes(struck) ? struck : this.world.oneOf(rested)
+    process.freeze(for_ms)
+    const slot = this.#slots.find((one) => one.process === process)
+    if (slot && this.world.chance(0.7)) slot.process = undefined
   }
 
   async close(): Promise<void> {
     await this.#operator.close()
   }
-}
-
-/** Gives the dead letters of every exchange another chance. */
-export async function replayLetters(lake: MemoryLake, limits: BatchLimits, signal: AbortSignal): Promise<void> {
-  for (const { name } of lake.exchanges) {
-    const request = { sourceTable: DLQ_TABLE.name, targetTable: silverTable(name).name, filter: {}, dryRun: false }
-    await runReplay(lake, { ...request, limits }, signal)
-  }
-}
-
-/** The pipeline's own tables, not the ledgers of jobs. */
-function hasRows({ name }: TableDefinition): boolean {
-  return /^(bronze|silver|gold)_/.test(name)
-}
-
-const KEPT_AT_ONCE = 4
-
-/** Folds and cleans up some tables. */
-async function keepHouse(lake: MemoryLake, world: World): Promise<void> {
-  const session = await (await lake.engine()).session()
-  const definitions = Array.from({ length: KEPT_AT_ONCE }, () => world.oneOf(lake.definitions.filter(hasRows)))
-  for (const definition of definitions) {
-    const table = await lake.table(definition)
-    await foldSmallFiles(table, session, FOLD)
-    await collect(table.table)
-  }
-  await session.close()
 }

@@ -8,6 +8,10 @@ import { batchOf, binanceRecord, keyFor, krakenRecord, START_MS, type TestRecord
 
 /** How many workloads there are; each is the same in every run, so that an undisturbed run of it is made only once. */
 export const WORKLOADS = 8
+/** As many more, in small portions: trades of several hours, each of which is in both lanes. */
+export const RIVALRIES = 2
+const RIVAL_CHUNKS = 5
+const RIVAL_LANES = 2
 /** From here on what a table gets depends on who comes first: trades in several lanes, schemas that come late. */
 const INCOMPARABLE_FROM = 4
 
@@ -35,10 +39,12 @@ export function workload(id: number): Workload {
   const lot = seededRandom(1_000 + id)
   const below = (limit: number): number => Math.floor(lot.unit() * limit)
   const exchanges = id % 4 === 3 ? [binance, kraken] : [binance]
-  const partitions = 1 + (id % 3)
+  const isRivalry = id >= WORKLOADS
+  const partitions = isRivalry ? RIVAL_LANES : 1 + (id % 3)
   const isComparable = id < INCOMPARABLE_FROM
-  const chunks = Array.from({ length: exchanges.length * 2 }, (_, n): Chunk => {
+  const chunks = Array.from({ length: isRivalry ? RIVAL_CHUNKS : exchanges.length * 2 }, (_, n): Chunk => {
     const exchange = exchanges[n % exchanges.length] as Exchange
+    if (isRivalry) return { exchange, records: rivalTrades(n, below), hole: 0 }
     const records = Array.from({ length: 6 + below(7) }, (_, i) =>
       exchange === kraken ? krakenTrade(n * 20 + i, below) : binanceTrade(n * 20 + i, below, partitions, isComparable),
     )
@@ -65,6 +71,20 @@ function binanceTrade(n: number, below: Below, partitions: number, isComparable:
   if (lot < 16 && lot > 13)
     return { ...record, value: withSchema(record.value as Uint8Array, isComparable ? 99 : LATE_ID) }
   return lot === 17 ? { ...record, timestamp_ms: -1n } : record
+}
+
+/** The same trades by two producers, each of whom has a lane of its own; the last of a chunk is told again in the next. */
+function rivalTrades(chunk: number, below: Below): TestRecord[] {
+  return [0, 1].flatMap((partition) => {
+    const missed = below(8)
+    return [1, 2, 3].flatMap((nth) => {
+      if (nth === missed) return []
+      const trade_id = chunk * 2 + nth
+      const time = START_MS + trade_id * 1_000 + ((trade_id >> 1) % 2) * HOUR_MS
+      const trade = { symbol: 'BTCUSDT', trade_id, price: `${100 + trade_id}`, time }
+      return [binanceRecord(binance, 1, trade, { key: keyFor(partition, RIVAL_LANES) })]
+    })
+  })
 }
 
 function krakenTrade(n: number, below: Below): TestRecord {

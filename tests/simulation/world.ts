@@ -22,6 +22,20 @@ export interface Caller {
   readonly frozenUntil_ms: number
 }
 
+/** A commit that is about to be put. */
+export interface Commit {
+  readonly caller: Caller
+  /** The table's name. */
+  readonly table: string
+}
+
+/** What happens once, right before or after the put of a commit that it wants. */
+export interface Ambush {
+  readonly when: 'before' | 'after'
+  readonly wants: (commit: Commit) => boolean
+  readonly deed: (commit: Commit) => Promise<void>
+}
+
 /** Chances that a call meets a fault. */
 export interface FaultRates {
   readonly before: number
@@ -44,6 +58,7 @@ export interface WorldOptions {
 
 const NOTHING: ReadonlySet<number> = new Set()
 const CALL_MS_MAX = 4
+const COMMIT_PUT = /^putIfAbsent .*\/([^/]+)\/metadata\/v\d+\.metadata\.json$/
 const DELAY_MS_MAX = 3_000
 
 /**
@@ -59,6 +74,8 @@ export class World {
   /** Until then the store answers nobody, whether it does what it is asked or not. */
   outageUntil_ms = 0
   steps = 0
+  /** What waits for commits. */
+  readonly ambushes: Ambush[] = []
   readonly #waiting: Call[] = []
   readonly #trace: string[] | undefined
   readonly #skips: ReadonlySet<number>
@@ -145,11 +162,22 @@ export class World {
       ready = this.#waiting.filter((call) => startOf(call) <= this.now_ms)
     }
     const call = this.oneOf(ready)
+    const table = COMMIT_PUT.exec(call.name)?.[1]
+    const commit = table === undefined ? undefined : { caller: call.caller, table }
+    if (commit && (await this.#strike('before', commit))) return true
     this.#waiting.splice(this.#waiting.indexOf(call), 1)
     this.now_ms += this.below(CALL_MS_MAX)
     this.steps++
     await this.#happen(call)
+    if (commit) await this.#strike('after', commit)
     return true
+  }
+
+  async #strike(when: Ambush['when'], commit: Commit): Promise<boolean> {
+    const at = this.ambushes.findIndex((one) => one.when === when && one.wants(commit))
+    const [ambush] = at < 0 ? [] : this.ambushes.splice(at, 1)
+    await ambush?.deed(commit)
+    return ambush !== undefined
   }
 
   async #happen(call: Call): Promise<void> {

@@ -27,16 +27,11 @@ export async function loadedLake(): Promise<MemoryLake> {
   return lake
 }
 
-/** Which calls are made to fail. */
-export type Sites = (kind: 'error_before' | 'error_after') => (site: StoreCall) => boolean
-
-export const everySite: Sites = () => () => true
-
 /**
- * Every write fails in both ways. Of reads, which leave nothing behind, it is enough that one of a kind of object
+ * Which calls are made to fail. Every write fails in both ways. Of reads, which leave nothing behind, it is enough that one of a kind of object
  * fails (keys alike but for numbers and random names), before it is done.
  */
-export const distinctSites: Sites = (kind) => {
+function sitesOf(kind: 'error_before' | 'error_after'): (site: StoreCall) => boolean {
   const seen = new Set<string>()
   return ({ method, key }) => {
     if (!READS.has(method)) return true
@@ -72,7 +67,7 @@ export async function drainThrough(
 }
 
 /** Drains a layer once for each chosen call, which fails; every table must end as if nothing had happened. */
-export async function failInTurn(layer: Layer, sitesOf: Sites, maxRows: number): Promise<void> {
+export async function failInTurn(layer: Layer, maxRows: number): Promise<void> {
   const before = await loadedLake()
   await drain(before, { layers: LAYERS.slice(0, LAYERS.indexOf(layer)), limits: { maxRows } })
   const undisturbed = await copyOf(before.store, before.clock)

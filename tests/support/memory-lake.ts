@@ -5,7 +5,7 @@ import { type Random, seededRandom } from '@assay/core'
 import { type Engine, openEngine, type Session } from '@assay/engine'
 import { MemoryLog } from '@assay/event-log'
 import { type Exchange, exchangeNamed } from '@assay/exchanges'
-import { FileSystemCatalog, type HousekeepingPolicy } from '@assay/iceberg'
+import { type Catalog, FileSystemCatalog, type HousekeepingPolicy } from '@assay/iceberg'
 import { CommitSignals, LakeTable } from '@assay/medallion'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
 import { type Lake, tableDefinitions } from '@assay/runtime'
@@ -28,6 +28,7 @@ export interface MemoryLakeParts {
   readonly random?: Random
   readonly registry?: SchemaRegistry
   readonly exchanges?: readonly Exchange[]
+  readonly catalog?: Catalog
   readonly housekeeping?: HousekeepingPolicy
 }
 
@@ -62,7 +63,7 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   const log = parts.log ?? new MemoryLog({ clock })
   const random = parts.random ?? seededRandom(seeds++)
   const exchanges = parts.exchanges ?? [binance]
-  const catalog = new FileSystemCatalog(store, 'tables/market_data', { clock, random })
+  const catalog = parts.catalog ?? new FileSystemCatalog(store, 'tables/market_data', { clock, random })
   const signals = new CommitSignals()
   const housekeeping = parts.housekeeping && { housekeeping: parts.housekeeping }
   const dependencies = { catalog, store, clock, random, signals, ...housekeeping }

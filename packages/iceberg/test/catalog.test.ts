@@ -188,6 +188,66 @@ describe('committing to a version', () => {
     expect(await livePaths(awake.table)).toContain(lost.path)
   })
 
+  it('T10 A8: a writer frozen after its put learns that it is committed, though its base is gone', async () => {
+    const clock = new VirtualClock()
+    const inner = new MemoryStore({ clock })
+    const awake = await openWorld({ store: inner, clock })
+    const { store, plan } = faulty(inner)
+    const frozen = (await openWorld({ store, clock, seed: 2 })).table
+    const file = await putDataFile(frozen)
+    plan.of = async ({ method, key }): Promise<Fault> => {
+      if (method !== 'size_bytes' || key !== `${META}/v1.metadata.json`) return 'none'
+      plan.of = () => 'none'
+      await append(awake.table, [])
+      clock.advance(16 * 60_000)
+      await append(awake.table, [])
+      await awake.catalog.forgetVersions('trades', { keep: 1, grace_ms: 0 })
+      expect(await inner.size_bytes(key)).toBeUndefined()
+      return 'none'
+    }
+    expect((await append(frozen, [file])).version.token).toBe('2')
+    expect(await livePaths(awake.table)).toEqual([file.path])
+  })
+
+  it('A1: who made a table leaves it alone when others have committed to it before he is done', async () => {
+    const clock = new VirtualClock()
+    const inner = new MemoryStore({ clock })
+    const { store, plan } = faulty(inner)
+    let path = ''
+    plan.of = async ({ method }): Promise<Fault> => {
+      if (method !== 'list' || (await inner.size_bytes(`${META}/v1.metadata.json`)) === undefined) return 'none'
+      plan.of = () => 'none'
+      const other = (await openWorld({ store: inner, clock, seed: 2 })).table
+      path = (await append(other, [await putDataFile(other)])).snapshot.manifestList
+      return 'none'
+    }
+    const { table } = await openWorld({ store, clock })
+    const { metadata, token } = await table.load()
+    expect([token, metadata.snapshots.map(({ manifestList }) => manifestList)]).toEqual(['2', [path]])
+    expect(await inner.size_bytes(`${META}/v1.metadata.json`)).toBeGreaterThan(0)
+  })
+
+  it('A1: a table whose newest version is cleaned up between listing and reading is still there', async () => {
+    const clock = new VirtualClock()
+    const inner = new MemoryStore({ clock })
+    const awake = await openWorld({ store: inner, clock })
+    const { store, plan } = faulty(inner)
+    clock.advance(20 * 60_000)
+    let reads = 0
+    plan.of = async ({ method, key }): Promise<Fault> => {
+      if (method !== 'get' || key !== `${META}/v1.metadata.json` || ++reads < 2) return 'none'
+      plan.of = () => 'none'
+      for (let i = 0; i < 3; i += 1) await append(awake.table, [])
+      clock.advance(20 * 60_000)
+      await append(awake.table, [])
+      await awake.catalog.forgetVersions('trades', { keep: 1, grace_ms: 0 })
+      expect(await inner.size_bytes(key)).toBeUndefined()
+      return 'none'
+    }
+    const found = await new FileSystemCatalog(store, 'tables/test', { clock, random: seededRandom(3) }).load('trades')
+    expect(found?.token).toBe('5')
+  })
+
   const ambiguous = async (
     during: (world: { inner: MemoryStore; clock: VirtualClock; other: Table; putNumber: number }) => Promise<Fault>,
   ): Promise<{ outcome: CommitOutcome; table: Table; path: string }> => {

@@ -1,7 +1,8 @@
 import { AssayError, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
-import { currentSnapshot, parseMetadata, serializeMetadata, type TableMetadata } from '../format/metadata.js'
+import { parseMetadata, serializeMetadata, type TableMetadata } from '../format/metadata.js'
 import { withMetadataLog } from '../format/update.js'
+import { isBuiltUpon } from './built-upon.js'
 import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
 import { backOff_ms, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
@@ -94,11 +95,11 @@ export class FileSystemCatalog implements Catalog {
     for (let attempt = 1; attempt <= LOAD_ATTEMPTS; attempt += 1) {
       const known = this.#newest.get(name)
       const start = known && this.#isFresh(known) ? known.version : await this.#coldStart(name, files)
-      if (!start) {
+      if (start === 'no table') {
         this.#newest.delete(name)
         return undefined
       }
-      const found = await this.#probeUp(name, files, start)
+      const found = start && (await this.#probeUp(name, files, start))
       if (found) return found
     }
     throw new OutageError('table_in_flux', `table ${name} changes faster than it can be read`, { hint: 'try again' })
@@ -120,13 +121,16 @@ export class FileSystemCatalog implements Catalog {
   /**
    * A version from which to probe upwards. The hint's one will do if it is young: its successors cannot have been
    * cleaned up yet. Otherwise only a listing tells, since a hint may have been set back by a writer that slept.
+   * Undefined when what was listed has been cleaned up since.
    */
-  async #coldStart(name: string, files: VersionFiles): Promise<TableVersion | undefined> {
+  async #coldStart(name: string, files: VersionFiles): Promise<TableVersion | 'no table' | undefined> {
     const hinted = await files.hint()
     const version = hinted === undefined ? undefined : await this.#read(name, files, hinted)
     if (version && this.#clock.now_ms() - version.metadata.lastUpdated_ms < BELIEVED_MS) return version
     const newest = (await files.list()).at(-1)
-    return newest === undefined ? undefined : this.#read(name, files, newest)
+    if (newest !== undefined) return this.#read(name, files, newest)
+    // A listing may not show yet what somebody has just made.
+    return (await this.#read(name, files, 1)) ?? 'no table'
   }
 
   /** Undefined when so much time passed over the probing that the versions in between may be gone. */
@@ -166,9 +170,9 @@ export class FileSystemCatalog implements Catalog {
     await this.#refuseIfPaused()
     if (await this.load(name)) return 'exists'
     const bytes = Buffer.from(serializeMetadata(metadata), 'utf8')
-    const { kind } = await this.#putVersion(files, 1, bytes)
-    if (kind === 'taken') return 'exists'
-    if (((await this.#settled(() => files.list())).at(-1) ?? 1) > 1) {
+    if ((await this.#putVersion(files, 1, bytes)) === 'taken') return 'exists'
+    const above = await this.#nextAbove(name, files, 1)
+    if (above && above.metadata.tableUuid !== metadata.tableUuid) {
       // We slept while others made the table and cleaned its first version up.
       await this.#settled(() => this.#store.delete(files.key(1)))
       return 'exists'
@@ -184,10 +188,10 @@ export class FileSystemCatalog implements Catalog {
     const metadata = withMetadataLog(next, base.metadata, base.metadataLocation)
     await this.#refuseIfPaused()
     const put = await this.#putVersion(files, number, Buffer.from(serializeMetadata(metadata), 'utf8'))
-    if (put.kind === 'taken') return { kind: 'conflict' }
+    if (put === 'taken') return { kind: 'conflict' }
     const version = this.#version(name, files, number, metadata)
     if ((await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined) {
-      return this.#settleWithoutBase(name, files, version, put.ambiguous)
+      return this.#settleWithoutBase(name, files, version)
     }
     await files.raiseHint(number)
     this.#remember(name, version)
@@ -198,22 +202,16 @@ export class FileSystemCatalog implements Catalog {
    * Puts a version file and finds out whose it is. After an outage the file is read back: ours by its bytes,
    * another's, or absent, in which case the same put is safe to repeat.
    */
-  async #putVersion(
-    files: VersionFiles,
-    number: number,
-    bytes: Buffer,
-  ): Promise<{ readonly kind: 'ours'; readonly ambiguous: boolean } | { readonly kind: 'taken' }> {
-    let ambiguous = false
+  async #putVersion(files: VersionFiles, number: number, bytes: Buffer): Promise<'ours' | 'taken'> {
     for (let attempt = 1; attempt <= OUTAGE_ATTEMPTS; attempt += 1) {
       try {
-        if ((await this.#store.putIfAbsent(files.key(number), bytes)) === 'created') return { kind: 'ours', ambiguous }
+        if ((await this.#store.putIfAbsent(files.key(number), bytes)) === 'created') return 'ours'
       } catch (error) {
         if (!isRetryable(error)) throw error
-        ambiguous = true
         await this.#clock.sleep(backOff_ms(attempt, this.#random))
       }
       const found = await this.#settled(() => this.#store.get(files.key(number)))
-      if (found) return bytes.equals(found) ? { kind: 'ours', ambiguous: true } : { kind: 'taken' }
+      if (found) return bytes.equals(found) ? 'ours' : 'taken'
     }
     throw outcomeUnknown(files.key(number))
   }
@@ -227,25 +225,26 @@ export class FileSystemCatalog implements Catalog {
     }
   }
 
+  /** The oldest living version above a number; undefined when there is none. */
+  async #nextAbove(name: string, files: VersionFiles, number: number): Promise<TableVersion | undefined> {
+    const next = (await this.#settled(() => files.list())).find((one) => one > number)
+    if (next === undefined) return undefined
+    const version = await this.#settled(() => this.#read(name, files, next))
+    if (!version) throw outcomeUnknown(files.key(number))
+    return version
+  }
+
   /**
-   * The base is gone, so the file that was put stands below the oldest living version and nobody reads it:
-   * the commit is void. Unless an earlier, ambiguous put had succeeded and been built upon: then a newer
-   * version names our snapshot, and the file only repeats what had been cleaned up.
+   * The base is gone. If it was gone before the put, the file stands below the oldest living version and nobody reads
+   * it: the commit is void. But it may have been there, both been built upon, and the base cleaned up since: then the
+   * versions above name our snapshot.
    */
-  async #settleWithoutBase(
-    name: string,
-    files: VersionFiles,
-    version: TableVersion,
-    ambiguous: boolean,
-  ): Promise<SwapOutcome> {
+  async #settleWithoutBase(name: string, files: VersionFiles, version: TableVersion): Promise<SwapOutcome> {
     this.#newest.delete(name)
-    const numbers = await this.#settled(() => files.list())
-    const newest = numbers.at(-1) ?? 0
     const number = Number(version.token)
-    if (ambiguous && newest > number) {
-      const newer = await this.#settled(() => this.#read(name, files, newest))
-      if (!newer) throw outcomeUnknown(files.key(newest))
-      const found = holds(newer.metadata, version.metadata)
+    const above = await this.#nextAbove(name, files, number)
+    if (above) {
+      const found = isBuiltUpon(above.metadata, version.metadata)
       if (found === undefined) throw outcomeUnknown(files.key(number))
       if (found) return { kind: 'committed', version }
     }
@@ -297,16 +296,4 @@ function outcomeUnknown(what: string, cause?: unknown): OutageError {
     hint: 'nothing was deleted; when the store answers again, load the table and go on from what it says',
     ...(cause === undefined ? {} : { cause }),
   })
-}
-
-/** Whether `newer` was built upon `ours`; undefined when its history does not reach back far enough to tell. */
-function holds(newer: TableMetadata, ours: TableMetadata): boolean | undefined {
-  const snapshot = currentSnapshot(ours)
-  if (!snapshot) return undefined
-  if (
-    newer.snapshots.some((one) => one.snapshotId === snapshot.snapshotId && one.manifestList === snapshot.manifestList)
-  ) {
-    return true
-  }
-  return newer.snapshots.some((one) => one.sequenceNumber < snapshot.sequenceNumber) ? false : undefined
 }
