@@ -41,15 +41,12 @@ export class SimProcess implements Caller {
     this.name = name
     this.#shared = shared
     const { world, housekeeping } = shared
-    const store = new ProcessStore(this, shared.store)
-    const clock = new ProcessClock(this, world)
-    const random = seededRandom(world.below(2 ** 32))
     const lake = memoryLake({
-      store,
+      store: new ProcessStore(this, shared.store),
       log: new ProcessLog(this, shared.log),
-      clock,
-      random,
-      catalog: new WatchedCatalog(name, shared.commits, store, { clock, random }),
+      clock: new ProcessClock(this, world),
+      random: seededRandom(world.below(2 ** 32)),
+      openCatalog: (store, by) => new WatchedCatalog(name, shared.commits, store, by),
       registry: new ProcessRegistry(this, shared.registry, world),
       exchanges,
       housekeeping,

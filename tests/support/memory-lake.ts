@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Random, seededRandom } from '@assay/core'
+import { type Clock, type Random, seededRandom } from '@assay/core'
 import { type Engine, openEngine, type Session } from '@assay/engine'
 import { MemoryLog } from '@assay/event-log'
 import { type Exchange, exchangeNamed } from '@assay/exchanges'
@@ -28,7 +28,8 @@ export interface MemoryLakeParts {
   readonly random?: Random
   readonly registry?: SchemaRegistry
   readonly exchanges?: readonly Exchange[]
-  readonly catalog?: Catalog
+  /** Instead of a plain catalog over the store. */
+  readonly openCatalog?: (store: ObjectStore, by: { readonly clock: Clock; readonly random: Random }) => Catalog
   readonly housekeeping?: HousekeepingPolicy
 }
 
@@ -63,7 +64,8 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   const log = parts.log ?? new MemoryLog({ clock })
   const random = parts.random ?? seededRandom(seeds++)
   const exchanges = parts.exchanges ?? [binance]
-  const catalog = parts.catalog ?? new FileSystemCatalog(store, 'tables/market_data', { clock, random })
+  const { openCatalog = (over, by) => new FileSystemCatalog(over, 'tables/market_data', by) } = parts
+  const catalog = openCatalog(store, { clock, random })
   const signals = new CommitSignals()
   const housekeeping = parts.housekeeping && { housekeeping: parts.housekeeping }
   const dependencies = { catalog, store, clock, random, signals, ...housekeeping }
