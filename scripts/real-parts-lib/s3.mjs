@@ -33,7 +33,7 @@ export const s3 = {
     }
     return {
       command: path.join(installed, 'minio'),
-      args: ['server', '--quiet', '--address', `127.0.0.1:${ports.http}`, path.join(folder, 'data')],
+      args: ['server', '--address', `127.0.0.1:${ports.http}`, path.join(folder, 'data')],
       env: {
         MINIO_ROOT_USER: credentials.accessKeyId,
         MINIO_ROOT_PASSWORD: credentials.secretAccessKey,

@@ -103,8 +103,22 @@ export async function startToxiproxy(): Promise<ToxiproxyPart> {
   return { ...controls(server), client: new ToxiproxyClient(toxiproxyUrl(server.place)) }
 }
 
+const START_ATTEMPTS = 2
+
+/** Somebody else may take a port between our choice and the server's start: then other ports are tried. */
 async function start(name: PartName, given: Partial<Place> = {}, part: Part = PARTS[name]): Promise<Server> {
   const installed = await part.install()
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(name, installed, given, part)
+    } catch (error) {
+      if (attempt === START_ATTEMPTS) throw error
+      console.warn(error)
+    }
+  }
+}
+
+async function startOnce(name: PartName, installed: string, given: Partial<Place>, part: Part): Promise<Server> {
   const folder = mkdtempSync(path.join(tmpdir(), `assay-${name}-`))
   const ports = await freePorts(part.portNames)
   const server = new Server(

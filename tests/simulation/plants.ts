@@ -104,7 +104,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'fold-drops-a-file',
     profile: 'foreign',
-    shows: /is not the log|is not silver|other trades/,
+    shows: /is not the log|is not silver|is not gold|other trades/,
     edits: [
       {
         file: 'packages/medallion/src/worker/housekeeper.ts',
@@ -157,7 +157,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
-    shows: /is not silver/,
+    shows: /is not silver|is not gold|other trades/,
     edits: [
       {
         file: 'packages/iceberg/src/plan/plan-files.ts',

@@ -85,11 +85,11 @@ function columnsOf(changes: readonly Change[]): NamedColumn[] {
 /** Event times of the trades on both sides of the opened gaps: from the batch, else from gold. */
 async function findTimes(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
   const sides = `(SELECT book, unnest([from_id - 1, to_id]) AS id FROM ${CHANGES} WHERE change = 'opened')`
-  const found = (rows: string): string => `SELECT book, id, any_value("timestamp") AS us
+  const found = (rows: string, wanted: string): string => `SELECT book, id, any_value("timestamp") AS us
     FROM (SELECT exchange || '/' || symbol AS book, source_sequence AS id, "timestamp" FROM ${rows}) g
-    SEMI JOIN ${sides} s USING (book, id) GROUP BY book, id`
+    SEMI JOIN ${wanted} s USING (book, id) GROUP BY book, id`
   const kept = `(SELECT * FROM ${INPUT} WHERE (lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES}))`
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${TIMES} AS ${found(kept)}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${TIMES} AS ${found(kept, sides)}`)
   const open = `(SELECT DISTINCT book, id FROM ${sides} ANTI JOIN ${TIMES} USING (book, id))`
   const [row] = await session.rows(`SELECT count(*) AS n, min(id) AS low, max(id) AS high FROM ${open}`)
   const count = Number(row?.n)
@@ -99,5 +99,6 @@ async function findTimes(session: Session, gold: LakeTable, pinned: PinnedTable)
   })
   const ids = (await session.rows(`SELECT DISTINCT id FROM ${open}`)).map(({ id }) => id as bigint)
   const rows = `(SELECT * FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IN (${ids.join(', ')}))`
-  await session.run(`INSERT INTO ${TIMES} ${found(rows)}`)
+  // Gold may have the batch's own trades already, by a rival's commit that this batch is going to lose to.
+  await session.run(`INSERT INTO ${TIMES} ${found(rows, open)}`)
 }
