@@ -207,7 +207,7 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: CATALOG,
-        find: '(await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined',
+        find: '!there || this.#bytes.get(base)?.equals(there) === false',
         put: 'false',
       },
     ],

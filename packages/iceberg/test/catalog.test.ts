@@ -196,7 +196,8 @@ describe('committing to a version', () => {
     const frozen = (await openWorld({ store, clock, seed: 2 })).table
     const file = await putDataFile(frozen)
     plan.of = async ({ method, key }): Promise<Fault> => {
-      if (method !== 'size_bytes' || key !== `${META}/v1.metadata.json`) return 'none'
+      if (method !== 'get' || key !== `${META}/v1.metadata.json` || !(await inner.get(`${META}/v2.metadata.json`)))
+        return 'none'
       plan.of = () => 'none'
       await append(awake.table, [])
       clock.advance(16 * 60_000)

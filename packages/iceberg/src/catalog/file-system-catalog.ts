@@ -33,6 +33,8 @@ export class FileSystemCatalog implements Catalog {
   readonly #clock: Clock
   readonly #random: Random
   readonly #newest = new Map<string, Newest>()
+  /** What a version's file holds. */
+  readonly #bytes = new WeakMap<TableVersion, Buffer>()
   readonly #oldest = new Map<string, number>()
 
   /** Tables lie under `<prefix>/<name>`. */
@@ -156,13 +158,17 @@ export class FileSystemCatalog implements Catalog {
   }
 
   async #read(name: string, files: VersionFiles, number: number): Promise<TableVersion | undefined> {
-    const bytes = await this.#store.get(files.key(number))
-    return bytes && this.#version(name, files, number, parseMetadata(Buffer.from(bytes).toString('utf8')))
+    const found = await this.#store.get(files.key(number))
+    if (!found) return undefined
+    const bytes = Buffer.from(found)
+    return this.#version(name, files, number, parseMetadata(bytes.toString('utf8')), bytes)
   }
 
-  #version(name: string, files: VersionFiles, number: number, metadata: TableMetadata): TableVersion {
+  #version(name: string, files: VersionFiles, number: number, metadata: TableMetadata, bytes: Buffer): TableVersion {
     const metadataLocation = this.#store.location(files.key(number))
-    return { metadata, metadataLocation, tableKey: this.#tableKey(name), token: String(number) }
+    const version = { metadata, metadataLocation, tableKey: this.#tableKey(name), token: String(number) }
+    this.#bytes.set(version, bytes)
+    return version
   }
 
   async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {
@@ -178,7 +184,7 @@ export class FileSystemCatalog implements Catalog {
       return 'exists'
     }
     await files.raiseHint(1)
-    this.#remember(name, this.#version(name, files, 1, metadata))
+    this.#remember(name, this.#version(name, files, 1, metadata, bytes))
     return 'created'
   }
 
@@ -187,12 +193,13 @@ export class FileSystemCatalog implements Catalog {
     const number = Number(base.token) + 1
     const metadata = withMetadataLog(next, base.metadata, base.metadataLocation)
     await this.#refuseIfPaused()
-    const put = await this.#putVersion(files, number, Buffer.from(serializeMetadata(metadata), 'utf8'))
+    const bytes = Buffer.from(serializeMetadata(metadata), 'utf8')
+    const put = await this.#putVersion(files, number, bytes)
     if (put === 'taken') return { kind: 'conflict' }
-    const version = this.#version(name, files, number, metadata)
-    if ((await this.#settled(() => this.#store.size_bytes(files.key(number - 1)))) === undefined) {
-      return this.#settleWithoutBase(name, files, version)
-    }
+    const version = this.#version(name, files, number, metadata, bytes)
+    // Another who slept may have put a file of his own where the base was cleaned up.
+    const there = await this.#settled(() => this.#store.get(files.key(number - 1)))
+    if (!there || this.#bytes.get(base)?.equals(there) === false) return this.#settleWithoutBase(name, files, version)
     await files.raiseHint(number)
     this.#remember(name, version)
     return { kind: 'committed', version }
