@@ -13,7 +13,7 @@ import { type RebuildOptions, type RebuildReport, readRules, rebuildLake, runRep
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain } from '../support/drain.js'
-import { binance, copyOf, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { binance, copiedLake, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import {
   binanceRecord,
   keyFor,
@@ -76,15 +76,9 @@ beforeAll(async () => {
 
 afterAll(() => crossed.close())
 
-/** The lake with crossed winners, to be damaged. */
-async function copy(): Promise<MemoryLake> {
-  const { store, log, clock, exchanges } = crossed
-  return memoryLake({ store: await copyOf(store, clock), log, clock, exchanges })
-}
-
 describe('rebuild', () => {
   it('A3: gives the same rows whatever the batches, winners across lanes as the duplicates say', async () => {
-    const lake = await copy()
+    const lake = await copiedLake(crossed)
     const [counts] = await query(
       lake,
       `SELECT (count(*) FILTER (kept_partition = 0 AND "partition" = 1))::INTEGER AS won_by_0,
@@ -166,7 +160,7 @@ describe('rebuild', () => {
       [GOLD_TABLE, without('rn = 0'), /^gold_crypto_trades: .* was derived, but is not in the lake/],
       [DUPLICATES_TABLE, altered('is_conflict', 'NOT is_conflict', 'rn = 0'), /^gold_duplicates: .*is_conflict is/],
     ] as const) {
-      const lake = await copy()
+      const lake = await copiedLake(crossed)
       await rewriteFile(lake, definition, change)
       const { report, target } = await rebuild(lake)
       expect(report.is_same).toBe(false)
@@ -177,7 +171,7 @@ describe('rebuild', () => {
   })
 
   it('refuses a lake that holds tables', async () => {
-    const lake = await copy()
+    const lake = await copiedLake(crossed)
     const options = { rules: 'recorded', compare: false, onEvent: () => undefined } as const
     const again = rebuildLake(lake, lake, options, NEVER)
     await expect(again).rejects.toMatchObject({ code: 'lake_not_empty' })
@@ -241,12 +235,6 @@ describe('rebuild of replayed letters', () => {
 
   afterAll(() => replayed.close())
 
-  /** The lake with replayed letters, to be damaged. */
-  async function copyReplayed(): Promise<MemoryLake> {
-    const { store, log, clock, exchanges } = replayed
-    return memoryLake({ store: await copyOf(store, clock), log, clock, exchanges })
-  }
-
   const places = (lake: MemoryLake) =>
     query(
       lake,
@@ -255,7 +243,7 @@ describe('rebuild of replayed letters', () => {
     )
 
   it('A3 D1 S2: come again in their order, with their corrections and by the rules of their replay', async () => {
-    const lake = await copyReplayed()
+    const lake = await copiedLake(replayed)
     const { checks } = await verifyLake(lake, { fromLog: true, signal: NEVER, onCheck: () => undefined })
     expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
     const derived = checks.filter(({ claim }) => claim.startsWith('replayed rows are'))
@@ -316,7 +304,7 @@ describe('rebuild of replayed letters', () => {
   ] as const)(
     'A3: %s: told with their place, compared or not, and all else comes again',
     async (_, table, change, text) => {
-      const lake = await copyReplayed()
+      const lake = await copiedLake(replayed)
       const { files } = await fileOf(lake, table)
       for (let nth = 0; nth < files; nth++) await rewriteFile(lake, table, change)
       for (const compare of [true, false]) {

@@ -20,7 +20,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain, runUntil } from '../support/drain.js'
-import { binance, copyOf, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { binance, copiedLake, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { binanceRecord, keyFor, produce, produceSimulated, registerSchema } from '../support/records.js'
 import { query } from '../support/tables.js'
 import { runAlone, silverWorker } from '../support/workers.js'
@@ -59,11 +59,6 @@ beforeAll(async () => {
 }, 60_000)
 
 afterAll(() => whole.close())
-
-/** The usual lake, to be damaged. */
-async function copy(): Promise<MemoryLake> {
-  return memoryLake({ store: await copyOf(whole.store, whole.clock), log: whole.log, clock: whole.clock })
-}
 
 describe('verify names what is wrong', () => {
   const cases: readonly (readonly [string, TableDefinition, Change, RegExp])[] = [
@@ -126,7 +121,7 @@ describe('verify names what is wrong', () => {
   ]
 
   it.each(cases)('%s', async (_name, table, change, message) => {
-    const lake = await copy()
+    const lake = await copiedLake(whole)
     await rewriteFile(lake, table, change)
     expect((await failures(lake)).join('\n')).toMatch(message)
     await lake.close()
@@ -140,7 +135,7 @@ describe('verify names what is wrong', () => {
     ['gold forth', GOLD_TABLE, 1n, /chain gold.*beyond the/],
     ['gold back', GOLD_TABLE, -1n, /B2 gold.*lies at or past the position/],
   ] as const)('A1: a checkpoint moved by hand: %s', async (_name, table, by, message) => {
-    const lake = await copy()
+    const lake = await copiedLake(whole)
     await editCheckpoint(lake, table, ({ lanes }) => {
       for (const lane of Object.values(lanes)) lane.position = String(BigInt(lane.position) + by)
     })
@@ -151,7 +146,7 @@ describe('verify names what is wrong', () => {
   })
 
   it('A4: a data file that is gone, one that was cut, and one that is not Parquet, each by its name', async () => {
-    const lake = await copy()
+    const lake = await copiedLake(whole)
     const { file: gone } = await fileOf(lake, GOLD_TABLE)
     const { file: cut } = await fileOf(lake, SILVER)
     const { file: garbled } = await fileOf(lake, BRONZE)
@@ -167,7 +162,7 @@ describe('verify names what is wrong', () => {
 
   it('A4: a file with garbled pages, by its name, whatever the table', async () => {
     for (const table of [BRONZE, SILVER, GOLD_TABLE]) {
-      const lake = await copy()
+      const lake = await copiedLake(whole)
       const { file } = await fileOf(lake, table)
       const bytes = Uint8Array.from((await lake.store.get(file.key)) as Uint8Array)
       bytes.fill(0x5a, 4, 200)
@@ -178,7 +173,7 @@ describe('verify names what is wrong', () => {
   })
 
   it('S1: a record that is a row of silver and a dead letter at once', async () => {
-    const lake = await copy()
+    const lake = await copiedLake(whole)
     const offset = `(SELECT max("offset") FROM rows)`
     await rewriteFile(
       lake,
@@ -203,7 +198,7 @@ describe('verify names what is wrong', () => {
     })
     await fc.assert(
       fc.asyncProperty(damage, async ({ table, nth, row, kind, column }) => {
-        const lake = await copy()
+        const lake = await copiedLake(whole)
         const { file } = await fileOf(lake, table, nth)
         const rn = `rn = ${row % file.file.recordCount}`
         const changed = table.columns.filter(({ name }) => !PROCESSING_TIMES.test(`${table.name}.${name}`))

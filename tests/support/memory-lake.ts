@@ -117,3 +117,8 @@ export async function copyOf(store: ObjectStore, clock: VirtualClock): Promise<T
   }
   return copy
 }
+
+/** A lake on a copy of another's objects, over the same log: it can be damaged. */
+export async function copiedLake({ store, log, clock, exchanges }: MemoryLake): Promise<MemoryLake> {
+  return memoryLake({ store: await copyOf(store, clock), log, clock, exchanges })
+}

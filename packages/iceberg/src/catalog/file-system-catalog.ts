@@ -113,11 +113,7 @@ export class FileSystemCatalog implements Catalog {
   }
 
   #remember(name: string, version: TableVersion): void {
-    this.#newest.set(name, {
-      version,
-      seen_ms: this.#clock.now_ms(),
-      seen_monotonic_ms: this.#clock.monotonic_ms(),
-    })
+    this.#newest.set(name, this.#seenNow(version))
   }
 
   /**

@@ -4,7 +4,7 @@ import { quoteIdentifier, quoteText, type Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import { DEFAULT_LIMITS, fixedRegistry, parquetFields, parseRecordedFix, type RuleSet } from '@assay/medallion'
 import type { Lake } from '../lake.js'
-import type { Findings } from '../verify/check.js'
+import { type Findings, findingOf } from '../verify/check.js'
 import { addListed } from '../verify/compare.js'
 import { inRanges, type PinnedScan } from '../verify/pinned-scan.js'
 import { looseFile } from './bounded-table.js'
@@ -150,7 +150,7 @@ async function withFix(
     return corrected
   } catch (error) {
     if (!(error instanceof AssayError) || error.code !== 'bad_fix_file') throw error
-    findings.add(`replay ${replay}: ${error.message.replaceAll(/\n-? ?/g, ' ')}`)
+    findings.add(`replay ${replay}: ${findingOf(error)}`)
     return undefined
   }
 }

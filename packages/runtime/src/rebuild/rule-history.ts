@@ -2,6 +2,7 @@ import { AssayError, type LaneKey, laneKey, type Position, position } from '@ass
 import { quoteText, type Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import { type Checkpoint, checkRules, parseRuleSet, type RuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
+import { findingOf } from '../verify/check.js'
 
 /** From which offset on a rule set judged a lane. */
 interface RuleSpan {
@@ -65,7 +66,7 @@ async function readRuleSet(session: Session, json: string, exchange: Exchange): 
     return set
   } catch (error) {
     if (!(error instanceof AssayError) || error.code !== 'bad_rule_file') throw error
-    return error.message.replaceAll(/\n-? ?/g, ' ')
+    return findingOf(error)
   }
 }
 

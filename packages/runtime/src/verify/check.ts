@@ -45,6 +45,11 @@ export class Findings {
   }
 }
 
+/** The text of an error, which may list mistakes line by line, as one finding. */
+export function findingOf({ message }: Error): string {
+  return message.replaceAll(/\n-? ?/g, ' ')
+}
+
 /** Places that a statement which looks for them lists at most. */
 export const LISTED_MAX = FOUND_MAX
 
