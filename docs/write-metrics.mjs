@@ -1,6 +1,6 @@
 // Writes docs/metrics.md from the metrics in the code. Run it after a build.
 import { writeFile } from 'node:fs/promises'
 import { systemClock } from '@assay/core'
-import { metricsPage } from '../packages/runtime/dist/metrics-page.js'
+import { metricsPage } from '../packages/host/dist/metrics/metrics-page.js'
 
 await writeFile(new URL('metrics.md', import.meta.url), metricsPage(systemClock))

@@ -120,7 +120,7 @@ describe('bronze', () => {
     const before = (await (await lake.table(bronzeTable('binance'))).pin()).sequence
     const stop = new AbortController()
     const started_ms = lake.clock.now_ms()
-    const { runWorkers } = await import('@assay/runtime')
+    const { runWorkers } = await import('@assay/lake')
     const running = runWorkers(
       lake,
       {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { readConfig } from '@assay/runtime'
+import { readConfig } from '@assay/lake'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 

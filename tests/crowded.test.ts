@@ -1,6 +1,7 @@
 import { AssayError } from '@assay/core'
 import { EVERY_LANE } from '@assay/event-log'
-import { bronzeStage, bronzeTable, DEFAULT_LIMITS, openWorker, type WorkerEvent } from '@assay/medallion'
+import { bronzeStage, bronzeTable } from '@assay/medallion'
+import { DEFAULT_LIMITS, openWorker, type WorkerEvent } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'

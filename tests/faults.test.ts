@@ -1,6 +1,6 @@
 import { seededRandom } from '@assay/core'
-import type { LakeTable } from '@assay/medallion'
 import type { FaultPlan } from '@assay/object-store'
+import type { LakeTable } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { drainThrough, failInTurn, LAYERS, loadedLake } from './support/fault-sites.js'
 import { checkInvariants } from './support/invariants.js'

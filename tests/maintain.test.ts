@@ -1,7 +1,7 @@
 import { commit, defaultHousekeeping, pendingEntries } from '@assay/iceberg'
 import { silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
-import { maintainTables, setPaused } from '@assay/runtime'
+import { maintainTables, setPaused } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
 import { produceBinance, tradesWithRejects } from './support/dead-letters.js'
 import { drain, runUntil } from './support/drain.js'

@@ -1,5 +1,6 @@
+import { verifyLake } from '@assay/audit'
 import { REPLAYS_TABLE } from '@assay/medallion'
-import { runReplay, verifyLake } from '@assay/runtime'
+import { runReplay } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
 import { altered, rewriteFile } from './support/damage.js'
 import { NEVER, produceBinance, REPLAY } from './support/dead-letters.js'

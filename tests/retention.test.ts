@@ -1,4 +1,5 @@
-import { runReplay, runResolve, runRetention, statusReport } from '@assay/runtime'
+import { statusReport } from '@assay/lake'
+import { runReplay, runResolve, runRetention } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'

@@ -1,5 +1,6 @@
+import { parseTraceTarget, type TableRows, type TracedRecord, traceTarget } from '@assay/audit'
 import { laneKey, parseLaneKey } from '@assay/core'
-import { parseTraceTarget, runReplay, type TableRows, type TracedRecord, traceTarget } from '@assay/runtime'
+import { runReplay } from '@assay/operations'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { drain } from './support/drain.js'
 import { binance, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'

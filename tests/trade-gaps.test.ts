@@ -1,4 +1,5 @@
-import { type Lake, openQuery } from '@assay/runtime'
+import type { Lake } from '@assay/lake'
+import { openQuery } from '@assay/query'
 import { describe, expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
 import { drain } from './support/drain.js'

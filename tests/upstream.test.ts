@@ -1,13 +1,7 @@
 import { MemoryLog } from '@assay/event-log'
 import { collect, commit, currentSnapshot, type HousekeepingPolicy, type TableMetadata } from '@assay/iceberg'
-import {
-  bronzeTable,
-  foldSmallFiles,
-  GOLD_TABLE,
-  type LakeTable,
-  silverTable,
-  type TableDefinition,
-} from '@assay/medallion'
+import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { foldSmallFiles, type LakeTable, type TableDefinition } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'

@@ -1,6 +1,6 @@
 // Asks gold and the lineage again and again until the parent says stop; counts what failed.
 import { setTimeout as delay } from 'node:timers/promises'
-import { openQuery } from '@assay/runtime'
+import { openQuery } from '@assay/query'
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake } from '../lib/lakes.mjs'
 import { percentile } from '../lib/measure.mjs'

@@ -1,5 +1,5 @@
 // Takes all that waits in the log through the given layers, and tells what that took.
-import { DEFAULT_COMMIT_INTERVAL_MS, runWorkers } from '@assay/runtime'
+import { DEFAULT_COMMIT_INTERVAL_MS, runWorkers } from '@assay/lake'
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake, tableNamed } from '../lib/lakes.mjs'
 import { peakMemory_bytes } from '../lib/measure.mjs'

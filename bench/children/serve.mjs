@@ -1,6 +1,6 @@
 // Runs all workers until the parent says stop. `mark` begins a measurement, `measure` asks for it.
 import { setTimeout as delay } from 'node:timers/promises'
-import { DEFAULT_COMMIT_INTERVAL_MS, runWorkers } from '@assay/runtime'
+import { DEFAULT_COMMIT_INTERVAL_MS, runWorkers } from '@assay/lake'
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake } from '../lib/lakes.mjs'
 import { peakMemory_bytes } from '../lib/measure.mjs'

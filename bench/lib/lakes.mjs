@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, systemRandom } from '@assay/core'
 import { simulate } from '@assay/exchanges'
-import { embeddedParts, openLake } from '@assay/runtime'
+import { embeddedParts, openLake } from '@assay/lake'
 import { wireHeader } from '@assay/schema-registry'
 
 /** Calls with the path of an empty folder, which is removed afterwards. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { planFiles } from '@assay/iceberg'
-import { runWorkers } from '@assay/runtime'
+import { runWorkers } from '@assay/lake'
 import { startChild } from '../lib/child.mjs'
 import { filesByTable } from '../lib/files.mjs'
 import { openBenchLake, simulation, tableNamed, withFolder } from '../lib/lakes.mjs'

@@ -3,17 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, systemRandom } from '@assay/core'
 import { exchangeNamed } from '@assay/exchanges'
+import { simulateFeed } from '@assay/feed'
 import { type Catalog, openRestCatalog } from '@assay/iceberg'
-import {
-  bronzeTable,
-  CHECKPOINT_PROPERTY,
-  CommitSignals,
-  GOLD_TABLE,
-  LakeTable,
-  silverTable,
-  type WorkerEvent,
-} from '@assay/medallion'
-import { embeddedParts, type Lake, type LakeParts, openLake, runWorkers, simulateFeed } from '@assay/runtime'
+import { embeddedParts, type Lake, type LakeParts, openLake, runWorkers } from '@assay/lake'
+import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { CHECKPOINT_PROPERTY, CommitSignals, LakeTable, type WorkerEvent } from '@assay/pipeline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { needs, startCatalog, startS3 } from '../real-parts/real-parts.js'
 import { drain } from '../support/drain.js'

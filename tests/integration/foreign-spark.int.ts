@@ -4,16 +4,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock, systemRandom } from '@assay/core'
 import { exchangeNamed } from '@assay/exchanges'
+import { loadSources, openSources, simulateFeed } from '@assay/feed'
 import { type FileSystemCatalog, pendingEntries } from '@assay/iceberg'
-import {
-  bronzeTable,
-  CHECKPOINT_PROPERTY,
-  GOLD_TABLE,
-  silverTable,
-  type TableDefinition,
-  type WorkerEvent,
-} from '@assay/medallion'
-import { embeddedParts, type Lake, loadSources, openLake, openSources, simulateFeed } from '@assay/runtime'
+import { embeddedParts, type Lake, openLake } from '@assay/lake'
+import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { CHECKPOINT_PROPERTY, type TableDefinition, type WorkerEvent } from '@assay/pipeline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { drain, runUntil } from '../support/drain.js'
 import { checkInvariants } from '../support/invariants.js'

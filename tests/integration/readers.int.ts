@@ -4,17 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock, systemRandom } from '@assay/core'
 import { quoteIdentifier } from '@assay/engine'
-import { CHECKPOINT_PROPERTY, DEFAULT_LIMITS, type TableDefinition, type WorkerEvent } from '@assay/medallion'
-import {
-  embeddedParts,
-  type Lake,
-  loadSources,
-  openLake,
-  openQuery,
-  openSources,
-  runWorkers,
-  simulateFeed,
-} from '@assay/runtime'
+import { loadSources, openSources, simulateFeed } from '@assay/feed'
+import { embeddedParts, type Lake, openLake, runWorkers } from '@assay/lake'
+import { CHECKPOINT_PROPERTY, DEFAULT_LIMITS, type TableDefinition, type WorkerEvent } from '@assay/pipeline'
+import { openQuery } from '@assay/query'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPython, pythonWith, READER_PACKAGES, runPython } from '../../packages/iceberg/test/python-readers.js'
 import { checkInvariants } from '../support/invariants.js'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Random, seededRandom } from '@assay/core'
-import type { Lake } from '@assay/runtime'
+import type { Lake } from '@assay/lake'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { FaultyHttpProxy, NO_HTTP_FAULTS } from '../real-parts/faulty-http-proxy.js'
 import { needs, startToxiproxy, type ToxiproxyPart } from '../real-parts/real-parts.js'

@@ -1,5 +1,5 @@
 import { exchangeNamed } from '@assay/exchanges'
-import { statusReport } from '@assay/runtime'
+import { statusReport } from '@assay/lake'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { needs } from '../real-parts/real-parts.js'
 import { query } from '../support/tables.js'

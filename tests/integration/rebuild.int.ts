@@ -1,3 +1,4 @@
+import { type RebuildOptions, type RebuildReport, rebuildLake, verifyLake } from '@assay/audit'
 import {
   DUPLICATES_TABLE,
   defineRuleSet,
@@ -9,7 +10,7 @@ import {
   SILVER_RULES,
   silverTable,
 } from '@assay/medallion'
-import { type RebuildOptions, type RebuildReport, readRules, rebuildLake, runReplay, verifyLake } from '@assay/runtime'
+import { readRules, runReplay } from '@assay/operations'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain } from '../support/drain.js'

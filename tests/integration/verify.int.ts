@@ -1,3 +1,4 @@
+import { type Check, verifyLake } from '@assay/audit'
 import { laneKey, position } from '@assay/core'
 import {
   acceptGap,
@@ -13,9 +14,9 @@ import {
   ruleSetJson,
   SILVER_RULES,
   silverTable,
-  type TableDefinition,
 } from '@assay/medallion'
-import { type Check, readRules, runReplay, runRetention, verifyLake } from '@assay/runtime'
+import { readRules, runReplay, runRetention } from '@assay/operations'
+import type { TableDefinition } from '@assay/pipeline'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from '../support/damage.js'

@@ -1,6 +1,6 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
+import type { Lake } from '@assay/lake'
 import { bronzeTable } from '@assay/medallion'
-import type { Lake } from '@assay/runtime'
 import type { Tables } from '../support/tables.js'
 import type { RecordedLog } from './recorded-log.js'
 

@@ -1,6 +1,6 @@
 import { commit, currentSnapshot, type PlannedFile, type TableMetadata } from '@assay/iceberg'
-import { type LakeTable, scanSql, type TableDefinition } from '@assay/medallion'
-import type { Lake } from '@assay/runtime'
+import type { Lake } from '@assay/lake'
+import { type LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
 import type { World } from './world.js'
 
 /** Any change of a table's newest metadata, in one commit that makes no snapshot. */

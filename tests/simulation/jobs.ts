@@ -1,6 +1,7 @@
 import { collect, type FoldPolicy } from '@assay/iceberg'
-import { type BatchLimits, DLQ_TABLE, foldSmallFiles, silverTable, type TableDefinition } from '@assay/medallion'
-import { runReplay } from '@assay/runtime'
+import { DLQ_TABLE, silverTable } from '@assay/medallion'
+import { runReplay } from '@assay/operations'
+import { type BatchLimits, foldSmallFiles, type TableDefinition } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
 import type { World } from './world.js'
 

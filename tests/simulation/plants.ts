@@ -17,9 +17,9 @@ export interface Plant {
   readonly edits: readonly Edit[]
 }
 
-const COMMIT_BATCH = 'packages/medallion/src/worker/commit-batch.ts'
+const COMMIT_BATCH = 'packages/pipeline/src/worker/commit-batch.ts'
 const CATALOG = 'packages/iceberg/src/catalog/file-system-catalog.ts'
-const GOLD = 'packages/medallion/src/stages/gold-stage.ts'
+const GOLD = 'packages/medallion/src/gold/gold-stage.ts'
 const OUTBOX = 'packages/iceberg/src/outbox/outbox.ts'
 
 export const PLANTS: readonly Plant[] = [
@@ -71,7 +71,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /is not silver/,
     edits: [
       {
-        file: 'packages/medallion/src/source/lane-plan.ts',
+        file: 'packages/pipeline/src/source/lane-plan.ts',
         find: 'range.upper === range.upstream ? pinnedSequence : (before?.sequence ?? 0)',
         put: 'pinnedSequence',
       },
@@ -83,7 +83,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /to deeply equal/,
     edits: [
       {
-        file: 'packages/medallion/src/source/log-source.ts',
+        file: 'packages/pipeline/src/source/log-source.ts',
         find: 'if (!full && read.next > at) at = read.next',
         put: '',
       },
@@ -95,7 +95,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /missing and in no gap/,
     edits: [
       {
-        file: 'packages/medallion/src/source/log-lanes.ts',
+        file: 'packages/pipeline/src/source/log-lanes.ts',
         find: 'const position = own?.position ?? START',
         put: 'const position = (own?.position ?? START) < status.start ? status.start : (own?.position ?? START)',
       },
@@ -107,7 +107,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /is not the log|is not silver|is not gold|other trades/,
     edits: [
       {
-        file: 'packages/medallion/src/worker/housekeeper.ts',
+        file: 'packages/pipeline/src/worker/housekeeper.ts',
         find: 'await Promise.all(task.files.map((file) => table.scanFile(file)))',
         put: 'await Promise.all(task.files.slice(1).map((file) => table.scanFile(file)))',
       },
@@ -131,12 +131,12 @@ export const PLANTS: readonly Plant[] = [
     shows: /repeats a replay|is not silver/,
     edits: [
       {
-        file: 'packages/medallion/src/replay/letters.ts',
+        file: 'packages/medallion/src/dead-letters/dead-letter-filter.ts',
         find: "HAVING bool_or(resolution = 'replayed')",
         put: 'HAVING false',
       },
       {
-        file: 'packages/medallion/src/replay/select-letters.ts',
+        file: 'packages/medallion/src/dead-letters/select-dead-letters.ts',
         find: 'ANTI JOIN ($' + '{await replayedSql(tables.silver, silver)}) USING ($' + '{LETTER})',
         put: '',
       },
@@ -148,7 +148,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /gold repeats a trade/,
     edits: [
       {
-        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
+        file: 'packages/medallion/src/gold/key-keeper.ts',
         find: 'for (let i = 0; i < files.length; i += FILES_AT_ONCE) {',
         put: 'for (let i = FILES_AT_ONCE; i < files.length; i += FILES_AT_ONCE) {',
       },
@@ -189,7 +189,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /rollback|rolled back/,
     edits: [
       {
-        file: 'packages/medallion/src/tables/rollback.ts',
+        file: 'packages/pipeline/src/table/rollback.ts',
         find: "if (standing === 'held') return pinned",
         put: "if (standing !== 'unknown') return pinned",
       },
@@ -254,7 +254,7 @@ export const PLANTS: readonly Plant[] = [
     shows: /gold repeats a trade/,
     edits: [
       {
-        file: 'packages/medallion/src/stages/gold/key-keeper.ts',
+        file: 'packages/medallion/src/gold/key-keeper.ts',
         find: 'if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory',
         put: 'if (inMemory) return inMemory',
       },

@@ -1,6 +1,6 @@
 import { collect, removeOrphans } from '@assay/iceberg'
-import { DEFAULT_LIMITS } from '@assay/medallion'
-import { type Layer, runWorkers } from '@assay/runtime'
+import { type Layer, runWorkers } from '@assay/lake'
+import { DEFAULT_LIMITS } from '@assay/pipeline'
 import { drain } from '../support/drain.js'
 import { checkTables } from '../support/invariants.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'

@@ -1,5 +1,5 @@
 import type { HousekeepingPolicy } from '@assay/iceberg'
-import type { Layer } from '@assay/runtime'
+import type { Layer } from '@assay/lake'
 import { RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
 

@@ -1,7 +1,7 @@
 import { quoteIdentifier } from '@assay/engine'
 import { commit, type PlannedFile } from '@assay/iceberg'
-import { CHECKPOINT_PROPERTY, type LakeTable, scanSql, type TableDefinition } from '@assay/medallion'
-import type { Lake } from '@assay/runtime'
+import type { Lake } from '@assay/lake'
+import { CHECKPOINT_PROPERTY, type LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
 
 /** SQL over `rows`, a file's rows with their number `rn` from 0, that gives what the file shall hold instead. */
 export type Change = (columns: string) => string

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom, systemClock, systemRandom } from '@assay/core'
-import { embeddedParts, type Lake, openLake } from '@assay/runtime'
+import { embeddedParts, type Lake, openLake } from '@assay/lake'
 import { onTestFinished } from 'vitest'
 
 /** A folder that goes when the test ends. */

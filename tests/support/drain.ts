@@ -1,5 +1,6 @@
-import type { BatchLimits, RuleSet, WorkerEvent } from '@assay/medallion'
-import { type Lake, type Layer, runWorkers } from '@assay/runtime'
+import { type Lake, type Layer, runWorkers } from '@assay/lake'
+import type { RuleSet } from '@assay/medallion'
+import type { BatchLimits, WorkerEvent } from '@assay/pipeline'
 
 export interface DrainOptions {
   readonly layers?: readonly Layer[]

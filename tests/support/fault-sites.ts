@@ -1,6 +1,6 @@
 import { isRetryable, type Random, seededRandom } from '@assay/core'
+import type { Layer } from '@assay/lake'
 import { type FaultPlan, FaultyStore, type ObjectStore, type StoreCall } from '@assay/object-store'
-import type { Layer } from '@assay/runtime'
 import { expect } from 'vitest'
 import { drain } from './drain.js'
 import { binance, copyOf, type MemoryLake, memoryLake } from './memory-lake.js'

@@ -1,9 +1,9 @@
 import { type LaneKey, laneKey, type Position, type RecordBatch, rowBytes } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
 import { pendingEntries, publishedSequence } from '@assay/iceberg'
+import type { Lake } from '@assay/lake'
 import {
   bronzeTable,
-  type Checkpoint,
   DLQ_TABLE,
   DUPLICATES_TABLE,
   GAPS_TABLE,
@@ -11,11 +11,10 @@ import {
   REPLAYS_TABLE,
   RESOLUTIONS_TABLE,
   RULE_SETS_TABLE,
-  replayLane,
   silverTable,
   TRADE_GAPS_TABLE,
 } from '@assay/medallion'
-import type { Lake } from '@assay/runtime'
+import { type Checkpoint, replayLane } from '@assay/pipeline'
 import { expect } from 'vitest'
 import { type Tables, withTables } from './tables.js'
 

@@ -1,6 +1,7 @@
 import { seededRandom } from '@assay/core'
+import type { Lake } from '@assay/lake'
 import { FaultyStore } from '@assay/object-store'
-import { type Lake, runReplay, runRetention } from '@assay/runtime'
+import { runReplay, runRetention } from '@assay/operations'
 import { expect } from 'vitest'
 import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './dead-letters.js'
 import { drain } from './drain.js'

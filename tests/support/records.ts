@@ -2,7 +2,7 @@ import { compileEncoder } from '@assay/avro'
 import { bytesColumn, type ProduceBatch } from '@assay/core'
 import { partitionOf } from '@assay/event-log'
 import { type Exchange, type SimulationOptions, type SimulationTally, simulate } from '@assay/exchanges'
-import type { Lake } from '@assay/runtime'
+import type { Lake } from '@assay/lake'
 import { wireHeader } from '@assay/schema-registry'
 
 /** A record as a producer hands it in. */

@@ -1,7 +1,8 @@
 import type { Session } from '@assay/engine'
 import { quoteIdentifier } from '@assay/engine'
-import { scanSql, type TableDefinition, TRADE_GAPS_TABLE } from '@assay/medallion'
-import type { Lake } from '@assay/runtime'
+import type { Lake } from '@assay/lake'
+import { TRADE_GAPS_TABLE } from '@assay/medallion'
+import { scanSql, type TableDefinition } from '@assay/pipeline'
 
 /** The rows of a lake's tables as SQL sees them: each table a copy under its name. */
 export interface Tables {

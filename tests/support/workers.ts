@@ -1,21 +1,23 @@
 import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
+import type { Lake } from '@assay/lake'
 import {
-  type BatchLimits,
   bronzeTable,
-  DEFAULT_LIMITS,
   GOLD_TABLE,
   goldStage,
-  type OpenedWorker,
-  openWorker,
   type RuleSet,
   SILVER_RULES,
   silverStage,
   silverTable,
+} from '@assay/medallion'
+import {
+  type BatchLimits,
+  DEFAULT_LIMITS,
+  type OpenedWorker,
+  openWorker,
   type WorkerEvent,
   type WorkerParts,
-} from '@assay/medallion'
-import type { Lake } from '@assay/runtime'
+} from '@assay/pipeline'
 
 export interface SingleWorkerOptions {
   readonly limits?: Partial<BatchLimits>

@@ -1,8 +1,3 @@
-export {
-  type DecodedColumns,
-  type DecodedField,
-  decodedField,
-  newDecodedColumns,
-} from './columns.js'
+export { type DecodedColumns, type DecodedField, decodedField, newDecodedColumns } from './columns.js'
 export { type ColumnDecoder, compileColumnDecoder } from './decoder.js'
 export { compileEncoder, type RecordEncoder } from './encoder.js'

@@ -1,4 +1,4 @@
-import { type ColumnDecoder, compileColumnDecoder, type DecodedColumns, newDecodedColumns } from '@assay/avro'
+import { type ColumnDecoder, compileColumnDecoder, type DecodedColumns, newDecodedColumns } from '../src/index.js'
 
 export interface SchemaField {
   readonly name: string

@@ -1,5 +1,5 @@
-import { compileColumnDecoder, newDecodedColumns } from '@assay/avro'
 import { describe, expect, test } from 'vitest'
+import { compileColumnDecoder, newDecodedColumns } from '../src/index.js'
 import { allCells, cell, decodeOne, long, recordSchema, text } from './cells.js'
 
 const bytes = (...parts: number[][]): Uint8Array => Uint8Array.from(parts.flat())

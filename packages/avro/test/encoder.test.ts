@@ -1,5 +1,5 @@
-import { compileEncoder } from '@assay/avro'
 import { expect, test } from 'vitest'
+import { compileEncoder } from '../src/index.js'
 import { recordSchema } from './cells.js'
 
 test.each([

@@ -1,7 +1,7 @@
-import { compileColumnDecoder, compileEncoder } from '@assay/avro'
 import avsc from 'avsc'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { compileColumnDecoder, compileEncoder } from '../src/index.js'
 import { allCells, cell, decodeWith, long as longBytes, recordSchema, type SchemaField } from './cells.js'
 
 type Schema = string | Record<string, unknown> | readonly Schema[]

@@ -8,12 +8,12 @@ export type {
   ReadResult,
   TopicFinding,
 } from './event-log.js'
-export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file-log.js'
+export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file/file-log.js'
 export type { KafkaLog } from './kafka/kafka-log.js'
 export type { KafkaEvent, KafkaLogLimits, KafkaLogOptions, KafkaSasl, KafkaTls, Secret } from './kafka/kafka-options.js'
+export { openKafkaLog } from './kafka/open-kafka-log.js'
 export { EVERY_LANE } from './lane-share.js'
 export { MemoryLog, type MemoryLogOptions } from './memory-log.js'
-export { openKafkaLog } from './open-kafka-log.js'
 export { murmur2, partitionOf } from './partition.js'
 export type { ProduceLimits } from './plan.js'
 export { isUnreadable } from './unreadable.js'

@@ -6,7 +6,6 @@ export { type Collected, collect } from './cleanup/collect.js'
 export { type Orphan, type OrphanLimits, removeOrphans } from './cleanup/orphans.js'
 export type { CommitOutcome, CommitRequest, ManifestRef, Preparation, TableChange } from './commit/change.js'
 export { commit } from './commit/commit.js'
-export { defaultHousekeeping, type HousekeepingPolicy } from './commit/policy.js'
 export { lowerBound, upperBound } from './format/bounds.js'
 export { type ColumnStatistics, type DataFile, dataFile, type FileContent } from './format/data-file.js'
 export {
@@ -38,4 +37,5 @@ export { defaultFold, type FoldPolicy, type FoldTask, planFold } from './plan/pl
 export type { ColumnRange } from './plan/ranges.js'
 export { createTable, openTable, type TableDescription } from './table/create-table.js'
 export { keyOfPath, pathInTable } from './table/paths.js'
+export { defaultHousekeeping, type HousekeepingPolicy } from './table/policy.js'
 export { Table, type TableDependencies } from './table/table.js'

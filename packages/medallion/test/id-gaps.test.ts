@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { idGapChanges } from '../src/keys/id-gaps.js'
-import { KeySet, StagedKeys } from '../src/keys/key-set.js'
+import { idGapChanges } from '../src/gold/keys/id-gaps.js'
+import { KeySet, StagedKeys } from '../src/gold/keys/key-set.js'
 
 const BOOK = 'KRAKEN/BTC/USD'
 

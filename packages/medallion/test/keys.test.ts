@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { IntervalSet } from '../src/keys/interval-set.js'
-import { decodeKeySet, encodeKeySet } from '../src/keys/key-file.js'
-import { KeySet, StagedKeys } from '../src/keys/key-set.js'
+import { IntervalSet } from '../src/gold/keys/interval-set.js'
+import { decodeKeySet, encodeKeySet } from '../src/gold/keys/key-file.js'
+import { KeySet, StagedKeys } from '../src/gold/keys/key-set.js'
 
 const MAX = Number.MAX_SAFE_INTEGER
 const CAP_BYTES = 2 ** 20

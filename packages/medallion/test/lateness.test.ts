@@ -1,8 +1,8 @@
 import { bytesColumn } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { judgeTimes, type Verdicts } from '../src/stages/silver/lateness.js'
-import type { BronzeRows } from '../src/stages/silver/rows.js'
+import { judgeTimes, type Verdicts } from '../src/silver/lateness.js'
+import type { BronzeRows } from '../src/silver/rows.js'
 
 const SECOND_US = 1_000_000n
 const DAY_US = 86_400n * SECOND_US

@@ -1,4 +1,4 @@
 import { systemClock, systemRandom } from '@assay/core'
-import { runService } from '@assay/runtime'
+import { runService } from '@assay/host'
 
 process.exit(await runService({ service: 'silver', clock: systemClock, random: systemRandom }, process))

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { verifyLake } from '@assay/audit'
 import { systemClock, systemRandom } from '@assay/core'
 import { exchanges } from '@assay/exchanges'
-import { type Lake, openLake, readLakeParts, statusReport, verifyLake } from '@assay/runtime'
+import { type Lake, openLake, readLakeParts, statusReport } from '@assay/lake'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { expect } from 'vitest'
 import {

@@ -1,7 +1,7 @@
 import type { Random } from '@assay/core'
-import { summarize } from '../commit/summary.js'
 import { writeManifestList } from '../format/manifest-list.js'
 import { MAIN_BRANCH, type Snapshot, type TableMetadata } from '../format/metadata.js'
+import { summarize } from '../format/summary.js'
 
 export interface FirstSnapshot {
   readonly metadata: TableMetadata

@@ -1,11 +1,11 @@
 import type { TableVersion } from '../catalog/catalog.js'
-import { isLive } from '../commit/entries.js'
+import { parseTrashList, type TrashEntry, trashEntries } from '../commit/trash-list.js'
 import { metadataFile } from '../commit/written-manifest.js'
+import { isLive } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import { mayDeleteFiles } from '../format/metadata.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
-import { parseTrashList, type TrashEntry, trashEntries } from './trash-list.js'
 
 /** What a clean-up deleted, as store keys. */
 export interface Collected {

@@ -1,11 +1,11 @@
 import { UsageError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
+import { parseTrashList, trashEntries } from '../commit/trash-list.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { asArray, asObject } from '../format/json.js'
 import { mayDeleteFiles } from '../format/metadata.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
-import { parseTrashList, trashEntries } from './trash-list.js'
 
 const DAY_MS = 24 * 60 * 60_000
 const YOUNGEST_MS = 15 * 60_000

@@ -1,9 +1,9 @@
 import { AssayError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
+import { isLive } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import { ancestors, mayDeleteFiles, type Snapshot } from '../format/metadata.js'
 import type { Table } from '../table/table.js'
-import { isLive } from './entries.js'
 
 /** Snapshots to forget and the files that nothing names after that. */
 export interface Expiry {

@@ -1,8 +1,8 @@
 import type { TableVersion } from '../catalog/catalog.js'
 import type { ManifestEntry } from '../format/manifest.js'
+import { describeManifest, isLive, liveFiles, resolveEntry, survivors } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import type { Table } from '../table/table.js'
-import { describeManifest, isLive, liveFiles, resolveEntry, survivors } from './entries.js'
 import { encodeManifest, type WrittenManifest } from './written-manifest.js'
 
 /** At most as many manifests are read for one merge, however many another engine left. */

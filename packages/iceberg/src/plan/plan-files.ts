@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
-import { isLive, liveFiles, type ResolvedEntry, resolveEntry } from '../commit/entries.js'
 import type { DataFile } from '../format/data-file.js'
+import { isLive, liveFiles, type ResolvedEntry, resolveEntry } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import { currentSchema, currentSnapshot, type Snapshot } from '../format/metadata.js'
 import type { PartitionColumn } from '../format/partition.js'

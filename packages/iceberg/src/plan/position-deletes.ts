@@ -1,6 +1,6 @@
 import { AssayError } from '@assay/core'
-import type { ResolvedEntry } from '../commit/entries.js'
 import type { DataFile } from '../format/data-file.js'
+import type { ResolvedEntry } from '../format/manifest-entries.js'
 import { partitionKey } from '../format/partition.js'
 
 /** Column `file_path` of position-delete files (specification, "Reserved field ids"). */

@@ -1,13 +1,13 @@
 import { AssayError, type Clock, type Random } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import type { Catalog, TableVersion } from '../catalog/catalog.js'
-import { defaultHousekeeping, type HousekeepingPolicy } from '../commit/policy.js'
 import { type Manifest, type ManifestTarget, readManifest } from '../format/manifest.js'
 import { type ManifestFile, readManifestList } from '../format/manifest-list.js'
 import { currentSchema, type Snapshot, specById, type TableMetadata } from '../format/metadata.js'
 import { type PartitionColumn, type PartitionTuple, partitionColumns, partitionPath } from '../format/partition.js'
 import { BoundedCache } from './bounded-cache.js'
 import { keyOfPath, pathInTable } from './paths.js'
+import { defaultHousekeeping, type HousekeepingPolicy } from './policy.js'
 
 /** A decoded manifest takes several times its compressed size. */
 const CACHE_BYTES = 32 * 1024 * 1024

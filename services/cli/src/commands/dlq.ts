@@ -1,6 +1,6 @@
 import { AssayError, systemClock } from '@assay/core'
 import { type LetterPlace, parseCoordinate } from '@assay/medallion'
-import { countLetters, type LetterGroup, type LetterReport, runResolve, showLetter } from '@assay/runtime'
+import { countLetters, type LetterGroup, type LetterReport, runResolve, showLetter } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { letterFilter, parseDateRange, parseSince } from '../parse/letter-options.js'

@@ -1,6 +1,7 @@
 import { type LaneKey, laneKey, parseLaneKey, position, UsageError } from '@assay/core'
+import { type Lake, logTopicOf, statusReport } from '@assay/lake'
 import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
-import { type Lake, logTopicOf, openQuery, statusReport } from '@assay/runtime'
+import { openQuery } from '@assay/query'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

@@ -1,5 +1,6 @@
+import type { Lake } from '@assay/lake'
 import { ARCHIVE_DAYS, HOT_DAYS } from '@assay/medallion'
-import { type Chore, type Lake, maintainTables, runRetention, setPaused, type TableMaintenance } from '@assay/runtime'
+import { type Chore, maintainTables, runRetention, setPaused, type TableMaintenance } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
+import { type RebuildReport, rebuildLake } from '@assay/audit'
 import { systemClock, UsageError } from '@assay/core'
-import { embeddedParts, type Lake, type RebuildReport, rebuildLake } from '@assay/runtime'
+import { embeddedParts, type Lake } from '@assay/lake'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

@@ -1,5 +1,5 @@
 import type { ReplayReport } from '@assay/medallion'
-import { readRules, runReplay } from '@assay/runtime'
+import { readRules, runReplay } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { letterFilter, parseDateRange } from '../parse/letter-options.js'

@@ -1,5 +1,5 @@
 import { type RuleTestReport, ruleSetJson, SILVER_RULES } from '@assay/medallion'
-import { readRules, testRulesOn } from '@assay/runtime'
+import { readRules, testRulesOn } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { parseDateRange } from '../parse/letter-options.js'

@@ -1,6 +1,6 @@
 import { systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
-import { type SimulatedFeedReport, simulateFeed } from '@assay/runtime'
+import { type SimulatedFeedReport, simulateFeed } from '@assay/feed'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

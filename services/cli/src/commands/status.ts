@@ -1,10 +1,4 @@
-import {
-  type DeadLetterRate,
-  type LaneProgress,
-  type StatusReport,
-  type StoppedLane,
-  statusReport,
-} from '@assay/runtime'
+import { type DeadLetterRate, type LaneProgress, type StatusReport, type StoppedLane, statusReport } from '@assay/lake'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

@@ -1,4 +1,4 @@
-import { type TableReport, tableReport } from '@assay/runtime'
+import { type TableReport, tableReport } from '@assay/lake'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

@@ -1,4 +1,3 @@
-import { exchangeNamed, exchanges } from '@assay/exchanges'
 import {
   type DecodedRecord,
   parseTraceTarget,
@@ -6,7 +5,8 @@ import {
   type TracedRecord,
   type TraceReport,
   traceTarget,
-} from '@assay/runtime'
+} from '@assay/audit'
+import { exchangeNamed, exchanges } from '@assay/exchanges'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

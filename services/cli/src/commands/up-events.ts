@@ -1,5 +1,5 @@
-import type { WorkerEvent } from '@assay/medallion'
-import type { FeedEvent } from '@assay/runtime'
+import type { FeedEvent } from '@assay/feed'
+import type { WorkerEvent } from '@assay/pipeline'
 import type { Logger } from 'pino'
 
 /** Logs what an operator should know; commits and lost races are everyday business. */

@@ -1,5 +1,5 @@
 import type { Clock } from '@assay/core'
-import type { StatusReport, TableReport } from '@assay/runtime'
+import type { StatusReport, TableReport } from '@assay/lake'
 import { count, percent } from '../print/numbers.js'
 
 const LAYERS = ['bronze', 'silver', 'gold'] as const

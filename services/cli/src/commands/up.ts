@@ -1,19 +1,15 @@
 import { systemClock } from '@assay/core'
-import type { RuleSet } from '@assay/medallion'
+import { type FeedEvent, type FeedMode, type LiveFeedOptions, runFeed, runLiveFeed } from '@assay/feed'
 import {
   DEFAULT_COMMIT_INTERVAL_MS,
-  type FeedEvent,
-  type FeedMode,
   type Lake,
-  type LiveFeedOptions,
   readLiveSymbols,
-  readRules,
-  runFeed,
-  runLiveFeed,
   runWorkers,
   statusReport,
   tableReport,
-} from '@assay/runtime'
+} from '@assay/lake'
+import type { RuleSet } from '@assay/medallion'
+import { readRules } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

@@ -1,5 +1,5 @@
+import { type Check, type VerifyReport, verifyLake } from '@assay/audit'
 import { systemClock } from '@assay/core'
-import { type Check, type VerifyReport, verifyLake } from '@assay/runtime'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'

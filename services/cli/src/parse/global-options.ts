@@ -1,5 +1,5 @@
 import { UsageError } from '@assay/core'
-import { embeddedParts, type LakeParts, readLakeParts } from '@assay/runtime'
+import { embeddedParts, type LakeParts, readLakeParts } from '@assay/lake'
 import type { Command } from 'commander'
 import type { OptionReader } from './options.js'
 import { Program } from './program.js'

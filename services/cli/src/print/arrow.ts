@@ -1,4 +1,4 @@
-import type { QueryResult } from '@assay/runtime'
+import type { QueryResult } from '@assay/query'
 import {
   binary,
   bool,

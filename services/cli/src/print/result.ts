@@ -1,4 +1,4 @@
-import type { QueryResult } from '@assay/runtime'
+import type { QueryResult } from '@assay/query'
 import { exactInteger } from './json.js'
 import { tableText } from './table.js'
 import { dateOfDays, instantOfMicros } from './times.js'

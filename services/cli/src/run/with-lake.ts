@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock, systemRandom, UsageError } from '@assay/core'
-import { type Lake, type LakeParts, openLake } from '@assay/runtime'
+import { type Lake, type LakeParts, openLake } from '@assay/lake'
 
 /** Folders of a lake; one that has none of them is none. */
 const PARTS = ['log', 'schemas', 'tables']

@@ -1,0 +1,101 @@
+import { quoteIdentifier, quoteText, type Session } from '@assay/engine'
+import { type ColumnDefinition, sqlType } from '@assay/pipeline'
+import type { Place } from '../pinned/pinned-scan.js'
+import { Findings, LISTED_MAX } from './check.js'
+
+export interface Comparison {
+  /** SQL of the rows as they should be. */
+  readonly expected: string
+  /** SQL of the rows as they are. */
+  readonly found: string
+  /** What of them is compared; both queries give these columns and those of the place. */
+  readonly columns: readonly ColumnDefinition[]
+  readonly place: Place
+  /** What a row that is not there, and one that should not be there, is called: `is in bronze but not in …`. */
+  readonly missing: string
+  readonly extra: string
+}
+
+/** Sums over several comparisons. */
+export class Tally {
+  expected = 0n
+  found = 0n
+  readonly findings = new Findings()
+}
+
+const EXPECTED = 'verify_expected'
+const FOUND = 'verify_found'
+const TEXT_MAX = 60
+
+/**
+ * Counts both sides and compares sums of the rows' hashes over all columns, whatever their order; only where these
+ * differ the rows themselves are put side by side.
+ */
+export async function compareRows(session: Session, comparison: Comparison, tally: Tally): Promise<void> {
+  const expected = await digestOf(session, comparison.expected, comparison.columns)
+  const found = await digestOf(session, comparison.found, comparison.columns)
+  tally.expected += expected.count
+  tally.found += found.count
+  if (expected.digest !== found.digest) await findDifferences(session, comparison, tally.findings)
+}
+
+/** Rows and an order-independent digest of a query's columns. */
+export async function digestOf(
+  session: Session,
+  sql: string,
+  columns: readonly ColumnDefinition[],
+): Promise<{ readonly count: bigint; readonly digest: string }> {
+  const list = columns.map(({ name, type }) => `CAST(${quoteIdentifier(name)} AS ${sqlType(type)})`).join(', ')
+  const [row] = await session.rows(
+    `SELECT count(*) AS n, sum(h) AS a, sum(hash(h, 1)) AS b FROM (SELECT hash(${list}) AS h FROM (${sql}))`,
+  )
+  return { count: row?.n as bigint, digest: `${row?.n}/${row?.a}/${row?.b}` }
+}
+
+async function findDifferences(session: Session, comparison: Comparison, findings: Findings): Promise<void> {
+  const { topic, partition, offset } = comparison.place
+  const place = [topic, partition, offset].map(quoteIdentifier)
+  const at = `${place[0]} || '/' || ${place[1]} || '/' || ${place[2]}`
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${EXPECTED} AS SELECT * FROM (${comparison.expected})`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${FOUND} AS SELECT * FROM (${comparison.found})`)
+  const using = `USING (${place.join(', ')})`
+  const kinds = [
+    [`SELECT ${at} AS place FROM ${EXPECTED} ANTI JOIN ${FOUND} ${using}`, comparison.missing],
+    [`SELECT ${at} AS place FROM ${FOUND} ANTI JOIN ${EXPECTED} ${using}`, comparison.extra],
+    [`SELECT ${at} AS place FROM ${FOUND} GROUP BY ${place.join(', ')} HAVING count(*) > 1`, 'is there more than once'],
+    [
+      `SELECT ${at} AS place FROM ${EXPECTED} GROUP BY ${place.join(', ')} HAVING count(*) > 1`,
+      'is there more than once upstream',
+    ],
+  ] as const
+  for (const [sql, text] of kinds) {
+    await addListed(session, `SELECT place || ${quoteText(` ${text}`)} AS text FROM (${sql})`, findings)
+  }
+  const differing = comparison.columns.map(({ name, type }) => differenceSql(quoteIdentifier(name), name, type))
+  const same = place.map((column) => `e.${column} = f.${column}`).join(' AND ')
+  const each = `SELECT e.${place[0]} || '/' || e.${place[1]} || '/' || e.${place[2]} || ': '
+    || array_to_string(list_filter([${differing.join(', ')}], x -> x IS NOT NULL), ', ') AS text
+    FROM ${EXPECTED} e JOIN ${FOUND} f ON ${same}`
+  await addListed(session, `SELECT text FROM (${each}) WHERE NOT ends_with(text, ': ')`, findings)
+  await session.run(`DROP TABLE ${EXPECTED}; DROP TABLE ${FOUND}`)
+}
+
+/** SQL text that says how a column differs between `e` and `f`, NULL where it doesn't. */
+function differenceSql(column: string, name: string, type: ColumnDefinition['type']): string {
+  const shown = (side: string): string => {
+    const value = `${side}.${column}`
+    if (type === 'binary') return `coalesce(octet_length(${value}) || ' bytes of md5 ' || md5(${value}), 'NULL')`
+    return `coalesce(left(${value}::VARCHAR, ${TEXT_MAX}), 'NULL')`
+  }
+  return `CASE WHEN e.${column} IS DISTINCT FROM f.${column}
+    THEN ${quoteText(`${name} is `)} || ${shown('f')} || ', not ' || ${shown('e')} END`
+}
+
+/** Counts the rows of a query with a column `text`, and lists the first in order. */
+export async function addListed(session: Session, sql: string, findings: Findings): Promise<void> {
+  const rows = await session.rows(`SELECT text, count(*) OVER () AS n FROM (${sql}) ORDER BY text LIMIT ${LISTED_MAX}`)
+  findings.addCounted(
+    (rows[0]?.n as bigint | undefined) ?? 0n,
+    rows.map(({ text }) => String(text)),
+  )
+}

@@ -1,0 +1,97 @@
+import type { LaneKey, Position } from '@assay/core'
+import type { Session } from '@assay/engine'
+import { EVERY_LANE } from '@assay/event-log'
+import type { Exchange } from '@assay/exchanges'
+import type { Lake } from '@assay/lake'
+import { DLQ_TABLE, silverStage } from '@assay/medallion'
+import { type BatchLimits, type Checkpoint, DEFAULT_LIMITS, type Stage, type StageContext } from '@assay/pipeline'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
+import { boundedTable, type FilesOf } from './bounded-table.js'
+import { nextRound, type RuleHistory } from './rule-history.js'
+
+/** A piece of silver as the stage derives it again from bronze. The queries hold until the next piece is asked for. */
+export interface DerivedPiece {
+  readonly ranges: readonly OffsetRange[]
+  /** SQL of the valid rows, and of the dead letters; undefined for none. */
+  readonly rows: string | undefined
+  readonly letters: string | undefined
+  /** Bronze rows that the piece was made of. */
+  readonly count: number
+}
+
+export interface Derivation {
+  readonly lake: Lake
+  readonly session: Session
+  readonly exchange: Exchange
+  readonly bronze: PinnedScan
+  /** Where it ends in each lane. */
+  readonly ends: ReadonlyMap<LaneKey, Position>
+  readonly history: RuleHistory
+  readonly limits?: BatchLimits
+  /** Bronze files to read; the table's own unless given. */
+  readonly files?: FilesOf
+  /** What knows the records' schemas; the lake's own unless given. */
+  readonly registry?: SchemaRegistry
+}
+
+/**
+ * Runs silver's own stage over bronze, each stretch under the rule set that the ledger names for it. The stage's
+ * files are not written: what it would write is handed out as queries instead.
+ */
+export async function* deriveSilver(derivation: Derivation): AsyncGenerator<DerivedPiece> {
+  const { bronze, ends, history, session } = derivation
+  const { pinned } = bronze
+  if (!pinned) return
+  const files: FilesOf = derivation.files ?? ((_pinned, filter) => bronze.files(filter))
+  const written = { rows: [] as string[], letters: [] as string[] }
+  const context: StageContext = {
+    session,
+    clock: derivation.lake.clock,
+    random: derivation.lake.random,
+    limits: derivation.limits ?? DEFAULT_LIMITS,
+    write: async (table, rows) => {
+      if (typeof rows !== 'string') throw new RangeError('silver is expected to write queries')
+      if (table.name === DLQ_TABLE.name) written.letters.push(rows)
+      else if (table.coordinates) written.rows.push(rows)
+      return undefined
+    },
+  }
+  let own: Checkpoint = { sources: {}, topics: {}, lanes: new Map() }
+  for (let round = nextRound(history, own, ends); round; round = nextRound(history, own, ends)) {
+    const stage = stageOf(derivation, context, round.rules, boundedTable(bronze, pinned, round.ends, files))
+    for (;;) {
+      written.rows.length = 0
+      written.letters.length = 0
+      const outcome = await stage.run(own, new AbortController().signal)
+      if (outcome.kind === 'idle') break
+      const before = own
+      const moved = [...outcome.change.lanes].filter(([key, { position }]) => position > positionOf(before, key))
+      own = { ...own, lanes: new Map([...own.lanes, ...outcome.change.lanes]) }
+      yield {
+        ranges: moved.map(([key, { position }]) => ({ key, from: positionOf(before, key), to: position })),
+        rows: union(written.rows),
+        letters: union(written.letters),
+        count: outcome.rows,
+      }
+    }
+  }
+}
+
+function stageOf(
+  { exchange, lake, registry = lake.registry }: Derivation,
+  context: StageContext,
+  rules: Parameters<typeof silverStage>[1]['rules'],
+  bronze: Parameters<typeof silverStage>[1]['bronze'],
+): Stage {
+  return silverStage(context, { exchange, bronze, registry, share: EVERY_LANE, rules, adopt: false })
+}
+
+function positionOf({ lanes }: Checkpoint, key: LaneKey): bigint {
+  return lanes.get(key)?.position ?? 0n
+}
+
+function union(selects: readonly string[]): string | undefined {
+  // A query may end in an ORDER BY, which a union takes only within parentheses.
+  return selects.length === 0 ? undefined : selects.map((select) => `(${select})`).join(' UNION ALL ')
+}

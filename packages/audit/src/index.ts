@@ -1,0 +1,7 @@
+export type { Check, VerifyReport } from './compare/check.js'
+export { type RebuildOptions, type RebuildReport, rebuildLake } from './rebuild/rebuild.js'
+export { type DecodedRecord, decodeRecord } from './trace/decode-record.js'
+export type { TableRows } from './trace/table-row.js'
+export { type TracedRecord, type TraceReport, traceTarget } from './trace/trace.js'
+export { parseTraceTarget } from './trace/trace-target.js'
+export { verifyLake } from './verify/verify.js'

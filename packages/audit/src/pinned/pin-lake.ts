@@ -1,0 +1,122 @@
+import type { Exchange } from '@assay/exchanges'
+import { keyOfPath, type PendingEntry, type PlannedFile, pendingEntries, publishedSequence } from '@assay/iceberg'
+import type { Lake } from '@assay/lake'
+import { pinExisting } from '@assay/lake'
+import {
+  bronzeTable,
+  DLQ_ARCHIVE_TABLE,
+  DLQ_TABLE,
+  DUPLICATES_TABLE,
+  GAPS_TABLE,
+  GOLD_TABLE,
+  REPLAYS_TABLE,
+  RESOLUTIONS_TABLE,
+  RULE_SETS_TABLE,
+  silverTable,
+} from '@assay/medallion'
+import type { TableDefinition } from '@assay/pipeline'
+import { type CheckList, Findings } from '../compare/check.js'
+import { PinnedScan } from './pinned-scan.js'
+
+/** One snapshot of every table. */
+export interface PinnedLake {
+  readonly gold: PinnedScan
+  readonly duplicates: PinnedScan
+  readonly letters: PinnedScan
+  readonly archive: PinnedScan
+  readonly resolutions: PinnedScan
+  readonly replays: PinnedScan
+  readonly ruleSets: PinnedScan
+  readonly gaps: PinnedScan
+  readonly exchanges: readonly PinnedExchange[]
+  /** All of them, upstream first. */
+  readonly all: readonly PinnedScan[]
+}
+
+export interface PinnedExchange {
+  readonly exchange: Exchange
+  readonly bronze: PinnedScan
+  readonly silver: PinnedScan
+}
+
+/**
+ * Pins every table once: downstream before upstream, so that whatever one of them shows is in those it came from; a
+ * main table before its side tables; letters before the places that they move to. Workers may run meanwhile.
+ */
+export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake> {
+  const pin = async (definition: TableDefinition): Promise<PinnedScan> =>
+    new PinnedScan(definition, await pinExisting(lake, definition))
+  const gold = await pin(GOLD_TABLE)
+  const duplicates = await published([gold], () => pin(DUPLICATES_TABLE))
+  const silvers = new Map<string, PinnedScan>()
+  for (const { name } of lake.exchanges) silvers.set(name, await pin(silverTable(name)))
+  const mains = [...silvers.values()]
+  const letters = await published(mains, () => pin(DLQ_TABLE))
+  const archive = await pin(DLQ_ARCHIVE_TABLE)
+  const resolutions = await published([...mains, archive], () => pin(RESOLUTIONS_TABLE))
+  const replays = await published(mains, () => pin(REPLAYS_TABLE))
+  const ruleSets = await published(mains, () => pin(RULE_SETS_TABLE))
+  const bronzes = new Map<string, PinnedScan>()
+  for (const { name } of lake.exchanges) bronzes.set(name, await pin(bronzeTable(name)))
+  const gaps = await published([...bronzes.values()], () => pin(GAPS_TABLE))
+  const exchanges = lake.exchanges.map((exchange) => ({
+    exchange,
+    bronze: bronzes.get(exchange.name) as PinnedScan,
+    silver: silvers.get(exchange.name) as PinnedScan,
+  }))
+  const sides = [letters, archive, resolutions, replays, duplicates, gaps, ruleSets]
+  for (const main of [...bronzes.values(), ...mains, archive, gold]) checkOutbox(main, sides, checks)
+  const all = [...bronzes.values(), ...mains, letters, archive, resolutions, replays, gold, duplicates, gaps, ruleSets]
+  return { gold, duplicates, letters, archive, resolutions, replays, ruleSets, gaps, exchanges, all }
+}
+
+/**
+ * Pins a side table together with what its main tables have decided on and not published yet: a worker was just about
+ * to, or died before it could, and the next one will.
+ */
+async function published(mains: readonly PinnedScan[], pin: () => Promise<PinnedScan>): Promise<PinnedScan> {
+  const side = await pin()
+  for (const { manifest } of mains.flatMap((main) => unpublished(main, side))) {
+    side.addPending(await filesOf(side, manifest))
+  }
+  return side
+}
+
+/** Entries that the main table has decided on and the side table has not taken. */
+function unpublished({ table, pinned }: PinnedScan, side: PinnedScan): PendingEntry[] {
+  if (!table || !pinned) return []
+  const { propertyPrefix } = table.table
+  const metadata = side.pinned?.version.metadata
+  const done = metadata ? publishedSequence(metadata, pinned.uuid, propertyPrefix) : 0
+  return pendingEntries(pinned.version.metadata, propertyPrefix).filter(
+    (entry) => entry.table === side.name && entry.sequence > done,
+  )
+}
+
+async function filesOf({ table, pinned }: PinnedScan, path: string): Promise<PlannedFile[]> {
+  if (!table || !pinned) return []
+  const { version } = pinned
+  const { entries } = await table.table.manifest(version, { path, specId: version.metadata.defaultSpecId })
+  return entries.map(({ file, snapshotId }) => ({
+    file,
+    key: keyOfPath(version, file.path),
+    sequenceNumber: pinned.sequence + 1,
+    fileSequenceNumber: undefined,
+    snapshotId: snapshotId ?? 0n,
+    deletes: [],
+  }))
+}
+
+function checkOutbox(main: PinnedScan, sides: readonly PinnedScan[], checks: CheckList): void {
+  if (!main.table || !main.pinned) return
+  const waiting = sides.flatMap((side) => unpublished(main, side).map(() => side.name))
+  const pending = pendingEntries(main.pinned.version.metadata, main.table.table.propertyPrefix).length
+  checks.done(
+    { promise: 'D1', subject: main.name, claim: 'its outbox is published, or can be' },
+    { in_outbox: pending, waiting: waiting.length },
+    new Findings(),
+    waiting.length > 0
+      ? `rows for ${[...new Set(waiting)].join(', ')} wait: the next start of a worker publishes them`
+      : undefined,
+  )
+}

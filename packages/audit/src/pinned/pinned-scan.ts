@@ -1,0 +1,119 @@
+import { type LaneKey, parseLaneKey } from '@assay/core'
+import { quoteIdentifier, quoteText } from '@assay/engine'
+import type { PlannedFile } from '@assay/iceberg'
+import {
+  type Checkpoint,
+  type FileFilter,
+  type LakeTable,
+  type PinnedTable,
+  type ScanFile,
+  scanSql,
+  type TableDefinition,
+} from '@assay/pipeline'
+
+/** Offsets [from, to) of a lane. */
+export interface OffsetRange {
+  readonly key: LaneKey
+  readonly from: bigint
+  readonly to: bigint
+}
+
+/** Columns that hold a coordinate. */
+export interface Place {
+  readonly topic: string
+  readonly partition: string
+  readonly offset: string
+}
+
+const NO_CHECKPOINT: Checkpoint = { sources: {}, topics: {}, lanes: new Map() }
+
+/** A table held at one snapshot, less the files that can't be read; a table that nobody has made yet is empty. */
+export class PinnedScan {
+  readonly definition: TableDefinition
+  readonly table: LakeTable | undefined
+  readonly pinned: PinnedTable | undefined
+  readonly #unreadable = new Set<string>()
+  readonly #pending: PlannedFile[] = []
+
+  constructor(definition: TableDefinition, held?: { readonly table: LakeTable; readonly pinned: PinnedTable }) {
+    this.definition = definition
+    this.table = held?.table
+    this.pinned = held?.pinned
+  }
+
+  get name(): string {
+    return this.definition.name
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.pinned?.checkpoint ?? NO_CHECKPOINT
+  }
+
+  /** Counts files in that a main table has decided on and that are not published yet. */
+  addPending(files: readonly PlannedFile[]): void {
+    this.#pending.push(...files)
+  }
+
+  isPending(file: PlannedFile): boolean {
+    return this.#pending.includes(file)
+  }
+
+  /** Leaves a file out from now on. */
+  leaveOut(key: string): void {
+    this.#unreadable.add(key)
+  }
+
+  async plan(filter: FileFilter = {}): Promise<PlannedFile[]> {
+    if (!this.table || !this.pinned) return []
+    const planned = await this.table.plan(this.pinned.version, filter)
+    return [...planned, ...this.#pending].filter(({ key }) => !this.#unreadable.has(key))
+  }
+
+  async files(filter: FileFilter = {}): Promise<ScanFile[]> {
+    const { table } = this
+    if (!table) return []
+    return Promise.all((await this.plan(filter)).map((file) => table.scanFile(file)))
+  }
+
+  /** SQL of the table's rows in files that the filter keeps. */
+  async sql(filter: FileFilter = {}): Promise<string> {
+    return scanSql(this.definition, await this.files(filter))
+  }
+
+  /** SQL of the rows whose coordinates lie in the ranges. */
+  async rowsIn(
+    ranges: readonly OffsetRange[],
+    place: Place = this.place(),
+    filter: Pick<FileFilter, 'keepPartition'> = {},
+  ): Promise<string> {
+    const rows = await this.sql({
+      ...filter,
+      keep: (bounds) =>
+        ranges.some(({ key, from, to }) => {
+          const { partition } = parseLaneKey(key)
+          return bounds.meets(place.partition, partition, partition) && bounds.meets(place.offset, from, to - 1n)
+        }),
+    })
+    return `SELECT * FROM (${rows}) WHERE ${inRanges(ranges, place)}`
+  }
+
+  /** The columns of the table's own coordinates. */
+  place(): Place {
+    const { coordinates } = this.definition
+    if (!coordinates) throw new RangeError(`${this.name} has no coordinates`)
+    return coordinates
+  }
+}
+
+/** SQL condition; the least and the greatest offset stand by themselves, so that they reach the files' statistics. */
+export function inRanges(ranges: readonly OffsetRange[], place: Place): string {
+  if (ranges.length === 0) return 'false'
+  const [topic, partition, offset] = [place.topic, place.partition, place.offset].map(quoteIdentifier)
+  const low = ranges.reduce((least, { from }) => (from < least ? from : least), ranges[0]?.from ?? 0n)
+  const high = ranges.reduce((greatest, { to }) => (to > greatest ? to : greatest), 0n)
+  const lanes = ranges.map(({ key, from, to }) => {
+    const lane = parseLaneKey(key)
+    return `(${partition} = ${lane.partition} AND ${offset} >= ${from} AND ${offset} < ${to} AND ${topic} = ${quoteText(lane.topic)})`
+  })
+  return `${offset} >= ${low} AND ${offset} < ${high} AND (${lanes.join(' OR ')})`
+}

@@ -1,0 +1,101 @@
+import { type LaneKey, laneKey } from '@assay/core'
+import { quoteIdentifier, type Session } from '@assay/engine'
+import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, RULE_SETS_TABLE } from '@assay/medallion'
+import type { TableDefinition } from '@assay/pipeline'
+import { compareRows, Tally } from '../compare/compare.js'
+import { derivedColumns } from '../derive/processing-times.js'
+import { chunksOf } from '../pinned/lane-rows.js'
+import type { PinnedLake } from '../pinned/pin-lake.js'
+import type { OffsetRange, PinnedScan, Place } from '../pinned/pinned-scan.js'
+
+/** Both sides of one table. */
+export interface TableComparison {
+  readonly table: string
+  readonly rows: bigint
+  readonly rebuilt: bigint
+  readonly differing: bigint
+  /** The first few differences. */
+  readonly differences: readonly string[]
+}
+
+/** Compares what was derived anew with what is there, row by row over all columns but the times of processing. */
+export async function compareLakes(session: Session, old: PinnedLake, rebuilt: PinnedLake): Promise<TableComparison[]> {
+  const found: TableComparison[] = []
+  for (const [i, { silver }] of old.exchanges.entries()) {
+    const other = rebuilt.exchanges[i]?.silver
+    if (other) found.push(await compareTables(session, silver.definition, side(silver), side(other)))
+  }
+  found.push(await compareTables(session, DLQ_TABLE, await letters(old), await letters(rebuilt, old)))
+  found.push(await compareRuleSets(session, old.ruleSets, rebuilt.ruleSets))
+  found.push(await compareTables(session, GOLD_TABLE, side(old.gold), side(rebuilt.gold)))
+  found.push(await compareTables(session, DUPLICATES_TABLE, side(old.duplicates), side(rebuilt.duplicates)))
+  return found
+}
+
+/** SQL of a table's rows, of all or of some offsets. */
+type Side = (ranges?: readonly OffsetRange[]) => Promise<string>
+
+function side(scan: PinnedScan): Side {
+  return (ranges) => (ranges ? scan.rowsIn(ranges) : scan.sql())
+}
+
+/** Dead letters wherever they are; what was purged is in neither side. */
+async function letters(lake: PinnedLake, resolvedIn: PinnedLake = lake): Promise<Side> {
+  const columns = DLQ_TABLE.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
+  const purged = `SELECT topic, "partition", kafka_offset FROM (${await resolvedIn.resolutions.sql()}) WHERE resolution = 'purged'`
+  return async (ranges) => {
+    const hot = await side(lake.letters)(ranges)
+    const archived = await side(lake.archive)(ranges)
+    return `SELECT * FROM (SELECT ${columns} FROM (${hot}) UNION ALL
+      SELECT ${columns} FROM (${archived}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset))
+      ANTI JOIN (${purged}) USING (topic, "partition", kafka_offset)`
+  }
+}
+
+const TEXTS = { missing: 'was not derived again', extra: 'was derived, but is not in the lake' }
+
+async function compareTables(
+  session: Session,
+  definition: TableDefinition,
+  old: Side,
+  rebuilt: Side,
+): Promise<TableComparison> {
+  const place = definition.coordinates
+  if (!place) throw new RangeError(`${definition.name} has no coordinates`)
+  const tally = new Tally()
+  for (const range of await rangesOf(session, place, [await old(), await rebuilt()])) {
+    for (const chunk of chunksOf(range)) {
+      const [expected, found] = [await old([chunk]), await rebuilt([chunk])]
+      await compareRows(session, { expected, found, columns: derivedColumns(definition), place, ...TEXTS }, tally)
+    }
+  }
+  return comparisonOf(definition.name, tally)
+}
+
+async function compareRuleSets(session: Session, old: PinnedScan, rebuilt: PinnedScan): Promise<TableComparison> {
+  const tally = new Tally()
+  const place = { topic: 'topic', partition: 'partition', offset: 'from_offset' }
+  const columns = RULE_SETS_TABLE.columns
+  await compareRows(session, { expected: await old.sql(), found: await rebuilt.sql(), columns, place, ...TEXTS }, tally)
+  return comparisonOf(RULE_SETS_TABLE.name, tally)
+}
+
+export function comparisonOf(table: string, { expected, found, findings }: Tally): TableComparison {
+  return { table, rows: expected, rebuilt: found, differing: findings.total, differences: findings.first }
+}
+
+/** Offsets of each lane that any of the queries has. */
+async function rangesOf(session: Session, place: Place, queries: readonly string[]): Promise<OffsetRange[]> {
+  const [topic, partition, offset] = [place.topic, place.partition, place.offset].map(quoteIdentifier)
+  const all = queries
+    .map((sql) => `SELECT ${topic} AS t, ${partition} AS p, ${offset} AS o FROM (${sql})`)
+    .join(' UNION ALL ')
+  const lanes = await session.rows(
+    `SELECT t, p, min(o) AS low, max(o) AS high FROM (${all}) GROUP BY t, p ORDER BY t, p`,
+    1_000_000,
+  )
+  return lanes.map(({ t, p, low, high }) => {
+    const key: LaneKey = laneKey({ topic: String(t), partition: Number(p) })
+    return { key, from: low as bigint, to: (high as bigint) + 1n }
+  })
+}

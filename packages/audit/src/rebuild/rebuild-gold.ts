@@ -1,0 +1,161 @@
+import { rm } from 'node:fs/promises'
+import type { LaneKey, Position } from '@assay/core'
+import { quoteText, type Session } from '@assay/engine'
+import { DEFAULT_KEY_SET_BYTES } from '@assay/lake'
+import { GOLD_TABLE, goldStage, silverTable } from '@assay/medallion'
+import {
+  type Checkpoint,
+  type LakeTable,
+  type PinnedTable,
+  parquetFields,
+  type ScanFile,
+  type Stage,
+  type UpstreamTable,
+} from '@assay/pipeline'
+import { boundedTable, type FilesOf, looseFile } from '../derive/bounded-table.js'
+import { type RebuildContext, runStage } from './run-stage.js'
+
+/** Field ids that the table format reserves for position deletes (specification, "Reserved Field IDs"). */
+const DELETE_FIELDS = [
+  { id: 2147483546, name: 'file_path', type: 'VARCHAR' },
+  { id: 2147483545, name: 'pos', type: 'BIGINT' },
+]
+const FILES_AT_ONCE = 64
+
+/**
+ * Gold anew from the new silver tables, up to the given ends. Which row of a trade won is what the old duplicates (SQL
+ * of their rows) say: rows that they don't name come first, those that they do second. Without them, the row that
+ * gold meets first wins, as ever.
+ */
+export async function rebuildGold(
+  rebuild: RebuildContext,
+  ends: ReadonlyMap<LaneKey, Position>,
+  ledger: string | undefined,
+): Promise<void> {
+  const silvers = await silversOf(rebuild, ends)
+  if (ledger === undefined) {
+    await runGold(
+      rebuild,
+      silvers.map(({ table, pinned, own }) =>
+        boundedTable(table, pinned, own, (_, filter) => table.files(pinned, filter)),
+      ),
+    )
+    return
+  }
+  const session = await (await rebuild.target.engine()).session()
+  const scratch: string[] = []
+  try {
+    const kept: UpstreamTable[] = []
+    const dropped: UpstreamTable[] = []
+    for (const { table, pinned, own } of silvers) {
+      const parts = await splitBy(rebuild, session, table, pinned, ledger, scratch)
+      kept.push(boundedTable(table, pinned, own, parts.kept))
+      dropped.push(boundedTable(table, pinned, own, parts.dropped))
+    }
+    await runGold(rebuild, kept)
+    await runGold(rebuild, dropped, readAgain)
+  } finally {
+    await session.close()
+    await Promise.all(scratch.map((path) => rm(path, { force: true })))
+  }
+}
+
+interface NewSilver {
+  readonly table: LakeTable
+  readonly pinned: PinnedTable
+  /** Where gold shall come in the table's lanes. */
+  readonly own: ReadonlyMap<LaneKey, Position>
+}
+
+async function silversOf({ target }: RebuildContext, ends: ReadonlyMap<LaneKey, Position>): Promise<NewSilver[]> {
+  return Promise.all(
+    target.exchanges.map(async ({ name }) => {
+      const table = await target.table(silverTable(name))
+      const pinned = await table.pin()
+      return { table, pinned, own: new Map([...ends].filter(([key]) => pinned.checkpoint.lanes.has(key))) }
+    }),
+  )
+}
+
+function runGold(
+  rebuild: RebuildContext,
+  silvers: readonly UpstreamTable[],
+  wrap: (stage: Stage) => Stage = (stage) => stage,
+): Promise<void> {
+  return runStage(rebuild, GOLD_TABLE, (context, gold) =>
+    wrap(goldStage(context, { silvers, gold, keySet_bytes: DEFAULT_KEY_SET_BYTES, adopt: false })),
+  )
+}
+
+/** Reads the lanes from their start although the table stands at their end, and leaves its positions as they are. */
+function readAgain(stage: Stage): Stage {
+  let lanes: Checkpoint['lanes'] = new Map()
+  return {
+    ...stage,
+    async run(checkpoint, signal) {
+      for (;;) {
+        const outcome = await stage.run({ ...checkpoint, lanes }, signal)
+        if (outcome.kind === 'idle') return outcome
+        const after = new Map([...lanes, ...outcome.change.lanes])
+        if (outcome.rows > 0) {
+          const committed: typeof outcome.committed = (snapshot) => {
+            lanes = after
+            outcome.committed(snapshot)
+          }
+          return { ...outcome, change: { ...outcome.change, basis: checkpoint, lanes: new Map() }, committed }
+        }
+        lanes = after
+      }
+    },
+  }
+}
+
+/** Silver's rows that the ledger doesn't name, by way of position deletes, and copies of those that it names. */
+async function splitBy(
+  { target }: RebuildContext,
+  session: Session,
+  table: LakeTable,
+  pinned: PinnedTable,
+  ledger: string,
+  scratch: string[],
+): Promise<{ readonly kept: FilesOf; readonly dropped: FilesOf }> {
+  const newPath = async (): Promise<string> => {
+    const path = `${await target.store.scratchDirectory()}/${target.random.uuid()}.parquet`
+    scratch.push(path)
+    return path
+  }
+  const files = await table.files(pinned)
+  const deletes: ScanFile[] = []
+  const copies: ScanFile[] = []
+  const fields = parquetFields(table.definition)
+  for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
+    const some = files.slice(i, i + FILES_AT_ONCE)
+    const named = namedRows(some, ledger)
+    const path = await newPath()
+    const select = `SELECT file_path, pos FROM (${named}) ORDER BY file_path, pos`
+    const { rows } = await session.writeParquet({ select, path, fields: DELETE_FIELDS })
+    if (rows === 0) continue
+    deletes.push(looseFile(path))
+    const copy = await newPath()
+    const columns = fields.map(({ name }) => `"${name}"`).join(', ')
+    const order = `ORDER BY topic, "partition", "offset"`
+    await session.writeParquet({ select: `SELECT ${columns} FROM (${named}) ${order}`, path: copy, fields })
+    copies.push(looseFile(copy))
+  }
+  const paths = deletes.map(({ path }) => path)
+  return {
+    kept: async (_pinned, filter) =>
+      (await table.files(pinned, filter)).map((file) => ({ ...file, deletes: [...file.deletes, ...paths] })),
+    dropped: async () => copies,
+  }
+}
+
+/** The rows of some files that the ledger names, with the file and the position in it. */
+function namedRows(files: readonly ScanFile[], ledger: string): string {
+  const paths = files.map(({ path }) => quoteText(path)).join(', ')
+  const names = files.map(({ path, name }) => `(${quoteText(path)}, ${quoteText(name)})`).join(', ')
+  return `SELECT s.*, n.name AS file_path, s.file_row_number AS pos
+    FROM read_parquet([${paths}], filename = true, file_row_number = true) s
+    JOIN (VALUES ${names}) n(path, name) ON n.path = s.filename
+    WHERE (s.topic, s."partition", s."offset") IN (SELECT (topic, "partition", "offset") FROM (${ledger}))`
+}

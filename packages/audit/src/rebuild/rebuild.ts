@@ -1,0 +1,145 @@
+import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import type { Exchange } from '@assay/exchanges'
+import type { Lake } from '@assay/lake'
+import { SILVER_RULES, silverTable } from '@assay/medallion'
+import { DEFAULT_LIMITS, isReplayLane, type WorkerEvent } from '@assay/pipeline'
+import { CheckList } from '../compare/check.js'
+import { Tally } from '../compare/compare.js'
+import { onlyRules, type RuleHistory, readRuleHistory } from '../derive/rule-history.js'
+import { type PinnedExchange, type PinnedLake, pinLake } from '../pinned/pin-lake.js'
+import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { compareLakes, comparisonOf, type TableComparison } from './compare-lakes.js'
+import { rebuildGold } from './rebuild-gold.js'
+import { rebuildSilver } from './rebuild-silver.js'
+import { presentReplays, type ReplayedRows, recordedReplays } from './replayed-rows.js'
+import { replayedStage } from './replayed-stage.js'
+import { type RebuildContext, runStage } from './run-stage.js'
+
+export interface RebuildOptions {
+  /**
+   * `recorded`: each record by the rule set that judged it first, winners across lanes as the duplicates say, replays
+   * by their own rules and corrections. `present`: everything by today's rules, as if the lake had just begun; what
+   * they reject is given the correction that once brought it into silver, and is judged by them again.
+   */
+  readonly rules: 'recorded' | 'present'
+  readonly compare: boolean
+  /** Rows of a batch. */
+  readonly batchRows?: number
+  readonly onEvent: (event: WorkerEvent) => void
+}
+
+export interface RebuildReport {
+  /** False when it was stopped before the end. */
+  readonly finished: boolean
+  /** Empty unless compared; what could not be used of the ledgers is told under `ledgers` all the same. */
+  readonly comparisons: readonly TableComparison[]
+  /** True when nothing differs, or nothing was compared. */
+  readonly is_same: boolean
+}
+
+/**
+ * Derives silver and gold again from bronze into a new lake, by the same stages and workers (A3). The old lake is only
+ * read; it is taken as it stands at the start. Throws `lake_not_empty`.
+ */
+export async function rebuildLake(
+  source: Lake,
+  target: Lake,
+  options: RebuildOptions,
+  signal: AbortSignal,
+): Promise<RebuildReport> {
+  if ((await target.catalog.list()).length > 0) {
+    throw new UsageError('lake_not_empty', `${target.location} holds tables already`, {
+      hint: 'name an empty place with --into',
+    })
+  }
+  const old = await pinLake(source, new CheckList(() => undefined))
+  const limits = { ...DEFAULT_LIMITS, ...(options.batchRows !== undefined && { maxRows: options.batchRows }) }
+  const rebuild: RebuildContext = { source, target, limits, onEvent: options.onEvent, signal }
+  const ledgers = await rebuildTables(rebuild, old, options.rules)
+  if (signal.aborted) return { finished: false, comparisons: [], is_same: false }
+  const comparisons = options.compare ? await compareWith(old, target) : []
+  if (!ledgers.findings.isEmpty) comparisons.push(comparisonOf('ledgers', ledgers))
+  return { finished: true, comparisons, is_same: comparisons.every(({ differing }) => differing === 0n) }
+}
+
+/** Gives the replayed rows and how many were derived again, and what of the ledgers could not be used. */
+async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, rules: RebuildOptions['rules']): Promise<Tally> {
+  const { target, signal } = rebuild
+  const ledgers = new Tally()
+  for (const exchange of old.exchanges) {
+    if (!signal.aborted) await rebuildExchange(rebuild, old, exchange, rules, ledgers)
+  }
+  if (signal.aborted) return ledgers
+  if (rules === 'recorded') {
+    const ends = endsOf(old.gold.checkpoint, () => true)
+    await rebuildGold(rebuild, ends, await old.duplicates.sql())
+  } else {
+    const ends = [...endsOf(old.gold.checkpoint, isOrdinary), ...(await replayEnds(target))]
+    await rebuildGold(rebuild, new Map(ends), undefined)
+  }
+  return ledgers
+}
+
+/** An exchange's silver: its own lanes first, then that of the replays. */
+async function rebuildExchange(
+  rebuild: RebuildContext,
+  { ruleSets, replays }: PinnedLake,
+  { exchange, bronze, silver }: PinnedExchange,
+  rules: RebuildOptions['rules'],
+  ledgers: Tally,
+): Promise<void> {
+  const { source, target, signal } = rebuild
+  const ends = endsOf(silver.checkpoint, isOrdinary)
+  const old = { lake: source, exchange, bronze, silver, replays }
+  let replayed: ReplayedRows
+  if (rules === 'recorded') {
+    const history = await recordedHistory(target, ruleSets, exchange)
+    ledgers.findings.add(...history.mistakes.map((text) => `${silver.name}: ${text}`))
+    await rebuildSilver(rebuild, exchange, bronze, ends, history)
+    replayed = recordedReplays(old, history, ledgers)
+  } else {
+    await rebuildSilver(rebuild, exchange, bronze, ends, onlyRules(SILVER_RULES))
+    replayed = presentReplays(old, target, ledgers)
+  }
+  if (signal.aborted) return
+  await runStage(rebuild, silver.definition, (context) => replayedStage(context, exchange, replayed, ledgers))
+}
+
+async function recordedHistory(target: Lake, ruleSets: PinnedScan, exchange: Exchange): Promise<RuleHistory> {
+  const session = await (await target.engine()).session()
+  try {
+    return await readRuleHistory(session, await ruleSets.sql(), exchange)
+  } finally {
+    await session.close()
+  }
+}
+
+/** Replays that are judged anew are all taken by gold. */
+async function replayEnds(target: Lake): Promise<Map<LaneKey, Position>> {
+  const ends = new Map<LaneKey, Position>()
+  for (const { name } of target.exchanges) {
+    const { checkpoint } = await (await target.table(silverTable(name))).pin()
+    for (const [key, end] of endsOf(checkpoint, (lane) => !isOrdinary(lane))) ends.set(key, end)
+  }
+  return ends
+}
+
+async function compareWith(old: PinnedLake, target: Lake): Promise<TableComparison[]> {
+  const session = await (await target.engine()).session()
+  try {
+    return await compareLakes(session, old, await pinLake(target, new CheckList(() => undefined)))
+  } finally {
+    await session.close()
+  }
+}
+
+function isOrdinary(key: LaneKey): boolean {
+  return !isReplayLane(parseLaneKey(key))
+}
+
+function endsOf(
+  { lanes }: PinnedLake['gold']['checkpoint'],
+  isTaken: (key: LaneKey) => boolean,
+): Map<LaneKey, Position> {
+  return new Map([...lanes].filter(([key]) => isTaken(key)).map(([key, { position }]) => [key, position]))
+}

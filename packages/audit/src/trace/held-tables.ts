@@ -1,0 +1,77 @@
+import type { Lane } from '@assay/core'
+import { quoteIdentifier, quoteText } from '@assay/engine'
+import type { Lake } from '@assay/lake'
+import { pinExisting } from '@assay/lake'
+import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
+import { PinnedScan, type Place } from '../pinned/pinned-scan.js'
+import type { SessionPool } from './session-pool.js'
+import { rowsOf, type TableRows, tableRows } from './table-row.js'
+
+/** Where a record lies in the log. */
+export interface RecordPlace extends Lane {
+  readonly offset: bigint
+}
+
+export type PartitionFilter = NonNullable<FileFilter['keepPartition']>
+
+/** Rows that a side table lists of one record. */
+const ROWS_MAX = 20
+
+/** The lake's tables as they stand, each pinned once, when it is first asked for. */
+export class HeldTables {
+  readonly #lake: Lake
+  readonly #sessions: Promise<SessionPool>
+  readonly #scans = new Map<string, Promise<PinnedScan>>()
+
+  constructor(lake: Lake, sessions: Promise<SessionPool>) {
+    this.#lake = lake
+    this.#sessions = sessions
+  }
+
+  scan(definition: TableDefinition): Promise<PinnedScan> {
+    const known = this.#scans.get(definition.name)
+    if (known) return known
+    const scan = this.#hold(definition)
+    this.#scans.set(definition.name, scan)
+    return scan
+  }
+
+  async #hold(definition: TableDefinition): Promise<PinnedScan> {
+    const scan = new PinnedScan(definition, await pinExisting(this.#lake, definition))
+    // Many plan at once soon: the first one alone reads the manifests.
+    await scan.plan()
+    return scan
+  }
+
+  /** Begins to read the metadata of tables that will be asked for; whoever asks is told of what fails. */
+  readAhead(definitions: readonly TableDefinition[]): void {
+    for (const definition of definitions) this.scan(definition).catch(() => undefined)
+  }
+
+  /** Rows that name a record in the given columns: only files whose bounds admit it are opened. */
+  async rowsAt(
+    definition: TableDefinition,
+    place: RecordPlace,
+    columns?: Place,
+    keepPartition?: PartitionFilter,
+  ): Promise<TableRows> {
+    const scan = await this.scan(definition)
+    const { topic, partition, offset } = columns ?? scan.place()
+    const files = await scan.files({
+      keep: (bounds) =>
+        bounds.meets(partition, place.partition, place.partition) && bounds.meets(offset, place.offset, place.offset),
+      ...(keepPartition && { keepPartition }),
+    })
+    if (files.length === 0) return rowsOf(definition, [])
+    const sql = `SELECT * FROM (${scanSql(definition, files)}) WHERE ${quoteIdentifier(offset)} = ${place.offset}
+      AND ${quoteIdentifier(partition)} = ${place.partition} AND ${quoteIdentifier(topic)} = ${quoteText(place.topic)}`
+    return tableRows(await this.#sessions, definition, sql, ROWS_MAX)
+  }
+
+  /** Rows of a table that has no coordinates, by a column's text. */
+  async rowsWith(definition: TableDefinition, column: string, text: string): Promise<TableRows> {
+    const scan = await this.scan(definition)
+    const sql = `SELECT * FROM (${await scan.sql()}) WHERE ${quoteIdentifier(column)} = ${quoteText(text)}`
+    return tableRows(await this.#sessions, definition, sql, ROWS_MAX)
+  }
+}

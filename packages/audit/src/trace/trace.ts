@@ -1,0 +1,288 @@
+import { laneKey } from '@assay/core'
+import { quoteText } from '@assay/engine'
+import type { Exchange } from '@assay/exchanges'
+import type { Lake } from '@assay/lake'
+import {
+  bronzeTable,
+  DLQ_ARCHIVE_TABLE,
+  DLQ_TABLE,
+  DUPLICATES_TABLE,
+  GOLD_TABLE,
+  REPLAYS_TABLE,
+  RESOLUTIONS_TABLE,
+  silverTable,
+} from '@assay/medallion'
+import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
+import { type DecodedRecord, decodeRecord } from './decode-record.js'
+import { HeldTables, type PartitionFilter, type RecordPlace } from './held-tables.js'
+import { dealt, SessionPool } from './session-pool.js'
+import { cellOf, columnsSql, rowsOf, type TableRows } from './table-row.js'
+import type { TraceTarget } from './trace-target.js'
+
+export interface TraceReport {
+  readonly records: readonly TracedRecord[]
+  /** Where it was looked, for people to whom nothing was found. */
+  readonly looked: readonly string[]
+}
+
+/** A record of the log and what every layer made of it. Tables without a row of it give no rows. */
+export interface TracedRecord {
+  readonly coordinate: string
+  readonly exchange: string
+  readonly bronze: TableRows
+  readonly record: DecodedRecord | undefined
+  readonly silver: TableRows
+  /** The dead letter, in the queue or in its archive. */
+  readonly letter: TableRows
+  readonly resolutions: TableRows
+  readonly replays: TableRows
+  readonly gold: TableRows
+  /** Its own row among the duplicates. */
+  readonly duplicate: TableRows
+  /** The row of gold that was kept in its place. */
+  readonly kept: TableRows
+  /** Rows that were dropped in its favour. */
+  readonly dropped: TableRows
+}
+
+/** Trades that an id without its book may name. */
+const TRADES_MAX = 50
+const HOUR_US = 3_600_000_000n
+const KEPT = { topic: 'kept_topic', partition: 'kept_partition', offset: 'kept_offset' }
+
+/** Follows a trade, a message or a record through all layers, forwards and backwards (A5). */
+export async function traceTarget(lake: Lake, target: TraceTarget, exchangeName?: string): Promise<TraceReport> {
+  const sessions = lake.engine().then(SessionPool.open)
+  // The tables' metadata are read meanwhile: whoever then asks for a session is told why there is none.
+  sessions.catch(() => undefined)
+  try {
+    return await new Trace(lake, sessions, exchangeName).run(target)
+  } finally {
+    await (await sessions).close()
+  }
+}
+
+interface Coordinate extends RecordPlace {
+  readonly exchange: Exchange
+  /** Its row of gold, where that led to it. */
+  readonly gold?: TableRows
+}
+
+type TradeTarget = Extract<TraceTarget, { kind: 'trade_id' }>
+
+class Trace {
+  readonly #lake: Lake
+  readonly #sessions: Promise<SessionPool>
+  readonly #exchanges: readonly Exchange[]
+  readonly #tables: HeldTables
+  readonly #looked: string[] = []
+
+  constructor(lake: Lake, sessions: Promise<SessionPool>, exchangeName: string | undefined) {
+    this.#lake = lake
+    this.#sessions = sessions
+    this.#exchanges = lake.exchanges.filter(({ name }) => exchangeName === undefined || name === exchangeName)
+    this.#tables = new HeldTables(lake, sessions)
+  }
+
+  async run(target: TraceTarget): Promise<TraceReport> {
+    const coordinates = target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byPlace(target)
+    const records = await Promise.all(coordinates.map((coordinate) => this.#record(coordinate)))
+    const isKnown = ({ bronze, silver, letter }: TracedRecord) =>
+      bronze.rows.length + silver.rows.length + letter.rows.length > 0
+    return { records: records.filter(isKnown), looked: this.#looked }
+  }
+
+  async #byPlace(target: Exclude<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {
+    const { partition, offset } = target
+    this.#readAhead()
+    const found: Coordinate[] = []
+    for (const exchange of this.#exchanges) {
+      const { checkpoint, name } = await this.#tables.scan(bronzeTable(exchange.name))
+      for (const [topic, { laneId }] of Object.entries(checkpoint.topics)) {
+        if (target.kind === 'coordinate' ? topic !== target.topic : laneId !== target.laneId) continue
+        const position = checkpoint.lanes.get(laneKey({ topic, partition }))?.position
+        this.#looked.push(
+          `${name}: ${topic}/${partition} at ${offset}; the lane stands at ${position ?? 'no position'}`,
+        )
+        found.push({ exchange, topic, partition, offset })
+      }
+      this.#looked.push(`${name}: it reads ${Object.keys(checkpoint.topics).join(', ') || 'nothing yet'}`)
+    }
+    return found
+  }
+
+  /** By way of gold; what gold has not (yet) is looked for in silver. */
+  async #byTrade(target: TradeTarget): Promise<Coordinate[]> {
+    const inGold = await this.#tradesIn(GOLD_TABLE, target, this.#exchanges)
+    if (inGold.length > 0) return inGold
+    const found: Coordinate[] = []
+    for (const exchange of this.#exchanges) {
+      found.push(...(await this.#tradesIn(silverTable(exchange.name), target, [exchange])))
+    }
+    return found
+  }
+
+  async #tradesIn(
+    definition: TableDefinition,
+    target: TradeTarget,
+    exchanges: readonly Exchange[],
+  ): Promise<Coordinate[]> {
+    const { number, hour } = target
+    const scan = await this.#tables.scan(definition)
+    const planned = await scan.plan()
+    const files = await scan.files({
+      ...(number !== undefined && { keep: (bounds) => hasNumber(bounds, number) }),
+      ...(hour !== undefined && { keepPartition: (values) => isOfHour(values, hour) }),
+    })
+    const how = number === undefined ? (hour === undefined ? '' : ' of its hour') : ' by its number'
+    this.#looked.push(`${definition.name}: ${files.length} of ${planned.length} files${how}`)
+    if (files.length === 0) return []
+    const sessions = await this.#sessions
+    const found = dealt(files, sessions.size).map((hand) =>
+      sessions.rows(tradesSql(definition, scanSql(definition, hand), target, exchanges)),
+    )
+    this.#readAhead()
+    return (await Promise.all(found))
+      .flat()
+      .flatMap((row) => {
+        const exchange = exchanges.find(({ silver }) => silver.exchange === row.exchange)
+        if (!exchange) return []
+        const place = { topic: String(row.topic), partition: Number(row.partition), offset: row.offset as bigint }
+        return [{ ...place, exchange, ...(definition === GOLD_TABLE && { gold: rowsOf(GOLD_TABLE, [row]) }) }]
+      })
+      .sort(byPlace)
+      .slice(0, TRADES_MAX)
+  }
+
+  #readAhead(): void {
+    this.#tables.readAhead([
+      ...this.#exchanges.flatMap(({ name }) => [bronzeTable(name), silverTable(name)]),
+      GOLD_TABLE,
+      DLQ_TABLE,
+      DUPLICATES_TABLE,
+      RESOLUTIONS_TABLE,
+      DLQ_ARCHIVE_TABLE,
+    ])
+  }
+
+  /** Tables are read side by side; what one has to say of where another's row lies is waited for. */
+  async #record(place: Coordinate): Promise<TracedRecord> {
+    const { exchange } = place
+    const inBronze = this.#tables.rowsAt(bronzeTable(exchange.name), place)
+    const inSilver = this.#tables.rowsAt(silverTable(exchange.name), place)
+    const inDuplicates = this.#tables.rowsAt(DUPLICATES_TABLE, place)
+    const [bronze, silver, duplicate, record, letter, resolutions, replays, gold, kept, dropped] = await Promise.all([
+      inBronze,
+      inSilver,
+      inDuplicates,
+      this.#decoded(exchange, inBronze),
+      this.#letter(place, inBronze),
+      this.#tables.rowsAt(RESOLUTIONS_TABLE, place),
+      this.#replays(inSilver),
+      this.#gold(place, inSilver),
+      this.#kept(inDuplicates),
+      this.#tables.rowsAt(DUPLICATES_TABLE, place, KEPT),
+    ])
+    return {
+      coordinate: `${laneKey(place)}/${place.offset}`,
+      exchange: exchange.name,
+      bronze,
+      record,
+      silver,
+      letter,
+      resolutions,
+      replays,
+      gold,
+      duplicate,
+      kept,
+      dropped,
+    }
+  }
+
+  async #decoded(exchange: Exchange, inBronze: Promise<TableRows>): Promise<DecodedRecord | undefined> {
+    const bronze = await inBronze
+    if (bronze.rows.length === 0) return undefined
+    return decodeRecord(exchange, this.#lake.registry, (cellOf(bronze, 'raw_bytes') ?? null) as Uint8Array | null)
+  }
+
+  async #letter(place: Coordinate, inBronze: Promise<TableRows>): Promise<TableRows> {
+    const day = cellOf(await inBronze, 'ingestion_date')
+    const ofItsDay = typeof day === 'number' ? ofDay('dlq_date', day) : undefined
+    const letters = await this.#tables.rowsAt(DLQ_TABLE, place, undefined, ofItsDay)
+    return letters.rows.length > 0 ? letters : this.#tables.rowsAt(DLQ_ARCHIVE_TABLE, place)
+  }
+
+  async #gold(place: Coordinate, inSilver: Promise<TableRows>): Promise<TableRows> {
+    if (place.gold) return place.gold
+    const time_us = cellOf(await inSilver, 'timestamp')
+    if (typeof time_us !== 'bigint') return this.#tables.rowsAt(GOLD_TABLE, place)
+    const hour = Number(time_us / HOUR_US)
+    return this.#tables.rowsAt(GOLD_TABLE, place, undefined, (values) => isOfHour(values, hour))
+  }
+
+  async #kept(inDuplicates: Promise<TableRows>): Promise<TableRows> {
+    const duplicate = await inDuplicates
+    const topic = cellOf(duplicate, KEPT.topic)
+    if (typeof topic !== 'string') return rowsOf(GOLD_TABLE, [])
+    const partition = Number(cellOf(duplicate, KEPT.partition))
+    return this.#tables.rowsAt(GOLD_TABLE, { topic, partition, offset: cellOf(duplicate, KEPT.offset) as bigint })
+  }
+
+  async #replays(inSilver: Promise<TableRows>): Promise<TableRows> {
+    const replayId = cellOf(await inSilver, 'replay_id')
+    if (typeof replayId !== 'string') return rowsOf(REPLAYS_TABLE, [])
+    return this.#tables.rowsWith(REPLAYS_TABLE, 'replay_id', replayId)
+  }
+}
+
+type RowBounds = Parameters<NonNullable<FileFilter['keep']>>[0]
+
+/** A trade's rows. Numbers are by far the cheapest to look through, so texts are compared only where one fits. */
+function tradesSql(
+  definition: TableDefinition,
+  scan: string,
+  { tradeId, number }: TradeTarget,
+  exchanges: readonly Exchange[],
+): string {
+  const names = exchanges.map(({ silver }) => quoteText(silver.exchange)).join(', ')
+  const isNamed = `trade_id = ${quoteText(tradeId)}`
+  const isNumbered = number === undefined ? isNamed : `source_sequence = ${number}`
+  const isNumberOnly = number !== undefined && /^\d+$/.test(tradeId)
+  return `WITH numbered AS MATERIALIZED (SELECT ${columnsSql(definition)} FROM (${scan}) WHERE ${isNumbered})
+    FROM numbered WHERE exchange IN (${names}) AND ${isNumberOnly ? 'true' : isNamed}
+    ORDER BY exchange, topic, "partition", "offset" LIMIT ${TRADES_MAX}`
+}
+
+function byPlace(a: Coordinate, b: Coordinate): number {
+  return (
+    compare(a.exchange.silver.exchange, b.exchange.silver.exchange) ||
+    compare(a.topic, b.topic) ||
+    a.partition - b.partition ||
+    compare(a.offset, b.offset)
+  )
+}
+
+function compare<T extends bigint | string>(a: T, b: T): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+function hasNumber(bounds: RowBounds, number: bigint): boolean {
+  return bounds.hasValues('source_sequence') && bounds.meets('source_sequence', number, number)
+}
+
+/** Gold is partitioned by day and hour, silver by day. */
+function isOfHour(values: Parameters<PartitionFilter>[0], hour: number): boolean {
+  const date = dateText(Math.floor(hour / 24))
+  if ('trade_date' in values) return values.trade_date === date
+  return values.exchange_date === date && values.exchange_hour === hour % 24
+}
+
+function ofDay(column: string, day: number): PartitionFilter {
+  const date = dateText(day)
+  return (values) => values[column] === date
+}
+
+function dateText(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10)
+}

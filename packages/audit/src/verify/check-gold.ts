@@ -1,0 +1,209 @@
+import { type LaneKey, parseLaneKey } from '@assay/core'
+import { quoteText, type Session } from '@assay/engine'
+import { DUPLICATES_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { isReplayLane, replayLane, scanSql } from '@assay/pipeline'
+import { type CheckList, Findings } from '../compare/check.js'
+import { addListed, compareRows, Tally } from '../compare/compare.js'
+import { derivedColumns } from '../derive/processing-times.js'
+import { chunksOf, type LaneRows } from '../pinned/lane-rows.js'
+import type { PinnedLake } from '../pinned/pin-lake.js'
+import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
+import { REPLAYED } from './check-replayed-rows.js'
+
+/** Silver rows that gold dropped, with what they were compared by, and the rows that they name. */
+const DROPPED = 'verify_dropped'
+const KEPT = 'verify_kept'
+/** The duplicates of one piece. */
+const DUPLICATES = 'verify_duplicates'
+
+const PLACE = 'topic, "partition", "offset"'
+const AT = `d.topic || '/' || d."partition" || '/' || d."offset"`
+const KEPT_AT = `d.kept_topic || '/' || d.kept_partition || '/' || d.kept_offset`
+const DAY = `DATE '1970-01-01' + ("timestamp" // 86400000000)::INTEGER AS exchange_date`
+const HOUR = '("timestamp" // 3600000000 % 24)::INTEGER AS exchange_hour'
+/** What a duplicate has of its own row; the rest is about the row that was kept. */
+const OF_DROPPED = derivedColumns(DUPLICATES_TABLE).filter(({ name }) => !/^kept_|^is_conflict$/.test(name))
+
+interface Tallies {
+  readonly gold: Tally
+  readonly duplicates: Tally
+}
+
+/**
+ * Every silver row below gold's position is in gold or in the duplicates, with silver's values. `loadReplayed` has to
+ * have made the table of replayed rows.
+ */
+export async function checkGold(
+  session: Session,
+  tables: PinnedLake,
+  silverRows: ReadonlyMap<string, ReadonlyMap<LaneKey, LaneRows>>,
+  checks: CheckList,
+): Promise<void> {
+  const nothing = droppedSql(scanSql(silverTable(''), []), scanSql(DUPLICATES_TABLE, []))
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${DROPPED} AS ${nothing}`)
+  const tallies = { gold: new Tally(), duplicates: new Tally() }
+  for (const { silver } of tables.exchanges) {
+    for (const [key, lane] of tables.gold.checkpoint.lanes) {
+      const rows = silverRows.get(silver.name)?.get(key)
+      if (!rows || isReplayLane(parseLaneKey(key))) continue
+      const to = rows.greatest < lane.position ? rows.greatest + 1n : lane.position
+      for (const chunk of chunksOf({ key, from: rows.least, to })) {
+        await compareChunk(session, tables, silver, chunk, tallies)
+      }
+    }
+  }
+  await compareReplayed(session, tables, tallies)
+  const { gold, duplicates } = tallies
+  checks.done(
+    {
+      promise: 'G2',
+      subject: GOLD_TABLE.name,
+      claim: 'its rows are the silver rows that are no duplicates, with their values',
+    },
+    { of_silver: gold.expected, in_gold: gold.found },
+    gold.findings,
+  )
+  checks.done(
+    { promise: 'G2', subject: DUPLICATES_TABLE.name, claim: 'its rows are silver rows, with their values' },
+    { of_silver: duplicates.expected, in_duplicates: duplicates.found },
+    duplicates.findings,
+  )
+}
+
+async function compareChunk(
+  session: Session,
+  { gold, duplicates }: PinnedLake,
+  silver: PinnedScan,
+  chunk: OffsetRange,
+  tallies: Tallies,
+): Promise<void> {
+  const rows = `SELECT * FROM (${await silver.rowsIn([chunk])}) WHERE replay_id IS NULL`
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${DUPLICATES} AS
+    SELECT * FROM (${await duplicates.rowsIn([chunk])}) ANTI JOIN ${REPLAYED} USING (${PLACE})`)
+  await compare(session, rows, `SELECT * FROM (${await gold.rowsIn([chunk])}) WHERE replay_id IS NULL`, tallies)
+}
+
+async function compareReplayed(
+  session: Session,
+  { exchanges, gold, duplicates }: PinnedLake,
+  tallies: Tallies,
+): Promise<void> {
+  const read = exchanges.map(({ silver }) => {
+    const position = gold.checkpoint.lanes.get(replayLane(silver.definition))?.position ?? 0n
+    return `(silver_table = ${quoteText(silver.name)} AND replay_sequence < ${position})`
+  })
+  const rows = `SELECT * FROM ${REPLAYED} WHERE ${read.join(' OR ')}`
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${DUPLICATES} AS
+    SELECT * FROM (${await duplicates.sql()}) SEMI JOIN (${rows}) USING (${PLACE})`)
+  const replayed = await gold.sql({ keep: (bounds) => bounds.hasValues('replay_id') })
+  await compare(session, rows, `SELECT * FROM (${replayed}) WHERE replay_id IS NOT NULL`, tallies)
+}
+
+/** Silver's rows against gold's and those in the table of duplicates. */
+async function compare(session: Session, rows: string, gold: string, tallies: Tallies): Promise<void> {
+  const place = { topic: 'topic', partition: 'partition', offset: 'offset' }
+  const dated = `SELECT *, ${DAY}, ${HOUR} FROM (${rows})`
+  await compareRows(
+    session,
+    {
+      expected: `SELECT * FROM (${dated}) ANTI JOIN ${DUPLICATES} USING (${PLACE})`,
+      found: gold,
+      columns: derivedColumns(GOLD_TABLE),
+      place,
+      missing: 'is in silver, but neither in gold nor among its duplicates',
+      extra: 'is in gold, but not in silver, or is among the duplicates besides',
+    },
+    tallies.gold,
+  )
+  const [dropped] = await session.rows(`SELECT count(*) AS n FROM ${DUPLICATES}`)
+  if (dropped?.n === 0n) return
+  await compareRows(
+    session,
+    {
+      expected: `SELECT * FROM (${dated}) SEMI JOIN ${DUPLICATES} USING (${PLACE})`,
+      found: `SELECT * FROM ${DUPLICATES}`,
+      columns: OF_DROPPED,
+      place,
+      missing: 'is in silver, but not among the duplicates',
+      extra: 'is among the duplicates, but not in silver',
+    },
+    tallies.duplicates,
+  )
+  await session.run(`INSERT INTO ${DROPPED} ${droppedSql(rows, `FROM ${DUPLICATES}`)}`)
+}
+
+function droppedSql(silver: string, duplicates: string): string {
+  return `SELECT s.exchange, s.symbol, s.trade_id, s."timestamp", s.price, s.quantity, s.side,
+    topic, "partition", "offset", d.kept_topic, d.kept_partition, d.kept_offset, d.is_conflict
+    FROM (${silver}) s JOIN (${duplicates}) d USING (${PLACE})`
+}
+
+/** Each duplicate names a row of gold that is the same trade, and says rightly whether the two differ. */
+export async function checkKept(session: Session, { gold }: PinnedLake, checks: CheckList): Promise<void> {
+  const findings = new Findings()
+  const [count] = await session.rows(
+    `SELECT count(*) AS n, (count(*) FILTER (is_conflict)) AS conflicts, min(kept_offset) AS low, max(kept_offset) AS high FROM ${DROPPED}`,
+  )
+  let kept = 0n
+  if (count?.n !== 0n) {
+    const rows = await gold.sql({
+      keep: (bounds) => bounds.meets('offset', count?.low as bigint, count?.high as bigint),
+    })
+    await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS
+      SELECT ${PLACE}, exchange, symbol, trade_id, "timestamp", price, quantity, side FROM (${rows})
+      WHERE (${PLACE}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${DROPPED})`)
+    const same = `k.topic = d.kept_topic AND k."partition" = d.kept_partition AND k."offset" = d.kept_offset
+      AND k.exchange = d.exchange AND k.symbol = d.symbol AND k.trade_id = d.trade_id`
+    const differs = ['"timestamp"', 'price', 'quantity', 'side']
+      .map((c) => `k.${c} IS DISTINCT FROM d.${c}`)
+      .join(' OR ')
+    await addListed(
+      session,
+      `SELECT ${AT} || ' names ' || ${KEPT_AT} || ' as kept, which is no row of that trade in gold' AS text
+       FROM ${DROPPED} d ANTI JOIN ${KEPT} k ON ${same}`,
+      findings,
+    )
+    await addListed(
+      session,
+      `SELECT ${AT} || ' has is_conflict ' || coalesce(d.is_conflict::VARCHAR, 'NULL') || ', not ' || (${differs}) AS text
+       FROM ${DROPPED} d JOIN ${KEPT} k ON ${same} WHERE d.is_conflict IS DISTINCT FROM (${differs})`,
+      findings,
+    )
+    const [found] = await session.rows(`SELECT count(*) AS n FROM ${DROPPED} d SEMI JOIN ${KEPT} k ON ${same}`)
+    kept = found?.n as bigint
+  }
+  checks.done(
+    {
+      promise: 'G4',
+      subject: DUPLICATES_TABLE.name,
+      claim: 'each names the row of its trade that was kept, and the conflicts',
+    },
+    { duplicates: count?.n as bigint, with_kept_row: kept, conflicts: count?.conflicts as bigint },
+    findings,
+  )
+}
+
+/** Each (exchange, symbol, trade id) is in gold once. Only hashes are grouped, and names where a hash is there twice. */
+export async function checkDistinct(session: Session, { gold }: PinnedLake, checks: CheckList): Promise<void> {
+  const findings = new Findings()
+  const rows = `SELECT exchange, symbol, trade_id FROM (${await gold.sql()})`
+  const key = 'hash(exchange, symbol, trade_id)'
+  const [counts] = await session.rows(`SELECT count(*) AS n, sum(rows) AS rows FROM (
+    SELECT count(*) AS rows FROM (SELECT ${key} AS h FROM (${rows})) GROUP BY h)`)
+  const distinct = counts?.n as bigint
+  const total = BigInt(String(counts?.rows ?? 0n))
+  if (distinct < total) {
+    await addListed(
+      session,
+      `SELECT trade_id || ' of ' || symbol || ' is there ' || count(*) || ' times' AS text FROM (${rows})
+       WHERE ${key} IN (SELECT h FROM (SELECT ${key} AS h FROM (${rows})) GROUP BY h HAVING count(*) > 1)
+       GROUP BY exchange, symbol, trade_id HAVING count(*) > 1`,
+      findings,
+    )
+  }
+  checks.done(
+    { promise: 'G1', subject: GOLD_TABLE.name, claim: 'every trade is there once' },
+    { rows: total, distinct_trades: distinct },
+    findings,
+  )
+}

@@ -1,0 +1,138 @@
+import { type LaneKey, type Position, parseLaneKey, position } from '@assay/core'
+import type { Session } from '@assay/engine'
+import type { Exchange } from '@assay/exchanges'
+import type { Lake } from '@assay/lake'
+import { DLQ_TABLE } from '@assay/medallion'
+import { isReplayLane, scanSql } from '@assay/pipeline'
+import { type CheckList, Findings } from '../compare/check.js'
+import { compareRows, Tally } from '../compare/compare.js'
+import { deriveSilver } from '../derive/derive-silver.js'
+import { derivedColumns } from '../derive/processing-times.js'
+import type { RuleHistory } from '../derive/rule-history.js'
+import type { LaneRows } from '../pinned/lane-rows.js'
+import type { PinnedExchange, PinnedLake } from '../pinned/pin-lake.js'
+import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
+
+export interface SilverCheck {
+  readonly lake: Lake
+  readonly session: Session
+  readonly exchange: Exchange
+  readonly pinned: PinnedExchange
+  readonly tables: PinnedLake
+  readonly history: RuleHistory
+  readonly bronzeRows: ReadonlyMap<LaneKey, LaneRows>
+  readonly checks: CheckList
+}
+
+/**
+ * Derives silver again from bronze's bytes, by the rule set that the ledger names for each offset, and compares it with
+ * silver, the dead letters and their archive: every bronze row is in exactly one of them, and every value is what its
+ * bytes say. Gives the number of bronze rows gone through.
+ */
+export async function checkSilver(check: SilverCheck): Promise<bigint> {
+  const { session, pinned, tables, checks } = check
+  const silver = new Tally()
+  const letters = new Tally()
+  let rows = 0n
+  const purged = await purgedSql(tables.resolutions)
+  const empty = { silver: scanSql(pinned.silver.definition, []), letters: scanSql(DLQ_TABLE, []) }
+  for await (const piece of deriveSilver({ ...check, bronze: pinned.bronze, ends: endsOf(pinned) })) {
+    rows += BigInt(piece.count)
+    await compareRows(
+      session,
+      {
+        expected: piece.rows ?? empty.silver,
+        found: `SELECT * FROM (${await pinned.silver.rowsIn(piece.ranges)}) WHERE replay_id IS NULL`,
+        columns: derivedColumns(pinned.silver.definition),
+        place: pinned.silver.place(),
+        missing: `should be in ${pinned.silver.name}, by its bytes in bronze, and is not`,
+        extra: `is in ${pinned.silver.name}, but not among the valid rows of bronze`,
+      },
+      silver,
+    )
+    const found = await lettersIn(tables, piece.ranges)
+    await compareRows(
+      session,
+      {
+        expected: `SELECT e.* FROM (${piece.letters ?? empty.letters}) e
+          ANTI JOIN (SELECT topic, "partition", kafka_offset FROM (${purged}) ANTI JOIN (${found}) USING (topic, "partition", kafka_offset))
+          USING (topic, "partition", kafka_offset)`,
+        found,
+        columns: derivedColumns(DLQ_TABLE),
+        place: tables.letters.place(),
+        missing: 'should be a dead letter, by its bytes in bronze, and is none (nor archived or purged)',
+        extra: 'is a dead letter, but not among the rejected rows of bronze',
+      },
+      letters,
+    )
+  }
+  const claims = { promise: 'S1', subject: pinned.silver.name }
+  checks.done(
+    { ...claims, claim: 'its rows are the valid rows of bronze, derived again from their bytes' },
+    { derived: silver.expected, in_silver: silver.found, bronze_rows: rows },
+    silver.findings,
+  )
+  checks.done(
+    {
+      ...claims,
+      subject: `${DLQ_TABLE.name} (${check.exchange.name})`,
+      claim: 'the dead letters are the rejected rows of bronze',
+    },
+    { derived: letters.expected, in_letters: letters.found, bronze_rows: rows },
+    letters.findings,
+  )
+  return rows
+}
+
+/** Where silver stands, as far as bronze has come. */
+function endsOf({ bronze, silver }: PinnedExchange): Map<LaneKey, Position> {
+  const ends = new Map<LaneKey, Position>()
+  for (const [key, { position: own }] of silver.checkpoint.lanes) {
+    const upstream = bronze.checkpoint.lanes.get(key)?.position
+    if (upstream === undefined || isReplayLane(parseLaneKey(key))) continue
+    ends.set(key, own < upstream ? own : position(upstream))
+  }
+  return ends
+}
+
+/** A letter on its way from the queue to its archive is in both for a moment. */
+async function lettersIn({ letters, archive }: PinnedLake, ranges: readonly OffsetRange[]): Promise<string> {
+  const columns = DLQ_TABLE.columns.map(({ name }) => `"${name}"`).join(', ')
+  const hot = await letters.rowsIn(ranges)
+  if (!archive.pinned) return hot
+  return `SELECT ${columns} FROM (${hot}) UNION ALL
+    SELECT ${columns} FROM (${await archive.rowsIn(ranges)}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset)`
+}
+
+/** Coordinates of letters that were given up and not taken back: they may be gone. */
+async function purgedSql(resolutions: PinnedScan): Promise<string> {
+  return `SELECT topic, "partition", kafka_offset FROM (${await resolutions.sql()}) GROUP BY ALL
+    HAVING max(resolved_at) FILTER (resolution = 'purged') >=
+      coalesce(max(resolved_at) FILTER (resolution = 'reopened'), '-infinity'::TIMESTAMPTZ)`
+}
+
+/** The ledger says by which rules every judged row was judged. */
+export function checkRuleHistory({ pinned, history, bronzeRows, checks }: SilverCheck): void {
+  const findings = new Findings()
+  findings.add(...history.mistakes)
+  for (const [key, lane] of pinned.silver.checkpoint.lanes) {
+    if (isReplayLane(parseLaneKey(key))) continue
+    const least = bronzeRows.get(key)?.least
+    if (least === undefined || least >= lane.position) continue
+    const spans = history.spans.get(key) ?? []
+    const first = spans[0]
+    if (!first || first.from > least) findings.add(`${key}: nothing is noted before ${first?.from ?? lane.position}`)
+    const last = spans.findLast(({ from }) => from < lane.position)
+    if (last && lane.rules !== undefined && last.version !== lane.rules) {
+      findings.add(`${key}: the ledger ends in ${last.version}, the checkpoint says ${lane.rules}`)
+    }
+    for (const { version } of spans) {
+      if (!history.sets.has(version)) findings.add(`${key}: the rules of ${version} are not in the ledger`)
+    }
+  }
+  checks.done(
+    { promise: 'S2', subject: pinned.silver.name, claim: 'the rule_sets ledger says which rules judged every row' },
+    { lanes: pinned.silver.checkpoint.lanes.size, rule_sets: history.sets.size },
+    findings,
+  )
+}

@@ -1,0 +1,240 @@
+import { mkdir } from 'node:fs/promises'
+import { endianness } from 'node:os'
+import path from 'node:path'
+import { type Clock, type Lane, type Position, type ProduceBatch, position, type Random, UsageError } from '@assay/core'
+import { PRODUCE_LIMITS } from '../defaults.js'
+import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
+import { EVERY_LANE } from '../lane-share.js'
+import { logClosed, logError, unknownLane, unknownTopic } from '../log-errors.js'
+import { type ProduceLimits, planProduce } from '../plan.js'
+import { checkTopic, isTopicName } from '../topic-name.js'
+import { WakeUps } from '../wake-ups.js'
+import { LaneLock } from './lane-lock.js'
+import { LaneReader } from './lane-reader.js'
+import { LaneTail } from './lane-tail.js'
+import { LaneWriter } from './lane-writer.js'
+import { createTopic, readTopic, type TopicInfo, topicMark } from './topic-file.js'
+
+const SEGMENT_BYTES_MAX = 1024 ** 3
+
+export interface FileLogLimits extends ProduceLimits {
+  /** A segment that would become larger is followed by another one. At most 1 GiB. */
+  readonly segment_bytes: number
+  /** What a lane keeps at least; older segments are deleted when one is added. Infinity: all. */
+  readonly retention_bytes: number
+  /** How long to wait for another process that writes to the same lane. */
+  readonly lock_wait_ms_max: number
+  /** How often to look for what other processes produced. */
+  readonly poll_ms: number
+}
+
+const DEFAULTS: FileLogLimits = {
+  ...PRODUCE_LIMITS,
+  segment_bytes: 64 * 1024 * 1024,
+  retention_bytes: Number.POSITIVE_INFINITY,
+  lock_wait_ms_max: 30_000,
+  poll_ms: 25,
+}
+
+export interface FileLogOptions {
+  readonly directory: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits?: Partial<FileLogLimits>
+}
+
+/** Opens a folder as an event log, making it if need be. Any number of processes may have the same folder open. */
+export async function openFileLog({ directory, clock, random, limits = {} }: FileLogOptions): Promise<FileLog> {
+  const all = { ...DEFAULTS, ...limits }
+  if (!(all.segment_bytes >= 1 && all.segment_bytes <= SEGMENT_BYTES_MAX)) {
+    throw new UsageError('bad_limit', `segment_bytes is ${all.segment_bytes}`, {
+      hint: `choose 1 to ${SEGMENT_BYTES_MAX}`,
+    })
+  }
+  if (endianness() !== 'LE') throw new UsageError('bad_machine', 'the file log needs a little-endian machine')
+  const root = path.resolve(directory)
+  try {
+    await mkdir(root, { recursive: true })
+  } catch (error) {
+    throw logError(error, `opening the log in ${directory}`)
+  }
+  return new FileLog(root, clock, random, all)
+}
+
+/** One lane of one topic, as long as that topic exists. */
+interface FileLane {
+  readonly tail: LaneTail
+  readonly reader: LaneReader
+  readonly writer: LaneWriter
+}
+
+interface FileTopic extends TopicInfo {
+  readonly mark: string
+  readonly lanes: readonly FileLane[]
+}
+
+/** The embedded event log: lanes as folders of segment files. Made by `openFileLog`. */
+export class FileLog implements EventLog {
+  readonly #root: string
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #limits: FileLogLimits
+  readonly #topics = new Map<string, FileTopic>()
+  readonly #wakeUps = new WakeUps()
+  readonly #underWay = new Set<Promise<unknown>>()
+  #keyless = 0
+  #isClosed = false
+
+  constructor(root: string, clock: Clock, random: Random, limits: FileLogLimits) {
+    this.#root = root
+    this.#clock = clock
+    this.#random = random
+    this.#limits = limits
+  }
+
+  ensureTopic(topic: string, partitions: number): Promise<void> {
+    return this.#do(`making the topic ${topic}`, async () => {
+      checkTopic(topic, partitions)
+      if (!(await this.#topic(topic))) await createTopic(this.#folder(topic), partitions, this.#random)
+    })
+  }
+
+  lanes(topic: string): Promise<readonly LaneStatus[]> {
+    return this.#do(`looking up ${topic}`, async () => {
+      const found = await this.#topic(topic)
+      if (!found) return []
+      return Promise.all(
+        found.lanes.map(async ({ tail }, partition) => {
+          const { start, end } = await tail.view()
+          return { lane: { topic, partition }, topicId: found.topicId, start: position(start), end: position(end) }
+        }),
+      )
+    })
+  }
+
+  read(lane: Lane, from: Position, limits: ReadLimits): Promise<ReadResult> {
+    return this.#do(`reading ${lane.topic}/${lane.partition}`, async () => {
+      const found = (await this.#topic(lane.topic))?.lanes[lane.partition]
+      if (!found) throw unknownLane(lane)
+      return found.reader.read(from, limits)
+    })
+  }
+
+  produce(topic: string, batch: ProduceBatch): Promise<readonly ProducedRange[]> {
+    return this.#do(`producing to ${topic}`, async () => {
+      const found = await this.#topic(topic)
+      if (!found) throw unknownTopic(topic)
+      this.#keyless += 1
+      const plans = planProduce(batch, found.partitions, this.#keyless, this.#limits)
+      const appends = [...plans].map(async ([partition, batches]): Promise<ProducedRange> => {
+        const lane = { topic, partition }
+        const { writer } = found.lanes[partition] ?? {}
+        if (!writer) throw unknownLane(lane)
+        const { from, to } = await writer.append(batches)
+        return { lane, from: position(from), to: position(to) }
+      })
+      // A call has failed only when all its lanes are done: none may change after the caller was told.
+      await Promise.allSettled(appends)
+      this.#wakeUps.wakeAll()
+      return Promise.all(appends)
+    })
+  }
+
+  waitForRecords(
+    positions: readonly { readonly lane: Lane; readonly position: Position }[],
+    timeout_ms: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#do('waiting for records', async () => {
+      const hasRecords = async (): Promise<boolean> => {
+        if (this.#isClosed) return true
+        const found = await Promise.all(positions.map((at) => this.#hasRecords(at.lane, at.position)))
+        return found.includes(true)
+      }
+      await this.#wakeUps.until(hasRecords, { poll_ms: this.#limits.poll_ms, timeout_ms, clock: this.#clock }, signal)
+    })
+  }
+
+  async share(): Promise<LaneShare> {
+    return EVERY_LANE
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#wakeUps.wakeAll()
+    await Promise.allSettled(this.#underWay)
+    const topics = [...this.#topics.values()]
+    this.#topics.clear()
+    await Promise.all(topics.map(closeLanes))
+  }
+
+  /** Asked many times a second for every lane, so it takes a topic that it knows for the one that is there. */
+  async #hasRecords(lane: Lane, at: Position): Promise<boolean> {
+    const topic = this.#topics.get(lane.topic) ?? (await this.#topic(lane.topic))
+    const tail = topic?.lanes[lane.partition]?.tail
+    return tail?.mayHold(at) === true && (await tail.view()).end > at
+  }
+
+  /** The topic as it is; one deleted and made again is another topic. Undefined when there is none. */
+  async #topic(topic: string): Promise<FileTopic | undefined> {
+    if (!isTopicName(topic)) return undefined
+    const known = this.#topics.get(topic)
+    const mark = await topicMark(this.#folder(topic))
+    if (known && known.mark === mark) return known
+    const info = await readTopic(this.#folder(topic))
+    const latest = this.#topics.get(topic)
+    // Another call may have got here first.
+    if (latest && latest.mark === info?.mark) return latest
+    this.#topics.delete(topic)
+    if (info) {
+      const lanes = Array.from({ length: info.partitions }, (_, partition) => this.#lane({ topic, partition }))
+      this.#topics.set(topic, { ...info, lanes })
+    }
+    if (latest) await closeLanes(latest)
+    return this.#topics.get(topic)
+  }
+
+  #lane(lane: Lane): FileLane {
+    const folder = path.join(this.#folder(lane.topic), String(lane.partition))
+    const tail = new LaneTail(folder)
+    const lock = new LaneLock({
+      folder: path.join(this.#folder(lane.topic), 'locks'),
+      partition: lane.partition,
+      clock: this.#clock,
+      random: this.#random,
+      wait_ms_max: this.#limits.lock_wait_ms_max,
+    })
+    return {
+      tail,
+      reader: new LaneReader(lane, tail, this.#clock),
+      writer: new LaneWriter({ folder, ...this.#limits }, tail, lock),
+    }
+  }
+
+  #folder(topic: string): string {
+    return path.join(this.#root, topic)
+  }
+
+  async #do<T>(doing: string, step: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw logClosed()
+    const running = step()
+    this.#underWay.add(running)
+    try {
+      return await running
+    } catch (error) {
+      throw logError(error, doing)
+    } finally {
+      this.#underWay.delete(running)
+    }
+  }
+}
+
+async function closeLanes({ lanes }: FileTopic): Promise<void> {
+  await Promise.all(
+    lanes.map(async ({ writer, reader, tail }) => {
+      await writer.close()
+      await reader.close()
+      await tail.close()
+    }),
+  )
+}

@@ -1,0 +1,149 @@
+import { link, mkdir, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
+import path from 'node:path'
+import { type AssayError, type Clock, OutageError, type Random } from '@assay/core'
+import { errorCode, unlessMissing } from '../log-errors.js'
+import { newOwner, type Owner, ownerState, parseOwner } from './owner.js'
+
+const BACK_OFF_MS_MAX = 8
+const CLAIMS_DEEP_MAX = 16
+
+export interface LaneLockOptions {
+  /** Folder of lock files; not the lane's own, whose time of change tells of segments. */
+  readonly folder: string
+  readonly partition: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly wait_ms_max: number
+}
+
+/**
+ * A lock between processes. It is held by whoever's owner file has been linked to the lock's name, which succeeds
+ * for one at a time, and shows a complete file to all others.
+ *
+ * A lock whose owner is dead is broken by whoever gets the claim named after the dead owner's nonce: only the holder
+ * of the claim may remove the file, and a dead owner's nonce never comes back, so a slow process can't remove a lock
+ * that was taken anew meanwhile. A claim is a lock like any other: one whose holder died is broken the same way.
+ */
+export class LaneLock {
+  readonly #options: LaneLockOptions
+  readonly #file: string
+  #own: { readonly owner: Owner; readonly file: string } | undefined
+
+  constructor(options: LaneLockOptions) {
+    this.#options = options
+    this.#file = path.join(options.folder, `${options.partition}.lock`)
+  }
+
+  /** Runs `step` while holding the lock. Not for two calls at a time. Throws `lane_locked` when waiting was in vain. */
+  async hold<T>(step: () => Promise<T>): Promise<T> {
+    await this.#acquire()
+    try {
+      return await step()
+    } finally {
+      await unlessMissing(unlink(this.#file))
+    }
+  }
+
+  /** Removes what this object has left in the folder. */
+  async close(): Promise<void> {
+    if (this.#own) await rm(this.#own.file, { force: true })
+    this.#own = undefined
+  }
+
+  async #acquire(): Promise<void> {
+    const { clock, random, wait_ms_max } = this.#options
+    const deadline_ms = clock.monotonic_ms() + wait_ms_max
+    for (let attempt = 0; ; attempt += 1) {
+      const { owner, file } = this.#own ?? (await this.#makeOwn())
+      const outcome = await tryLink(file, this.#file)
+      if (outcome === 'linked') return
+      if (outcome === 'no_source') {
+        // Somebody deleted the topic and made it again.
+        this.#own = undefined
+        continue
+      }
+      const holder = await readOwner(this.#file)
+      // Ours: an earlier release failed.
+      if (holder !== 'gone' && holder?.nonce === owner.nonce) return
+      if (clock.monotonic_ms() >= deadline_ms) throw await this.#inVain(holder)
+      if (holder === 'gone') continue
+      // Asking whether the holder lives is dear, so it isn't asked each time.
+      if (holder && attempt % 8 === 0 && (await this.#break(this.#file, holder, file, CLAIMS_DEEP_MAX))) continue
+      await clock.sleep(Math.min(2 ** attempt, BACK_OFF_MS_MAX) * (0.5 + random.unit()))
+    }
+  }
+
+  /** Removes a lock or claim whose holder is dead. Says whether it is worth trying again at once. */
+  async #break(lock: string, holder: Owner, ownFile: string, deep: number): Promise<boolean> {
+    if (deep === 0 || (await ownerState(holder)) !== 'dead') return false
+    const claim = path.join(this.#options.folder, `${this.#options.partition}.${holder.nonce}.claim`)
+    if ((await tryLink(ownFile, claim)) !== 'linked') {
+      const claimer = await readOwner(claim)
+      if (claimer === undefined) return false
+      return claimer === 'gone' || this.#break(claim, claimer, ownFile, deep - 1)
+    }
+    try {
+      const now = await readOwner(lock)
+      if (now !== 'gone' && now?.nonce === holder.nonce) await unlink(lock)
+      return true
+    } finally {
+      await unlessMissing(unlink(claim))
+    }
+  }
+
+  async #inVain(found: Owner | 'gone' | undefined): Promise<AssayError> {
+    const holder = found === 'gone' ? undefined : found
+    const by = holder ? `process ${holder.pid} on ${holder.host}` : 'an owner that left no name'
+    const state = holder ? await ownerState(holder) : 'unknown'
+    const hint =
+      state === 'alive'
+        ? 'that process is stuck or stopped: let it go on, or end it'
+        : `if it runs no more (a container or machine that is gone), remove ${this.#file}`
+    return new OutageError('lane_locked', `${this.#file} has been held for too long by ${by}`, { hint })
+  }
+
+  async #makeOwn(): Promise<{ readonly owner: Owner; readonly file: string }> {
+    await mkdir(this.#options.folder, { recursive: true })
+    await this.#sweep()
+    const owner = await newOwner(this.#options.random)
+    const file = path.join(this.#options.folder, `${this.#options.partition}.${owner.nonce}.owner`)
+    const handle = await open(file, 'wx')
+    try {
+      await handle.writeFile(JSON.stringify(owner))
+      // After a loss of power the lock must still say whose it was.
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    this.#own = { owner, file }
+    return this.#own
+  }
+
+  /** Owner files of dead processes are of no use to anyone; their locks and claims are links of their own. */
+  async #sweep(): Promise<void> {
+    const { folder, partition } = this.#options
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(`${partition}.`) || !name.endsWith('.owner')) continue
+      const file = path.join(folder, name)
+      const owner = await readOwner(file)
+      if (owner !== 'gone' && owner && (await ownerState(owner)) === 'dead') await rm(file, { force: true })
+    }
+  }
+}
+
+async function tryLink(from: string, to: string): Promise<'linked' | 'taken' | 'no_source'> {
+  try {
+    await link(from, to)
+    return 'linked'
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return 'taken'
+    if (errorCode(error) === 'ENOENT') return 'no_source'
+    throw error
+  }
+}
+
+/** `gone` when there is no such file, undefined when it names nobody. */
+async function readOwner(file: string): Promise<Owner | 'gone' | undefined> {
+  const text = await unlessMissing(readFile(file, 'utf8'))
+  return text === undefined ? 'gone' : parseOwner(text)
+}

@@ -1,0 +1,7 @@
+export type { FeedEvent } from './feed-event.js'
+export { FeedProducer, type FeedTarget } from './feed-producer.js'
+export { type LiveFeedOptions, runLiveFeed } from './live/live-feed.js'
+export { type LoadReport, loadSources } from './load.js'
+export { type SimulatedFeedOptions, type SimulatedFeedReport, simulateFeed } from './simulated-feed.js'
+export { openSources, STANDARD_INPUT } from './sources.js'
+export { type FeedMode, runFeed, type SimulatedLoad } from './standing-feed.js'

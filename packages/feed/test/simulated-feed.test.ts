@@ -1,0 +1,79 @@
+import { rowBytes } from '@assay/core'
+import { exchangeNamed } from '@assay/exchanges'
+import { describe, expect, test } from 'vitest'
+import { memoryTarget, recordsOf, SleepingClock, valuesOf } from '../../../tests/support/parts.js'
+import { type SimulatedFeedOptions, simulateFeed } from '../src/index.js'
+
+const kraken = exchangeNamed('kraken')
+
+function options(more: Partial<SimulatedFeedOptions> = {}): SimulatedFeedOptions {
+  return {
+    exchange: kraken,
+    count: 12_000,
+    seed: 5,
+    duplicates: 0.1,
+    invalid: 0.05,
+    partitions: 1,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    ...more,
+  }
+}
+
+describe('a simulated feed', () => {
+  test('is the same for the same seed, and another for another', async () => {
+    const runs: string[][] = []
+    for (const seed of [5, 5, 6]) {
+      const target = memoryTarget(new SleepingClock())
+      await simulateFeed(target, options({ seed }))
+      runs.push(valuesOf(await recordsOf(target.log, kraken.topic)))
+    }
+    expect(runs[0]).toEqual(runs[1])
+    expect(runs[0]).not.toEqual(runs[2])
+  })
+
+  test('tells exactly what is in the log', async () => {
+    const target = memoryTarget(new SleepingClock())
+    const report = await simulateFeed(target, options())
+    const batches = await recordsOf(target.log, kraken.topic)
+    const values = valuesOf(batches)
+    expect(report).toMatchObject({ exchange: 'kraken', topic: kraken.topic, partitions: 1, is_complete: true })
+    expect(report.produced).toBe(values.length)
+    expect(values.filter((value) => value === 'null').length).toBe(report.invalid.value_is_null)
+    const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
+    expect(report.valid + sum(report.invalid)).toBe(report.produced)
+    expect(sum(report.by_symbol)).toBe(report.valid - report.duplicates)
+    expect(report.duplicates).toBeGreaterThan(1_000)
+  })
+
+  test('tells the partitions that the topic has, and keeps a symbol in one of them', async () => {
+    const target = memoryTarget(new SleepingClock())
+    const report = await simulateFeed(target, options({ partitions: 3, invalid: 0 }))
+    expect(report.partitions).toBe(3)
+    expect(await simulateFeed(target, options({ partitions: 8 }))).toMatchObject({ partitions: 3 })
+    const places = new Map<string, Set<number>>()
+    for (const partition of [0, 1, 2]) {
+      for (const batch of await recordsOf(target.log, kraken.topic, partition)) {
+        for (let i = 0; i < batch.count; i++) {
+          const key = Buffer.from(rowBytes(batch.keys, i) ?? []).toString()
+          places.set(key, (places.get(key) ?? new Set()).add(partition))
+        }
+      }
+    }
+    expect(places.size).toBe(kraken.simulated.symbols.length)
+    for (const partitions of places.values()) expect(partitions.size).toBe(1)
+  })
+
+  test('A7: an abort ends it between two batches, and the tally tells of no more than that', async () => {
+    const clock = new SleepingClock()
+    const target = memoryTarget(clock)
+    const stop = new AbortController()
+    clock.at = { time_ms: clock.now + 3_000, act: () => stop.abort() }
+    const report = await simulateFeed(target, options({ rate: 100, signal: stop.signal }))
+    expect(report.is_complete).toBe(false)
+    expect(report.produced).toBeGreaterThan(200)
+    expect(report.produced).toBeLessThan(400)
+    const [status] = await target.log.lanes(kraken.topic)
+    expect(status?.end).toBe(BigInt(report.produced))
+  })
+})

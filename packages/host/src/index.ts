@@ -1,0 +1,1 @@
+export { runService, type ServiceHost, type ServiceName } from './run-service.js'

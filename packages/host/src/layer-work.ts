@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises'
+import { AssayError, UsageError } from '@assay/core'
+import type { Lake } from '@assay/lake'
+import { type Layer, runWorkers } from '@assay/lake'
+import { GOLD_TABLE, type RuleSet } from '@assay/medallion'
+import { readRules } from '@assay/operations'
+import type { Checks } from './http/health.js'
+import { logWorkerEvent, messageOf } from './log.js'
+import { LaneMetrics } from './metrics/lane-metrics.js'
+import { WorkerMetrics } from './metrics/worker-metrics.js'
+import type { ServiceParts, ServiceWork } from './service-work.js'
+
+/** The workers of one layer. */
+export function layerWork(layer: Layer, { config, clock, log, registry, liveness }: ServiceParts): ServiceWork {
+  const workers = new WorkerMetrics(registry, layer, config.exchanges)
+  const lanes = new LaneMetrics(registry, layer, clock)
+  const loops = layer === 'gold' ? ['gold'] : config.exchanges.map((exchange) => `${layer}-${exchange}`)
+  return {
+    loops,
+    checks: (lake) => ({
+      ...tableChecks(lake),
+      ...(layer === 'bronze' && logCheck(lake)),
+      ...(layer === 'silver' && registryCheck(lake)),
+    }),
+    refresh: (lake) => lanes.refresh(lake),
+    run: async (lake, signal) => {
+      const rules = layer === 'silver' ? await ownRules(lake, config.rulesFile) : undefined
+      await runWorkers(
+        lake,
+        {
+          ...(rules && { rules }),
+          layers: [layer],
+          drain: false,
+          adopt: config.adopt,
+          shareLanes: true,
+          interval_ms: config.commitInterval_ms,
+          limits: config.limits,
+          keySet_bytes: config.keySet_bytes,
+          onEvent: (event) => {
+            workers.onEvent(event)
+            logWorkerEvent(log, event)
+          },
+          onTurn: (worker) => liveness.beat(worker),
+        },
+        signal,
+      )
+    },
+  }
+}
+
+async function ownRules(lake: Lake, file: string | undefined): Promise<RuleSet | undefined> {
+  if (file === undefined) return undefined
+  try {
+    return await readRules(lake, await readFile(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof AssayError) throw error
+    throw new UsageError('file_unreadable', `${file} can't be read: ${messageOf(error)}`, {
+      hint: 'ASSAY_RULES_FILE names a file of rules; "assay rules test" tells what they would do',
+    })
+  }
+}
+
+function tableChecks(lake: Lake): Checks {
+  return {
+    store: () => lake.store.size_bytes('ready'),
+    catalog: () => lake.catalog.load(GOLD_TABLE.name),
+  }
+}
+
+export function logCheck({ log, exchanges }: Lake): Checks {
+  return { log: () => Promise.all(exchanges.map(({ topic }) => log.lanes(topic))) }
+}
+
+/** No registry gives out this id; that it says so is what is asked for. */
+const NO_SCHEMA_ID = 2 ** 31 - 1
+
+export function registryCheck({ registry }: Lake): Checks {
+  return { registry: () => registry.schema(NO_SCHEMA_ID) }
+}

@@ -1,0 +1,96 @@
+import { type Clock, parseLaneKey } from '@assay/core'
+import type { Exchange } from '@assay/exchanges'
+import type { Lake, Layer } from '@assay/lake'
+import { type LaneProgress, type StatusReport, statusReport } from '@assay/lake'
+import { Gauge, type Registry } from 'prom-client'
+
+/** Series of each gauge at most; of more lanes those with the greatest lag are shown. */
+const LANES_MAX = 1_000
+const READ_MS_MAX = 5_000
+/** Scrapes that come thicker share a reading. */
+const FRESH_MS = 1_000
+
+const LAG_SECONDS_HELP = {
+  bronze: 'Age of the oldest unread record; 0 without a lag.',
+  below: "Time since the table's last commit, while there is a lag; 0 without.",
+}
+
+/** How far a layer has come in each lane, read from log and tables when it is asked for. */
+export class LaneMetrics {
+  readonly #layer: Layer
+  readonly #clock: Clock
+  readonly #isRead: Gauge
+  readonly #lagRecords: Gauge
+  readonly #lagSeconds: Gauge
+  readonly #position: Gauge
+  readonly #lastCommit: Gauge
+  readonly #stopped: Gauge | undefined
+  readonly #rejectedRatio: Gauge | undefined
+  #read: { readonly at_ms: number; readonly done: Promise<void> } | undefined
+
+  constructor(registry: Registry, layer: Layer, clock: Clock) {
+    this.#layer = layer
+    this.#clock = clock
+    const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
+      new Gauge({ name: `assay_${layer}_${name}`, help, labelNames, registers: [registry] })
+    const lane = ['exchange', 'topic', 'partition']
+    this.#isRead = gauge(
+      'status_up',
+      '1 if the lanes could be read for this answer; without, their gauges are left out.',
+      [],
+    )
+    this.#lagRecords = gauge('lag_records', 'Offsets of the lane that are there to be read.', lane)
+    this.#lagSeconds = gauge('lag_seconds', LAG_SECONDS_HELP[layer === 'bronze' ? 'bronze' : 'below'], lane)
+    this.#position = gauge('position', 'Next offset to take.', lane)
+    this.#lastCommit = gauge('last_commit_timestamp_seconds', 'Time of the last commit, in seconds since 1970.', [
+      'exchange',
+    ])
+    if (layer === 'bronze')
+      this.#stopped = gauge('stopped_lanes', "Lanes that wait for an operator's word.", ['exchange'])
+    if (layer === 'silver')
+      this.#rejectedRatio = gauge('dead_letter_ratio', 'Share of all rows judged that broke a rule.', ['exchange'])
+  }
+
+  /** Reads anew. What can't be read is left out: a scrape never fails for it. */
+  refresh(lake: Lake | undefined): Promise<void> {
+    const now_ms = this.#clock.monotonic_ms()
+    if (!this.#read || now_ms - this.#read.at_ms > FRESH_MS) this.#read = { at_ms: now_ms, done: this.#refresh(lake) }
+    return this.#read.done
+  }
+
+  async #refresh(lake: Lake | undefined): Promise<void> {
+    const answered = new AbortController()
+    const late = this.#clock.sleep(READ_MS_MAX, answered.signal).then(() => undefined)
+    const report = lake && (await Promise.race([statusReport(lake).catch(() => undefined), late]))
+    answered.abort()
+    this.#isRead.set(report ? 1 : 0)
+    for (const gauge of [this.#lagRecords, this.#lagSeconds, this.#position, this.#lastCommit]) gauge.reset()
+    if (lake && report) this.#show(lake.exchanges, report)
+  }
+
+  #show(exchanges: readonly Exchange[], { lanes, stops, dead_letters }: StatusReport): void {
+    const own = lanes.filter(({ layer }) => layer === this.#layer)
+    const shown = [...own].sort((a, b) => Number(b.lag_rows - a.lag_rows)).slice(0, LANES_MAX)
+    for (const lane of shown) this.#showLane(exchanges, lane)
+    for (const { name, topic } of exchanges) {
+      this.#stopped?.set({ exchange: name }, stops.filter(({ lane }) => isOf(lane, topic)).length)
+    }
+    for (const { exchange, rate } of dead_letters) if (rate !== null) this.#rejectedRatio?.set({ exchange }, rate)
+  }
+
+  #showLane(exchanges: readonly Exchange[], lane: LaneProgress): void {
+    const { topic, partition } = parseLaneKey(lane.lane)
+    const exchange = exchanges.find((one) => isOf(lane.lane, one.topic))?.name ?? 'unknown'
+    const labels = { exchange, topic, partition: String(partition) }
+    this.#lagRecords.set(labels, Number(lane.lag_rows))
+    if (lane.lag_seconds !== null) this.#lagSeconds.set(labels, lane.lag_seconds)
+    this.#position.set(labels, Number(lane.position))
+    if (lane.last_commit_ms !== null) this.#lastCommit.set({ exchange }, lane.last_commit_ms / 1000)
+  }
+}
+
+/** A lane of the topic, or of a generation of it (`topic@2`). */
+function isOf(lane: LaneProgress['lane'], logTopic: string): boolean {
+  const { topic } = parseLaneKey(lane)
+  return topic === logTopic || topic.startsWith(`${logTopic}@`)
+}

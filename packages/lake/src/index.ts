@@ -1,0 +1,17 @@
+export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
+export { pinExisting } from './loaded-tables.js'
+export { type Layer, runWorkers } from './run-workers.js'
+export { readConfig, readLakeParts, readLiveSymbols, type ServiceConfig } from './settings/config.js'
+export { configurationPage } from './settings/config-page.js'
+export { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
+export { embeddedParts, type LakeParts } from './settings/lake-parts.js'
+export { markdownTable } from './settings/markdown-table.js'
+export { isSuperseded, logTopicOf } from './status/log-lanes.js'
+export {
+  type DeadLetterRate,
+  type LaneProgress,
+  type StatusReport,
+  type StoppedLane,
+  statusReport,
+} from './status/status-report.js'
+export { type TableReport, tableReport } from './status/table-report.js'

@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import type { Clock, Random } from '@assay/core'
+import { type Engine, openEngine } from '@assay/engine'
+import type { EventLog } from '@assay/event-log'
+import { type Exchange, exchanges } from '@assay/exchanges'
+import type { Catalog } from '@assay/iceberg'
+import {
+  bronzeTable,
+  DLQ_ARCHIVE_TABLE,
+  DLQ_TABLE,
+  DUPLICATES_TABLE,
+  GAPS_TABLE,
+  GOLD_TABLE,
+  REPLAYS_TABLE,
+  RESOLUTIONS_TABLE,
+  RULE_SETS_TABLE,
+  silverTable,
+  TRADE_GAPS_TABLE,
+} from '@assay/medallion'
+import type { ObjectStore } from '@assay/object-store'
+import { CommitSignals, LakeTable, type TableDefinition } from '@assay/pipeline'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import { openParts, type PartsContext } from './open-parts.js'
+import { DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
+import type { LakeParts } from './settings/lake-parts.js'
+
+export interface LakeOptions extends PartsContext {
+  readonly parts: LakeParts
+  readonly memory_bytes?: number
+  /** Threads of the engine. One by default: workers run side by side, and more threads spin while they wait. */
+  readonly threads?: number
+}
+
+/** Everything that a command or service works with, behind its ports. */
+export interface Lake {
+  /** Where it is, for people: a folder, or s3://bucket/prefix. */
+  readonly location: string
+  /** A local folder for what may be deleted while nothing runs. */
+  readonly workDirectory: string
+  /** Where on this machine the tables' files are read: their own folder, or the cache of a bucket. */
+  readonly dataDirectory: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: ObjectStore
+  readonly log: EventLog
+  readonly registry: SchemaRegistry
+  readonly catalog: Catalog
+  readonly exchanges: readonly Exchange[]
+  /** Definitions of all tables, upstream first. */
+  readonly definitions: readonly TableDefinition[]
+  /** The table, made if it is missing. One object a table and lake. */
+  table(definition: TableDefinition): Promise<LakeTable>
+  /** The engine, opened on first use. */
+  engine(): Promise<Engine>
+  close(): Promise<void>
+}
+
+/** Opens a lake on its parts. */
+export async function openLake(options: LakeOptions): Promise<Lake> {
+  const { clock, random } = options
+  const parts = await openParts(options.parts, options)
+  const { catalog, store } = parts
+  const signals = new CommitSignals()
+  const tables = new Map<string, Promise<LakeTable>>()
+  let engine: Promise<Engine> | undefined
+  return {
+    ...parts,
+    clock,
+    random,
+    exchanges,
+    definitions: tableDefinitions(exchanges),
+    table(definition) {
+      const known = tables.get(definition.name)
+      if (known) return known
+      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals })
+      tables.set(definition.name, opened)
+      opened.catch(() => tables.delete(definition.name))
+      return opened
+    },
+    engine() {
+      engine ??= openEngine({
+        memoryLimit_bytes: options.memory_bytes ?? DEFAULT_MEMORY_BYTES,
+        threads: options.threads ?? 1,
+        tempDirectory: join(parts.workDirectory, 'duckdb'),
+      })
+      return engine
+    },
+    async close() {
+      await parts.log.close()
+      if (engine) await (await engine).close()
+    },
+  }
+}
+
+/** Every table of a lake with these exchanges, upstream first. */
+export function tableDefinitions(list: readonly Exchange[]): TableDefinition[] {
+  return [
+    ...list.map((exchange) => bronzeTable(exchange.name)),
+    ...list.map((exchange) => silverTable(exchange.name)),
+    DLQ_TABLE,
+    DLQ_ARCHIVE_TABLE,
+    RESOLUTIONS_TABLE,
+    REPLAYS_TABLE,
+    GOLD_TABLE,
+    DUPLICATES_TABLE,
+    TRADE_GAPS_TABLE,
+    GAPS_TABLE,
+    RULE_SETS_TABLE,
+  ]
+}

@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type Clock, type Random, UsageError } from '@assay/core'
+import {
+  absentLog,
+  type EventLog,
+  type KafkaEvent,
+  type KafkaSasl,
+  type KafkaTls,
+  openFileLog,
+  openKafkaLog,
+} from '@assay/event-log'
+import { type Catalog, FileSystemCatalog, openRestCatalog } from '@assay/iceberg'
+import { type ObjectStore, openLocalStore, openS3Store } from '@assay/object-store'
+import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
+import type { KafkaPart, LakeParts, S3Part, Sasl, TlsFiles } from './settings/lake-parts.js'
+
+export interface PartsContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly onKafkaEvent?: (event: KafkaEvent) => void
+}
+
+export interface OpenedParts {
+  readonly location: string
+  readonly workDirectory: string
+  readonly dataDirectory: string
+  readonly store: ObjectStore
+  readonly log: EventLog
+  readonly registry: SchemaRegistry
+  readonly catalog: Catalog
+}
+
+const NAMESPACE = 'market_data'
+const TABLES_PREFIX = `tables/${NAMESPACE}`
+const SCHEMAS_PREFIX = 'schemas'
+
+/** Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will. */
+export async function openParts(parts: LakeParts, context: PartsContext): Promise<OpenedParts> {
+  const workDirectory = resolve(parts.workDirectory ?? usualWorkDirectory(parts))
+  const store = await openStore(parts, workDirectory, context)
+  const registry = await openRegistry(parts, store, context)
+  const catalog = await openCatalog(parts, store, context)
+  const log = await openLog(parts, context)
+  const shared = { workDirectory, store, log, registry, catalog }
+  if (parts.store.kind === 'folder') {
+    return { ...shared, location: resolve(parts.location), dataDirectory: store.location('tables') }
+  }
+  return { ...shared, location: parts.location, dataDirectory: cacheIn(workDirectory) }
+}
+
+function usualWorkDirectory({ store }: LakeParts): string {
+  if (store.kind === 'folder') return join(store.directory, '.scratch')
+  return join(tmpdir(), 'assay', store.bucket, store.prefix)
+}
+
+function cacheIn(workDirectory: string): string {
+  return join(workDirectory, 'cache')
+}
+
+function openStore({ store }: LakeParts, workDirectory: string, context: PartsContext): Promise<ObjectStore> {
+  if (store.kind === 'folder') return openLocalStore(resolve(store.directory), context)
+  return openBucket(store, workDirectory, context)
+}
+
+function openBucket(part: S3Part, workDirectory: string, { clock, random }: PartsContext): Promise<ObjectStore> {
+  const { bucket, prefix, endpoint, region, pathStyle, sse, cache_bytes } = part
+  return openS3Store({
+    bucket,
+    prefix,
+    region,
+    pathStyle,
+    cacheDirectory: cacheIn(workDirectory),
+    cache_bytes,
+    clock,
+    random,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(sse !== undefined && { sse }),
+  })
+}
+
+async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLog> {
+  switch (parts.log.kind) {
+    case 'embedded':
+      return openFileLog({ ...context, directory: join(resolve(parts.location), 'log') })
+    case 'absent':
+      return absentLog(
+        () =>
+          new UsageError('log_missing', 'no event log is named', {
+            hint: 'set ASSAY_KAFKA_BROKERS: a lake in a bucket has no log of its own',
+          }),
+      )
+    case 'kafka':
+      return openKafka(parts.log, context)
+  }
+}
+
+async function openKafka({ brokers, tls, sasl }: KafkaPart, context: PartsContext): Promise<EventLog> {
+  const { clock, random, onKafkaEvent } = context
+  return openKafkaLog({
+    brokers,
+    clock,
+    random,
+    ...(tls && { tls: await readTls(tls) }),
+    ...(sasl && { sasl: saslOf(sasl) }),
+    ...(onKafkaEvent && { onEvent: onKafkaEvent }),
+  })
+}
+
+async function readTls({ ca, client }: TlsFiles): Promise<KafkaTls> {
+  return {
+    ...(ca !== undefined && { ca: await readPem(ca) }),
+    ...(client && { cert: await readPem(client.cert), key: await readPem(client.key) }),
+  }
+}
+
+async function readPem(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    throw new UsageError(
+      'file_unreadable',
+      `${path} can't be read: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        hint: 'the ASSAY_KAFKA_TLS_… settings name PEM files',
+      },
+    )
+  }
+}
+
+function saslOf(sasl: Sasl): KafkaSasl {
+  if (sasl.mechanism !== 'OAUTHBEARER') return sasl
+  return { mechanism: sasl.mechanism, token: async () => (await readFile(sasl.tokenFile, 'utf8')).trim() }
+}
+
+async function openRegistry(
+  { registry }: LakeParts,
+  store: ObjectStore,
+  { clock, random }: PartsContext,
+): Promise<SchemaRegistry> {
+  if (registry.kind === 'embedded') return openEmbeddedRegistry(store, SCHEMAS_PREFIX)
+  const { url, auth } = registry
+  return openConfluentRegistry({ url, clock, random, ...(auth && { auth }) })
+}
+
+async function openCatalog({ catalog }: LakeParts, store: ObjectStore, context: PartsContext): Promise<Catalog> {
+  const { clock, random } = context
+  if (catalog.kind === 'file_system') return new FileSystemCatalog(store, TABLES_PREFIX, { clock, random })
+  const { url, warehouse, token, credential } = catalog
+  return openRestCatalog({
+    url,
+    namespace: NAMESPACE,
+    store,
+    clock,
+    random,
+    ...(warehouse !== undefined && { warehouse }),
+    ...(token !== undefined && { token }),
+    ...(credential !== undefined && { credential }),
+  })
+}

@@ -1,0 +1,179 @@
+import type { S3Encryption } from '@assay/object-store'
+import type { RegistryAuth } from '@assay/schema-registry'
+import type { PartsValues } from './parts-settings.js'
+
+/** On which parts a lake stands: parsed, so that no half of a pair is missing. */
+export interface LakeParts {
+  /** As the user named it. */
+  readonly location: string
+  readonly workDirectory: string | undefined
+  readonly store: { readonly kind: 'folder'; readonly directory: string } | S3Part
+  /** `absent`: a lake in a bucket that is only asked. */
+  readonly log: { readonly kind: 'embedded' | 'absent' } | KafkaPart
+  readonly registry: { readonly kind: 'embedded' } | RegistryPart
+  readonly catalog: { readonly kind: 'file_system' } | RestCatalogPart
+}
+
+export interface S3Part {
+  readonly kind: 's3'
+  readonly bucket: string
+  readonly prefix: string
+  readonly endpoint: string | undefined
+  readonly region: string
+  readonly pathStyle: boolean
+  readonly sse: S3Encryption | undefined
+  readonly cache_bytes: number
+}
+
+export interface KafkaPart {
+  readonly kind: 'kafka'
+  readonly brokers: readonly string[]
+  readonly tls: TlsFiles | undefined
+  readonly sasl: Sasl | undefined
+}
+
+/** PEM files. */
+export interface TlsFiles {
+  readonly ca: string | undefined
+  readonly client: { readonly cert: string; readonly key: string } | undefined
+}
+
+export type Sasl =
+  | {
+      readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+      readonly username: string
+      readonly password: string
+    }
+  | { readonly mechanism: 'OAUTHBEARER'; readonly tokenFile: string }
+
+export interface RegistryPart {
+  readonly kind: 'confluent'
+  readonly url: string
+  readonly auth: RegistryAuth | undefined
+}
+
+export interface RestCatalogPart {
+  readonly kind: 'rest'
+  readonly url: string
+  readonly warehouse: string | undefined
+  readonly token: string | undefined
+  readonly credential: string | undefined
+}
+
+/** A lake in a folder, on the embedded parts alone. */
+export function embeddedParts(directory: string): LakeParts {
+  return {
+    location: directory,
+    workDirectory: undefined,
+    store: { kind: 'folder', directory },
+    log: { kind: 'embedded' },
+    registry: { kind: 'embedded' },
+    catalog: { kind: 'file_system' },
+  }
+}
+
+/** Puts the values together; what does not go together is added to the mistakes. Undefined when there are any. */
+export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | undefined {
+  if (mistakes.length > 0) return undefined
+  const location = values.ASSAY_LAKE
+  const parts: LakeParts = {
+    location,
+    workDirectory: values.ASSAY_WORK_DIR,
+    store: location.startsWith('s3://') ? s3Part(values, location, mistakes) : { kind: 'folder', directory: location },
+    log: kafkaPart(values, mistakes),
+    registry: registryPart(values, mistakes),
+    catalog: catalogPart(values, mistakes),
+  }
+  return mistakes.length > 0 ? undefined : parts
+}
+
+function s3Part(values: PartsValues, location: string, mistakes: string[]): S3Part {
+  const [bucket = '', ...prefix] = location.slice('s3://'.length).replace(/\/$/, '').split('/')
+  return {
+    kind: 's3',
+    bucket,
+    prefix: prefix.join('/'),
+    endpoint: values.ASSAY_S3_ENDPOINT,
+    region: values.ASSAY_S3_REGION,
+    pathStyle: values.ASSAY_S3_PATH_STYLE,
+    sse: encryption(values, mistakes),
+    cache_bytes: values.ASSAY_CACHE_BYTES,
+  }
+}
+
+function encryption(values: PartsValues, mistakes: string[]): S3Encryption | undefined {
+  const { ASSAY_S3_SSE: algorithm, ASSAY_S3_SSE_KEY_ID: kmsKeyId } = values
+  if (algorithm === 'aws:kms' && kmsKeyId !== undefined) return { kmsKeyId }
+  if (algorithm === 'aws:kms') mistakes.push('ASSAY_S3_SSE_KEY_ID is missing: aws:kms takes the key that it names')
+  else if (kmsKeyId !== undefined) mistakes.push('ASSAY_S3_SSE must be aws:kms where a key is named')
+  return algorithm === 'AES256' ? algorithm : undefined
+}
+
+function kafkaPart(values: PartsValues, mistakes: string[]): LakeParts['log'] {
+  const brokers = values.ASSAY_KAFKA_BROKERS
+  if (brokers.length === 0) return { kind: values.ASSAY_LAKE.startsWith('s3://') ? 'absent' : 'embedded' }
+  return { kind: 'kafka', brokers, tls: tlsFiles(values, mistakes), sasl: sasl(values, mistakes) }
+}
+
+function tlsFiles(values: PartsValues, mistakes: string[]): TlsFiles | undefined {
+  const { ASSAY_KAFKA_TLS_CERT_FILE: cert, ASSAY_KAFKA_TLS_KEY_FILE: key, ASSAY_KAFKA_TLS_CA_FILE: ca } = values
+  if (!values.ASSAY_KAFKA_TLS) {
+    if (cert ?? key ?? ca) mistakes.push('ASSAY_KAFKA_TLS must be true where TLS files are named')
+    return undefined
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    mistakes.push('ASSAY_KAFKA_TLS_CERT_FILE and ASSAY_KAFKA_TLS_KEY_FILE go together')
+  }
+  return { ca, client: cert !== undefined && key !== undefined ? { cert, key } : undefined }
+}
+
+function sasl(values: PartsValues, mistakes: string[]): Sasl | undefined {
+  const mechanism = values.ASSAY_KAFKA_SASL_MECHANISM
+  const username = values.ASSAY_KAFKA_SASL_USERNAME
+  const password = values.ASSAY_KAFKA_SASL_PASSWORD
+  const tokenFile = values.ASSAY_KAFKA_SASL_TOKEN_FILE
+  if (mechanism === 'none') {
+    if (username ?? password ?? tokenFile) mistakes.push('ASSAY_KAFKA_SASL_MECHANISM must say how to log in')
+    return undefined
+  }
+  if (mechanism === 'OAUTHBEARER') {
+    if (tokenFile !== undefined) return { mechanism, tokenFile }
+    mistakes.push('ASSAY_KAFKA_SASL_TOKEN_FILE is missing: OAUTHBEARER takes its token from there')
+    return undefined
+  }
+  if (username !== undefined && password !== undefined) return { mechanism, username, password }
+  mistakes.push(`ASSAY_KAFKA_SASL_USERNAME and ASSAY_KAFKA_SASL_PASSWORD must both be given for ${mechanism}`)
+  return undefined
+}
+
+function registryPart(values: PartsValues, mistakes: string[]): LakeParts['registry'] {
+  const url = values.ASSAY_REGISTRY_URL
+  const { ASSAY_REGISTRY_USERNAME: username, ASSAY_REGISTRY_PASSWORD: password, ASSAY_REGISTRY_TOKEN: token } = values
+  if (url === undefined) {
+    if (username ?? password ?? token) mistakes.push('ASSAY_REGISTRY_URL is missing: there is a login for it')
+    return { kind: 'embedded' }
+  }
+  if ((username === undefined) !== (password === undefined)) {
+    mistakes.push('ASSAY_REGISTRY_USERNAME and ASSAY_REGISTRY_PASSWORD go together')
+  }
+  if (token !== undefined && username !== undefined) {
+    mistakes.push('ASSAY_REGISTRY_TOKEN and ASSAY_REGISTRY_USERNAME are two ways to log in: choose one')
+  }
+  if (token !== undefined) return { kind: 'confluent', url, auth: { token } }
+  const auth = username !== undefined && password !== undefined ? { user: username, password } : undefined
+  return { kind: 'confluent', url, auth }
+}
+
+function catalogPart(values: PartsValues, mistakes: string[]): LakeParts['catalog'] {
+  const { ASSAY_CATALOG_URL: url, ASSAY_CATALOG_WAREHOUSE: warehouse } = values
+  const { ASSAY_CATALOG_TOKEN: token, ASSAY_CATALOG_CREDENTIAL: credential } = values
+  if (url === undefined) {
+    if (warehouse ?? token ?? credential)
+      mistakes.push('ASSAY_CATALOG_URL is missing: other settings speak of a catalog')
+    return { kind: 'file_system' }
+  }
+  if (token !== undefined && credential !== undefined) {
+    mistakes.push('ASSAY_CATALOG_TOKEN and ASSAY_CATALOG_CREDENTIAL are two ways to log in: choose one')
+  }
+  return { kind: 'rest', url, warehouse, token, credential }
+}

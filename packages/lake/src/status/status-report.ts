@@ -1,0 +1,204 @@
+import { type LaneKey, type Position, START } from '@assay/core'
+import type { LaneStatus } from '@assay/event-log'
+import type { Exchange } from '@assay/exchanges'
+import { currentSnapshot, planFiles } from '@assay/iceberg'
+import { bronzeTable, DLQ_ARCHIVE_TABLE, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { type Checkpoint, type LaneStop, replayLane, type TableDefinition } from '@assay/pipeline'
+import type { Lake } from '../lake.js'
+import { pinExisting } from '../loaded-tables.js'
+import type { Layer } from '../run-workers.js'
+import { isSuperseded, logLanesOf } from './log-lanes.js'
+
+/** How far one table has come in one lane. */
+export interface LaneProgress {
+  readonly layer: Layer
+  readonly table: string
+  readonly lane: LaneKey
+  readonly position: Position
+  /** Where upstream (the log, or the table above) stands. */
+  readonly end: Position
+  /** Offsets that are there to be read; holes count too. */
+  readonly lag_rows: bigint
+  /**
+   * 0 without a lag. For bronze the age of the oldest unread record by its Kafka timestamp; below it the time since
+   * the table's last commit, null before the first.
+   */
+  readonly lag_seconds: number | null
+  /** Greatest event time of valid rows, µs (silver). */
+  readonly watermark_us: bigint | null
+  readonly last_commit_ms: number | null
+}
+
+/** A lane that waits for an operator's word. */
+export interface StoppedLane {
+  readonly table: string
+  readonly lane: LaneKey
+  readonly reason: LaneStop['reason']
+  readonly from: Position
+  readonly to: Position
+  /** The command that lets it go on. */
+  readonly next_step: string
+}
+
+/** What became of records when they were judged first, whether they were replayed later or not. */
+export interface DeadLetterRate {
+  readonly exchange: string
+  readonly judged: number
+  /** Dead letters, the archived ones included; those that were purged from the archive are forgotten. */
+  readonly rejected: number
+  /** 0 … 1; null before anything was judged. */
+  readonly rate: number | null
+}
+
+export interface StatusReport {
+  readonly lanes: readonly LaneProgress[]
+  readonly stops: readonly StoppedLane[]
+  readonly dead_letters: readonly DeadLetterRate[]
+}
+
+interface TableState {
+  readonly checkpoint: Checkpoint
+  readonly rows: number
+  readonly last_commit_ms: number | null
+}
+
+/** Where every lane stands in every layer, from the log's ends and the tables' metadata. */
+export async function statusReport(lake: Lake): Promise<StatusReport> {
+  const gold = await stateOf(lake, GOLD_TABLE)
+  const lanes: LaneProgress[] = []
+  const stops: StoppedLane[] = []
+  const dead_letters: DeadLetterRate[] = []
+  const rejected = await rejectedBySource(lake)
+  for (const exchange of lake.exchanges) {
+    const bronze = await stateOf(lake, bronzeTable(exchange.name))
+    const silver = await stateOf(lake, silverTable(exchange.name))
+    lanes.push(...(await bronzeLanes(lake, exchange, bronze)))
+    lanes.push(...layerLanes(lake, 'silver', silverTable(exchange.name), bronze.checkpoint, silver))
+    lanes.push(...layerLanes(lake, 'gold', GOLD_TABLE, silver.checkpoint, gold))
+    stops.push(...stopsOf(bronzeTable(exchange.name).name, bronze.checkpoint))
+    dead_letters.push(rateOf(exchange, silver, rejected.get(bronzeTable(exchange.name).name) ?? 0))
+  }
+  return { lanes, stops, dead_letters }
+}
+
+const NO_STATE: TableState = {
+  checkpoint: { sources: {}, topics: {}, lanes: new Map() },
+  rows: 0,
+  last_commit_ms: null,
+}
+
+async function stateOf(lake: Lake, definition: TableDefinition): Promise<TableState> {
+  const existing = await pinExisting(lake, definition)
+  if (!existing) return NO_STATE
+  const { version, checkpoint } = existing.pinned
+  const snapshot = currentSnapshot(version.metadata)
+  return {
+    checkpoint,
+    rows: Number(snapshot?.summary['total-records'] ?? 0),
+    last_commit_ms: snapshot?.timestamp_ms ?? null,
+  }
+}
+
+async function bronzeLanes(lake: Lake, exchange: Exchange, bronze: TableState): Promise<LaneProgress[]> {
+  const lanes = logLanesOf(await lake.log.lanes(exchange.topic), bronze.checkpoint)
+  return Promise.all(
+    lanes.map(async ({ lane, status }) => {
+      const own = bronze.checkpoint.lanes.get(lane)
+      const at = own?.position ?? START
+      const unread = unreadOf(status, at, own?.stop)
+      return {
+        layer: 'bronze' as const,
+        table: bronzeTable(exchange.name).name,
+        lane,
+        position: at,
+        end: status.end,
+        lag_rows: unread.rows,
+        lag_seconds: unread.rows === 0n ? 0 : await ageOf(lake, status, unread.from),
+        watermark_us: null,
+        last_commit_ms: bronze.last_commit_ms,
+      }
+    }),
+  )
+}
+
+/** A topic that was made again is unread from its start, whatever the position in the one before. */
+function unreadOf(status: LaneStatus, at: Position, stop: LaneStop | undefined): { from: Position; rows: bigint } {
+  const isBeforeStart = stop?.reason === 'topic_recreated' || at < status.start
+  const from = isBeforeStart ? status.start : at
+  return { from, rows: status.end > from ? status.end - from : 0n }
+}
+
+async function ageOf(lake: Lake, { lane }: LaneStatus, from: Position): Promise<number | null> {
+  const read = await lake.log.read(lane, from, { maxRecords: 1, maxBytes: 1 })
+  const timestamp_ms = read.kind === 'records' ? read.batches[0]?.timestamps_ms[0] : undefined
+  if (timestamp_ms === undefined || timestamp_ms < 0n) return null
+  return Math.max(0, (lake.clock.now_ms() - Number(timestamp_ms)) / 1000)
+}
+
+function layerLanes(
+  lake: Lake,
+  layer: Layer,
+  { name }: TableDefinition,
+  upstream: Checkpoint,
+  own: TableState,
+): LaneProgress[] {
+  return [...upstream.lanes].sort().map(([lane, { position: end }]) => {
+    const state = own.checkpoint.lanes.get(lane)
+    const at = state?.position ?? START
+    const sinceCommit = own.last_commit_ms === null ? null : (lake.clock.now_ms() - own.last_commit_ms) / 1000
+    return {
+      layer,
+      table: name,
+      lane,
+      position: at,
+      end,
+      lag_rows: end - at,
+      lag_seconds: end === at ? 0 : sinceCommit,
+      watermark_us: state?.greatest_us ?? null,
+      last_commit_ms: own.last_commit_ms,
+    }
+  })
+}
+
+/** Dead letters by bronze table: their tables are partitioned by it, so manifests suffice. */
+async function rejectedBySource(lake: Lake): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  for (const definition of [DLQ_TABLE, DLQ_ARCHIVE_TABLE]) {
+    const existing = await pinExisting(lake, definition)
+    if (!existing) continue
+    const place = definition.partitionBy.indexOf('bronze_source')
+    for (const { file } of await planFiles(existing.table.table, existing.pinned.version)) {
+      const source = String(file.partition[place])
+      counts.set(source, (counts.get(source) ?? 0) + file.recordCount)
+    }
+  }
+  return counts
+}
+
+/** A replayed row was counted when its letter was written. */
+function rateOf(exchange: Exchange, silver: TableState, rejected: number): DeadLetterRate {
+  const replayed = silver.checkpoint.lanes.get(replayLane(silverTable(exchange.name)))?.position ?? START
+  const judged = silver.rows - Number(replayed) + rejected
+  return { exchange: exchange.name, judged, rejected, rate: judged === 0 ? null : rejected / judged }
+}
+
+function stopsOf(table: string, bronze: Checkpoint): StoppedLane[] {
+  return [...bronze.lanes].flatMap(([lane, { stop }]) => {
+    if (!stop || isSuperseded(lane, bronze)) return []
+    const next_step = `assay gaps accept ${lane} --to ${resumeAt(stop)} --note "why"`
+    return [{ table, lane, reason: stop.reason, from: stop.from, to: stop.to, next_step }]
+  })
+}
+
+/** The first offset that can be read again. */
+function resumeAt(stop: LaneStop): Position {
+  switch (stop.reason) {
+    case 'records_lost':
+    case 'records_unreadable':
+      return stop.to
+    case 'log_truncated':
+      return stop.from
+    case 'topic_recreated':
+      return START
+  }
+}

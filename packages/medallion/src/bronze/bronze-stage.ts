@@ -1,0 +1,221 @@
+import {
+  type BytesColumn,
+  type LaneKey,
+  type NamedColumn,
+  numberAt,
+  putNumber,
+  type SpanColumn,
+  wordsOf,
+} from '@assay/core'
+import { quoteText } from '@assay/engine'
+import type { EventLog, LaneShare, LaneStatus } from '@assay/event-log'
+import type { DataFile } from '@assay/iceberg'
+import type {
+  Checkpoint,
+  LaneCheckpoint,
+  LaneStop,
+  SideFiles,
+  Stage,
+  StageContext,
+  StageOutcome,
+} from '@assay/pipeline'
+import {
+  concatRecords,
+  dateText,
+  isUsableTimestamp,
+  kafkaDay,
+  type LogBatch,
+  type LogLane,
+  type LogLanes,
+  matchLogLanes,
+  type RecordColumns,
+  readLog,
+  timestampLiteral,
+} from '@assay/pipeline'
+import { bronzeTable } from './bronze-table.js'
+import { GAPS_TABLE } from './gaps.js'
+
+export interface BronzeInput {
+  readonly exchange: string
+  readonly topic: string
+  readonly log: EventLog
+  readonly share: LaneShare
+}
+
+/** Milliseconds whose microseconds a double still holds exactly. */
+const EXACT_MS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
+
+/** Keeps the log's records as they are: never looks into a value (B1, B4). */
+export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
+  const main = bronzeTable(input.exchange)
+  let turn = 0
+  return {
+    name: `bronze-${input.exchange}`,
+    main,
+    sides: [GAPS_TABLE],
+    async run(checkpoint): Promise<StageOutcome> {
+      const matched = matchLogLanes(await ownLanes(input), checkpoint)
+      const readable = rotate(matched.lanes.filter(isReadable), turn++)
+      const batch = await readLog(input.log, readable, context.limits)
+      const stopped = [
+        ...matched.lanes.filter((lane) => lane.stop && !checkpoint.lanes.get(lane.key)?.stop),
+        ...stoppedLanes(readable, batch),
+      ]
+      if (batch.positions.size === 0 && stopped.length === 0) return { kind: 'idle' }
+      const rows = concatRecords(batch.parts)
+      return {
+        kind: 'batch',
+        files: await writeRows(context, main, readable, rows),
+        sides: await writeGaps(context, stopped),
+        change: {
+          basis: checkpoint,
+          lanes: lanesOf(checkpoint, readable, batch, rows, stopped),
+          wholeCheckpoint: false,
+          ...(Object.keys(matched.newTopics).length > 0 && { topics: matched.newTopics }),
+        },
+        rows: rows.count,
+        more: batch.more,
+        counts: { records: rows.count, bytes: rows.values.data.length },
+        committed: () => input.share.report(positionsInLog(readable, batch)),
+      }
+    },
+    forget: () => undefined,
+    async wait(checkpoint, timeout_ms, signal) {
+      const matched: LogLanes = matchLogLanes(await ownLanes(input), checkpoint)
+      const positions = matched.lanes
+        .filter((lane) => !lane.stop)
+        .map((lane) => ({ lane: lane.status.lane, position: lane.position }))
+      if (positions.length === 0) await context.clock.sleep(timeout_ms, signal)
+      else await input.log.waitForRecords(positions, timeout_ms, signal)
+    },
+  }
+}
+
+async function ownLanes({ log, topic, share }: BronzeInput): Promise<readonly LaneStatus[]> {
+  return (await log.lanes(topic)).filter(({ lane }) => share.holds(lane))
+}
+
+/** Lanes that turned out, on reading, not to go on. */
+function stoppedLanes(lanes: readonly LogLane[], { stops }: LogBatch): LogLane[] {
+  return lanes.flatMap((lane) => {
+    const stop = stops.get(lane.key)
+    return stop ? [{ ...lane, stop }] : []
+  })
+}
+
+function positionsInLog(lanes: readonly LogLane[], { positions }: LogBatch) {
+  return lanes.flatMap(({ key, status }) => {
+    const at = positions.get(key)
+    return at ? [{ lane: status.lane, position: at.position }] : []
+  })
+}
+
+function isReadable(lane: LogLane): boolean {
+  return !lane.stop && lane.status.end > lane.position
+}
+
+function rotate<T>(items: readonly T[], by: number): T[] {
+  const start = items.length === 0 ? 0 : by % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
+}
+
+function lanesOf(
+  checkpoint: Checkpoint,
+  lanes: readonly LogLane[],
+  batch: LogBatch,
+  rows: RecordColumns,
+  stopped: readonly LogLane[],
+): Map<LaneKey, LaneCheckpoint> {
+  const after = new Map<LaneKey, LaneCheckpoint>()
+  for (const [key, next] of batch.positions) {
+    after.set(key, { ...checkpoint.lanes.get(key), ...next, sequence: 0 })
+  }
+  for (let i = 0; i < rows.count; i++) {
+    if (rows.lanes[i] === rows.lanes[i + 1]) continue
+    const { key } = lanes[rows.lanes[i] as number] as LogLane
+    after.set(key, { ...(after.get(key) as LaneCheckpoint), written: rows.offsets[i] as bigint })
+  }
+  for (const lane of stopped) {
+    const own = checkpoint.lanes.get(lane.key)
+    after.set(lane.key, { sequence: 0, ...own, position: lane.position, stop: lane.stop as LaneStop })
+  }
+  return after
+}
+
+async function writeRows(
+  context: StageContext,
+  main: ReturnType<typeof bronzeTable>,
+  lanes: readonly LogLane[],
+  rows: RecordColumns,
+): Promise<DataFile[]> {
+  if (rows.count === 0) return []
+  const days = new Int32Array(rows.count)
+  const distinct = new Set<number>()
+  const words = wordsOf(rows.timestamps_ms)
+  for (let i = 0; i < rows.count; i++) {
+    const day = kafkaDay(numberAt(words, i))
+    days[i] = day
+    distinct.add(day)
+  }
+  const columns = bronzeColumns(lanes, rows, days)
+  const now = timestampLiteral(context.clock.now_ms())
+  const files: DataFile[] = []
+  for (const day of distinct) {
+    const date = dateText(day)
+    const where = distinct.size === 1 ? '' : `WHERE ingestion_date = DATE ${quoteText(date)}`
+    const select = (source: string): string => `SELECT raw_bytes, topic, "partition", "offset", kafka_timestamp,
+      ${now} AS ingestion_timestamp, ingestion_date, "key", headers FROM ${source} ${where}`
+    const file = await context.write(main, { columns, count: rows.count, select }, { ingestion_date: date })
+    if (file) files.push(file)
+  }
+  return files
+}
+
+function bronzeColumns(lanes: readonly LogLane[], rows: RecordColumns, days: Int32Array): NamedColumn[] {
+  const partitions = new Int32Array(rows.count)
+  const timestamps_us = new BigInt64Array(rows.count)
+  const timestampNulls = new Uint8Array(rows.count)
+  const words = wordsOf(rows.timestamps_ms)
+  const words_us = wordsOf(timestamps_us)
+  for (let i = 0; i < rows.count; i++) {
+    partitions[i] = (lanes[rows.lanes[i] as number] as LogLane).lane.partition
+    const timestamp_ms = numberAt(words, i)
+    if (!isUsableTimestamp(timestamp_ms)) timestampNulls[i] = 1
+    else if (timestamp_ms <= EXACT_MS_MAX) putNumber(words_us, i, timestamp_ms * 1000)
+    else timestamps_us[i] = (rows.timestamps_ms[i] as bigint) * 1000n
+  }
+  const topics = lanes.map((lane) => lane.lane.topic)
+  return [
+    { name: 'raw_bytes', column: blob(rows.values, rows.count) },
+    { name: 'topic', column: { type: 'DICTIONARY', codes: rows.lanes, dictionary: topics } },
+    { name: 'partition', column: { type: 'INTEGER', data: partitions } },
+    { name: 'offset', column: { type: 'BIGINT', data: rows.offsets } },
+    { name: 'kafka_timestamp', column: { type: 'TIMESTAMPTZ', data: timestamps_us, nulls: timestampNulls } },
+    { name: 'ingestion_date', column: { type: 'DATE', data: days } },
+    { name: 'key', column: blob(rows.keys, rows.count) },
+    { name: 'headers', column: blob(rows.headers, rows.count) },
+  ]
+}
+
+function blob(column: BytesColumn, count: number): SpanColumn {
+  return {
+    type: 'BLOB',
+    source: column.data,
+    starts: column.offsets.subarray(0, count),
+    ends: column.offsets.subarray(1, count + 1),
+    ...(column.nulls && { nulls: column.nulls }),
+  }
+}
+
+async function writeGaps(context: StageContext, stopped: readonly LogLane[]): Promise<SideFiles[]> {
+  if (stopped.length === 0) return []
+  const now = timestampLiteral(context.clock.now_ms())
+  const rows = stopped.map(({ lane, stop }) => {
+    const { reason, from, to } = stop as LaneStop
+    return `('log', ${quoteText(lane.topic)}, ${lane.partition}::INTEGER, ${from}::BIGINT, ${to}::BIGINT, ${now},
+      NULL::TIMESTAMPTZ, ${quoteText(reason)})`
+  })
+  const columns = GAPS_TABLE.columns.map((c) => `"${c.name}"`).join(', ')
+  const file = await context.write(GAPS_TABLE, `SELECT * FROM (VALUES ${rows.join(', ')}) g(${columns})`, {})
+  return file ? [{ table: GAPS_TABLE, files: [file] }] : []
+}

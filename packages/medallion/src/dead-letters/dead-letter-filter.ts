@@ -1,0 +1,44 @@
+import { quoteIdentifier, quoteText } from '@assay/engine'
+import type { PartitionValue } from '@assay/pipeline'
+
+/** Which letters of a queue are meant; what isn't given doesn't narrow. */
+export interface LetterFilter {
+  /** First and last day (`dlq_date`, that of the Kafka timestamp), as `YYYY-MM-DD`. */
+  readonly dates?: { readonly first: string; readonly last: string }
+  readonly errorTypes?: readonly string[]
+}
+
+export const LETTER = `topic, "partition", kafka_offset`
+
+/** SQL that is true of the filter's letters. */
+export function filterSql({ dates, errorTypes }: LetterFilter): string {
+  const parts: string[] = []
+  if (dates) parts.push(`dlq_date BETWEEN DATE ${quoteText(dates.first)} AND DATE ${quoteText(dates.last)}`)
+  if (errorTypes) parts.push(`error_type IN (${errorTypes.map(quoteText).join(', ')})`)
+  return parts.length === 0 ? 'true' : parts.join(' AND ')
+}
+
+/** The same of a data file's partition. */
+export function filterKeeps(
+  { dates, errorTypes }: LetterFilter,
+  { dlq_date, error_type }: Readonly<Record<string, PartitionValue>>,
+): boolean {
+  const date = String(dlq_date)
+  if (dates && (date < dates.first || date > dates.last)) return false
+  return !errorTypes || errorTypes.includes(String(error_type))
+}
+
+/**
+ * SQL of the letters that are closed, by the ledger of resolutions in `source`: replayed once is for good; a purge
+ * holds until a later reopening. Archiving changes neither.
+ */
+export function closedLettersSql(source: string): string {
+  const last = (resolution: string): string => `max(resolved_at) FILTER (resolution = ${quoteText(resolution)})`
+  return `SELECT ${LETTER} FROM ${source} GROUP BY ALL HAVING bool_or(resolution = 'replayed')
+    OR ${last('purged')} > coalesce(${last('reopened')}, TIMESTAMPTZ '-infinity')`
+}
+
+/** SQL of a queue's letters that are not closed. */
+export function openLettersSql(queue: string, resolutions: string): string {
+  return `SELECT * FROM ${quoteIdentifier(queue)} ANTI JOIN (${closedLettersSql(quoteIdentifier(resolutions))}) USING (${LETTER})`
+}

@@ -1,0 +1,294 @@
+import { AssayError, type Position, parseLaneKey, position, START } from '@assay/core'
+import type { Exchange } from '@assay/exchanges'
+import type { LakeTable, PinnedTable, SideFiles, StageContext } from '@assay/pipeline'
+import { commitBatch, isFileGone, pinTrusted, publishPending, replayLane } from '@assay/pipeline'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import type { RuleSet } from '../rules/rule-set.js'
+import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
+import { countWithinLookups, decoderLookup } from '../silver/decode.js'
+import { INPUT } from '../silver/input.js'
+import { REJECTED } from '../silver/judge.js'
+import { judgeRows } from '../silver/judge-rows.js'
+import { judgeTimes, type Verdicts } from '../silver/lateness.js'
+import { firstRows } from '../silver/rows.js'
+import { VERDICTS, writeRuleSets, writeValid } from '../silver/write.js'
+import { applyFix, badFix, type Fix, fixedLookup } from './correction.js'
+import type { LetterFilter } from './dead-letter-filter.js'
+import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
+import {
+  coordinateOf,
+  type LetterBatch,
+  type LetterPlace,
+  loadPlaces,
+  placeOf,
+  selectLetters,
+} from './select-dead-letters.js'
+
+export interface ReplayOptions {
+  readonly context: StageContext
+  readonly exchange: Exchange
+  readonly registry: SchemaRegistry
+  /** The rules that letters are judged by. */
+  readonly rules: RuleSet
+  readonly bronze: LakeTable
+  readonly silver: LakeTable
+  /** The queue, or its archive. */
+  readonly letters: LakeTable
+  /** Silver's side tables by name; those that are missing are empty, and only a dry run may lack any. */
+  readonly sides: ReadonlyMap<string, LakeTable>
+  readonly filter: LetterFilter
+  /** Only the letters that it corrects are replayed. */
+  readonly fix?: Fix
+  /** Judge and count, and write nothing (D4). */
+  readonly dryRun: boolean
+}
+
+export interface ReplayReport extends ReplayCounts {
+  /** Undefined for a dry run, which is no replay. */
+  readonly replay_id: string | undefined
+  readonly rule_version: string
+  /** Letters that still fail, by the reason of today. */
+  readonly reasons: Readonly<Record<string, number>>
+  /** False when it was stopped before the last letter; another replay goes on. */
+  readonly finished: boolean
+}
+
+/** A batch that loses so often meets something other than another replay. */
+const REFUSED_MAX = 50
+const REFUSED_WAIT_MS = 200
+
+/**
+ * Judges open letters again, by the same code and the present rules, and commits those that pass to silver: rows,
+ * the position of the table's lane of replays, the letters' resolutions and the ledger in one commit a batch. So a
+ * letter is replayed once, whoever else replays it and wherever this is killed (D1). Throws `bad_fix_file` before
+ * anything is written.
+ */
+export async function replay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
+  if (options.fix) await new Replay(options).checkFix(options.fix)
+  return new Replay(options).run(signal)
+}
+
+/** Letters read and judged, and the state of silver that they were found open in. */
+interface JudgedLetters {
+  readonly pinned: PinnedTable
+  readonly batch: LetterBatch
+  readonly verdicts: Verdicts
+  readonly passed: number
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+const ONLY = 'replay_only'
+
+class Replay {
+  readonly #options: ReplayOptions
+  readonly #entry: ReplayEntry
+  readonly #lookup: ReturnType<typeof decoderLookup>
+  #after: LetterPlace | undefined
+  #counts: ReplayCounts = { selected: 0, passed: 0, still_failing: 0 }
+  readonly #reasons: Record<string, number> = {}
+  /** The ledger knows that it began. */
+  #isBegun = false
+
+  constructor(options: ReplayOptions) {
+    const { context, exchange, registry, rules, letters, silver, filter, fix } = options
+    this.#options = options
+    this.#lookup = decoderLookup(registry, exchange.schema)
+    this.#entry = {
+      replay_id: context.random.uuid(),
+      started_ms: context.clock.now_ms(),
+      source_table: letters.definition.name,
+      target_table: silver.definition.name,
+      filter,
+      rule_version: rules.version,
+      fix: fix && JSON.stringify([...fix.letters].map(([coordinate, { fields }]) => ({ coordinate, fields }))),
+    }
+  }
+
+  async run(signal: AbortSignal): Promise<ReplayReport> {
+    let more = true
+    for (let refused = 0; more && !signal.aborted; ) {
+      const judged = await this.#judgeNext()
+      const counts = this.#countsWith(judged)
+      if (!this.#options.dryRun && !(await this.#commit(judged, counts))) {
+        if (++refused === REFUSED_MAX) throw contended(this.#entry.target_table)
+        const { clock, random } = this.#options.context
+        await clock.sleep(REFUSED_WAIT_MS * random.unit(), signal)
+        continue
+      }
+      refused = 0
+      this.#counts = counts
+      for (const [reason, n] of Object.entries(judged.reasons)) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + n
+      const { count } = judged.batch.rows
+      if (count > 0) this.#after = placeOf(judged.batch, count - 1)
+      more = judged.batch.more
+    }
+    const { replay_id, rule_version } = this.#entry
+    const report = { ...this.#counts, rule_version, reasons: this.#reasons, finished: !more }
+    return { ...report, replay_id: this.#options.dryRun ? undefined : replay_id }
+  }
+
+  /** Every letter that is to be corrected has to be there, and its correction to make a record. */
+  async checkFix(fix: Fix): Promise<void> {
+    const { silver, exchange } = this.#options
+    const missing = new Set(fix.letters.keys())
+    const mistakes: string[] = []
+    for (let more = true; more; ) {
+      const batch = await this.#select(await silver.pin())
+      const fixed = await applyFix(batch, fix, exchange, this.#lookup)
+      mistakes.push(...fixed.mistakes)
+      for (let row = 0; row < batch.rows.count; row++) missing.delete(coordinateOf(placeOf(batch, row)))
+      if (batch.rows.count > 0) this.#after = placeOf(batch, batch.rows.count - 1)
+      more = batch.more
+    }
+    for (const coordinate of missing)
+      mistakes.push(`${coordinate}: no open letter of ${this.#entry.source_table} that the filter takes`)
+    if (mistakes.length > 0) throw badFix(mistakes)
+  }
+
+  #countsWith({ batch, passed }: JudgedLetters): ReplayCounts {
+    const { count } = batch.rows
+    return {
+      selected: this.#counts.selected + count,
+      passed: this.#counts.passed + passed,
+      still_failing: this.#counts.still_failing + count - passed,
+    }
+  }
+
+  /** Plans again once when a clean-up took a file that the plan named. */
+  async #judgeNext(): Promise<JudgedLetters> {
+    try {
+      return await this.#judge()
+    } catch (error) {
+      if (!isFileGone(error)) throw error
+      return this.#judge()
+    }
+  }
+
+  async #judge(): Promise<JudgedLetters> {
+    const { context, exchange, rules, bronze, fix } = this.#options
+    const { session, limits } = context
+    const pinned = await this.#pin()
+    let batch = await this.#select(pinned)
+    batch = cutAt(batch, countWithinLookups(batch.rows))
+    if (fix) batch = (await applyFix(batch, fix, exchange, this.#lookup)).batch
+    const lookup = fix ? fixedLookup(exchange) : this.#lookup
+    const origin = { lanes: batch.lanes, bronze: (await bronze.pin()).checkpoint }
+    const { decodedColumns, rejections } = await judgeRows(session, { exchange, rules, lookup }, batch.rows, origin)
+    // Lateness means nothing here, but a batch has the same limit of partitions.
+    const verdicts = judgeTimes(
+      batch.rows,
+      decodedColumns,
+      rejections,
+      batch.lanes.map(() => undefined),
+      { lateness_delay_ms: 0, maxPartitions: limits.maxPartitions },
+    )
+    const failing = rejections.filter(({ row }) => row < verdicts.count).length
+    const reasons = failing === 0 ? [] : await session.rows(REASONS(verdicts.count))
+    return {
+      pinned,
+      batch: cutAt(batch, verdicts.count),
+      verdicts,
+      passed: verdicts.count - failing,
+      reasons: Object.fromEntries(reasons.map(({ reason, n }) => [String(reason), Number(n)])),
+    }
+  }
+
+  async #pin(): Promise<PinnedTable> {
+    const { silver, sides, context, dryRun } = this.#options
+    if (!dryRun) await publishPending(silver, sides)
+    return pinTrusted(silver, context.session)
+  }
+
+  async #select(pinned: PinnedTable): Promise<LetterBatch> {
+    const { context, letters, bronze, silver, sides, filter, fix } = this.#options
+    if (fix)
+      await loadPlaces(
+        context.session,
+        ONLY,
+        [...fix.letters.values()].map(({ place }) => place),
+      )
+    return selectLetters(
+      context.session,
+      { letters, bronze, silver, resolutions: sides.get(RESOLUTIONS_TABLE.name) },
+      pinned,
+      { filter, after: this.#after, ...(fix && { only: ONLY }) },
+      context.limits,
+    )
+  }
+
+  /** False when silver has changed meanwhile: then nothing was written. */
+  async #commit(judged: JudgedLetters, counts: ReplayCounts): Promise<boolean> {
+    const { pinned, batch, verdicts, passed } = judged
+    const { context, silver, sides, exchange, rules } = this.#options
+    if (passed === 0 && batch.more) return true
+    const lane = replayLane(silver.definition)
+    const before = pinned.checkpoint.lanes.get(lane)
+    const from = before?.position ?? START
+    const mark = { id: this.#entry.replay_id, sequences: sequencesOf(verdicts, from) }
+    const next = position(from + BigInt(passed))
+    const moved = passed > 0 && { written: next - 1n, rules: rules.version }
+    const outcome = await commitBatch(silver, sides, {
+      kind: 'batch',
+      files: await writeValid(context, silver.definition, exchange, rules, verdicts, mark),
+      sides: await this.#writeSides(judged, counts, from),
+      change: {
+        basis: pinned.checkpoint,
+        lanes: new Map([[lane, { sequence: 0, ...before, position: next, ...moved }]]),
+        wholeCheckpoint: false,
+      },
+      rows: batch.rows.count,
+      more: batch.more,
+      counts: {},
+      committed: () => undefined,
+    })
+    if (outcome.kind !== 'committed') return false
+    this.#isBegun = true
+    await publishPending(silver, sides)
+    return true
+  }
+
+  /** Resolutions of what passed; the replay's rows in the ledger; the rules, if they are new to the lane of replays. */
+  async #writeSides(
+    { pinned, batch, passed }: JudgedLetters,
+    counts: ReplayCounts,
+    from: Position,
+  ): Promise<SideFiles[]> {
+    const { context, silver, rules } = this.#options
+    const { replay_id } = this.#entry
+    const sides: SideFiles[] = []
+    if (!batch.more) sides.push(...(await writeReplay(context, this.#entry, counts)))
+    else if (!this.#isBegun) sides.push(...(await writeReplay(context, this.#entry, undefined)))
+    if (passed === 0) return sides
+    const at_ms = context.clock.now_ms()
+    sides.push(...(await writeResolutions(context, VALID, { resolution: 'replayed', at_ms, replay_id })))
+    const lane = replayLane(silver.definition)
+    if (pinned.checkpoint.lanes.get(lane)?.rules !== rules.version) {
+      const begun = [{ lane: parseLaneKey(lane), from }]
+      sides.push(...(await writeRuleSets(context, silver.definition.name, rules, begun)))
+    }
+    return sides
+  }
+}
+
+const REASONS = (count: number): string =>
+  `SELECT error_reason AS reason, count(*) AS n FROM ${REJECTED} WHERE rn < ${count} GROUP BY 1`
+const VALID = `SELECT topic, "partition", "offset" AS kafka_offset FROM ${INPUT} POSITIONAL JOIN ${VERDICTS} WHERE is_valid = 1`
+
+function cutAt(batch: LetterBatch, count: number): LetterBatch {
+  return count === batch.rows.count ? batch : { ...batch, rows: firstRows(batch.rows, count), more: true }
+}
+
+/** The rows that pass follow one another in the lane of replays. */
+function sequencesOf({ valid, count }: Verdicts, from: bigint): BigInt64Array {
+  const sequences = new BigInt64Array(valid.length)
+  let next = from
+  for (let row = 0; row < count; row++) if (valid[row] === 1) sequences[row] = next++
+  return sequences
+}
+
+function contended(table: string): AssayError {
+  return new AssayError('replay_contended', `${table} changed under ${REFUSED_MAX} attempts to replay into it`, {
+    hint: 'other replays into the table are running; what was committed stays, run this one again after them',
+    retryable: true,
+  })
+}

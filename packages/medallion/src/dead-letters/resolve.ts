@@ -1,0 +1,82 @@
+import { UsageError } from '@assay/core'
+import { commit } from '@assay/iceberg'
+import type { LakeTable, StageContext } from '@assay/pipeline'
+import { scanSql } from '@assay/pipeline'
+import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
+import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from './dead-letter-filter.js'
+import { writeResolutions } from './replay-ledger.js'
+import { coordinateOf, type LetterPlace, loadPlaces } from './select-dead-letters.js'
+
+export interface ResolveOptions {
+  readonly context: Pick<StageContext, 'session' | 'clock' | 'write'>
+  /** The queue, or its archive. */
+  readonly letters: LakeTable
+  readonly resolutions: LakeTable
+  /** Letters by name, or all that a filter takes. */
+  readonly which: { readonly places: readonly LetterPlace[] } | { readonly filter: LetterFilter }
+  readonly resolution: 'purged' | 'reopened'
+  readonly note: string
+}
+
+const PLACES = 'resolve_places'
+const CHOSEN = 'resolve_letters'
+const NAMED_MAX = 20
+
+/**
+ * An operator's word on letters: `purged` closes open ones, `reopened` opens those that were purged by hand. Returns
+ * how many. A replayed letter can't be reopened: its row is in silver. Throws `letters_not_found`, having written
+ * nothing, when one that was named is not there or not in the state for it.
+ */
+export async function resolveLetters(options: ResolveOptions): Promise<number> {
+  const { context, letters, resolutions, which, resolution, note } = options
+  const { session, clock, write } = context
+  const filter = 'filter' in which ? which.filter : {}
+  const files = await letters.files(await letters.pin(), { keepPartition: (values) => filterKeeps(filter, values) })
+  const ledger = scanSql(RESOLUTIONS_TABLE, await resolutions.files(await resolutions.pin()))
+  const closed = closedLettersSql(`(${ledger})`)
+  const inState =
+    resolution === 'purged'
+      ? `ANTI JOIN (${closed}) USING (${LETTER})`
+      : `SEMI JOIN (${closed}) USING (${LETTER})
+         ANTI JOIN (SELECT ${LETTER} FROM (${ledger}) WHERE resolution = 'replayed') USING (${LETTER})`
+  if ('places' in which) await loadPlaces(session, PLACES, which.places)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${CHOSEN} AS SELECT DISTINCT ${LETTER}
+    FROM (SELECT * FROM (${scanSql(letters.definition, files)}) WHERE ${filterSql(filter)})
+    ${'places' in which ? `SEMI JOIN ${PLACES} USING (${LETTER})` : ''} ${inState}`)
+  if ('places' in which) await checkAllFound(options, which.places)
+  const [found] = await session.rows(`SELECT count(*) AS n, (SELECT max(resolved_at) FROM (${ledger})
+    SEMI JOIN ${CHOSEN} USING (${LETTER})) AS last FROM ${CHOSEN}`)
+  if (Number(found?.n) === 0) return 0
+  // After whatever was said of them before, even by a clock that is ahead of ours.
+  const last_ms = typeof found?.last === 'bigint' ? Number(found.last / 1000n) + 1 : 0
+  const at_ms = Math.max(clock.now_ms(), last_ms)
+  const sides = await writeResolutions({ write }, `FROM ${CHOSEN}`, { resolution, at_ms, note })
+  await commit(resolutions.table, {
+    prepare: () => ({
+      kind: 'proceed',
+      change: { operation: 'append', addFiles: sides.flatMap((side) => side.files) },
+    }),
+  })
+  return Number(found?.n)
+}
+
+async function checkAllFound(
+  { context, letters, resolution }: ResolveOptions,
+  places: readonly LetterPlace[],
+): Promise<void> {
+  const missing = await context.session.rows(
+    `SELECT ${LETTER} FROM ${PLACES} ANTI JOIN ${CHOSEN} USING (${LETTER}) ORDER BY ALL LIMIT ${NAMED_MAX}`,
+  )
+  if (missing.length === 0) return
+  const names = missing.map(({ topic, partition, kafka_offset }) =>
+    coordinateOf({ topic: String(topic), partition: Number(partition), offset: kafka_offset as bigint }),
+  )
+  const state = resolution === 'purged' ? 'open' : 'purged by hand'
+  throw new UsageError(
+    'letters_not_found',
+    `of ${places.length} letters, these are not ${state} in ${letters.definition.name}: ${names.join(', ')}`,
+    {
+      hint: 'nothing was written; assay dlq show tells what became of a letter',
+    },
+  )
+}

@@ -1,0 +1,185 @@
+import { AssayError, type BytesColumn, type Lane, laneKey } from '@assay/core'
+import { columnOf, quoteText, type ResultChunk, type Session } from '@assay/engine'
+import type { BatchLimits, LakeTable, PinnedTable } from '@assay/pipeline'
+import { concatBytes, dateText, scanSql } from '@assay/pipeline'
+import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
+import { type BronzeRows, NO_ROWS } from '../silver/rows.js'
+import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from './dead-letter-filter.js'
+
+/** The tables that tell which letters are open, and hold what a row of silver needs of them. */
+export interface LetterTables {
+  /** The queue, or its archive. */
+  readonly letters: LakeTable
+  /** Undefined before the first resolution. */
+  readonly resolutions: LakeTable | undefined
+  readonly bronze: LakeTable
+  readonly silver: LakeTable
+}
+
+/** Coordinates of a letter. */
+export interface LetterPlace extends Lane {
+  readonly offset: bigint
+}
+
+/** Letters in order of their coordinates. */
+export interface LetterBatch {
+  readonly rows: BronzeRows
+  /** By the rank that `rows` gives. */
+  readonly lanes: readonly Lane[]
+  /** True when there are more letters behind them. */
+  readonly more: boolean
+}
+
+export interface Selection {
+  readonly filter: LetterFilter
+  /** Letters at or before this place are done with. */
+  readonly after: LetterPlace | undefined
+  /** Temporary table of the only coordinates that are meant, if not all. */
+  readonly only?: string
+}
+
+const FOUND = 'replay_found'
+
+/**
+ * The next open letters of a silver table's exchange, within the limits of rows and bytes. `silver` is pinned before
+ * the resolutions are read, so that what it published is among them; and a letter that has a replayed row in it is
+ * passed by whatever the ledger says (D1).
+ */
+export async function selectLetters(
+  session: Session,
+  tables: LetterTables,
+  silver: PinnedTable,
+  selection: Selection,
+  limits: BatchLimits,
+): Promise<LetterBatch> {
+  const letters = await lettersSql(tables, selection.filter)
+  const open = `SELECT * FROM (${letters}) ANTI JOIN (${await closedSql(tables)}) USING (${LETTER})
+    ANTI JOIN (${await replayedSql(tables.silver, silver)}) USING (${LETTER})
+    ${selection.only ? `SEMI JOIN ${selection.only} USING (${LETTER})` : ''}`
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${FOUND} AS
+    SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn, (dense_rank() OVER (ORDER BY topic, "partition") - 1)::INTEGER AS rank,
+      sum(bytes) OVER lane AS total FROM (
+      SELECT ${LETTER}, dlq_date, coalesce(octet_length(raw_record), 0) AS bytes FROM (${open})
+      WHERE ${behindSql(selection.after)} ORDER BY ${LETTER} LIMIT ${limits.maxRows + 1}
+    ) WINDOW lane AS (ORDER BY ${LETTER} ROWS UNBOUNDED PRECEDING)`)
+  const fits = `(rn < ${limits.maxRows} AND (rn = 0 OR total <= ${limits.maxBytes}))`
+  const [counts] = await session.rows(`SELECT count(*) AS found, count(*) FILTER (${fits}) AS taken FROM ${FOUND}`)
+  const taken = Number(counts?.taken)
+  const lanes = await session.rows(`SELECT DISTINCT rank, topic, "partition" FROM ${FOUND} ORDER BY 1`)
+  return {
+    rows: taken === 0 ? NO_ROWS : await readLetters(session, tables, letters, taken),
+    lanes: lanes.map(({ topic, partition }) => ({ topic: String(topic), partition: Number(partition) })),
+    more: Number(counts?.found) > taken,
+  }
+}
+
+/** Where the batch's row lies. */
+export function placeOf({ rows, lanes }: LetterBatch, row: number): LetterPlace {
+  const lane = lanes[rows.ranks[row] as number] as Lane
+  return { ...lane, offset: rows.offsets[row] as bigint }
+}
+
+export function coordinateOf({ topic, partition, offset }: LetterPlace): string {
+  return `${laneKey({ topic, partition })}/${offset}`
+}
+
+/** Makes a temporary table of coordinates. */
+export async function loadPlaces(session: Session, table: string, places: readonly LetterPlace[]): Promise<void> {
+  const topics = [...new Set(places.map(({ topic }) => topic))]
+  const codes = Int32Array.from(places, ({ topic }) => topics.indexOf(topic))
+  await session.load(
+    table,
+    [
+      { name: 'topic', column: { type: 'DICTIONARY', codes, dictionary: topics } },
+      {
+        name: 'partition',
+        column: { type: 'INTEGER', data: Int32Array.from(places, (place) => place.partition) },
+      },
+      { name: 'kafka_offset', column: { type: 'BIGINT', data: BigInt64Array.from(places, ({ offset }) => offset) } },
+    ],
+    places.length,
+  )
+}
+
+async function lettersSql({ letters, bronze }: LetterTables, filter: LetterFilter): Promise<string> {
+  const source = bronze.definition.name
+  const files = await letters.files(await letters.pin(), {
+    keepPartition: (values) => values.bronze_source === source && filterKeeps(filter, values),
+  })
+  return `SELECT * FROM (${scanSql(letters.definition, files)}) WHERE bronze_source = ${quoteText(source)} AND ${filterSql(filter)}`
+}
+
+async function closedSql({ resolutions }: LetterTables): Promise<string> {
+  const files = resolutions ? await resolutions.files(await resolutions.pin()) : []
+  return closedLettersSql(`(${scanSql(RESOLUTIONS_TABLE, files)})`)
+}
+
+async function replayedSql(silver: LakeTable, pinned: PinnedTable): Promise<string> {
+  const files = await silver.files(pinned, { keep: (bounds) => bounds.hasValues('replay_sequence') })
+  return `SELECT topic, "partition", "offset" AS kafka_offset FROM (${scanSql(silver.definition, files)})
+    WHERE replay_id IS NOT NULL`
+}
+
+function behindSql(after: LetterPlace | undefined): string {
+  if (!after) return 'true'
+  const topic = quoteText(after.topic)
+  return `(topic > ${topic} OR (topic = ${topic} AND ("partition" > ${after.partition}
+    OR ("partition" = ${after.partition} AND kafka_offset > ${after.offset}))))`
+}
+
+/** The letters found first, with the time at which bronze took each. */
+async function readLetters(
+  session: Session,
+  { bronze }: LetterTables,
+  letters: string,
+  count: number,
+): Promise<BronzeRows> {
+  const rows = {
+    ranks: new Int32Array(count),
+    offsets: new BigInt64Array(count),
+    kafka_us: new BigInt64Array(count),
+    kafkaNulls: new Uint8Array(count),
+    bronze_us: new BigInt64Array(count),
+  }
+  const raws: { column: BytesColumn; count: number }[] = []
+  let at = 0
+  for await (const chunk of session.read(`SELECT rank, kafka_offset, l.kafka_timestamp, l.raw_record, b.ingestion_timestamp
+    FROM (FROM ${FOUND} WHERE rn < ${count}) f JOIN (${letters}) l USING (${LETTER})
+    LEFT JOIN (${await bronzeSql(session, bronze, count)}) b USING (${LETTER}) ORDER BY rn`)) {
+    copyChunk(chunk, rows, at)
+    raws.push({ column: columnOf(chunk, 'raw_record', 'BLOB'), count: chunk.count })
+    at += chunk.count
+  }
+  if (at !== count) throw new RangeError(`${count} letters were found, ${at} read`)
+  return { count, ...rows, raw: concatBytes(raws) }
+}
+
+function copyChunk(chunk: ResultChunk, rows: Omit<BronzeRows, 'count' | 'raw'>, at: number): void {
+  const kafka = columnOf(chunk, 'kafka_timestamp', 'TIMESTAMPTZ')
+  const bronze = columnOf(chunk, 'ingestion_timestamp', 'TIMESTAMPTZ')
+  if (bronze.nulls?.includes(1)) {
+    throw new AssayError('letter_without_record', 'a dead letter has no row in bronze at its coordinates', {
+      hint: 'assay verify names it; bronze has lost rows: restore it before replaying',
+    })
+  }
+  rows.ranks.set(columnOf(chunk, 'rank', 'INTEGER').data.subarray(0, chunk.count), at)
+  rows.offsets.set(columnOf(chunk, 'kafka_offset', 'BIGINT').data.subarray(0, chunk.count), at)
+  rows.kafka_us.set(kafka.data.subarray(0, chunk.count), at)
+  if (kafka.nulls) rows.kafkaNulls.set(kafka.nulls.subarray(0, chunk.count), at)
+  rows.bronze_us.set(bronze.data.subarray(0, chunk.count), at)
+}
+
+/** Both tables are partitioned by the day of the Kafka timestamp, so that only those days of bronze are opened. */
+async function bronzeSql(session: Session, bronze: LakeTable, count: number): Promise<string> {
+  const days = await session.rows(`SELECT dlq_date AS day, min(kafka_offset) AS low, max(kafka_offset) AS high
+    FROM ${FOUND} WHERE rn < ${count} GROUP BY 1`)
+  const dates = new Set(days.map(({ day }) => dateText(Number(day))))
+  const low = days.reduce((least, row) => ((row.low as bigint) < least ? (row.low as bigint) : least), 2n ** 63n - 1n)
+  const high = days.reduce((most, row) => ((row.high as bigint) > most ? (row.high as bigint) : most), 0n)
+  const files = await bronze.files(await bronze.pin(), {
+    keepPartition: ({ ingestion_date }) => dates.has(String(ingestion_date)),
+    keep: (bounds) => bounds.meets('offset', low, high),
+  })
+  return `SELECT topic, "partition", "offset" AS kafka_offset, ingestion_timestamp
+    FROM (${scanSql(bronze.definition, files)}) WHERE "offset" BETWEEN ${low} AND ${high}`
+}

@@ -1,0 +1,208 @@
+import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
+import { columnOf, type ResultChunk, type Session } from '@assay/engine'
+import type { LakeTable, PinnedTable } from '@assay/pipeline'
+import { dateText, scanSql } from '@assay/pipeline'
+import { type KeySet, StagedKeys } from './keys/key-set.js'
+
+/** Silver rows of the batch, each named by its `lane_rank`, which counts over all sources, and `lane_offset`. */
+export const INPUT = 'gold_input'
+/** lane_rank, lane_offset and source_sequence of the rows that gold already has. */
+export const DUPLICATES = 'gold_duplicate_rows'
+
+/** What a walk over the batch in order of (lane, offset) found. */
+export interface Walk {
+  readonly count: number
+  readonly duplicates: number
+  readonly staged: StagedKeys
+  /** Hours since 1970 in which the rows lie. */
+  readonly hours: ReadonlySet<number>
+  /** Offset of each lane's last row that is new, by lane rank. */
+  readonly written: ReadonlyMap<number, bigint>
+  /** Where the walk ended because one partition too many would begin. */
+  readonly cut?: { readonly rank: number; readonly offset: bigint }
+}
+
+/**
+ * Decides for every row, in order, whether it is the first of its trade, and fills the table of those that
+ * aren't.
+ */
+export async function findDuplicates(
+  session: Session,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  keys: KeySet,
+  maxPartitions: number,
+): Promise<Walk> {
+  const staged = new StagedKeys(keys)
+  const hours = new Set<number>()
+  const written = new Map<number, bigint>()
+  const duplicates = new RowList()
+  const bookOf = bookNames()
+  let numberless = false
+  let count = 0
+  let cut: Walk['cut']
+  const sql = `SELECT lane_rank, lane_offset, exchange, symbol, source_sequence,
+      ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, lane_offset`
+  for await (const chunk of session.read(sql)) {
+    const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
+    const offsets = columnOf(chunk, 'lane_offset', 'BIGINT').data
+    const hour = columnOf(chunk, 'hour', 'INTEGER').data
+    const ids = columnOf(chunk, 'source_sequence', 'BIGINT')
+    const words = wordsOf(ids.data)
+    let lastNew = -1
+    for (let i = 0; i < chunk.count; i++) {
+      const rank = ranks[i] as number
+      if (!hours.has(hour[i] as number)) {
+        if (hours.size === maxPartitions) {
+          cut = { rank, offset: offsets[i] as bigint }
+          break
+        }
+        hours.add(hour[i] as number)
+      }
+      count++
+      if (ids.nulls?.[i]) {
+        numberless = true
+        continue
+      }
+      const id = numberAt(words, i)
+      const book = bookOf(chunk, i)
+      const isNew = Number.isSafeInteger(id) ? staged.add(book, id) : staged.addLarge(book, ids.data[i] as bigint)
+      if (!isNew) {
+        duplicates.add(rank, offsets[i] as bigint, ids.data[i] as bigint)
+        continue
+      }
+      if (lastNew >= 0 && ranks[lastNew] !== rank) written.set(ranks[lastNew] as number, offsets[lastNew] as bigint)
+      lastNew = i
+    }
+    if (lastNew >= 0) written.set(ranks[lastNew] as number, offsets[lastNew] as bigint)
+    if (cut) break
+  }
+  const found = { hours, duplicates, written, ...(cut && { cut }) }
+  if (numberless) await addNumberless(session, gold, pinned, found)
+  await session.load(DUPLICATES, duplicates.columns(), duplicates.count)
+  return { ...found, count, duplicates: duplicates.count, staged }
+}
+
+/** Coordinates within a batch. */
+class RowList {
+  readonly #ranks: number[] = []
+  readonly #offsets: bigint[] = []
+  readonly #numbers: (bigint | undefined)[] = []
+
+  get count(): number {
+    return this.#ranks.length
+  }
+
+  add(rank: number, offset: bigint, number: bigint | undefined): void {
+    this.#ranks.push(rank)
+    this.#offsets.push(offset)
+    this.#numbers.push(number)
+  }
+
+  columns(): NamedColumn[] {
+    return [
+      { name: 'lane_rank', column: { type: 'INTEGER', data: Int32Array.from(this.#ranks) } },
+      { name: 'lane_offset', column: { type: 'BIGINT', data: BigInt64Array.from(this.#offsets) } },
+      {
+        name: 'source_sequence',
+        column: {
+          type: 'BIGINT',
+          data: BigInt64Array.from(this.#numbers, (number) => number ?? 0n),
+          nulls: Uint8Array.from(this.#numbers, (number) => (number === undefined ? 1 : 0)),
+        },
+      },
+    ]
+  }
+}
+
+/** Names of books (`exchange/symbol`), one string object a name, found by the bytes without decoding them as UTF-8. */
+function bookNames(): (chunk: ResultChunk, row: number) => string {
+  const names = new Map<string, Map<string, string>>()
+  let chunk: ResultChunk | undefined
+  let exchanges: TextColumn | undefined
+  let symbols: TextColumn | undefined
+  return (from, row) => {
+    if (chunk !== from || !exchanges || !symbols) {
+      chunk = from
+      exchanges = textColumn(from, 'exchange')
+      symbols = textColumn(from, 'symbol')
+    }
+    const exchange = latin1At(exchanges, row)
+    const symbol = latin1At(symbols, row)
+    let ofExchange = names.get(exchange)
+    if (!ofExchange) {
+      ofExchange = new Map()
+      names.set(exchange, ofExchange)
+    }
+    let name = ofExchange.get(symbol)
+    if (name === undefined) {
+      name = Buffer.from(`${exchange}/${symbol}`, 'latin1').toString('utf8')
+      ofExchange.set(symbol, name)
+    }
+    return name
+  }
+}
+
+interface TextColumn {
+  readonly data: Buffer
+  readonly offsets: Uint32Array
+}
+
+function textColumn(chunk: ResultChunk, name: string): TextColumn {
+  const { data, offsets } = columnOf(chunk, name, 'VARCHAR')
+  return { data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), offsets }
+}
+
+function latin1At({ data, offsets }: TextColumn, row: number): string {
+  return data.toString('latin1', offsets[row], offsets[row + 1])
+}
+
+/** What the walk has found so far; rows without a number are added to it. */
+interface Found extends Pick<Walk, 'hours' | 'cut'> {
+  readonly duplicates: RowList
+  readonly written: Map<number, bigint>
+}
+
+/**
+ * Ids without a number hold their timestamp, so that only the row's own hour can hold the same trade. Rows behind
+ * the cut are left to the next batch.
+ */
+async function addNumberless(
+  session: Session,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  { hours, duplicates, written, cut }: Found,
+): Promise<void> {
+  const partitions = new Set([...hours].map(hourPartition))
+  const files = await gold.files(pinned, { keepPartition: (values) => partitions.has(filePartition(values)) })
+  const before = cut ? `AND (lane_rank < ${cut.rank} OR (lane_rank = ${cut.rank} AND lane_offset < ${cut.offset}))` : ''
+  const rows = session.read(`SELECT lane_rank, lane_offset, nth > 1 OR EXISTS (
+      SELECT 1 FROM (${scanSql(gold.definition, files)}) g
+      WHERE g.exchange = i.exchange AND g.symbol = i.symbol AND g.trade_id = i.trade_id
+    ) AS is_duplicate FROM (
+      SELECT lane_rank, lane_offset, trade_id, exchange, symbol,
+        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, lane_offset) AS nth
+      FROM ${INPUT} WHERE source_sequence IS NULL ${before}
+    ) i`)
+  for await (const chunk of rows) {
+    const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
+    const offsets = columnOf(chunk, 'lane_offset', 'BIGINT').data
+    const isDuplicate = columnOf(chunk, 'is_duplicate', 'BOOLEAN').data
+    for (let i = 0; i < chunk.count; i++) {
+      const rank = ranks[i] as number
+      const offset = offsets[i] as bigint
+      if (isDuplicate[i]) duplicates.add(rank, offset, undefined)
+      else if (offset > (written.get(rank) ?? -1n)) written.set(rank, offset)
+    }
+  }
+}
+
+/** An hour since 1970 as `2026-01-31 13`. */
+export function hourPartition(hour: number): string {
+  return `${dateText(Math.floor(hour / 24))} ${hour % 24}`
+}
+
+/** A gold file's partition in the same form. */
+export function filePartition(values: Readonly<Record<string, unknown>>): string {
+  return `${values.exchange_date} ${values.exchange_hour}`
+}

@@ -1,0 +1,101 @@
+import { AssayError } from '@assay/core'
+import type { Session } from '@assay/engine'
+import type { LakeTable, PinnedTable } from '@assay/pipeline'
+import { scanSql } from '@assay/pipeline'
+import { DUPLICATES, filePartition, hourPartition, INPUT } from './find-duplicates.js'
+
+/** The duplicates, and for each the row that was kept. */
+export const DROPPED = 'gold_dropped'
+export const KEPT = 'gold_kept'
+
+/** Rows of the batch that have a number with a duplicate: dropped and kept ones, and some others. */
+const CANDIDATES = 'gold_candidates'
+const ROW = '(lane_rank, lane_offset)'
+const SAME_TRADE = 'k.exchange = d.exchange AND k.symbol = d.symbol AND k.trade_id = d.trade_id'
+const FOUND = `d.lane_rank, d.lane_offset, k.topic AS kept_topic, k."partition" AS kept_partition, k."offset" AS kept_offset,
+  (k."timestamp" IS DISTINCT FROM d."timestamp" OR k.price IS DISTINCT FROM d.price
+  OR k.quantity IS DISTINCT FROM d.quantity OR k.side IS DISTINCT FROM d.side) AS is_conflict`
+const OPEN = `(SELECT * FROM ${DROPPED} ANTI JOIN ${KEPT} USING ${ROW})`
+const COLUMNS = `exchange, symbol, trade_id, "timestamp", price, quantity, side, source_sequence, topic, "partition", "offset"`
+
+/**
+ * Looks up the kept row of every duplicate: in the batch itself, then in its hour's partition, then
+ * wherever the bounds of the trade numbers allow. Throws `key_set_inconsistent` when one isn't anywhere.
+ */
+export async function findKept(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${CANDIDATES} AS
+    SELECT lane_rank, lane_offset, ${COLUMNS}, kafka_timestamp FROM ${INPUT}
+    WHERE source_sequence IN (SELECT source_sequence FROM ${DUPLICATES})
+      OR (source_sequence IS NULL AND (SELECT count(*) > count(source_sequence) FROM ${DUPLICATES}))`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${DROPPED} AS
+    SELECT * FROM ${CANDIDATES} SEMI JOIN ${DUPLICATES} USING ${ROW}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS SELECT ${FOUND} FROM ${DROPPED} d
+    JOIN (SELECT * FROM ${CANDIDATES} ANTI JOIN ${DUPLICATES} USING ${ROW}) k ON ${SAME_TRADE}`)
+  const open = await openRows(session)
+  if (open === undefined) return
+  const hours = await session.rows(`SELECT DISTINCT "timestamp" // 3600000000 AS hour FROM ${OPEN}`)
+  const partitions = new Set(hours.map(({ hour }) => hourPartition(Number(hour))))
+  const elsewhere = await search(session, gold, pinned, open, (values) => partitions.has(filePartition(values)))
+  const missing = elsewhere && (await search(session, gold, pinned, elsewhere, () => true))
+  if (missing === undefined) return
+  throw new AssayError(
+    'key_set_inconsistent',
+    `${missing.count} trades are in gold's key set but not in ${gold.definition.name}`,
+    {
+      hint: 'the key set is rebuilt from the table; if this comes back, gold has lost rows: restore it, or rebuild it from silver',
+      retryable: true,
+    },
+  )
+}
+
+const LEAST = -(2n ** 63n)
+const GREATEST = 2n ** 63n - 1n
+
+interface OpenRows {
+  readonly count: number
+  readonly low: bigint
+  readonly high: bigint
+  /** Their numbers, when every one has one and they are few: then the scan skips what has none of them. */
+  readonly numbers?: readonly bigint[]
+}
+
+/** As literals they are tested while a file is decoded; a longer list would cost more than it saves. */
+const NUMBERS_MAX = 1_000
+
+/** How many duplicates are without their kept row, and the range of their numbers (all, if one has none). */
+async function openRows(session: Session): Promise<OpenRows | undefined> {
+  const [row] = await session.rows(`SELECT count(*) AS n, count(source_sequence) AS numbered,
+    min(source_sequence) AS low, max(source_sequence) AS high FROM ${OPEN}`)
+  const count = Number(row?.n)
+  if (count === 0) return undefined
+  if (Number(row?.numbered) < count) return { count, low: LEAST, high: GREATEST }
+  const range = { count, low: row?.low as bigint, high: row?.high as bigint }
+  if (count > NUMBERS_MAX) return range
+  const numbers = await session.rows(`SELECT source_sequence AS id FROM ${OPEN}`)
+  return { ...range, numbers: numbers.map(({ id }) => id as bigint) }
+}
+
+const FIRST_FILES = 4
+
+/** Searches gold's files newest first, since most copies come soon after; what is still open comes back. */
+async function search(
+  session: Session,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  open: OpenRows,
+  keepPartition: (values: Readonly<Record<string, unknown>>) => boolean,
+): Promise<OpenRows | undefined> {
+  const files = await gold.files(pinned, {
+    keepPartition,
+    keep: (bounds) => bounds.meets('source_sequence', open.low, open.high),
+  })
+  let left: OpenRows | undefined = open
+  for (let end = files.length, step = FIRST_FILES; end > 0 && left; end -= step, step *= 2) {
+    const some = files.slice(Math.max(0, end - step), end)
+    const ofNumbers = left.numbers ? `WHERE source_sequence IN (${left.numbers.join(', ')})` : ''
+    await session.run(`INSERT INTO ${KEPT} SELECT ${FOUND} FROM ${OPEN} d
+      JOIN (SELECT ${COLUMNS} FROM (${scanSql(gold.definition, some)}) ${ofNumbers}) k ON ${SAME_TRADE}`)
+    left = await openRows(session)
+  }
+  return left
+}

@@ -1,0 +1,261 @@
+import type { LaneKey } from '@assay/core'
+import type { Session } from '@assay/engine'
+import { quoteIdentifier, quoteText } from '@assay/engine'
+import type { DataFile } from '@assay/iceberg'
+import type {
+  Checkpoint,
+  LakeTable,
+  LaneCheckpoint,
+  PinnedTable,
+  Stage,
+  StageContext,
+  StageOutcome,
+  UpstreamTable,
+} from '@assay/pipeline'
+import {
+  cutPlan,
+  dateText,
+  hasBacklog,
+  type LanePlan,
+  lanesAfter,
+  planTableBatch,
+  type TableBatch,
+  timestampLiteral,
+} from '@assay/pipeline'
+import { TRADE_COLUMNS } from '../silver/silver-tables.js'
+import { DUPLICATES, findDuplicates, INPUT, type Walk } from './find-duplicates.js'
+import { DROPPED, findKept, KEPT } from './find-kept.js'
+import { DUPLICATES_TABLE, GOLD_TABLE } from './gold-tables.js'
+import { currentKeys, type LoadedKeys, saveKeysIfDue } from './key-keeper.js'
+import { writeTradeGaps } from './trade-gaps.js'
+import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
+
+const HOUR_US = 3_600_000_000
+
+export interface GoldInput {
+  readonly silvers: readonly UpstreamTable[]
+  readonly gold: LakeTable
+  /** Memory that the key set may take. */
+  readonly keySet_bytes: number
+  readonly adopt: boolean
+}
+
+/** Unites the silver tables and keeps each trade once, however late a copy comes (G1–G4). */
+export function goldStage(context: StageContext, input: GoldInput): Stage {
+  let loaded: LoadedKeys | undefined
+  let turn = 0
+  return {
+    name: 'gold',
+    main: GOLD_TABLE,
+    sides: [DUPLICATES_TABLE, TRADE_GAPS_TABLE],
+    async run(checkpoint): Promise<StageOutcome> {
+      const { session, limits } = context
+      const planned = await planSources(context, input, checkpoint, turn++)
+      if (planned.length === 0) return { kind: 'idle' }
+      const pinned = await input.gold.pin()
+      loaded = await currentKeys(loaded, input.gold, session, pinned, checkpoint, input.keySet_bytes)
+      const state = loaded
+      await defineInput(session, planned, 'in place')
+      const walk = await findDuplicates(session, input.gold, pinned, state.keys, limits.maxPartitions)
+      const batches = cutSources(planned, walk.cut)
+      if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE) await defineInput(session, batches, 'copied')
+      const files = await writeNew(context, walk)
+      const dropped = await writeDuplicates(context, input.gold, pinned, walk)
+      const gaps = await writeTradeGaps(context, input.gold, pinned, state.keys, walk.staged)
+      const keys = await saveKeysIfDue(input.gold, state, pinned, context.random)
+      return {
+        kind: 'batch',
+        files,
+        sides: [
+          ...(dropped.length > 0 ? [{ table: DUPLICATES_TABLE, files: dropped }] : []),
+          ...(gaps.length > 0 ? [{ table: TRADE_GAPS_TABLE, files: gaps }] : []),
+        ],
+        change: {
+          basis: checkpoint,
+          lanes: lanesOf(checkpoint, planned, batches, walk),
+          wholeCheckpoint: true,
+          sources: Object.fromEntries(batches.map(({ name, batch }) => [name, batch.pinned.uuid])),
+          ...(keys && { keys }),
+        },
+        rows: walk.count,
+        more: batches.some(({ plan }) => plan.more),
+        counts: {
+          records: walk.count,
+          written: walk.count - walk.duplicates,
+          duplicates: walk.duplicates,
+          get key_set_bytes() {
+            return state.keys.size_bytes
+          },
+        },
+        committed: (snapshot) => {
+          state.keys.merge(walk.staged)
+          state.sequence = snapshot.sequence
+          state.commitsSinceSave = keys ? 0 : state.commitsSinceSave + 1
+          if (keys && checkpoint.keys) void input.gold.store.delete(checkpoint.keys.path).catch(() => undefined)
+        },
+      }
+    },
+    forget: () => {
+      loaded = undefined
+    },
+    wait: (checkpoint, timeout_ms, signal) => waitForSources(input.silvers, checkpoint, timeout_ms, signal),
+  }
+}
+
+/** How long gold waits for the other silver tables once one has a commit, so that one batch takes them all. */
+const GATHER_MS = 100
+
+async function waitForSources(
+  tables: readonly UpstreamTable[],
+  checkpoint: Checkpoint,
+  timeout_ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const first = new AbortController()
+  const either = AbortSignal.any([signal, first.signal])
+  await Promise.race(tables.map((table) => table.waitForCommit(checkpoint, timeout_ms, either)))
+  first.abort()
+  await Promise.all(tables.map((table) => table.waitForCommit(checkpoint, GATHER_MS, signal)))
+}
+
+/** What a batch takes of one silver table. */
+interface SourceBatch {
+  readonly name: string
+  readonly batch: TableBatch
+  readonly plan: LanePlan
+  /** Rank of the source's first lane among the lanes of all sources. */
+  readonly firstRank: number
+}
+
+/** A batch of each silver table that has something new, the row limit shared among them. */
+async function planSources(
+  context: StageContext,
+  input: GoldInput,
+  checkpoint: Checkpoint,
+  turn: number,
+): Promise<SourceBatch[]> {
+  const waiting: UpstreamTable[] = []
+  for (const silver of input.silvers) if (await hasBacklog(silver, checkpoint)) waiting.push(silver)
+  const share = Math.max(1, Math.floor(context.limits.maxRows / Math.max(1, waiting.length)))
+  const sources: SourceBatch[] = []
+  let firstRank = 0
+  for (const silver of waiting) {
+    const batch = await planTableBatch(context.session, silver, checkpoint, {
+      maxRows: share,
+      turn,
+      adopt: input.adopt,
+    })
+    const { plan } = batch
+    if (plan.ranges.length > 0) sources.push({ name: silver.definition.name, batch, plan, firstRank })
+    firstRank += plan.ranges.length
+  }
+  return sources
+}
+
+/** Batches over more hours than this are copied before they are written hour by hour. */
+const HOURS_READ_IN_PLACE = 3
+const INPUT_COLUMNS = [
+  ...TRADE_COLUMNS.map(([name]) => name),
+  ...['topic', 'partition', 'offset', 'kafka_timestamp', 'is_late', 'replay_id'],
+].map(quoteIdentifier)
+
+/** Makes the batch readable under one name: in place, or copied once when it is going to be read often. */
+async function defineInput(
+  session: Session,
+  sources: readonly SourceBatch[],
+  how: 'in place' | 'copied',
+): Promise<void> {
+  const parts = sources
+    .filter(({ plan }) => plan.ranges.length > 0)
+    .map(
+      ({ batch, plan, firstRank }) =>
+        `SELECT (lane_rank + ${firstRank})::INTEGER AS lane_rank, lane_offset, ${INPUT_COLUMNS.join(', ')} FROM (${batch.select(plan)})`,
+    )
+  let rows = parts.join(' UNION ALL ')
+  if (how === 'copied') {
+    await session.run(`CREATE OR REPLACE TEMP TABLE ${INPUT}_rows AS ${rows}`)
+    rows = `SELECT * FROM ${INPUT}_rows`
+  }
+  await session.run(`CREATE OR REPLACE TEMP VIEW ${INPUT} AS ${rows}`)
+}
+
+/** The sources' plans up to where the walk was cut short. */
+function cutSources(sources: readonly SourceBatch[], cut: Walk['cut']): readonly SourceBatch[] {
+  if (!cut) return sources
+  return sources.map((source) => {
+    const rank = cut.rank - source.firstRank
+    if (rank >= source.plan.ranges.length) return source
+    if (rank < 0) return { ...source, plan: { ...source.plan, ranges: [], idle: [], more: true } }
+    return { ...source, plan: cutPlan(source.plan, rank, cut.offset) }
+  })
+}
+
+async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> {
+  if (walk.duplicates === walk.count) return []
+  // An anti join would put the wide side into its hash table: views tell DuckDB no cardinality.
+  const isNew =
+    walk.duplicates === 0
+      ? 'true'
+      : `(lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES})`
+  const trade = TRADE_COLUMNS.map(([name]) => quoteIdentifier(name)).join(', ')
+  const now = timestampLiteral(context.clock.now_ms())
+  const files: DataFile[] = []
+  for (const hour of walk.hours) {
+    const date = dateText(Math.floor(hour / 24))
+    const ofHour =
+      walk.hours.size === 1 ? '' : `AND "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
+    const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quoteText(date)} AS exchange_date,
+      ${hour % 24}::INTEGER AS exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id
+      FROM ${INPUT} WHERE ${isNew} ${ofHour}`
+    const file = await context.write(GOLD_TABLE, select, { exchange_date: date, exchange_hour: hour % 24 })
+    if (file) files.push(file)
+  }
+  return files
+}
+
+async function writeDuplicates(
+  context: StageContext,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  walk: Walk,
+): Promise<DataFile[]> {
+  if (walk.duplicates === 0) return []
+  await findKept(context.session, gold, pinned)
+  const days = await context.session.rows(
+    `SELECT DISTINCT "timestamp" // 86400000000 AS day FROM ${DROPPED} ORDER BY 1`,
+  )
+  const files: DataFile[] = []
+  for (const { day } of days) {
+    const date = dateText(Number(day))
+    const select = `SELECT exchange, symbol, trade_id, topic, "partition", "offset", kafka_timestamp,
+      DATE ${quoteText(date)} AS exchange_date, kept_topic, kept_partition, kept_offset, is_conflict
+      FROM ${DROPPED} JOIN ${KEPT} USING (lane_rank, lane_offset) WHERE "timestamp" // 86400000000 = ${day}
+      ORDER BY lane_rank, lane_offset`
+    const file = await context.write(DUPLICATES_TABLE, select, { exchange_date: date })
+    if (file) files.push(file)
+  }
+  return files
+}
+
+function lanesOf(
+  checkpoint: Checkpoint,
+  planned: readonly SourceBatch[],
+  batches: readonly SourceBatch[],
+  walk: Walk,
+): Map<LaneKey, LaneCheckpoint> {
+  const written = new Map<LaneKey, bigint>()
+  for (const { plan, firstRank } of planned) {
+    for (const [rank, { key }] of plan.ranges.entries()) {
+      const offset = walk.written.get(firstRank + rank)
+      if (offset !== undefined) written.set(key, offset)
+    }
+  }
+  return new Map(
+    batches.flatMap(({ plan, batch }) => [
+      ...lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) => {
+        const offset = written.get(key)
+        return offset === undefined ? {} : { written: offset }
+      }),
+    ]),
+  )
+}

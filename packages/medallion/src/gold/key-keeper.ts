@@ -1,0 +1,118 @@
+import type { Random } from '@assay/core'
+import { columnOf, type Session } from '@assay/engine'
+import type { Checkpoint, LakeTable, PinnedTable } from '@assay/pipeline'
+import { type ScanFile, scanSql } from '@assay/pipeline'
+import { decodeKeySet, encodeKeySet } from './keys/key-file.js'
+import { type BookKeys, KeySet } from './keys/key-set.js'
+
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+/** Files read at once when the set is brought up to date. */
+const FILES_AT_ONCE = 64
+/** Commits after which the set is saved again. */
+const COMMITS_BETWEEN_SAVES = 300
+
+/** Gold's key set in memory, and the snapshot up to which it holds gold's rows. */
+export interface LoadedKeys {
+  readonly tableUuid: string
+  readonly keys: KeySet
+  sequence: number
+  commitsSinceSave: number
+}
+
+/**
+ * The set as of the pinned snapshot: the one in memory as it is if nobody else has committed since, else
+ * brought up to date by what later files hold. Without one in memory the one that the checkpoint names is
+ * loaded, and without a usable one the set is built from all files (T19). Ids without a number are not in it.
+ */
+export async function currentKeys(
+  known: LoadedKeys | undefined,
+  gold: LakeTable,
+  session: Session,
+  pinned: PinnedTable,
+  checkpoint: Checkpoint,
+  cap_bytes: number,
+): Promise<LoadedKeys> {
+  const inMemory = known?.tableUuid === pinned.uuid ? known : undefined
+  if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory
+  const base = inMemory ?? (await savedKeys(gold, pinned, checkpoint, cap_bytes))
+  const keys = base?.keys ?? new KeySet(cap_bytes)
+  const files = await gold.files(pinned, { afterFileSequence: base?.sequence ?? 0 })
+  for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
+    await addFiles(gold, session, keys, files.slice(i, i + FILES_AT_ONCE))
+  }
+  const commitsSinceSave = base ? base.commitsSinceSave + files.length : COMMITS_BETWEEN_SAVES
+  return { tableUuid: pinned.uuid, keys, sequence: pinned.sequence, commitsSinceSave }
+}
+
+async function savedKeys(
+  gold: LakeTable,
+  pinned: PinnedTable,
+  checkpoint: Checkpoint,
+  cap_bytes: number,
+): Promise<Omit<LoadedKeys, 'tableUuid'> | undefined> {
+  const saved = checkpoint.keys
+  if (!saved || saved.sequence > pinned.sequence) return undefined
+  const bytes = await gold.store.get(saved.path)
+  const keys = bytes && decodeKeySet(bytes, pinned.uuid, saved.sequence, cap_bytes)
+  return keys && { keys, sequence: saved.sequence, commitsSinceSave: 0 }
+}
+
+async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: readonly ScanFile[]): Promise<void> {
+  const sql = `SELECT book, min(id)::VARCHAR AS low, max(id)::VARCHAR AS high FROM (
+      SELECT book, id, id::HUGEINT - dense_rank() OVER (PARTITION BY book ORDER BY id) AS island FROM (
+        SELECT DISTINCT exchange || '/' || symbol AS book, source_sequence AS id
+        FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IS NOT NULL
+      )
+    ) GROUP BY book, island ORDER BY book, min(id)`
+  const text = new TextDecoder()
+  for await (const chunk of session.read(sql)) {
+    const columns = ['book', 'low', 'high'].map((name) => columnOf(chunk, name, 'VARCHAR'))
+    const cell = (column: number, row: number): string => {
+      const bytes = columns[column] as { data: Uint8Array; offsets: Uint32Array }
+      return text.decode(bytes.data.subarray(bytes.offsets[row], bytes.offsets[row + 1]))
+    }
+    for (let i = 0; i < chunk.count; ) {
+      const name = cell(0, i)
+      const runs: IdRun[] = []
+      for (; i < chunk.count && cell(0, i) === name; i++)
+        runs.push({ low: BigInt(cell(1, i)), high: BigInt(cell(2, i)) })
+      addRuns(keys.book(name), runs)
+    }
+  }
+  keys.checkSize()
+}
+
+interface IdRun {
+  readonly low: bigint
+  readonly high: bigint
+}
+
+/** Adds runs of a book in ascending order; every id of a run is a row, so their number is bounded by the files'. */
+function addRuns(book: BookKeys, runs: readonly IdRun[]): void {
+  const isSafe = ({ low, high }: IdRun): boolean => low >= -MAX_SAFE && high <= MAX_SAFE
+  const safe = runs.filter(isSafe)
+  book.intervals.addRuns(
+    Float64Array.from(safe, ({ low }) => Number(low)),
+    Float64Array.from(safe, ({ high }) => Number(high)),
+  )
+  for (const { low, high } of runs.filter((run) => !isSafe(run))) {
+    for (let id = low; id <= high; id++) {
+      if (id >= -MAX_SAFE && id <= MAX_SAFE)
+        book.intervals.addRuns(Float64Array.of(Number(id)), Float64Array.of(Number(id)))
+      else book.large.add(id)
+    }
+  }
+}
+
+/** Saves the set when it is due; what comes back belongs in the checkpoint of the next commit. */
+export async function saveKeysIfDue(
+  gold: LakeTable,
+  loaded: LoadedKeys,
+  pinned: PinnedTable,
+  random: Random,
+): Promise<{ readonly path: string; readonly sequence: number } | undefined> {
+  if (loaded.commitsSinceSave < COMMITS_BETWEEN_SAVES || loaded.sequence === 0) return undefined
+  const path = `${pinned.version.tableKey}/keys/${random.uuid()}.keys`
+  await gold.store.put(path, encodeKeySet(loaded.keys, pinned.uuid, loaded.sequence))
+  return { path, sequence: loaded.sequence }
+}

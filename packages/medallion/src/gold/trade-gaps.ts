@@ -1,0 +1,102 @@
+import type { NamedColumn } from '@assay/core'
+import type { Session } from '@assay/engine'
+import type { DataFile } from '@assay/iceberg'
+import type { LakeTable, PinnedTable, StageContext } from '@assay/pipeline'
+import { scanSql, timestampLiteral } from '@assay/pipeline'
+import { DUPLICATES, INPUT } from './find-duplicates.js'
+import { type IdGap, idGapChanges } from './keys/id-gaps.js'
+import { IntervalSet } from './keys/interval-set.js'
+import type { KeySet, StagedKeys } from './keys/key-set.js'
+import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
+
+const CHANGES = 'gold_gap_changes'
+const TIMES = 'gold_gap_times'
+/** Trades outside of the batch whose times are looked up; where there are more, a hostile feed, the times stay unknown. */
+const LOOKUPS_MAX = 1_000
+
+interface Change extends IdGap {
+  readonly book: string
+  readonly change: 'opened' | 'closed'
+}
+
+/** Writes what the batch's new trades change in the gaps of their books. */
+export async function writeTradeGaps(
+  context: StageContext,
+  gold: LakeTable,
+  pinned: PinnedTable,
+  keys: KeySet,
+  staged: StagedKeys,
+): Promise<DataFile[]> {
+  const changes = changesOf(keys, staged)
+  if (changes.length === 0) return []
+  const { session } = context
+  await session.load(CHANGES, columnsOf(changes), changes.length)
+  await findTimes(session, gold, pinned)
+  const now = timestampLiteral(context.clock.now_ms())
+  const time = (id: string): string =>
+    `(SELECT make_timestamptz(t.us) FROM ${TIMES} t WHERE t.book = c.book AND t.id = ${id} AND c.change = 'opened')`
+  const file = await context.write(
+    TRADE_GAPS_TABLE,
+    `SELECT split_part(book, '/', 1) AS exchange, substr(book, strpos(book, '/') + 1) AS symbol, from_id, to_id, change,
+      ${time('c.from_id - 1')} AS after_time, ${time('c.to_id')} AS before_time, ${now} AS found_at
+      FROM ${CHANGES} c ORDER BY book, from_id, change`,
+    {},
+  )
+  return file ? [file] : []
+}
+
+function changesOf(keys: KeySet, staged: StagedKeys): Change[] {
+  const changes: Change[] = []
+  for (const [book, runs] of staged.runs()) {
+    const { opened, closed } = idGapChanges(keys.books.get(book)?.intervals ?? new IntervalSet(), runs)
+    for (const gap of closed) changes.push({ book, change: 'closed', ...gap })
+    for (const gap of opened) changes.push({ book, change: 'opened', ...gap })
+  }
+  return changes
+}
+
+function columnsOf(changes: readonly Change[]): NamedColumn[] {
+  const books = [...new Set(changes.map(({ book }) => book))]
+  const codes = new Map(books.map((book, code) => [book, code]))
+  return [
+    {
+      name: 'book',
+      column: {
+        type: 'DICTIONARY',
+        codes: Int32Array.from(changes, ({ book }) => codes.get(book) ?? 0),
+        dictionary: books,
+      },
+    },
+    { name: 'from_id', column: { type: 'BIGINT', data: BigInt64Array.from(changes, ({ from }) => BigInt(from)) } },
+    { name: 'to_id', column: { type: 'BIGINT', data: BigInt64Array.from(changes, ({ to }) => BigInt(to)) } },
+    {
+      name: 'change',
+      column: {
+        type: 'DICTIONARY',
+        codes: Int32Array.from(changes, ({ change }) => (change === 'opened' ? 0 : 1)),
+        dictionary: ['opened', 'closed'],
+      },
+    },
+  ]
+}
+
+/** Event times of the trades on both sides of the opened gaps: from the batch, else from gold. */
+async function findTimes(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
+  const sides = `(SELECT book, unnest([from_id - 1, to_id]) AS id FROM ${CHANGES} WHERE change = 'opened')`
+  const found = (rows: string, wanted: string): string => `SELECT book, id, any_value("timestamp") AS us
+    FROM (SELECT exchange || '/' || symbol AS book, source_sequence AS id, "timestamp" FROM ${rows}) g
+    SEMI JOIN ${wanted} s USING (book, id) GROUP BY book, id`
+  const kept = `(SELECT * FROM ${INPUT} WHERE (lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES}))`
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${TIMES} AS ${found(kept, sides)}`)
+  const open = `(SELECT DISTINCT book, id FROM ${sides} ANTI JOIN ${TIMES} USING (book, id))`
+  const [row] = await session.rows(`SELECT count(*) AS n, min(id) AS low, max(id) AS high FROM ${open}`)
+  const count = Number(row?.n)
+  if (count === 0 || count > LOOKUPS_MAX) return
+  const files = await gold.files(pinned, {
+    keep: (bounds) => bounds.meets('source_sequence', row?.low as bigint, row?.high as bigint),
+  })
+  const ids = (await session.rows(`SELECT DISTINCT id FROM ${open}`)).map(({ id }) => id as bigint)
+  const rows = `(SELECT * FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IN (${ids.join(', ')}))`
+  // Gold may have the batch's own trades already, by a rival's commit that this batch is going to lose to.
+  await session.run(`INSERT INTO ${TIMES} ${found(rows, open)}`)
+}

@@ -1,0 +1,48 @@
+import { type Lane, laneKey, type NamedColumn } from '@assay/core'
+import type { Session } from '@assay/engine'
+import type { Exchange } from '@assay/exchanges'
+import type { Checkpoint } from '@assay/pipeline'
+import type { RuleSet } from '../rules/rule-set.js'
+import { type DecoderLookup, decodeRows } from './decode.js'
+import { INPUT, inputColumns } from './input.js'
+import { judge, type Rejection } from './judge.js'
+import type { LaneNumber } from './message-id.js'
+import type { BronzeRows } from './rows.js'
+
+/** By what rows are judged. */
+export interface Judge {
+  readonly exchange: Exchange
+  readonly rules: RuleSet
+  readonly lookup: DecoderLookup
+}
+
+export interface Judgement {
+  readonly decodedColumns: readonly NamedColumn[]
+  readonly rejections: readonly Rejection[]
+}
+
+/** Where rows come from: `lanes` by rank, and the bronze checkpoint that numbers their topics. */
+export interface Origin {
+  readonly lanes: readonly Lane[]
+  readonly bronze: Checkpoint
+}
+
+/** Decodes and judges rows: the one way from a record's bytes to a row of silver or a reason why not. */
+export async function judgeRows(
+  session: Session,
+  { exchange, rules, lookup }: Judge,
+  rows: BronzeRows,
+  { lanes, bronze }: Origin,
+): Promise<Judgement> {
+  const decoded = await decodeRows(rows, exchange.schema, lookup)
+  const decodedColumns = exchange.columns(decoded.columns, decoded.valid)
+  const numbers = lanes.map((lane) => laneNumber(lane, bronze))
+  await session.load(INPUT, inputColumns(rows, decoded, lanes, numbers, decodedColumns), rows.count)
+  return { decodedColumns, rejections: await judge(session, exchange, rules, rows) }
+}
+
+function laneNumber(lane: Lane, bronze: Checkpoint): LaneNumber {
+  const topic = bronze.topics[lane.topic]
+  if (!topic) throw new RangeError(`bronze has rows of ${laneKey(lane)} but no lane id for its topic`)
+  return { laneId: topic.laneId, partition: lane.partition }
+}

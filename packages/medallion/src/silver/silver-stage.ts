@@ -1,0 +1,165 @@
+import type { LaneKey } from '@assay/core'
+import type { LaneShare } from '@assay/event-log'
+import type { Exchange } from '@assay/exchanges'
+import type {
+  Checkpoint,
+  LaneCheckpoint,
+  SideFiles,
+  Stage,
+  StageContext,
+  StageOutcome,
+  UpstreamTable,
+} from '@assay/pipeline'
+import {
+  cutPlan,
+  heldBy,
+  type LaneFilter,
+  type LanePlan,
+  lanesAfter,
+  planTableBatch,
+  type TableBatch,
+} from '@assay/pipeline'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import type { RuleSet } from '../rules/rule-set.js'
+import { collectBronzeRows } from './collect.js'
+import { SILVER_SIDES } from './dead-letter-tables.js'
+import { countWithinLookups, type DecoderLookup, decoderLookup } from './decode.js'
+import type { Rejection } from './judge.js'
+import { judgeRows } from './judge-rows.js'
+import { judgeTimes, type Verdicts } from './lateness.js'
+import { type BronzeRows, firstRows } from './rows.js'
+import { DLQ_TABLE, silverTable } from './silver-tables.js'
+import { writeDeadLetters, writeRuleSets, writeValid } from './write.js'
+
+export interface SilverInput {
+  readonly exchange: Exchange
+  readonly bronze: UpstreamTable
+  readonly registry: SchemaRegistry
+  readonly share: LaneShare
+  readonly rules: RuleSet
+  /** Take a bronze table with another uuid for the old one, by positions. */
+  readonly adopt: boolean
+}
+
+/** Judges each bronze row once: into silver, or into the dead-letter queue with a reason. */
+export function silverStage(context: StageContext, input: SilverInput): Stage {
+  const main = silverTable(input.exchange.name)
+  const lookup = decoderLookup(input.registry, input.exchange.schema)
+  const holds: LaneFilter = ({ topic, partition }, bronze) =>
+    input.share.holds({ topic: bronze.topics[topic]?.logTopic ?? topic, partition })
+  let turn = 0
+  return {
+    name: `silver-${input.exchange.name}`,
+    main,
+    sides: SILVER_SIDES,
+    async run(checkpoint): Promise<StageOutcome> {
+      const batch = await planTableBatch(context.session, input.bronze, checkpoint, {
+        maxRows: context.limits.maxRows,
+        turn: turn++,
+        adopt: input.adopt,
+        holds,
+      })
+      if (batch.plan.ranges.length === 0) return { kind: 'idle' }
+      const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
+      const { plan, rows, verdicts } = judged
+      const files = await writeValid(context, main, input.exchange, input.rules, verdicts)
+      const sides = await writeSides(context, input, main.name, checkpoint, judged)
+      return {
+        kind: 'batch',
+        files,
+        sides,
+        change: {
+          basis: checkpoint,
+          lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) => ({
+            rules: input.rules.version,
+            ...laneFacts(verdicts, plan, key),
+          })),
+          wholeCheckpoint: false,
+          sources: { [input.bronze.definition.name]: batch.pinned.uuid },
+        },
+        rows: rows.count,
+        more: plan.more,
+        counts: {
+          records: rows.count,
+          valid: rows.count - judged.rejections.length,
+          rejected: judged.rejections.length,
+          ...rejectedByType(judged.rejections),
+        },
+        committed: () => undefined,
+      }
+    },
+    forget: () => undefined,
+    wait: (checkpoint, timeout_ms, signal) =>
+      input.bronze.waitForCommit(checkpoint, timeout_ms, signal, (bronze) => heldBy(bronze, holds)),
+  }
+}
+
+interface JudgedBatch {
+  readonly rows: BronzeRows
+  readonly plan: LanePlan
+  readonly rejections: readonly Rejection[]
+  readonly verdicts: Verdicts
+}
+
+/** Reads, decodes and judges; rows and plan are cut where a limit is met. */
+async function judgeBatch(
+  context: StageContext,
+  input: SilverInput,
+  lookup: DecoderLookup,
+  checkpoint: Checkpoint,
+  batch: TableBatch,
+): Promise<JudgedBatch> {
+  const { session, limits } = context
+  const { ranges } = batch.plan
+  const collected = await collectBronzeRows(session, batch, limits.maxBytes)
+  const { rows, plan } = cutAt(collected.rows, collected.plan, countWithinLookups(collected.rows))
+  const { decodedColumns, rejections } = await judgeRows(session, { ...input, lookup }, rows, {
+    lanes: ranges.map(({ lane }) => lane),
+    bronze: batch.pinned.checkpoint,
+  })
+  const greatest = ranges.map((range) => checkpoint.lanes.get(range.key)?.greatest_us)
+  const verdicts = judgeTimes(rows, decodedColumns, rejections, greatest, { ...input.rules, ...limits })
+  return {
+    ...cutAt(rows, plan, verdicts.count),
+    rejections: rejections.filter(({ row }) => row < verdicts.count),
+    verdicts,
+  }
+}
+
+function cutAt(rows: BronzeRows, plan: LanePlan, count: number): { rows: BronzeRows; plan: LanePlan } {
+  if (count === rows.count) return { rows, plan }
+  return {
+    rows: firstRows(rows, count),
+    plan: cutPlan(plan, rows.ranks[count] as number, rows.offsets[count] as bigint),
+  }
+}
+
+/** `rejected_<error type>` for each type that occurred. */
+function rejectedByType(rejections: readonly Rejection[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { type } of rejections) counts[`rejected_${type}`] = (counts[`rejected_${type}`] ?? 0) + 1
+  return counts
+}
+
+function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey): Partial<LaneCheckpoint> {
+  const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
+  return {
+    ...(lane?.greatest_us !== undefined && { greatest_us: lane.greatest_us }),
+    ...(lane?.written !== undefined && { written: lane.written }),
+  }
+}
+
+async function writeSides(
+  context: StageContext,
+  input: SilverInput,
+  silverName: string,
+  checkpoint: Checkpoint,
+  { plan, rejections, rows }: JudgedBatch,
+): Promise<SideFiles[]> {
+  const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, rows, rejections)
+  const newlyJudged = plan.ranges.filter((range) => checkpoint.lanes.get(range.key)?.rules !== input.rules.version)
+  return [
+    ...(letters.length > 0 ? [{ table: DLQ_TABLE, files: letters }] : []),
+    ...(await writeRuleSets(context, silverName, input.rules, newlyJudged)),
+  ]
+}

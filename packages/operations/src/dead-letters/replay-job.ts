@@ -1,0 +1,54 @@
+import type { Lake } from '@assay/lake'
+import {
+  bronzeTable,
+  type LetterFilter,
+  parseFix,
+  type ReplayReport,
+  type RuleSet,
+  replay,
+  SILVER_RULES,
+  SILVER_SIDES,
+  silverTable,
+} from '@assay/medallion'
+import type { BatchLimits, LakeTable } from '@assay/pipeline'
+import { existingTable, withJobContext } from './job-context.js'
+import { queueNamed, unknownTable } from './queues.js'
+
+export interface ReplayRequest {
+  /** The queue or its archive. */
+  readonly sourceTable: string
+  readonly targetTable: string
+  readonly filter: LetterFilter
+  /** Corrections, as JSON Lines. */
+  readonly fix?: string
+  /** `SILVER_RULES` unless given. */
+  readonly rules?: RuleSet
+  readonly dryRun: boolean
+  readonly limits?: BatchLimits
+}
+
+/** Replays dead letters into a silver table. Throws `unknown_table`, `table_missing` and `bad_fix_file`. */
+export async function runReplay(lake: Lake, request: ReplayRequest, signal: AbortSignal): Promise<ReplayReport> {
+  const { filter, dryRun, rules = SILVER_RULES } = request
+  const exchange = lake.exchanges.find(({ name }) => silverTable(name).name === request.targetTable)
+  if (!exchange) {
+    throw unknownTable(
+      request.targetTable,
+      lake.exchanges.map(({ name }) => silverTable(name).name),
+    )
+  }
+  const fix = request.fix === undefined ? undefined : parseFix(request.fix, exchange)
+  const letters = await existingTable(lake, queueNamed(request.sourceTable))
+  const silver = await existingTable(lake, silverTable(exchange.name))
+  const bronze = await existingTable(lake, bronzeTable(exchange.name))
+  const sides = new Map<string, LakeTable>()
+  for (const side of SILVER_SIDES) {
+    // A dry run makes no table either.
+    if (!dryRun || (await lake.catalog.load(side.name))) sides.set(side.name, await lake.table(side))
+  }
+  return withJobContext(lake, request.limits, (context) => {
+    const { registry } = lake
+    const tables = { bronze, silver, letters, sides }
+    return replay({ context, exchange, registry, rules, ...tables, filter, dryRun, ...(fix && { fix }) }, signal)
+  })
+}

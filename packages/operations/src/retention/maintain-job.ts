@@ -1,0 +1,120 @@
+import { UsageError } from '@assay/core'
+import {
+  ancestors,
+  collect,
+  commit,
+  defaultFold,
+  FileSystemCatalog,
+  type FoldPolicy,
+  pathInTable,
+  pendingEntries,
+  planFold,
+  removeOrphans,
+} from '@assay/iceberg'
+import type { Lake } from '@assay/lake'
+import { pinExisting } from '@assay/lake'
+import { foldSmallFiles, type LakeTable, type PinnedTable } from '@assay/pipeline'
+import { withJobContext } from '../dead-letters/job-context.js'
+
+/** Chores over whole tables; each counts only when it is dry. */
+export type Chore = 'compact' | 'expire' | 'orphans'
+
+export interface TableMaintenance {
+  readonly table: string
+  /** Groups of small files made into one each. */
+  readonly folded?: number
+  /** Snapshots forgotten. */
+  readonly expired?: number
+  /** Files that nothing named any more, deleted after their grace time. */
+  readonly collected?: number
+  /** Files that killed writers had left. */
+  readonly orphans?: number
+}
+
+/** By hand, a partition of a few small files is worth a fold; the workers leave it until there are many. */
+const FOLD_BY_HAND: FoldPolicy = { ...defaultFold, smallFilesMax: 4 }
+
+/** Does the chores on every table that there is. */
+export async function maintainTables(
+  lake: Lake,
+  chores: ReadonlySet<Chore>,
+  dryRun: boolean,
+): Promise<TableMaintenance[]> {
+  const reports: TableMaintenance[] = []
+  for (const definition of lake.definitions) {
+    const existing = await pinExisting(lake, definition)
+    if (!existing) continue
+    const { table } = existing
+    reports.push({
+      table: definition.name,
+      ...(chores.has('compact') && { folded: await compact(lake, table, dryRun) }),
+      ...(chores.has('expire') && (await expire(table, dryRun))),
+      ...(chores.has('orphans') && { orphans: await orphans(lake, table, dryRun) }),
+    })
+  }
+  return reports
+}
+
+async function compact(lake: Lake, table: LakeTable, dryRun: boolean): Promise<number> {
+  if (dryRun) return (await planFold(table.table, await table.table.load(), FOLD_BY_HAND)).length
+  return withJobContext(lake, undefined, ({ session }) => foldSmallFiles(table, session, FOLD_BY_HAND))
+}
+
+/** Snapshots expire within commits, by the table's policy: a commit that changes nothing lets those that are due. */
+async function expire({ table }: LakeTable, dryRun: boolean): Promise<Pick<TableMaintenance, 'expired' | 'collected'>> {
+  const { metadata } = await table.load()
+  const { snapshotsToKeep, snapshotsKept_ms, snapshotsToExpire } = table.housekeeping
+  const before_ms = table.clock.now_ms() - snapshotsKept_ms
+  const old = [...ancestors(metadata)].slice(snapshotsToKeep - 1).filter(({ timestamp_ms }) => timestamp_ms < before_ms)
+  const isDue = old.length >= snapshotsToExpire
+  if (dryRun) return { expired: isDue ? old.length : 0 }
+  if (isDue) await commit(table, { prepare: () => ({ kind: 'proceed', change: { operation: 'replace' } }) })
+  const left = new Set((await table.load()).metadata.snapshots.map(({ snapshotId }) => snapshotId))
+  const { files, metadataVersions } = await collect(table)
+  return {
+    expired: metadata.snapshots.filter(({ snapshotId }) => !left.has(snapshotId)).length,
+    collected: files.length + metadataVersions.length,
+  }
+}
+
+async function orphans(lake: Lake, table: LakeTable, dryRun: boolean): Promise<number> {
+  const keep = await keptPaths(lake, table)
+  return (await removeOrphans(table.table, { keep, dryRun })).length
+}
+
+/** What the table's metadata does not name and yet is needed: its key file, and what outboxes have pending for it. */
+async function keptPaths(lake: Lake, table: LakeTable): Promise<Set<string>> {
+  const { version, checkpoint } = await table.pin()
+  const keep = new Set<string>()
+  if (checkpoint.keys) keep.add(pathInTable(version, checkpoint.keys.path.slice(version.tableKey.length + 1)))
+  for (const definition of lake.definitions) {
+    const main = await pinExisting(lake, definition)
+    for (const manifest of main ? pendingManifests(main, table.definition.name) : []) {
+      keep.add(manifest)
+      const { entries } = await table.table.manifest(version, {
+        path: manifest,
+        specId: version.metadata.defaultSpecId,
+      })
+      for (const { file } of entries) keep.add(file.path)
+    }
+  }
+  return keep
+}
+
+function pendingManifests(main: { readonly table: LakeTable; readonly pinned: PinnedTable }, side: string): string[] {
+  return pendingEntries(main.pinned.version.metadata, main.table.table.propertyPrefix)
+    .filter((entry) => entry.table === side)
+    .map((entry) => entry.manifest)
+}
+
+/** Stops Assay's own commits, so that another engine may write, or lets them go on. Throws `no_pause_needed`. */
+export async function setPaused(lake: Lake, isPaused: boolean): Promise<void> {
+  const { catalog } = lake
+  if (!(catalog instanceof FileSystemCatalog)) {
+    throw new UsageError('no_pause_needed', 'the catalog of this lake lets several engines write at any time', {
+      hint: 'let the other engine write; nothing needs to be paused',
+    })
+  }
+  if (isPaused) await catalog.pause('assay maintain --pause')
+  else await catalog.resume()
+}

@@ -1,0 +1,27 @@
+import type { Lake } from '@assay/lake'
+import { pinExisting } from '@assay/lake'
+import {
+  countRetention,
+  DLQ_ARCHIVE_TABLE,
+  DLQ_TABLE,
+  RESOLUTIONS_TABLE,
+  type RetentionReport,
+  retainLetters,
+} from '@assay/medallion'
+import { withJobContext } from '../dead-letters/job-context.js'
+
+/** Moves dead letters past their time to the archive, and purges the archive; a dry run counts and makes nothing. */
+export async function runRetention(lake: Lake, dryRun: boolean): Promise<RetentionReport> {
+  const queue = (await pinExisting(lake, DLQ_TABLE))?.table
+  if (!queue) return { archived: 0, purged: 0 }
+  return withJobContext(lake, undefined, async ({ session, clock, write }) => {
+    if (dryRun) {
+      const archive = (await pinExisting(lake, DLQ_ARCHIVE_TABLE))?.table
+      const resolutions = (await pinExisting(lake, RESOLUTIONS_TABLE))?.table
+      return countRetention({ session, clock, queue }, archive, resolutions)
+    }
+    const archive = await lake.table(DLQ_ARCHIVE_TABLE)
+    const resolutions = await lake.table(RESOLUTIONS_TABLE)
+    return retainLetters({ session, clock, write, queue, archive, resolutions })
+  })
+}

@@ -1,0 +1,43 @@
+export {
+  CHECKPOINT_PROPERTY,
+  type Checkpoint,
+  EMPTY_CHECKPOINT,
+  type LaneCheckpoint,
+  type LaneStop,
+  type TopicCheckpoint,
+} from './checkpoint/checkpoint.js'
+export { concatBytes, concatRecords, type RecordColumns } from './source/concat-records.js'
+export { cutPlan, type LanePlan, type LaneRange, lanesAfter } from './source/lane-plan.js'
+export { freeLaneId, generationName, type LogLane, type LogLanes, matchLogLanes } from './source/log-lanes.js'
+export { isUsableTimestamp, kafkaDay, type LogBatch, readLog } from './source/log-source.js'
+export { hasBacklog, heldBy, type LaneFilter, planTableBatch, type TableBatch } from './source/table-source.js'
+export { dateText, dayOfDate, timestampLiteral } from './sql/times.js'
+export type { PartitionValue, StageContext, WriteDataFile } from './stage/context.js'
+export {
+  type Batch,
+  type BatchLimits,
+  DEFAULT_LIMITS,
+  type SideFiles,
+  type Stage,
+  type StageOutcome,
+} from './stage/stage.js'
+export {
+  type ColumnDefinition,
+  type ColumnType,
+  defineColumns,
+  parquetFields,
+  sqlType,
+  type TableDefinition,
+} from './table/definition.js'
+export { partitionValues } from './table/file-statistics.js'
+export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './table/lake-table.js'
+export { isReplayLane, replayLane } from './table/replay-lane.js'
+export { checkpointStanding, pinTrusted } from './table/rollback.js'
+export { type ScanFile, scanSql } from './table/scan.js'
+export { CommitSignals } from './table/signals.js'
+export { commitBatch } from './worker/commit-batch.js'
+export { isFileGone } from './worker/file-gone.js'
+export { foldSmallFiles } from './worker/housekeeper.js'
+export { type OpenedWorker, openWorker, type WorkerParts } from './worker/open-worker.js'
+export { publishPending } from './worker/publish.js'
+export { Worker, type WorkerEvent } from './worker/worker.js'

@@ -1,0 +1,172 @@
+import { AssayError, type Lane, parseLaneKey, START } from '@assay/core'
+import type { Session } from '@assay/engine'
+import { quoteIdentifier, quoteText } from '@assay/engine'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { TableDefinition } from '../table/definition.js'
+import type { RowBounds } from '../table/file-statistics.js'
+import type { PinnedTable, UpstreamTable } from '../table/lake-table.js'
+import { isReplayLane, laneSql } from '../table/replay-lane.js'
+import { pinTrusted } from '../table/rollback.js'
+import { type ScanFile, scanSql } from '../table/scan.js'
+import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
+
+/** A batch of an upstream table: what to take and the query that gives it. */
+export interface TableBatch {
+  readonly pinned: PinnedTable
+  readonly plan: LanePlan
+  /**
+   * SQL of the upstream rows in [from, upper) of each lane of a plan, this one or one cut from it; with a
+   * `lane_rank` in the order of `plan.ranges` and the row's `lane_offset`, which for a replayed row is not its
+   * `offset`. Not sorted.
+   */
+  readonly select: (plan: LanePlan) => string
+}
+
+export interface TableBatchOptions {
+  readonly maxRows: number
+  /** Rotates the order of lanes from batch to batch. */
+  readonly turn: number
+  /** Take an upstream table with another uuid for the old one, by positions. */
+  readonly adopt: boolean
+  /** All lanes without. */
+  readonly holds?: LaneFilter
+}
+
+/**
+ * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced` or `upstream_behind` rather than guess, and
+ * `table_rolled_back` when rows that upstream's checkpoint speaks of are not there.
+ */
+export async function planTableBatch(
+  session: Session,
+  upstream: UpstreamTable,
+  own: Checkpoint,
+  { maxRows, turn, adopt, holds }: TableBatchOptions,
+): Promise<TableBatch> {
+  const pinned = await pinTrusted(upstream, session)
+  const adopted = adoptUpstream(upstream, pinned, own, adopt)
+  if (!adopt) checkNotBehind(upstream, pinned, adopted)
+  const plan = planLanes(holds ? heldBy(pinned.checkpoint, holds) : pinned.checkpoint, adopted, maxRows, turn)
+  const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
+  return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }
+}
+
+/** Which of upstream's lanes a worker takes; `upstream` is the checkpoint that names them. */
+export type LaneFilter = (lane: Lane, upstream: Checkpoint) => boolean
+
+/** The checkpoint as far as it speaks of lanes that the filter keeps. */
+export function heldBy(upstream: Checkpoint, holds: LaneFilter): Checkpoint {
+  return { ...upstream, lanes: new Map([...upstream.lanes].filter(([key]) => holds(parseLaneKey(key), upstream))) }
+}
+
+/** True when upstream's checkpoint stands beyond ours in any lane. */
+export async function hasBacklog(upstream: UpstreamTable, own: Checkpoint): Promise<boolean> {
+  const { checkpoint } = await upstream.pin()
+  return [...checkpoint.lanes].some(([key, theirs]) => theirs.position !== (own.lanes.get(key)?.position ?? START))
+}
+
+/** The checkpoint as far as it speaks of this upstream table: after an adoption, sequences start again. */
+function adoptUpstream(upstream: UpstreamTable, pinned: PinnedTable, own: Checkpoint, adopt: boolean): Checkpoint {
+  const { name } = upstream.definition
+  const known = own.sources[name]
+  if (known === undefined || known === pinned.uuid) return own
+  if (!adopt) {
+    throw new AssayError(
+      'upstream_replaced',
+      `${name} is not the table that was read before: its uuid is ${pinned.uuid}, the checkpoint knows ${known}`,
+      { hint: 'if the new table holds the same lanes, start once with --adopt to go on by positions' },
+    )
+  }
+  return { ...own, lanes: new Map([...own.lanes].map(([key, lane]) => [key, { ...lane, sequence: 0 }])) }
+}
+
+function checkNotBehind(upstream: UpstreamTable, pinned: PinnedTable, own: Checkpoint): void {
+  for (const [key, theirs] of pinned.checkpoint.lanes) {
+    const mine = own.lanes.get(key)
+    if (mine && mine.position > theirs.position) {
+      throw new AssayError(
+        'upstream_behind',
+        `${upstream.definition.name} stands at ${theirs.position} in ${key}, behind the ${mine.position} taken from it`,
+        {
+          hint: 'the upstream table was rolled back or restored; bring it forward again, or rebuild the downstream tables',
+        },
+      )
+    }
+  }
+}
+
+async function filesOf(upstream: UpstreamTable, pinned: PinnedTable, plan: LanePlan): Promise<ScanFile[]> {
+  const { definition } = upstream
+  const { partition, offset } = coordinatesOf(definition)
+  const holds = (bounds: RowBounds, { lane, from, upper }: LaneRange): boolean => {
+    if (isReplayLane(lane)) {
+      const { sequence } = replayOf(definition)
+      return bounds.hasValues(sequence) && bounds.meets(sequence, from, upper - 1n)
+    }
+    return bounds.meets(partition, lane.partition, lane.partition) && bounds.meets(offset, from, upper - 1n)
+  }
+  return upstream.files(pinned, {
+    afterFileSequence: plan.afterSequence,
+    keep: (bounds) => plan.ranges.some((range) => holds(bounds, range)),
+  })
+}
+
+function coordinatesOf(table: TableDefinition): NonNullable<TableDefinition['coordinates']> {
+  if (!table.coordinates) throw new RangeError(`${table.name} has no lanes`)
+  return table.coordinates
+}
+
+/** A disjunction rather than a join: batches have few lanes, and ranges reach the files' statistics. */
+function rangeSql(table: TableDefinition, files: readonly ScanFile[], plan: LanePlan): string {
+  const offset = quoteIdentifier(coordinatesOf(table).offset)
+  const hasReplays = plan.ranges.some(({ lane }) => isReplayLane(lane))
+  const lanes = plan.ranges.map(
+    (range) => `(${ofLane(table, range.lane)} AND ${within(table, range.lane, range.from, range.upper)})`,
+  )
+  // One plain range beside the disjunction is what the reader of the files understands best.
+  const low = minimum(plan.ranges.map((range) => range.from))
+  const high = maximum(plan.ranges.map((range) => range.upper))
+  const bounds = hasReplays ? '' : `${offset} >= ${low} AND ${offset} < ${high} AND`
+  return `SELECT ${rankSql(table, plan)}::INTEGER AS lane_rank, ${hasReplays ? laneSql(table).offset : offset} AS lane_offset, *
+    FROM (${scanSql(table, files)}) WHERE ${bounds} (${lanes.join(' OR ')})`
+}
+
+function within(table: TableDefinition, lane: Lane, from: bigint, upper: bigint): string {
+  const column = quoteIdentifier(isReplayLane(lane) ? replayOf(table).sequence : coordinatesOf(table).offset)
+  return `${column} >= ${from} AND ${column} < ${upper}`
+}
+
+/** The columns of the table's lane of replays. */
+function replayOf(table: TableDefinition): { readonly id: string; readonly sequence: string } {
+  const { replay } = coordinatesOf(table)
+  if (!replay?.sequence) throw new RangeError(`${table.name} does not say where in the lane of replays its rows lie`)
+  return { id: replay.id, sequence: replay.sequence }
+}
+
+/** SQL that is true of a lane's rows. */
+function ofLane(table: TableDefinition, lane: Lane): string {
+  const { topic, partition, replay } = coordinatesOf(table)
+  if (isReplayLane(lane)) return `${quoteIdentifier(replayOf(table).id)} IS NOT NULL`
+  const ordinary = replay ? ` AND ${quoteIdentifier(replay.id)} IS NULL` : ''
+  return `${quoteIdentifier(partition)} = ${lane.partition} AND ${quoteIdentifier(topic)} = ${quoteText(lane.topic)}${ordinary}`
+}
+
+function rankSql(table: TableDefinition, { ranges }: LanePlan): string {
+  if (ranges.length === 1) return '0'
+  const oneTopic = ranges.every(({ lane }) => lane.topic === ranges[0]?.lane.topic)
+  const partition = quoteIdentifier(coordinatesOf(table).partition)
+  const branches = ranges.map(
+    ({ lane }, rank) => `WHEN ${oneTopic ? `${partition} = ${lane.partition}` : ofLane(table, lane)} THEN ${rank}`,
+  )
+  return `CASE ${branches.join(' ')} END`
+}
+
+function minimum(values: readonly bigint[]): bigint {
+  return values.reduce((least, value) => {
+    if (value < least) return value
+    return least
+  })
+}
+
+function maximum(values: readonly bigint[]): bigint {
+  return -minimum(values.map((value) => -value))
+}

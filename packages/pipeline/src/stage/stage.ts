@@ -1,0 +1,52 @@
+import type { DataFile } from '@assay/iceberg'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { CheckpointChange } from '../checkpoint/demand.js'
+import type { TableDefinition } from '../table/definition.js'
+
+/** Limits of one batch. */
+export interface BatchLimits {
+  readonly maxRows: number
+  /** Bytes of record values. */
+  readonly maxBytes: number
+  /** Distinct partitions of the tables written; a batch is cut before it has more. */
+  readonly maxPartitions: number
+}
+
+export const DEFAULT_LIMITS: BatchLimits = { maxRows: 114_688, maxBytes: 32 * 2 ** 20, maxPartitions: 64 }
+
+/** Files written for a side table, to be published after the main commit. */
+export interface SideFiles {
+  readonly table: TableDefinition
+  readonly files: readonly DataFile[]
+}
+
+/** What a stage made of a range of its lanes, written but not committed. */
+export interface Batch {
+  readonly kind: 'batch'
+  readonly files: readonly DataFile[]
+  readonly sides: readonly SideFiles[]
+  readonly change: CheckpointChange
+  /** Rows taken from upstream. */
+  readonly rows: number
+  /** True when a limit left rows behind: the next batch need not wait. */
+  readonly more: boolean
+  /** For metrics and logs, read once the batch is committed: rows by what became of them; `…_bytes` are sizes. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Called once the batch is committed; until then the stage's memory is as before it. */
+  readonly committed: (snapshot: { readonly id: bigint; readonly sequence: number }) => void
+}
+
+export type StageOutcome = Batch | { readonly kind: 'idle' }
+
+/** One layer's work, as the worker drives it. */
+export interface Stage {
+  readonly name: string
+  readonly main: TableDefinition
+  readonly sides: readonly TableDefinition[]
+  /** Plans a batch on the checkpoint, runs it and writes its files. Commits nothing. */
+  run(checkpoint: Checkpoint, signal: AbortSignal): Promise<StageOutcome>
+  /** Drops what the stage remembers from earlier batches; the table is the truth. */
+  forget(): void
+  /** Resolves when there may be something new upstream, or at the time limit. */
+  wait(checkpoint: Checkpoint, timeout_ms: number, signal: AbortSignal): Promise<void>
+}

@@ -1,0 +1,105 @@
+import { isRetryable } from '@assay/core'
+import type { Session } from '@assay/engine'
+import { quoteIdentifier } from '@assay/engine'
+import { collect, commit, type FoldPolicy, type FoldTask, pathInTable, planFold, removeOrphans } from '@assay/iceberg'
+import type { Batch } from '../stage/stage.js'
+import { partitionValues } from '../table/file-statistics.js'
+import type { LakeTable } from '../table/lake-table.js'
+import { scanSql } from '../table/scan.js'
+
+/** Commits to a table after which it is looked at for small files. */
+const COMMITS_BETWEEN_FOLDS = 16
+/** How often unreferenced files are deleted. */
+const COLLECT_MS = 30_000
+/** How often the folder is searched for files that a crash left behind. */
+const ORPHANS_MS = 6 * 3_600_000
+
+interface Chores {
+  commits: number
+  collected_ms: number
+}
+
+/** Keeps a worker's tables healthy between its batches (map.md: healthy tables). */
+export class Housekeeper {
+  readonly #session: Session
+  readonly #monotonic_ms: () => number
+  readonly #main: LakeTable
+  readonly #sides: ReadonlyMap<string, LakeTable>
+  readonly #chores = new Map<LakeTable, Chores>()
+  #orphans_ms: number
+
+  constructor(main: LakeTable, sides: ReadonlyMap<string, LakeTable>, session: Session, monotonic_ms: () => number) {
+    this.#main = main
+    this.#sides = sides
+    this.#session = session
+    this.#monotonic_ms = monotonic_ms
+    this.#orphans_ms = monotonic_ms() - ORPHANS_MS
+  }
+
+  /** Does what is due after a commit. What an outage prevents is due again the next time. */
+  async afterCommit(batch: Batch): Promise<void> {
+    try {
+      await this.#tend(this.#main)
+      for (const { table } of batch.sides) {
+        const side = this.#sides.get(table.name)
+        if (side) await this.#tend(side)
+      }
+      await this.#removeOrphans()
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+    }
+  }
+
+  async #tend(table: LakeTable): Promise<void> {
+    const now_ms = this.#monotonic_ms()
+    const chores = this.#chores.get(table) ?? { commits: 0, collected_ms: now_ms }
+    this.#chores.set(table, chores)
+    if (++chores.commits >= COMMITS_BETWEEN_FOLDS) {
+      chores.commits = 0
+      await foldSmallFiles(table, this.#session)
+    }
+    if (now_ms - chores.collected_ms >= COLLECT_MS) {
+      chores.collected_ms = now_ms
+      await collect(table.table)
+    }
+  }
+
+  /** Only the main table's: a side table's folder also holds what several outboxes have pending. */
+  async #removeOrphans(): Promise<void> {
+    const now_ms = this.#monotonic_ms()
+    if (now_ms - this.#orphans_ms < ORPHANS_MS) return
+    this.#orphans_ms = now_ms
+    const { version, checkpoint } = await this.#main.pin()
+    const keys = checkpoint.keys?.path.slice(version.tableKey.length + 1)
+    await removeOrphans(this.#main.table, { keep: new Set(keys ? [pathInTable(version, keys)] : []) })
+  }
+}
+
+/** Rewrites partitions with many small files; the rows, and the table's checkpoint, stay as they are. */
+export async function foldSmallFiles(table: LakeTable, session: Session, policy?: FoldPolicy): Promise<number> {
+  const version = await table.table.load()
+  const tasks = await planFold(table.table, version, policy)
+  for (const task of tasks) await fold(table, session, task)
+  return tasks.length
+}
+
+async function fold(table: LakeTable, session: Session, task: FoldTask): Promise<void> {
+  const { definition } = table
+  const [first] = task.files
+  if (!first) return
+  const scan = scanSql(definition, await Promise.all(task.files.map((file) => table.scanFile(file))))
+  const select = `SELECT * FROM (${scan}) ORDER BY ${definition.orderBy.map(quoteIdentifier).join(', ')}`
+  const file = await table.write(session, select, partitionValues(definition, first.file))
+  const outcome = await commit(table.table, {
+    prepare: () => ({
+      kind: 'proceed',
+      change: {
+        operation: 'replace',
+        addFiles: file ? [file] : [],
+        removeFiles: task.files.map((planned) => planned.file.path),
+        plannedAt: task.plannedAt,
+      },
+    }),
+  })
+  if (outcome.kind === 'refused' && file) await table.discard([file])
+}

@@ -1,0 +1,189 @@
+import { AssayError, type Clock, isRetryable, type Random } from '@assay/core'
+import type { Session } from '@assay/engine'
+import type { Batch, Stage } from '../stage/stage.js'
+import type { LakeTable } from '../table/lake-table.js'
+import { pinTrusted } from '../table/rollback.js'
+import { commitBatch, dropFiles } from './commit-batch.js'
+import { isFileGone } from './file-gone.js'
+import { Housekeeper } from './housekeeper.js'
+import { publishPending } from './publish.js'
+
+/** What a worker tells of itself, for logs, metrics and the console. */
+export type WorkerEvent =
+  | {
+      readonly kind: 'committed'
+      readonly worker: string
+      readonly counts: Readonly<Record<string, number>>
+      readonly duration_ms: number
+      readonly sequence: number
+    }
+  | { readonly kind: 'refused'; readonly worker: string; readonly reason: string }
+  | { readonly kind: 'outage'; readonly worker: string; readonly error: unknown; readonly retry_ms: number }
+  /** A topic is set up in a way that loses what was meant to be kept. */
+  | { readonly kind: 'topic_warning'; readonly worker: string; readonly message: string }
+  | { readonly kind: 'lane_stopped'; readonly worker: string; readonly lane: string; readonly reason: string }
+
+export interface WorkerOptions {
+  readonly stage: Stage
+  readonly main: LakeTable
+  /** Every table that the stage writes to, by name. */
+  readonly sides: ReadonlyMap<string, LakeTable>
+  readonly session: Session
+  readonly clock: Clock
+  readonly random: Random
+  /** Least time from the start of one commit to the start of the next, unless a full batch waits. */
+  readonly interval_ms: number
+  /** Begin batches at multiples of the interval on the wall clock, so that layers below can gather. */
+  readonly aligned: boolean
+  /** Given when the worker shall end as soon as nothing is left; true once nothing more will come. */
+  readonly upstreamEnded?: () => boolean
+  readonly onEvent: (event: WorkerEvent) => void
+  /** Called after every turn of the loop, outages included. */
+  readonly onTurn?: (worker: string) => void
+}
+
+/** `held`: positions moved without rows, not worth a commit of their own yet. */
+type Turn = 'idle' | 'held' | 'committed' | 'more' | 'refused'
+
+const WAIT_MS = 1_000
+const MOVED_WITHOUT_ROWS_MS = 10_000
+/**
+ * Workers below bronze follow its beat. Held to the whole interval they would fall a little behind with every
+ * batch, until rows wait a beat longer at each layer.
+ */
+const SLACK = 0.75
+const BACKOFF_MIN_MS = 100
+const BACKOFF_MAX_MS = 30_000
+/** Attempts, with growing pauses of some ten seconds in all, before a batch is taken to be too much for the engine. */
+const CROWDED_ATTEMPTS_MAX = 7
+
+/**
+ * The one loop that runs any stage: read the checkpoint, plan and run a batch, commit rows and checkpoint,
+ * publish side rows, keep house. Ends on abort with nothing half done, or when drained. Throws what can't
+ * be mended by waiting.
+ */
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #housekeeper: Housekeeper
+  #failures = 0
+  #replanned = false
+  #positionsCommitted_ms: number
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    const { main, sides, session, clock } = options
+    this.#housekeeper = new Housekeeper(main, sides, session, () => clock.monotonic_ms())
+    this.#positionsCommitted_ms = options.clock.monotonic_ms()
+  }
+
+  get name(): string {
+    return this.#options.stage.name
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const started_ms = this.#options.clock.monotonic_ms()
+      const ended = this.#options.upstreamEnded?.() ?? false
+      const turn = await this.#attempt(() => this.#turn(signal), signal)
+      this.#options.onTurn?.(this.name)
+      if (turn === 'idle' && ended) return
+      if (turn !== 'more') await this.#attempt(() => this.#pause(turn, started_ms, signal), signal)
+    }
+  }
+
+  /** One turn or pause; an outage is waited out with growing pauses, and where files of the plan are gone it plans again once. */
+  async #attempt<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | 'more'> {
+    try {
+      const done = await work()
+      this.#failures = 0
+      this.#replanned = false
+      return done
+    } catch (error) {
+      this.#options.stage.forget()
+      if (isFileGone(error) && !this.#replanned) {
+        this.#replanned = true
+        this.#options.onEvent({ kind: 'refused', worker: this.name, reason: 'a clean-up took files of the plan' })
+        return 'more'
+      }
+      const paused = error instanceof AssayError && error.code === 'paused'
+      if (!isRetryable(error) && !paused && !this.#mayBeCrowded(error)) throw error
+      const retry_ms = paused ? WAIT_MS : this.#backoff_ms()
+      this.#options.onEvent({ kind: 'outage', worker: this.name, error, retry_ms })
+      await this.#options.clock.sleep(retry_ms, signal)
+      return 'more'
+    }
+  }
+
+  /** Workers share the engine's memory: what a neighbour holds now, it gives back. */
+  #mayBeCrowded(error: unknown): boolean {
+    const isOut = error instanceof AssayError && error.code === 'engine_out_of_memory'
+    return isOut && this.#failures < CROWDED_ATTEMPTS_MAX
+  }
+
+  #backoff_ms(): number {
+    const limit = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#failures++)
+    return limit * (0.5 + this.#options.random.unit() / 2)
+  }
+
+  async #turn(signal: AbortSignal): Promise<Turn> {
+    const { stage, main, sides, session, clock } = this.#options
+    const started_ms = clock.monotonic_ms()
+    await publishPending(main, sides)
+    const { checkpoint } = await pinTrusted(main, session)
+    const batch = await stage.run(checkpoint, signal)
+    if (batch.kind === 'idle') return 'idle'
+    if (signal.aborted) {
+      await dropFiles(main, sides, batch)
+      return 'idle'
+    }
+    if (this.#canWait(batch)) return 'held'
+    const outcome = await commitBatch(main, sides, batch)
+    if (outcome.kind !== 'committed') {
+      stage.forget()
+      this.#options.onEvent({ kind: 'refused', worker: this.name, reason: outcome.reason })
+      return 'refused'
+    }
+    batch.committed(outcome.snapshot)
+    this.#positionsCommitted_ms = clock.monotonic_ms()
+    await publishPending(main, sides)
+    this.#report(batch, outcome.snapshot.sequence, clock.monotonic_ms() - started_ms)
+    await this.#housekeeper.afterCommit(batch)
+    return batch.more ? 'more' : 'committed'
+  }
+
+  /** A position that moved without rows is not worth a commit of its own, unless nothing else will come. */
+  #canWait(batch: Batch): boolean {
+    if (batch.files.length > 0 || batch.sides.length > 0 || this.#options.upstreamEnded) return false
+    return this.#options.clock.monotonic_ms() - this.#positionsCommitted_ms < MOVED_WITHOUT_ROWS_MS
+  }
+
+  #report(batch: Batch, sequence: number, duration_ms: number): void {
+    const worker = this.name
+    this.#options.onEvent({ kind: 'committed', worker, counts: batch.counts, duration_ms, sequence })
+    for (const [lane, { stop }] of batch.change.lanes) {
+      const known = batch.change.basis.lanes.get(lane)?.stop
+      if (stop && !known) this.#options.onEvent({ kind: 'lane_stopped', worker, lane, reason: stop.reason })
+    }
+  }
+
+  async #pause(turn: Turn, started_ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, interval_ms, random, stage, main, upstreamEnded } = this.#options
+    if (turn === 'refused') await clock.sleep(interval_ms * random.unit(), signal)
+    if (upstreamEnded) {
+      if (turn === 'idle') await clock.sleep(Math.min(20, interval_ms), signal)
+      return
+    }
+    if (turn === 'committed' || turn === 'held') await clock.sleep(this.#untilNext_ms(started_ms), signal)
+    if (signal.aborted) return
+    const { checkpoint } = await main.pin()
+    await stage.wait(checkpoint, WAIT_MS, signal)
+    if (turn === 'idle' && this.#options.aligned) await clock.sleep(this.#untilNext_ms(clock.monotonic_ms()), signal)
+  }
+
+  #untilNext_ms(started_ms: number): number {
+    const { clock, interval_ms, aligned } = this.#options
+    if (interval_ms === 0) return 0
+    if (aligned) return interval_ms - (clock.now_ms() % interval_ms)
+    return Math.max(0, started_ms + interval_ms * SLACK - clock.monotonic_ms())
+  }
+}
