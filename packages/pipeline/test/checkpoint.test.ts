@@ -75,6 +75,62 @@ describe('checkpoints', () => {
   })
 })
 
+describe('members of a checkpoint that a newer version wrote', () => {
+  const unknown = fc.dictionary(fc.stringMatching(/^x_[a-z]{1,5}$/), fc.jsonValue(), { maxKeys: 3 })
+  type Raw = Record<string, unknown>
+  const members = (value: unknown): Raw => value as Raw
+
+  it('A10: T30: are kept and demanded by every commit, at every level, and the format stays 1', () => {
+    fc.assert(
+      fc.property(
+        checkpoint,
+        fc.array(unknown, { minLength: 5, maxLength: 5 }),
+        (one, [top, lane, stop, topic, keys]) => {
+          const raw = JSON.parse(serializeCheckpoint(one)) as Raw
+          Object.assign(raw, top)
+          for (const each of Object.values(members(raw.lanes))) {
+            Object.assign(members(each), lane)
+            const { stop: stopped } = members(each)
+            if (stopped) Object.assign(members(stopped), stop, { reason: 'unheard_of' })
+          }
+          for (const each of Object.values(members(raw.topics))) Object.assign(members(each), topic)
+          if (raw.keys) Object.assign(members(raw.keys), keys)
+          const basis = parseCheckpoint(JSON.stringify(raw), 't')
+          expect(JSON.parse(serializeCheckpoint(basis))).toEqual({ ...raw, format: 1 })
+          // A worker of this version knows of a lane what it has worked out, no more.
+          const moved = new Map([...basis.lanes].map(([key, { position: at }]) => [key, { position: at, sequence: 7 }]))
+          const after = applyChange(basis, change(basis, moved, false), { id: 5n, sequence: 5 })
+          const written = JSON.parse(serializeCheckpoint(after)) as Raw
+          expect(written).toMatchObject(top as Raw)
+          for (const each of Object.values(members(written.lanes))) expect(each).toMatchObject(lane as Raw)
+          expect(written.topics).toEqual(raw.topics)
+          expect(written.keys).toEqual(raw.keys)
+        },
+      ),
+    )
+  })
+
+  it('A10: A2: a batch is refused when one of them has changed', () => {
+    const of = (lane: Raw, top: Raw = {}): Checkpoint =>
+      parseCheckpoint(
+        JSON.stringify({
+          format: 1,
+          sources: {},
+          topics: {},
+          lanes: { 'a/0': { position: '5', sequence: 1, ...lane } },
+          ...top,
+        }),
+        't',
+      )
+    const moved = new Map([['a/0' as LaneKey, { position: position(9), sequence: 2 }]])
+    const basis = of({ x_window: 1 })
+    expect(brokenDemand(change(basis, moved, false), of({ x_window: 1 }))).toBeUndefined()
+    expect(brokenDemand(change(basis, moved, false), of({ x_window: 2 }))).toBe('a/0')
+    expect(brokenDemand(change(basis, moved, false), of({ x_window: 1 }, { x_top: 1 }))).toBeUndefined()
+    expect(brokenDemand(change(basis, moved, true), of({ x_window: 1 }, { x_top: 1 }))).toBe('unknown members')
+  })
+})
+
 describe('what a commit demands', () => {
   const key = 'a/0' as LaneKey
   const other = 'a/1' as LaneKey

@@ -185,13 +185,17 @@ function rateOf(exchange: Exchange, silver: TableState, rejected: number): DeadL
 function stopsOf(table: string, bronze: Checkpoint): StoppedLane[] {
   return [...bronze.lanes].flatMap(([lane, { stop }]) => {
     if (!stop || isSuperseded(lane, bronze)) return []
-    const next_step = `assay gaps accept ${lane} --to ${resumeAt(stop)} --note "why"`
+    const resume = resumeAt(stop)
+    const next_step =
+      resume === undefined
+        ? 'a newer version of Assay stopped this lane: upgrade this one to see what to do'
+        : `assay gaps accept ${lane} --to ${resume} --note "why"`
     return [{ table, lane, reason: stop.reason, from: stop.from, to: stop.to, next_step }]
   })
 }
 
-/** The first offset that can be read again. */
-function resumeAt(stop: LaneStop): Position {
+/** The first offset that can be read again; undefined for a reason that only a newer version knows. */
+function resumeAt(stop: LaneStop): Position | undefined {
   switch (stop.reason) {
     case 'records_lost':
     case 'records_unreadable':
@@ -200,5 +204,7 @@ function resumeAt(stop: LaneStop): Position {
       return stop.from
     case 'topic_recreated':
       return START
+    default:
+      return undefined
   }
 }

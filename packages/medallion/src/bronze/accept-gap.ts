@@ -74,6 +74,11 @@ function moveLane(
     const { stop: _ended, ...rest } = before
     return { lane, change: { lanes: new Map([[lane, { ...rest, position: to }]]) } }
   }
+  if (stop.reason !== 'log_truncated' && stop.reason !== 'topic_recreated') {
+    throw new UsageError('stop_unknown', `${lane} was stopped as "${stop.reason}", which this version does not know`, {
+      hint: 'a newer version of Assay stopped it: accept the gap with that one',
+    })
+  }
   const { topic, partition } = parseLaneKey(lane)
   const logTopic = checkpoint.topics[topic]?.logTopic ?? topic
   const next = nextGeneration(checkpoint, logTopic, partition)

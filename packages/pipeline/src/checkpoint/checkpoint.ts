@@ -4,9 +4,20 @@ import { z } from 'zod'
 /** The table property in which a table's checkpoint lives. */
 export const CHECKPOINT_PROPERTY = 'assay.checkpoint'
 
+/** A reason that a newer version of Assay has given stops the lane as well. */
+export type StopReason =
+  | 'records_lost'
+  | 'records_unreadable'
+  | 'log_truncated'
+  | 'topic_recreated'
+  | (string & Record<never, never>)
+
+/** Members of the property that this version does not know: written back as they were, and demanded unchanged. */
+export type UnknownMembers = Readonly<Record<string, unknown>>
+
 /** Why a lane does not go on until an operator has spoken (B3). */
 export interface LaneStop {
-  readonly reason: 'records_lost' | 'records_unreadable' | 'log_truncated' | 'topic_recreated'
+  readonly reason: StopReason
   /** What is missing: from (inclusive) to (exclusive). */
   readonly from: Position
   readonly to: Position
@@ -27,6 +38,7 @@ export interface LaneCheckpoint {
   /** Rule set that judged the newest rows (silver). */
   readonly rules?: string
   readonly stop?: LaneStop
+  readonly unknown?: UnknownMembers
 }
 
 /** What bronze knows of a topic: its identity and the number that stands for it in message ids. */
@@ -47,12 +59,13 @@ export interface Checkpoint {
   readonly lanes: ReadonlyMap<LaneKey, LaneCheckpoint>
   /** Saved key set (gold): object key and the sequence number of the snapshot that it was made from. */
   readonly keys?: { readonly path: string; readonly sequence: number }
+  readonly unknown?: UnknownMembers
 }
 
 export const EMPTY_CHECKPOINT: Checkpoint = { sources: {}, topics: {}, lanes: new Map() }
 
 const bigintText = z.string().regex(/^-?\d{1,19}$/)
-const laneSchema = z.object({
+const laneSchema = z.looseObject({
   position: bigintText,
   sequence: z.int().min(0),
   written: bigintText.optional(),
@@ -60,36 +73,37 @@ const laneSchema = z.object({
   epoch: z.int().min(0).optional(),
   rules: z.string().optional(),
   stop: z
-    .object({
-      reason: z.enum(['records_lost', 'records_unreadable', 'log_truncated', 'topic_recreated']),
+    .looseObject({
+      reason: z.string(),
       from: bigintText,
       to: bigintText,
     })
     .optional(),
 })
-const checkpointSchema = z.object({
+const checkpointSchema = z.looseObject({
   format: z.literal(1),
   snapshot: z.object({ id: bigintText, sequence: z.int().min(0) }).optional(),
   sources: z.record(z.string(), z.string()),
   topics: z.record(
     z.string(),
-    z.object({ topicId: z.string(), laneId: z.int().min(0).max(0xfffffff), logTopic: z.string() }),
+    z.looseObject({ topicId: z.string(), laneId: z.int().min(0).max(0xfffffff), logTopic: z.string() }),
   ),
   lanes: z.record(z.string(), laneSchema),
-  keys: z.object({ path: z.string(), sequence: z.int().min(0) }).optional(),
+  keys: z.looseObject({ path: z.string(), sequence: z.int().min(0) }).optional(),
 })
 
 /** Reads the property of a table. Throws `bad_checkpoint` when it isn't one. */
 export function parseCheckpoint(text: string | undefined, table: string): Checkpoint {
   if (text === undefined) return EMPTY_CHECKPOINT
   try {
-    const raw = checkpointSchema.parse(JSON.parse(text))
+    const { format, snapshot, sources, topics, lanes, keys, ...unknown } = checkpointSchema.parse(JSON.parse(text))
     return {
-      ...(raw.snapshot && { snapshot: { id: BigInt(raw.snapshot.id), sequence: raw.snapshot.sequence } }),
-      sources: raw.sources,
-      topics: raw.topics,
-      lanes: new Map(Object.entries(raw.lanes).map(([key, lane]) => [key as LaneKey, parseLane(lane)])),
-      ...(raw.keys && { keys: raw.keys }),
+      ...(snapshot && { snapshot: { id: BigInt(snapshot.id), sequence: snapshot.sequence } }),
+      sources,
+      topics,
+      lanes: new Map(Object.entries(lanes).map(([key, lane]) => [key as LaneKey, parseLane(lane)])),
+      ...(keys && { keys }),
+      ...unknownMembers(unknown),
     }
   } catch (cause) {
     throw new AssayError('bad_checkpoint', `the checkpoint of ${table} cannot be read: ${String(cause)}`, {
@@ -100,22 +114,27 @@ export function parseCheckpoint(text: string | undefined, table: string): Checkp
 }
 
 function parseLane(raw: z.infer<typeof laneSchema>): LaneCheckpoint {
+  const { position: next, sequence, written, greatest_us, epoch, rules, stop, ...unknown } = raw
   return {
-    position: position(raw.position),
-    sequence: raw.sequence,
-    ...(raw.written !== undefined && { written: BigInt(raw.written) }),
-    ...(raw.greatest_us !== undefined && { greatest_us: BigInt(raw.greatest_us) }),
-    ...(raw.epoch !== undefined && { epoch: raw.epoch }),
-    ...(raw.rules !== undefined && { rules: raw.rules }),
-    ...(raw.stop && {
-      stop: { reason: raw.stop.reason, from: position(raw.stop.from), to: position(raw.stop.to) },
-    }),
+    position: position(next),
+    sequence,
+    ...(written !== undefined && { written: BigInt(written) }),
+    ...(greatest_us !== undefined && { greatest_us: BigInt(greatest_us) }),
+    ...(epoch !== undefined && { epoch }),
+    ...(rules !== undefined && { rules }),
+    ...(stop && { stop: { ...stop, from: position(stop.from), to: position(stop.to) } }),
+    ...unknownMembers(unknown),
   }
+}
+
+function unknownMembers(members: UnknownMembers): { readonly unknown?: UnknownMembers } {
+  return Object.keys(members).length === 0 ? {} : { unknown: members }
 }
 
 export function serializeCheckpoint(checkpoint: Checkpoint): string {
   return JSON.stringify(
     {
+      ...checkpoint.unknown,
       format: 1,
       snapshot: checkpoint.snapshot,
       sources: checkpoint.sources,
@@ -132,8 +151,9 @@ export function lanesJson(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): string {
   return JSON.stringify(serializeLanes(lanes), bigintAsText)
 }
 
-function serializeLanes(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): Record<string, LaneCheckpoint> {
-  return Object.fromEntries([...lanes].sort(([a], [b]) => (a < b ? -1 : 1)))
+function serializeLanes(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): Record<string, UnknownMembers> {
+  const sorted = [...lanes].sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(sorted.map(([key, { unknown, ...lane }]) => [key, { ...unknown, ...lane }]))
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

@@ -14,9 +14,13 @@ export interface CheckpointChange {
   readonly keys?: { readonly path: string; readonly sequence: number }
 }
 
-/** What of the table is no longer as the batch was derived from it: a lane's key, or `topics`. */
-export function brokenDemand(change: CheckpointChange, current: Checkpoint): LaneKey | 'topics' | undefined {
-  if (change.topics && JSON.stringify(change.basis.topics) !== JSON.stringify(current.topics)) return 'topics'
+/** What of the table is no longer as the batch was derived from it: a lane's key, or other members. */
+export function brokenDemand(
+  change: CheckpointChange,
+  current: Checkpoint,
+): LaneKey | 'topics' | 'unknown members' | undefined {
+  if (change.topics && !sameJson(change.basis.topics, current.topics)) return 'topics'
+  if (change.wholeCheckpoint && !sameJson(change.basis.unknown, current.unknown)) return 'unknown members'
   return brokenLane(change, current)
 }
 
@@ -38,11 +42,16 @@ function sameLane(a: LaneCheckpoint | undefined, b: LaneCheckpoint | undefined):
     a.greatest_us === b.greatest_us &&
     a.rules === b.rules &&
     a.stop?.reason === b.stop?.reason &&
-    a.stop?.to === b.stop?.to
+    a.stop?.to === b.stop?.to &&
+    sameJson(a.unknown, b.unknown)
   )
 }
 
-/** The checkpoint after the change, committed with the given snapshot. */
+function sameJson(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** The checkpoint after the change, committed with the given snapshot. What this version does not know stays. */
 export function applyChange(
   current: Checkpoint,
   change: CheckpointChange,
@@ -53,7 +62,21 @@ export function applyChange(
     snapshot,
     sources: { ...current.sources, ...change.sources },
     topics: { ...current.topics, ...change.topics },
-    lanes: new Map([...current.lanes, ...change.lanes]),
+    lanes: new Map([...current.lanes, ...movedLanes(current, change)]),
     ...(keys && { keys }),
+    ...(current.unknown && { unknown: current.unknown }),
   }
+}
+
+/** The lanes that the change moves, as they are afterwards. */
+export function movedLanes(
+  current: Checkpoint,
+  { lanes }: Pick<CheckpointChange, 'lanes'>,
+): Map<LaneKey, LaneCheckpoint> {
+  return new Map(
+    [...lanes].map(([key, lane]) => {
+      const unknown = current.lanes.get(key)?.unknown
+      return [key, unknown ? { ...lane, unknown } : lane]
+    }),
+  )
 }

@@ -1,6 +1,6 @@
 import { commit, type ManifestRef, pendingChange, pendingEntries, writePendingManifest } from '@assay/iceberg'
 import { CHECKPOINT_PROPERTY, lanesJson, parseCheckpoint, serializeCheckpoint } from '../checkpoint/checkpoint.js'
-import { applyChange, brokenDemand } from '../checkpoint/demand.js'
+import { applyChange, brokenDemand, movedLanes } from '../checkpoint/demand.js'
 import type { Batch } from '../stage/stage.js'
 import type { LakeTable } from '../table/lake-table.js'
 import { checkpointStanding } from '../table/rollback.js'
@@ -84,7 +84,7 @@ function commitOnce(
             [CHECKPOINT_PROPERTY]: serializeCheckpoint(applyChange(current, batch.change, snapshot)),
             ...pendingChange(base, table.propertyPrefix, { add, published }),
           },
-          summary: { 'assay.lanes': lanesJson(batch.change.lanes) },
+          summary: { 'assay.lanes': lanesJson(movedLanes(current, batch.change)) },
         },
       }
     },
