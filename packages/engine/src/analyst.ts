@@ -5,6 +5,7 @@ import { engineError, failureOf, messageOf } from './errors.js'
 import { INTERRUPT_AGAIN_MS } from './interrupt.js'
 import { type QueryResult, readRows } from './row-reader.js'
 import { quoteIdentifier, quoteText } from './sql-text.js'
+import { whileRunning } from './stand-still.js'
 import { gateStatement, refused } from './statement-gate.js'
 import { openStream } from './stream.js'
 
@@ -129,7 +130,7 @@ class DuckAnalyst implements Analyst {
     try {
       const connection = await duckdb.connect(this.#database)
       try {
-        await duckdb.query(connection, sql)
+        await whileRunning(connection, () => duckdb.query(connection, sql))
       } finally {
         duckdb.disconnect_sync(connection)
       }
@@ -144,16 +145,18 @@ class DuckAnalyst implements Analyst {
     const done = new AbortController()
     const watch = this.#interruptWhenDue(connection, stop, done.signal)
     try {
-      const statement = await gateStatement(connection, sql)
-      stop.signal.throwIfAborted()
-      const stream = await openStream(connection, statement, (prepared) => {
+      return await whileRunning(connection, async () => {
+        const statement = await gateStatement(connection, sql)
         stop.signal.throwIfAborted()
-        assertReads(prepared)
-        bindParams(prepared, params)
+        const stream = await openStream(connection, statement, (prepared) => {
+          stop.signal.throwIfAborted()
+          assertReads(prepared)
+          bindParams(prepared, params)
+        })
+        const rows = await readRows(stream, this.#options.maxRows ?? ROWS_MAX)
+        stop.signal.throwIfAborted()
+        return rows
       })
-      const rows = await readRows(stream, this.#options.maxRows ?? ROWS_MAX)
-      stop.signal.throwIfAborted()
-      return rows
     } catch (error) {
       throw this.#queryError(error, stop.signal)
     } finally {

@@ -13,6 +13,7 @@ import type { ResultChunk } from './result-chunk.js'
 import { readChunks } from './result-reader.js'
 import { readRows } from './row-reader.js'
 import { quoteIdentifier } from './sql-text.js'
+import { whileRunning } from './stand-still.js'
 import { openStream } from './stream.js'
 
 /**
@@ -161,7 +162,7 @@ class DuckSession implements Session {
     if (this.#isClosed) {
       throw new AssayError('session_closed', 'the session is closed', { hint: 'open another session' })
     }
-    const underWay = work()
+    const underWay = whileRunning(this.#connection, work)
     this.#underWay = underWay
     try {
       return await underWay

@@ -1,10 +1,12 @@
+import type { StopSignal } from '@assay/core'
 import type { ServiceHost } from '../src/index.js'
 
 /** A process of which only the log and the exit code are looked at. */
 export class FakeHost implements ServiceHost {
   readonly lines: Record<string, unknown>[] = []
   readonly exits: number[] = []
-  readonly #listeners = new Map<string, () => void>()
+  readonly pid = -1
+  readonly #listeners = new Map<StopSignal, (signal: StopSignal) => void>()
   readonly #awaited: { message: string; resolve: () => void }[] = []
 
   constructor(readonly env: Record<string, string>) {}
@@ -22,16 +24,22 @@ export class FakeHost implements ServiceHost {
     return String(this.lines.find(({ msg }) => msg === 'listening')?.address)
   }
 
-  on(signal: string, listener: () => void): void {
+  on(signal: StopSignal, listener: (signal: StopSignal) => void): void {
     this.#listeners.set(signal, listener)
   }
+
+  off(signal: StopSignal): void {
+    this.#listeners.delete(signal)
+  }
+
+  kill(): void {}
 
   exit(code: number): void {
     this.exits.push(code)
   }
 
-  send(signal: 'SIGTERM' | 'SIGINT'): void {
-    this.#listeners.get(signal)?.()
+  send(signal: StopSignal): void {
+    this.#listeners.get(signal)?.(signal)
   }
 
   /** Resolves when the message is logged, or was. */

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { OutageError, systemClock, systemRandom } from '@assay/core'
+import { OutageError, stopOnSignals, systemClock, systemRandom } from '@assay/core'
 import { type LakeOptions, openLake } from '@assay/lake'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runService, type ServiceName } from '../src/index.js'
@@ -21,13 +21,17 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
 })
 
+function parts(host: FakeHost) {
+  return { clock: systemClock, random: systemRandom, stop: stopOnSignals(host, systemClock) }
+}
+
 async function start(
   service: ServiceName,
   env: Record<string, string> = {},
   open?: typeof openLake,
 ): Promise<FakeHost> {
   const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_COMMIT_INTERVAL_MS: '50', ...env })
-  const code = runService({ service, clock: systemClock, random: systemRandom, ...(open && { open }) }, host)
+  const code = runService({ ...parts(host), service, ...(open && { open }) }, host)
   running.push({ host, code })
   await host.logged('listening')
   return host
@@ -106,7 +110,7 @@ describe('what every service answers', () => {
   test('an address that is taken ends it with 2', async () => {
     const first = await start('feed', { ASSAY_FEED: 'none' })
     const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_HTTP_PORT: new URL(first.address).port })
-    expect(await runService({ service: 'bronze', clock: systemClock, random: systemRandom }, host)).toBe(2)
+    expect(await runService({ ...parts(host), service: 'bronze' }, host)).toBe(2)
     expect(host.lines.at(-1)).toMatchObject({ level: 'fatal', code: 'http_address_unusable' })
   })
 })

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type Clock, systemClock, systemRandom } from '@assay/core'
+import { type Clock, stopOnSignals, systemClock, systemRandom } from '@assay/core'
 import { embeddedParts, openLake } from '@assay/lake'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { runService, type ServiceName } from '../src/index.js'
 import { FakeHost } from './fake-host.js'
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
 
 function run(service: ServiceName, host: FakeHost, clock: Clock = systemClock): Promise<number> {
-  return runService({ service, clock, random: systemRandom }, host)
+  return runService({ service, clock, random: systemRandom, stop: stopOnSignals(host, systemClock) }, host)
 }
 
 describe('a service', () => {
@@ -50,8 +50,8 @@ describe('a service', () => {
     await started
     host.send('SIGTERM')
     host.send('SIGINT')
-    expect(host.exits).toEqual([130])
     await code
+    await vi.waitFor(() => expect(host.exits).toEqual([130]))
   })
 
   it('A7: ends with 1 when the grace time is over', async () => {
@@ -65,7 +65,7 @@ describe('a service', () => {
     await started
     host.send('SIGTERM')
     await code
-    expect(host.exits).toEqual([1])
+    await vi.waitFor(() => expect(host.exits).toEqual([1]))
     expect(host.lines.some((line) => line.code === 'grace_time_over')).toBe(true)
   })
 

@@ -1,4 +1,6 @@
-import { systemClock, systemRandom } from '@assay/core'
-import { runService } from '@assay/host'
+import { stopOnSignals, systemClock, systemRandom } from '@assay/core'
 
-process.exit(await runService({ service: 'bronze', clock: systemClock, random: systemRandom }, process))
+const stop = stopOnSignals(process, systemClock)
+stop.stopWithReader(process.stdout)
+const { runService } = await import('@assay/host')
+await stop.exit(await runService({ service: 'bronze', clock: systemClock, random: systemRandom, stop }, process))

@@ -1,22 +1,14 @@
-import { ExitCode } from './run/exit-code.js'
-import { run } from './run/run.js'
+import { stopOnSignals, systemClock } from '@assay/core'
 
+const stop = stopOnSignals(process, systemClock)
+stop.stopWithReader(process.stdout)
+// Progress that nobody follows is no reason to end.
+process.stderr.on('error', () => undefined)
 // The least Node is ours to say, not the SDK's.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
-const stop = new AbortController()
-
-/** The first signal asks for a graceful end, the second ends at once. */
-function onSignal(): void {
-  if (stop.signal.aborted) process.exit(ExitCode.killed)
-  stop.abort()
-}
-
-process.on('SIGINT', onSignal)
-process.on('SIGTERM', onSignal)
-// A reader that has seen enough (`assay sql … | head`) is no failure.
-process.stdout.on('error', () => process.exit(ExitCode.done))
-
+const { ExitCode } = await import('./run/exit-code.js')
+const { run } = await import('./run/run.js')
 const code = await run(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
@@ -26,4 +18,8 @@ const code = await run(process.argv.slice(2), {
   env: process.env,
   signal: stop.signal,
 })
-process.exitCode = code
+// A reader that has seen enough (`assay sql … | head`) is no failure.
+const isRead = stop.by !== undefined || !stop.signal.aborted
+process.exitCode = code === ExitCode.stopped && !isRead ? ExitCode.done : code
+if (stop.signal.aborted) await stop.exit(process.exitCode)
+else stop.release()

@@ -12,9 +12,16 @@ export interface Io {
   readonly signal: AbortSignal
 }
 
-/** Resolves when the stream has taken the bytes. */
+/** What an output fails with when its reader has gone: of a pipe, of a terminal, and for all that is written later. */
+const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'])
+
+/** Resolves when the stream has taken the bytes, or when nobody is left to read them. */
 export function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(data, (error) => (error ? reject(error) : resolve()))
+    stream.write(data, (error) => (error && !isReaderGone(error) ? reject(error) : resolve()))
   })
+}
+
+export function isReaderGone(error: Error): boolean {
+  return 'code' in error && typeof error.code === 'string' && READER_GONE.has(error.code)
 }

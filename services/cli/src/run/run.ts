@@ -1,3 +1,4 @@
+import { AssayError } from '@assay/core'
 import { ExitCode, exitCodeOf } from './exit-code.js'
 import { type Io, write } from './io.js'
 import { errorText } from './print-error.js'
@@ -11,7 +12,15 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     await write(command.isAsked ? io.stdout : io.stderr, command.text)
     return command.isAsked ? ExitCode.done : ExitCode.usage
   } catch (error) {
+    if (io.signal.aborted && isStopped(error)) return ExitCode.stopped
     await write(io.stderr, errorText(error))
     return exitCodeOf(error)
   }
+}
+
+/** What is thrown by work that was stopped in its middle. */
+const STOPPED: ReadonlySet<string> = new Set(['engine_interrupted', 'session_closed', 'log_closed', 'query_stopped'])
+
+function isStopped(error: unknown): boolean {
+  return error instanceof AssayError && STOPPED.has(error.code)
 }
