@@ -10,7 +10,8 @@ import type { ServiceName } from './run-service.js'
 import type { ServiceParts } from './service-work.js'
 
 const BACKOFF_MIN_MS = 500
-const BACKOFF_MAX_MS = 30_000
+/** Short, so that after an outage the first try comes soon. */
+const BACKOFF_MAX_MS = 5_000
 /** A lake that was open for so long was a good one: the next failure is a first one. */
 const STABLE_MS = 60_000
 

@@ -4,5 +4,12 @@ export { LocalStore, type LocalStoreDependencies, openLocalStore } from './local
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.js'
 export { openS3Store } from './s3/open.js'
 export type { S3Encryption, S3Limits, S3StoreOptions } from './s3/options.js'
-export { probeConditionalPuts } from './s3/probe.js'
+export { probeConditionalPuts, probeLeftOvers, removeProbeLeftOvers } from './s3/probe.js'
+export {
+  type OnS3Request,
+  S3_OPERATIONS,
+  S3_REQUEST_OUTCOMES,
+  type S3Operation,
+  type S3RequestOutcome,
+} from './s3/s3-request.js'
 export type { ObjectEntry, ObjectStore } from './store.js'

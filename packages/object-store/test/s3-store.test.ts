@@ -254,25 +254,151 @@ describe('trouble', () => {
 describe('the probe', () => {
   const refused = { code: 'store_not_atomic', retryable: false }
 
-  it('A2: takes an atomic store, and leaves nothing behind', async () => {
-    await open({ probeRounds: 2 })
-    expect(server.objects.size).toBe(0)
-    expect(server.count('PUT')).toBe(64)
+  const write = async (store: ObjectStore): Promise<unknown> => store.putIfAbsent('k', bytes('x'))
+  const keptProof = (): string | undefined => [...server.objects.keys()].find((key) => key.includes('store-proofs'))
+
+  it('A2: takes an atomic store, and leaves nothing but its proof behind', async () => {
+    const store = await open({ probeRounds: 2 })
+    await write(store)
+    expect([...server.objects.keys()].sort()).toEqual([keptProof(), 'lake/k'])
+    expect(server.count('PUT')).toBe(64 + 2)
+  })
+
+  it('A2: is made before the first create of a process, and not again while its proof is in force', async () => {
+    const store = await open({ probeRounds: 1 })
+    await Promise.all([store.putIfAbsent('a', bytes('x')), store.putIfAbsent('b', bytes('x'))])
+    expect(server.count('PUT')).toBe(32 + 3)
+    await write(await open({ probeRounds: 1, random: seededRandom(2) }))
+    expect(server.count('PUT')).toBe(32 + 4)
+    // Reached another way, or after a month, it may be another store.
+    await write(await open({ probeRounds: 1, random: seededRandom(3), prefix: 'other' }))
+    expect(server.count('PUT')).toBe(2 * 32 + 6)
+    now_ms += 31 * 24 * 3_600_000
+    await write(await open({ probeRounds: 1, random: seededRandom(4) }))
+    expect(server.count('PUT')).toBe(3 * 32 + 8)
+  })
+
+  it('a damaged proof proves nothing', async () => {
+    await write(await open({ probeRounds: 1 }))
+    for (const text of ['', '[]', '{"format":2,"proven_ms":1}', '{"format":1,"proven_ms":9e99}']) {
+      server.objects.set(keptProof() ?? '', { bytes: Buffer.from(text), headers: {} })
+      const before = server.count('PUT')
+      await write(await open({ probeRounds: 1, random: seededRandom(2) }))
+      expect(server.count('PUT') - before).toBe(32 + 2)
+    }
+  })
+
+  it('what only reads writes nothing', async () => {
+    const store = await open({ probeRounds: 5 })
+    await store.get('k')
+    await store.size_bytes('k')
+    for await (const _ of store.list('')) break
+    await expect(store.localPath('k')).rejects.toMatchObject({ code: 'object_missing' })
+    expect([server.count('PUT'), server.count('POST'), server.count('DELETE')]).toEqual([0, 0, 0])
+  })
+
+  it('an outage in the middle of it does not end it: the next create probes again', async () => {
+    const store = await open({ probeRounds: 1 })
+    server.fault = always('PUT', SLOW_DOWN)
+    await expect(write(store)).rejects.toMatchObject({ retryable: true })
+    server.fault = () => 'none'
+    expect(await write(store)).toBe('created')
+  })
+
+  it('what killed probes have left is removed by the next one', async () => {
+    server.objects.set('lake/assay-probe-1', { bytes: Buffer.alloc(1), headers: {} })
+    await write(await open({ probeRounds: 1 }))
+    expect([...server.objects.keys()].sort()).toEqual([keptProof(), 'lake/k'])
   })
 
   it('A2: refuses a store that lets several writers win, also now and then', async () => {
     server.fault = always('PUT', 'overwrite')
-    await expect(open({ probeRounds: 2 })).rejects.toMatchObject(refused)
+    await expect(open({ probeRounds: 2 }).then(write)).rejects.toMatchObject(refused)
     server.fault = ({ method, index }) => (method === 'PUT' && index % 40 === 39 ? 'overwrite' : 'none')
-    await expect(open({ probeRounds: 3 })).rejects.toMatchObject(refused)
+    await expect(open({ probeRounds: 3 }).then(write)).rejects.toMatchObject(refused)
     server.fault = ({ method, index }) => (method === 'PUT' && index % 40 === 39 ? 'lie' : 'none')
-    await expect(open({ probeRounds: 3 })).rejects.toMatchObject(refused)
+    await expect(open({ probeRounds: 3 }).then(write)).rejects.toMatchObject(refused)
     expect(server.objects.size).toBe(0)
   })
 
   it('A2: refuses a store without conditional puts', async () => {
     server.fault = always('PUT', { status: 501, code: 'NotImplemented' })
-    await expect(open({ probeRounds: 1 })).rejects.toMatchObject({ code: 'store_lacks_feature', retryable: false })
+    const failed = await open({ probeRounds: 1 })
+      .then(write)
+      .catch((error: unknown) => error)
+    expect(failed).toMatchObject({ code: 'store_lacks_feature', retryable: false })
+  })
+})
+
+describe('credentials that are replaced', () => {
+  const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
+  let file: string
+  let accepted: string
+
+  const save = (id: string): Promise<void> =>
+    writeFile(file, `[default]\naws_access_key_id = ${id}\naws_secret_access_key = secret-of-${id}\n`)
+  const refuseOthers = (code: string, status = 403): void => {
+    server.fault = ({ headers }) =>
+      headers.authorization?.includes(`Credential=${accepted}/`) === true ? 'none' : { status, code }
+  }
+
+  beforeEach(async () => {
+    for (const name of KEYS) delete process.env[name]
+    file = path.join(cacheDirectory, 'credentials')
+    process.env.AWS_SHARED_CREDENTIALS_FILE = file
+    process.env.AWS_EC2_METADATA_DISABLED = 'true'
+    accepted = 'FIRST'
+    await save('FIRST')
+  })
+  afterEach(() => {
+    delete process.env.AWS_SHARED_CREDENTIALS_FILE
+    delete process.env.AWS_EC2_METADATA_DISABLED
+    process.env.AWS_ACCESS_KEY_ID = 'AKIDEXAMPLE'
+    process.env.AWS_SECRET_ACCESS_KEY = SECRET
+  })
+
+  it('are read anew when the store no longer takes the old ones', async () => {
+    const codes = [['InvalidAccessKeyId'], ['ExpiredToken', 400], ['AccessDenied'], ['TokenRefreshRequired']] as const
+    for (const [i, [code, status]] of codes.entries()) {
+      const store = await open()
+      accepted = `KEY${i}`
+      refuseOthers(code, status)
+      await save(accepted)
+      expect(await store.putIfAbsent(`k${i}`, bytes('x'))).toBe('created')
+      accepted = `NEXT${i}`
+      await save(accepted)
+      // To a HEAD the store gives no reason.
+      expect(await store.size_bytes(`k${i}`)).toBe(1)
+      expect(await Promise.all([store.get(`k${i}`), store.get('missing')])).toEqual([bytes('x'), undefined])
+    }
+  })
+
+  it('are an outage until they are there, at the start as well', async () => {
+    const store = await open()
+    accepted = 'SECOND'
+    refuseOthers('InvalidAccessKeyId')
+    const refused = { code: 'store_credentials_refused', retryable: true, hint: expect.stringContaining('read again') }
+    await expect(store.get('k')).rejects.toMatchObject(refused)
+    await expect(open()).rejects.toMatchObject(refused)
+    // Half a file, or none, is no reason to give up either.
+    for (const text of ['', '[default]\naws_access_key_id = SECOND\n']) {
+      await writeFile(file, text)
+      await expect(store.get('k')).rejects.toMatchObject({ retryable: true })
+      await expect(open()).rejects.toMatchObject(refused)
+    }
+    await save('SECOND')
+    expect(await store.get('k')).toBeUndefined()
+    expect(await (await open()).get('k')).toBeUndefined()
+  })
+
+  it('are asked for once while many requests meet the refusal', async () => {
+    const store = await open()
+    accepted = 'SECOND'
+    refuseOthers('ExpiredToken', 400)
+    await save('SECOND')
+    const before = server.requests.length
+    await Promise.all(Array.from({ length: 20 }, () => store.get('k')))
+    expect(server.requests.length - before).toBeLessThanOrEqual(40)
   })
 })
 

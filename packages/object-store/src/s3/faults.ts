@@ -1,12 +1,14 @@
 import { AssayError, OutageError, UsageError } from '@assay/core'
 import { errorCode, isFileSystemError, storeError } from '../store-errors.js'
+import { UnreadableAnswer } from './answer.js'
 
 /**
  * What a failed request means. `missing`: no such object or upload. `taken`: the condition of a create was not met.
  * `conflict`: another create of the key is going on (409), neither won nor lost. `busy`: try again; the request may
- * have been done. `refused`: trying again is of no use until somebody has changed something.
+ * have been done. `denied`: not with these credentials. `refused`: trying again is of no use until somebody has changed
+ * something.
  */
-export type FaultKind = 'missing' | 'taken' | 'conflict' | 'busy' | 'refused'
+export type FaultKind = 'missing' | 'taken' | 'conflict' | 'busy' | 'denied' | 'refused'
 
 export interface Fault {
   readonly kind: FaultKind
@@ -18,10 +20,18 @@ export interface Fault {
 
 const BUSY_HINT =
   'check that the object store runs and can be reached at the endpoint; work goes on by itself afterwards'
+const NOT_THE_STORE_HINT =
+  'something between here and the object store answers in its place: a proxy, a load balancer, a sign-in page; check the endpoint and the way to it; work goes on by itself afterwards'
 const DENIED = {
-  kind: 'refused',
+  kind: 'denied',
   code: 'store_denied',
   hint: 'check the credentials (AWS_ACCESS_KEY_ID and its like, profile or role) and that they may list, read, write and delete in the bucket',
+} as const
+/** Passes when new credentials are put in place: no mistake in the configuration, also while a store is opened. */
+const CREDENTIALS_REFUSED = {
+  kind: 'denied',
+  code: 'store_credentials_refused',
+  hint: 'the credentials are missing, have expired or were replaced: put valid ones in the profile file, or where the role gets them; they are read again with every try, and work goes on by itself. Variables such as AWS_ACCESS_KEY_ID are those of the start: with new ones start again',
 } as const
 const NO_BUCKET = { kind: 'refused', code: 'store_no_bucket', hint: 'make the bucket, or correct its name' } as const
 const WRONG_REGION = {
@@ -43,7 +53,15 @@ const BY_NAME: Readonly<Record<string, Pick<Fault, 'kind' | 'code' | 'hint'>>> =
   InvalidBucketName: NO_BUCKET,
   PermanentRedirect: WRONG_REGION,
   AuthorizationHeaderMalformed: WRONG_REGION,
-  CredentialsProviderError: DENIED,
+  CredentialsProviderError: CREDENTIALS_REFUSED,
+  ExpiredToken: CREDENTIALS_REFUSED,
+  ExpiredTokenException: CREDENTIALS_REFUSED,
+  TokenRefreshRequired: CREDENTIALS_REFUSED,
+  InvalidToken: CREDENTIALS_REFUSED,
+  InvalidAccessKeyId: CREDENTIALS_REFUSED,
+  InvalidClientTokenId: CREDENTIALS_REFUSED,
+  UnrecognizedClientException: CREDENTIALS_REFUSED,
+  InvalidIdentityToken: CREDENTIALS_REFUSED,
   // MinIO takes fewer keys than AWS: no part of spaces around one or two dots, on some disks none inside another object.
   XMinioInvalidObjectName: BAD_KEY,
   XMinioInvalidResourceName: BAD_KEY,
@@ -62,6 +80,7 @@ const BY_NAME: Readonly<Record<string, Pick<Fault, 'kind' | 'code' | 'hint'>>> =
 /** Judges an error of the SDK; undefined for what is neither the server's, the network's nor the disk's doing. */
 export function faultOf(error: unknown): Fault | undefined {
   if (!(error instanceof Error)) return undefined
+  if (error instanceof UnreadableAnswer) return unreadableFault(error)
   const status = statusOf(error)
   const code = errorCode(error)
   const detail = [error.name === 'Error' ? undefined : error.name, code, status && `HTTP ${status}`]
@@ -75,6 +94,16 @@ export function faultOf(error: unknown): Fault | undefined {
   return { kind: 'busy', code: 'store_unreachable', hint: BUSY_HINT, detail: detail || 'no usable response' }
 }
 
+/** What something else than the store has answered says nothing of the request, whatever its status. */
+function unreadableFault({ status, message: detail }: UnreadableAnswer): Fault {
+  if (isBusy(status)) return { kind: 'busy', code: 'store_busy', hint: BUSY_HINT, detail }
+  return { kind: 'busy', code: 'store_answer_unreadable', hint: NOT_THE_STORE_HINT, detail }
+}
+
+function isBusy(status: number): boolean {
+  return status >= 500 || status === 429 || status === 408
+}
+
 function byStatus(status: number): Pick<Fault, 'kind' | 'code' | 'hint'> {
   if (status === 404)
     return { kind: 'missing', code: 'object_missing', hint: 'plan again: a clean-up may have removed it' }
@@ -82,9 +111,11 @@ function byStatus(status: number): Pick<Fault, 'kind' | 'code' | 'hint'> {
   if (status === 409) return { kind: 'conflict', code: 'store_conflict', hint: 'another create of the key is going on' }
   if (status === 401 || status === 403) return DENIED
   if (status === 301 || status === 307) return WRONG_REGION
-  if (status >= 500 || status === 429 || status === 408) return { kind: 'busy', code: 'store_busy', hint: BUSY_HINT }
+  if (isBusy(status)) return { kind: 'busy', code: 'store_busy', hint: BUSY_HINT }
   if (status < 400) return { kind: 'busy', code: 'store_answer_unreadable', hint: BUSY_HINT }
-  return { kind: 'refused', code: 'store_failed', hint: 'check endpoint, region, bucket and path style' }
+  // To a HEAD, which has no error's name, this may also say that a token has expired.
+  const kind = status === 400 ? 'denied' : 'refused'
+  return { kind, code: 'store_failed', hint: 'check endpoint, region, bucket and path style' }
 }
 
 /** The error for callers. It has no cause: the SDK's errors hold the request with its signed headers. */

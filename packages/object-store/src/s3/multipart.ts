@@ -8,6 +8,7 @@ import {
   type CreateMultipartUploadCommandInput,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { UnreadableAnswer } from './answer.js'
 import type { Gate } from './gate.js'
 import type { Reply, Requests } from './requests.js'
 
@@ -31,17 +32,20 @@ export interface Upload {
 export async function putInParts(requests: Requests, parts: Gate, upload: Upload): Promise<Reply<unknown>> {
   const { key, target } = upload
   const where = { Bucket: target.Bucket, Key: target.Key }
-  const created = await requests.done('starting the upload of', key, (client) =>
-    client.send(new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' })),
-  )
-  if (!created.UploadId) throw new OutageError('store_answer_unreadable', `starting the upload of ${key} gave no id`)
-  const id = { ...where, UploadId: created.UploadId }
+  const UploadId = await requests.done('starting the upload of', key, async (client) => {
+    const created = await client.send(new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }))
+    if (!created.UploadId) throw new UnreadableAnswer(200, 'an upload without an id')
+    return created.UploadId
+  })
+  const id = { ...where, UploadId }
   let isCompleted = false
   try {
     const Parts = await sendParts(requests, parts, upload, id)
-    const reply = await requests.run('finishing the upload of', key, (client) =>
-      client.send(new CompleteMultipartUploadCommand({ ...id, MultipartUpload: { Parts }, IfNoneMatch: '*' })),
-    )
+    const reply = await requests.run('finishing the upload of', key, async (client) => {
+      const command = new CompleteMultipartUploadCommand({ ...id, MultipartUpload: { Parts }, IfNoneMatch: '*' })
+      const { ETag } = await client.send(command)
+      if (!ETag) throw new UnreadableAnswer(200, 'without an ETag')
+    })
     isCompleted = reply.kind === 'done'
     return reply
   } finally {

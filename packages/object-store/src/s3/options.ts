@@ -1,5 +1,6 @@
 import { type Clock, type Random, UsageError } from '@assay/core'
 import { checkKey } from '../keys.js'
+import type { OnS3Request } from './s3-request.js'
 
 /** Encryption at rest: with keys of the store itself, or with a key of the key service. Else the bucket's default. */
 export type S3Encryption = 'AES256' | { readonly kmsKeyId: string }
@@ -19,9 +20,10 @@ export interface S3StoreOptions {
   readonly cacheDirectory: string
   /** Bytes of copies kept; what was handed out a moment ago stays beyond it. */
   readonly cache_bytes?: number
-  /** Rounds of 32 racing creates at start; 0 leaves the probe out. */
+  /** Rounds of 32 racing creates before the first create; 0 leaves the probe out. */
   readonly probeRounds?: number
   readonly limits?: Partial<S3Limits>
+  readonly onRequest?: OnS3Request
   readonly clock: Clock
   readonly random: Random
 }

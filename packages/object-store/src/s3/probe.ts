@@ -2,6 +2,10 @@ import { type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '../store.js'
 
 const RIVALS = 32
+const PROBE_PREFIX = 'assay-probe-'
+/** No probe takes as long, whatever the store's limits. */
+const LEFT_OVER_AFTER_MS = 60 * 60 * 1000
+const LEFT_OVERS_MAX = 10_000
 
 /**
  * Lets 32 creates of one key race, so many rounds, and cleans up. Throws `store_not_atomic` unless each round has
@@ -12,7 +16,7 @@ export async function probeConditionalPuts(
   { rounds, random }: { readonly rounds: number; readonly random: Random },
 ): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    const key = `assay-probe-${random.uuid()}`
+    const key = `${PROBE_PREFIX}${random.uuid()}`
     const racers = Array.from({ length: RIVALS }, (_, i) => store.putIfAbsent(key, Uint8Array.of(i)))
     try {
       // All have ended before the key is deleted: a late one would create it again.
@@ -27,6 +31,23 @@ export async function probeConditionalPuts(
       await store.delete(key)
     }
   }
+}
+
+/** Deletes what probes of killed processes have left. Returns the keys. */
+export async function removeProbeLeftOvers(store: ObjectStore, now_ms: number): Promise<readonly string[]> {
+  const keys = await probeLeftOvers(store, now_ms)
+  for (const key of keys) await store.delete(key)
+  return keys
+}
+
+/** What probes of killed processes have left. */
+export async function probeLeftOvers(store: ObjectStore, now_ms: number): Promise<readonly string[]> {
+  const keys: string[] = []
+  for await (const { key, modified_ms } of store.list(PROBE_PREFIX)) {
+    if (modified_ms <= now_ms - LEFT_OVER_AFTER_MS) keys.push(key)
+    if (keys.length === LEFT_OVERS_MAX) break
+  }
+  return keys
 }
 
 function notAtomic(winners: number): UsageError {

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '@assay/core'
 import type { S3Client } from '@aws-sdk/client-s3'
+import type { ClientSource } from './client.js'
 import { type Fault, faultError, faultOf, localError } from './faults.js'
 import { Gate } from './gate.js'
 import type { S3Limits } from './options.js'
@@ -24,14 +25,14 @@ export interface RequestsDependencies {
  * that every attempt is known here: what a repeated create's 412 means depends on what came before it.
  */
 export class Requests {
-  readonly #client: S3Client
+  readonly #clients: ClientSource
   readonly #clock: Clock
   readonly #random: Random
   readonly #attemptsMax: number
   readonly #gate: Gate
 
-  constructor(client: S3Client, { clock, random, limits }: RequestsDependencies) {
-    this.#client = client
+  constructor(clients: ClientSource, { clock, random, limits }: RequestsDependencies) {
+    this.#clients = clients
     this.#clock = clock
     this.#random = random
     this.#attemptsMax = limits.attemptsMax
@@ -42,8 +43,9 @@ export class Requests {
   async run<T>(doing: string, key: string, step: (client: S3Client) => Promise<T>): Promise<Reply<T>> {
     let mayBeDone = false
     for (let attempt = 1; ; attempt += 1) {
+      const { client } = this.#clients
       try {
-        return { kind: 'done', value: await this.#gate.run(() => step(this.#client)) }
+        return { kind: 'done', value: await this.#gate.run(() => step(client)) }
       } catch (error) {
         const local = localError(error, doing, key)
         if (local) throw local
@@ -51,7 +53,9 @@ export class Requests {
         if (!fault) throw error
         if (fault.kind === 'missing') return { kind: 'missing', fault }
         if (fault.kind === 'taken') return { kind: 'taken', fault, mayBeOurs: mayBeDone }
-        if (fault.kind === 'refused' || attempt >= this.#attemptsMax) throw faultError(fault, doing, key)
+        if (fault.kind === 'denied' && (await this.#clients.renew(client)) && attempt < this.#attemptsMax) continue
+        if (fault.kind === 'denied' || fault.kind === 'refused' || attempt >= this.#attemptsMax)
+          throw faultError(fault, doing, key)
         if (fault.kind === 'busy') mayBeDone = true
         await this.#pause(attempt)
       }

@@ -8,12 +8,15 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { checkKey, checkPrefix } from '../keys.js'
 import type { ObjectEntry, ObjectStore } from '../store.js'
 import { storeError } from '../store-errors.js'
+import { type AnswerJudge, UnreadableAnswer } from './answer.js'
 import { faultError } from './faults.js'
 import type { FileCache } from './file-cache.js'
 import { Gate } from './gate.js'
@@ -37,6 +40,7 @@ export interface S3StoreParts {
   readonly prefix: string
   readonly sse: S3Encryption | undefined
   readonly requests: Requests
+  readonly judge: AnswerJudge
   readonly cache: FileCache
   readonly random: Random
 }
@@ -51,15 +55,17 @@ export class S3Store implements ObjectStore {
   readonly #prefix: string
   readonly #encryption: Partial<PutObjectCommandInput>
   readonly #requests: Requests
+  readonly #judge: AnswerJudge
   readonly #cache: FileCache
   readonly #random: Random
   readonly #uploads = new Gate(UPLOADS_AT_ONCE)
 
-  constructor({ bucket, prefix, sse, requests, cache, random }: S3StoreParts) {
+  constructor({ bucket, prefix, sse, requests, judge, cache, random }: S3StoreParts) {
     this.#bucket = bucket
     this.#prefix = prefix === '' ? '' : `${prefix}/`
     this.#encryption = encryptionHeaders(sse)
     this.#requests = requests
+    this.#judge = judge
     this.#cache = cache
     this.#random = random
   }
@@ -78,7 +84,9 @@ export class S3Store implements ObjectStore {
           hint: `up to ${GET_BYTES_MAX} bytes are read into memory; look at who wrote it`,
         })
       }
-      return (await Body?.transformToByteArray()) ?? new Uint8Array()
+      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array()
+      checkSize(bytes.length, ContentLength)
+      return bytes
     })
     return foundOrMissing(reply, 'reading', key)
   }
@@ -127,16 +135,12 @@ export class S3Store implements ObjectStore {
       return await this.#cache.path(key, async (file) => {
         const reply = await this.#requests.run('fetching', key, async (client) => {
           const { Body, ContentLength } = await client.send(new GetObjectCommand(object))
-          if (!(Body instanceof Readable)) throw new OutageError('store_answer_unreadable', `${key} came without bytes`)
+          if (!(Body instanceof Readable)) throw new UnreadableAnswer(200, 'without bytes')
           await pipeline(Body, createWriteStream(file))
-          return ContentLength
+          checkSize((await stat(file)).size, ContentLength)
         })
         if (reply.kind === 'missing') throw objectMissing(key)
         if (reply.kind === 'taken') throw faultError(reply.fault, 'fetching', key)
-        const { size } = await stat(file)
-        if (reply.value !== undefined && size !== reply.value) {
-          throw new OutageError('store_answer_unreadable', `${key} has ${reply.value} bytes and ${size} came`)
-        }
       })
     } catch (error) {
       throw storeError(error, 'fetching', key)
@@ -191,7 +195,23 @@ export class S3Store implements ObjectStore {
   async #head(key: string) {
     const object = this.#object(key)
     const reply = await this.#requests.run('looking up', key, (client) => client.send(new HeadObjectCommand(object)))
+    // Anybody's 404 looks like this one, where the server puts no name to its answers; a listing is known by its body.
+    if (reply.kind === 'missing' && !this.#judge.knowsHeaders && (await this.#isListed(key))) {
+      throw new OutageError(
+        'store_answer_unreadable',
+        `looking up ${key}: it is listed, and yet was said to be missing`,
+        {
+          hint: 'look at what stands between here and the object store; work goes on by itself afterwards',
+        },
+      )
+    }
     return foundOrMissing(reply, 'looking up', key)
+  }
+
+  async #isListed(key: string): Promise<boolean> {
+    // Of all keys that begin like this one it comes first.
+    for await (const first of this.#pages(key)) return first.key === key
+    return false
   }
 
   async *#pages(prefix: string): AsyncGenerator<ObjectEntry> {
@@ -199,9 +219,11 @@ export class S3Store implements ObjectStore {
     let ContinuationToken: string | undefined
     do {
       const input = { Bucket: this.#bucket, Prefix: this.#prefix + prefix, ContinuationToken }
-      const page = await this.#requests.done('listing', prefix || 'the bucket', (client) =>
-        client.send(new ListObjectsV2Command(input)),
-      )
+      const page = await this.#requests.done('listing', prefix || 'the bucket', async (client) => {
+        const answer = await client.send(new ListObjectsV2Command(input))
+        checkListing(input, answer)
+        return answer
+      })
       for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
         const key = Key.slice(this.#prefix.length)
         // A shared bucket may hold what is no object of ours, such as the folder markers of consoles.
@@ -233,6 +255,23 @@ function encryptionHeaders(sse: S3Encryption | undefined): Partial<PutObjectComm
   if (sse === undefined) return {}
   if (sse === 'AES256') return { ServerSideEncryption: 'AES256' }
   return { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: sse.kmsKeyId }
+}
+
+function checkSize(came_bytes: number, told_bytes: number | undefined): void {
+  if (came_bytes !== told_bytes) throw new UnreadableAnswer(200, `${told_bytes} bytes were told and ${came_bytes} came`)
+}
+
+/** Throws unless the page answers what was asked, in full. */
+function checkListing(asked: ListObjectsV2CommandInput, page: ListObjectsV2CommandOutput): void {
+  const { Name = asked.Bucket, Prefix = asked.Prefix, IsTruncated, NextContinuationToken, Contents = [] } = page
+  const isOther = Name !== asked.Bucket || Prefix !== asked.Prefix
+  if (isOther) throw new UnreadableAnswer(200, 'the listing of another place')
+  if (IsTruncated && !NextContinuationToken) throw new UnreadableAnswer(200, 'a listing that breaks off')
+  for (const { Key, Size } of Contents) {
+    if (!Key?.startsWith(asked.Prefix ?? '') || Size === undefined || !(Size >= 0)) {
+      throw new UnreadableAnswer(200, 'a listing with other entries than were asked for')
+    }
+  }
 }
 
 function foundOrMissing<T>(reply: Reply<T>, doing: string, key: string): T | undefined {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -16,7 +17,8 @@ export interface FakeRequest {
 /**
  * `lose`: done, and the connection cut instead of an answer. `reset`: cut, not done. `truncate`: half the body of a
  * GET. `hang`: no answer. `slow`: 20 ms late. `overwrite`: the condition of a create is not looked at; `lie`: nor is it,
- * and yet 412 is the answer. A status: that error, not done.
+ * and yet 412 is the answer. A status with a code: that error of S3, not done. A status with a body: that answer, which
+ * is none of S3's, whether the request was carried out or not.
  */
 export type FakeFault =
   | 'none'
@@ -28,6 +30,15 @@ export type FakeFault =
   | 'overwrite'
   | 'lie'
   | { status: number; code: string }
+  | ForeignAnswer
+
+/** What something else than the store answers. */
+export interface ForeignAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly isDone: boolean
+}
 
 interface FakeObject {
   readonly bytes: Buffer
@@ -40,6 +51,8 @@ export class FakeS3 {
   readonly requests: FakeRequest[] = []
   readonly uploads = new Map<string, Map<number, Buffer>>()
   fault: (request: FakeRequest) => FakeFault = () => 'none'
+  /** Answers carry S3's request id. Not every server's do. */
+  givesRequestIds = true
   inFlightMost = 0
   readonly endpoint: string
   readonly #server: Server
@@ -84,12 +97,18 @@ export class FakeS3 {
     const body = await buffer(incoming)
     if (fault === 'hang') return
     if (fault === 'reset') return void outgoing.destroy()
-    if (typeof fault === 'object') return answerError(outgoing, fault)
+    if (this.givesRequestIds) outgoing.setHeader('x-amz-request-id', `R${request.index}`)
+    if (typeof fault === 'object' && 'body' in fault) {
+      if (fault.isDone) this.#answer(request, body, false)
+      outgoing.removeHeader('x-amz-request-id')
+      return void outgoing.writeHead(fault.status, fault.headers).end(method === 'HEAD' ? undefined : fault.body)
+    }
+    if (typeof fault === 'object') return answerError(outgoing, method, fault)
     if (fault === 'slow') await sleep(20)
     const answer = this.#answer(request, body, fault === 'overwrite' || fault === 'lie')
-    if (fault === 'lie') return answerError(outgoing, TAKEN)
+    if (fault === 'lie') return answerError(outgoing, method, TAKEN)
     if (fault === 'lose') return void outgoing.destroy()
-    if ('code' in answer) return answerError(outgoing, answer)
+    if ('code' in answer) return answerError(outgoing, method, answer)
     outgoing.writeHead(answer.status, { 'content-length': answer.bytes.length, ...answer.headers })
     if (fault !== 'truncate') return void outgoing.end(method === 'HEAD' ? undefined : answer.bytes)
     outgoing.write(answer.bytes.subarray(0, answer.bytes.length / 2), () => outgoing.destroy())
@@ -109,10 +128,10 @@ export class FakeS3 {
     if (method === 'PUT') {
       if (object && headers['if-none-match'] === '*' && !ignoresCondition) return TAKEN
       this.objects.set(key, { bytes: body, headers: metadataOf(headers) })
-      return done(200, { etag: '"e"' })
+      return done(200, { etag: etagOf(body) })
     }
     if (!object) return { status: 404, code: 'NoSuchKey' }
-    return { status: 200, headers: object.headers, bytes: object.bytes }
+    return { status: 200, headers: { ...object.headers, etag: etagOf(object.bytes) }, bytes: object.bytes }
   }
 
   #startUpload(headers: IncomingMessage['headers']): Answer {
@@ -145,7 +164,7 @@ export class FakeS3 {
   #list(prefix: string): Answer {
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix))
     const sorted = keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    const contents = sorted.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`)
+    const contents = sorted.map((key) => `<Contents><Key>${key}</Key><Size>1</Size>${MODIFIED}</Contents>`)
     return xml(`<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`)
   }
 }
@@ -155,6 +174,12 @@ type Answer =
   | { readonly status: number; readonly code: string }
 
 const TAKEN = { status: 412, code: 'PreconditionFailed' }
+
+const MODIFIED = '<LastModified>2026-11-30T00:00:00.000Z</LastModified>'
+
+function etagOf(bytes: Buffer): string {
+  return `"${createHash('md5').update(bytes).digest('hex')}"`
+}
 
 function done(status: number, headers: Record<string, string> = {}): Answer {
   return { status, headers, bytes: Buffer.alloc(0) }
@@ -169,7 +194,11 @@ function metadataOf(headers: IncomingMessage['headers']): Record<string, string>
   return Object.fromEntries(kept.map(([name, value]) => [name, String(value)]))
 }
 
-function answerError(outgoing: ServerResponse, { status, code }: { status: number; code: string }): void {
+function answerError(
+  outgoing: ServerResponse,
+  method: string,
+  { status, code }: { status: number; code: string },
+): void {
   const text = `<Error><Code>${code}</Code><Message>quoting AKIDEXAMPLE</Message></Error>`
-  outgoing.writeHead(status, { 'content-type': 'application/xml' }).end(text)
+  outgoing.writeHead(status, { 'content-type': 'application/xml' }).end(method === 'HEAD' ? undefined : text)
 }

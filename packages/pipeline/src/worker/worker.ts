@@ -53,7 +53,8 @@ const MOVED_WITHOUT_ROWS_MS = 10_000
  */
 const SLACK = 0.75
 const BACKOFF_MIN_MS = 100
-const BACKOFF_MAX_MS = 30_000
+/** Short, so that after an outage the first try comes soon. */
+const BACKOFF_MAX_MS = 5_000
 /** Attempts, with growing pauses of some ten seconds in all, before a batch is taken to be too much for the engine. */
 const CROWDED_ATTEMPTS_MAX = 7
 
