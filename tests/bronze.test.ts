@@ -7,6 +7,7 @@ import { checkInvariants } from './support/invariants.js'
 import { binance, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, produce, registerSchema, START_MS, type TestRecord } from './support/records.js'
 import { query } from './support/tables.js'
+import { VirtualClock } from './support/virtual-clock.js'
 
 const DAY_MS = 86_400_000
 const TOPIC = binance.topic
@@ -110,6 +111,31 @@ describe('bronze', () => {
     expect(commitsOf(await drain(lake))).toEqual({ 'bronze-binance': 1, 'silver-binance': 1, gold: 1 })
     await checkInvariants(lake)
     expect(commitsOf(await drain(lake))).toEqual({})
+    await lake.close()
+  })
+
+  it('a drain beside a producer that never stops ends with what the log held at its start', async () => {
+    class BusyLog extends MemoryLog {
+      produceMore: (() => Promise<unknown>) | undefined
+      override async lanes(topic: string): ReturnType<MemoryLog['lanes']> {
+        const found = await super.lanes(topic)
+        await this.produceMore?.()
+        return found
+      }
+    }
+    const clock = new VirtualClock()
+    const log = new BusyLog({ clock })
+    const lake = memoryLake({ clock, log })
+    await produceTrades(lake, 1, 20)
+    let next = 100
+    log.produceMore = () => produceTrades(lake, next++, 1)
+    await drain(lake, { limits: { maxRows: 6 } })
+    log.produceMore = undefined
+    const [gold] = await query(lake, 'SELECT count(*)::INTEGER AS n FROM gold_crypto_trades')
+    expect(gold?.n).toBeGreaterThanOrEqual(20)
+    expect(gold?.n).toBeLessThan(30)
+    await drain(lake)
+    await checkInvariants(lake)
     await lake.close()
   })
 

@@ -100,6 +100,11 @@ export interface EventLog {
   share(group: string, topic: string): Promise<LaneShare>
   /** What speaks against reading a topic as it is set up. Only a log has it whose topics others may have made. */
   inspectTopic?(topic: string): Promise<readonly TopicFinding[]>
+  /**
+   * A time, ms since 1970, before which the record at the position can't have come into the log, as near to its arrival
+   * as the log knows; only a log that knows more of it than the record's own timestamp has it.
+   */
+  earliestArrival_ms?(lane: Lane, from: Position): Promise<number | undefined>
   /** Waits for what is being produced, ends all waiting, frees files. Later calls fail with `log_closed`. */
   close(): Promise<void>
 }

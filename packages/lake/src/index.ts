@@ -6,6 +6,7 @@ export { configurationPage } from './settings/config-page.js'
 export { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 export { embeddedParts, type LakeParts } from './settings/lake-parts.js'
 export { markdownTable } from './settings/markdown-table.js'
+export { LogArrivals } from './status/log-arrivals.js'
 export { isSuperseded, logTopicOf } from './status/log-lanes.js'
 export {
   type DeadLetterRate,

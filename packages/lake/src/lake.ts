@@ -23,6 +23,7 @@ import type { SchemaRegistry } from '@assay/schema-registry'
 import { openParts, type PartsContext } from './open-parts.js'
 import { DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
 import type { LakeParts } from './settings/lake-parts.js'
+import { LogArrivals } from './status/log-arrivals.js'
 
 export interface LakeOptions extends PartsContext {
   readonly parts: LakeParts
@@ -43,6 +44,8 @@ export interface Lake {
   readonly random: Random
   readonly store: ObjectStore
   readonly log: EventLog
+  /** When records came into the log, as far as this process saw it. */
+  readonly arrivals: LogArrivals
   readonly registry: SchemaRegistry
   readonly catalog: Catalog
   readonly exchanges: readonly Exchange[]
@@ -65,6 +68,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   let engine: Promise<Engine> | undefined
   return {
     ...parts,
+    arrivals: new LogArrivals(clock),
     clock,
     random,
     exchanges,

@@ -1,8 +1,9 @@
-import { UsageError } from '@assay/core'
+import { type LaneKey, laneKey, type Position, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { EVERY_LANE, type LaneShare } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import {
+  type BronzeInput,
   bronzeStage,
   bronzeTable,
   GOLD_TABLE,
@@ -29,7 +30,7 @@ export type Layer = 'bronze' | 'silver' | 'gold'
 export interface RunOptions {
   /** Which layers this process works on; all by default. */
   readonly layers?: readonly Layer[]
-  /** End when the log is empty and every layer has caught up. */
+  /** End when every layer has all that the log held at the start; what is produced meanwhile is left to the next run. */
   readonly drain: boolean
   /** Take upstream tables with another uuid for the old ones, by positions. */
   readonly adopt: boolean
@@ -64,10 +65,12 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   const jobs: Job[] = []
+  const until = options.drain ? await logEnds(lake) : undefined
   for (const layer of options.layers ?? ALL_LAYERS) {
     const above = [...jobs]
     const upstreamEnded = options.drain ? () => above.every((job) => job.ended) : undefined
-    for (const open of openersOf(lake, layer, options)) jobs.push({ ...(await open(upstreamEnded)), ended: false })
+    for (const open of openersOf(lake, layer, { ...options, ...(until && { until }) }))
+      jobs.push({ ...(await open(upstreamEnded)), ended: false })
   }
   const outcomes = await Promise.allSettled(
     jobs.map(async (job) => {
@@ -86,9 +89,17 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
+/** Where the lanes of every exchange end now. */
+async function logEnds(lake: Lake): Promise<ReadonlyMap<LaneKey, Position>> {
+  const statuses = await Promise.all(lake.exchanges.map(({ topic }) => lake.log.lanes(topic)))
+  return new Map(statuses.flat().map(({ lane, end }) => [laneKey(lane), end]))
+}
+
+type OpenOptions = RunOptions & Pick<BronzeInput, 'until'>
+
 type Open = (upstreamEnded: (() => boolean) | undefined) => Promise<Omit<Job, 'ended'>>
 
-function openersOf(lake: Lake, layer: Layer, options: RunOptions): Open[] {
+function openersOf(lake: Lake, layer: Layer, options: OpenOptions): Open[] {
   switch (layer) {
     case 'bronze':
       return lake.exchanges.map((exchange) => (upstreamEnded) => openBronze(lake, exchange, options, upstreamEnded))
@@ -138,7 +149,7 @@ async function inspectTopic({ log }: Lake, { name, topic }: Exchange, { onEvent 
 async function openBronze(
   lake: Lake,
   exchange: Exchange,
-  options: RunOptions,
+  options: OpenOptions,
   upstreamEnded?: () => boolean,
 ): Promise<Omit<Job, 'ended'>> {
   const definition = bronzeTable(exchange.name)
@@ -146,7 +157,14 @@ async function openBronze(
   const share = await shareOf(lake, definition, exchange.topic, options)
   const parts = await workerParts(lake, options, upstreamEnded)
   const { worker } = await openWorker(parts, definition, (context) =>
-    bronzeStage(context, { exchange: exchange.name, topic: exchange.topic, log: lake.log, share }),
+    bronzeStage(context, {
+      exchange: exchange.name,
+      topic: exchange.topic,
+      log: lake.log,
+      share,
+      ...(options.until && { until: options.until }),
+      onLanes: (statuses) => lake.arrivals.note(statuses),
+    }),
   )
   return { worker, session: parts.session, share }
 }

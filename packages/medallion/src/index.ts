@@ -1,5 +1,5 @@
 export { acceptGap } from './bronze/accept-gap.js'
-export { bronzeStage } from './bronze/bronze-stage.js'
+export { type BronzeInput, bronzeStage } from './bronze/bronze-stage.js'
 export { bronzeTable } from './bronze/bronze-table.js'
 export { GAPS_TABLE } from './bronze/gaps.js'
 export {

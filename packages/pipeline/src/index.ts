@@ -31,7 +31,7 @@ export {
 } from './table/definition.js'
 export { partitionValues } from './table/file-statistics.js'
 export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './table/lake-table.js'
-export { isReplayLane, replayLane } from './table/replay-lane.js'
+export { isReplayLane, laneSql, replayLane } from './table/replay-lane.js'
 export { checkpointStanding, pinTrusted } from './table/rollback.js'
 export { type ScanFile, scanSql } from './table/scan.js'
 export { CommitSignals } from './table/signals.js'

@@ -63,7 +63,8 @@ describe('a lake with the recorded trades', () => {
       ['bronze', 3001n],
       ['bronze', 1000n],
     ])
-    expect(before.lanes[0]?.lag_seconds).toBeGreaterThan(365 * 86_400)
+    // The recording is years old; it came into the log just now.
+    expect(before.lanes[0]?.lag_seconds).toBeLessThan(600)
     await drain(lake)
     const { lanes, dead_letters } = await statusReport(lake)
     expect(lanes.map(({ layer, position, lag_rows, lag_seconds }) => [layer, position, lag_rows, lag_seconds])).toEqual(

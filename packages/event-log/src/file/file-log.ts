@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import path from 'node:path'
 import { type Clock, type Lane, type Position, type ProduceBatch, position, type Random, UsageError } from '@assay/core'
 import { PRODUCE_LIMITS } from '../defaults.js'
 import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
 import { EVERY_LANE } from '../lane-share.js'
-import { logClosed, logError, unknownLane, unknownTopic } from '../log-errors.js'
+import { logClosed, logError, unknownLane, unknownTopic, unlessMissing } from '../log-errors.js'
 import { type ProduceLimits, planProduce } from '../plan.js'
 import { checkTopic, isTopicName } from '../topic-name.js'
 import { WakeUps } from '../wake-ups.js'
@@ -13,6 +13,7 @@ import { LaneLock } from './lane-lock.js'
 import { LaneReader } from './lane-reader.js'
 import { LaneTail } from './lane-tail.js'
 import { LaneWriter } from './lane-writer.js'
+import { listSegments } from './segment-files.js'
 import { createTopic, readTopic, type TopicInfo, topicMark } from './topic-file.js'
 
 const SEGMENT_BYTES_MAX = 1024 ** 3
@@ -152,6 +153,16 @@ export class FileLog implements EventLog {
         return found.includes(true)
       }
       await this.#wakeUps.until(hasRecords, { poll_ms: this.#limits.poll_ms, timeout_ms, clock: this.#clock }, signal)
+    })
+  }
+
+  /** The time at which the record's segment was made. */
+  earliestArrival_ms(lane: Lane, from: Position): Promise<number | undefined> {
+    return this.#do(`looking up ${lane.topic}/${lane.partition}`, async () => {
+      const segments = await listSegments(path.join(this.#folder(lane.topic), String(lane.partition)))
+      const segment = segments.findLast(({ base }) => base <= from)
+      const { birthtimeMs = 0 } = (segment && (await unlessMissing(stat(segment.path)))) ?? {}
+      return birthtimeMs > 0 ? birthtimeMs : undefined
     })
   }
 

@@ -10,10 +10,8 @@ const READ_MS_MAX = 5_000
 /** Scrapes that come thicker share a reading. */
 const FRESH_MS = 1_000
 
-const LAG_SECONDS_HELP = {
-  bronze: 'Age of the oldest unread record; 0 without a lag.',
-  below: "Time since the table's last commit, while there is a lag; 0 without.",
-}
+const LAG_SECONDS_HELP =
+  'How long the oldest record that waits has been there to be read, by its arrival upstream; 0 when nothing waits.'
 
 /** How far a layer has come in each lane, read from log and tables when it is asked for. */
 export class LaneMetrics {
@@ -40,7 +38,7 @@ export class LaneMetrics {
       [],
     )
     this.#lagRecords = gauge('lag_records', 'Offsets of the lane that are there to be read.', lane)
-    this.#lagSeconds = gauge('lag_seconds', LAG_SECONDS_HELP[layer === 'bronze' ? 'bronze' : 'below'], lane)
+    this.#lagSeconds = gauge('lag_seconds', LAG_SECONDS_HELP, lane)
     this.#position = gauge('position', 'Next offset to take.', lane)
     this.#lastCommit = gauge('last_commit_timestamp_seconds', 'Time of the last commit, in seconds since 1970.', [
       'exchange',

@@ -3,11 +3,22 @@ import type { LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import { currentSnapshot, planFiles } from '@assay/iceberg'
 import { bronzeTable, DLQ_ARCHIVE_TABLE, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
-import { type Checkpoint, type LaneStop, replayLane, type TableDefinition } from '@assay/pipeline'
+import {
+  type Checkpoint,
+  type LakeTable,
+  type LaneStop,
+  type PinnedTable,
+  replayLane,
+  type TableDefinition,
+} from '@assay/pipeline'
 import type { Lake } from '../lake.js'
 import { pinExisting } from '../loaded-tables.js'
 import type { Layer } from '../run-workers.js'
 import { isSuperseded, logLanesOf } from './log-lanes.js'
+import { arrivalInTable, type PinnedUpstream } from './table-arrivals.js'
+
+/** A record whose own time is older was loaded: that time says nothing of its arrival. */
+const HISTORY_AFTER_MS = 86_400_000
 
 /** How far one table has come in one lane. */
 export interface LaneProgress {
@@ -20,8 +31,8 @@ export interface LaneProgress {
   /** Offsets that are there to be read; holes count too. */
   readonly lag_rows: bigint
   /**
-   * 0 without a lag. For bronze the age of the oldest unread record by its Kafka timestamp; below it the time since
-   * the table's last commit, null before the first.
+   * How long the oldest record that waits has been there to be read; 0 without a lag. Counted from its arrival (in the
+   * log, or in the table above), not from the time of its event. Null where nothing tells when it came.
    */
   readonly lag_seconds: number | null
   /** Greatest event time of valid rows, µs (silver). */
@@ -60,6 +71,8 @@ interface TableState {
   readonly checkpoint: Checkpoint
   readonly rows: number
   readonly last_commit_ms: number | null
+  /** Undefined for a table that no worker has made yet. */
+  readonly existing: { readonly table: LakeTable; readonly pinned: PinnedTable } | undefined
 }
 
 /** Where every lane stands in every layer, from the log's ends and the tables' metadata. */
@@ -73,8 +86,10 @@ export async function statusReport(lake: Lake): Promise<StatusReport> {
     const bronze = await stateOf(lake, bronzeTable(exchange.name))
     const silver = await stateOf(lake, silverTable(exchange.name))
     lanes.push(...(await bronzeLanes(lake, exchange, bronze)))
-    lanes.push(...layerLanes(lake, 'silver', silverTable(exchange.name), bronze.checkpoint, silver))
-    lanes.push(...layerLanes(lake, 'gold', GOLD_TABLE, silver.checkpoint, gold))
+    const above = upstreamOf(bronze, 'ingestion_timestamp')
+    lanes.push(...(await layerLanes(lake, { layer: 'silver', table: silverTable(exchange.name).name }, above, silver)))
+    const valid = upstreamOf(silver, 'validation_timestamp')
+    lanes.push(...(await layerLanes(lake, { layer: 'gold', table: GOLD_TABLE.name }, valid, gold)))
     stops.push(...stopsOf(bronzeTable(exchange.name).name, bronze.checkpoint))
     dead_letters.push(rateOf(exchange, silver, rejected.get(bronzeTable(exchange.name).name) ?? 0))
   }
@@ -85,6 +100,7 @@ const NO_STATE: TableState = {
   checkpoint: { sources: {}, topics: {}, lanes: new Map() },
   rows: 0,
   last_commit_ms: null,
+  existing: undefined,
 }
 
 async function stateOf(lake: Lake, definition: TableDefinition): Promise<TableState> {
@@ -96,11 +112,14 @@ async function stateOf(lake: Lake, definition: TableDefinition): Promise<TableSt
     checkpoint,
     rows: Number(snapshot?.summary['total-records'] ?? 0),
     last_commit_ms: snapshot?.timestamp_ms ?? null,
+    existing,
   }
 }
 
 async function bronzeLanes(lake: Lake, exchange: Exchange, bronze: TableState): Promise<LaneProgress[]> {
-  const lanes = logLanesOf(await lake.log.lanes(exchange.topic), bronze.checkpoint)
+  const statuses = await lake.log.lanes(exchange.topic)
+  lake.arrivals.note(statuses)
+  const lanes = logLanesOf(statuses, bronze.checkpoint)
   return Promise.all(
     lanes.map(async ({ lane, status }) => {
       const own = bronze.checkpoint.lanes.get(lane)
@@ -113,7 +132,7 @@ async function bronzeLanes(lake: Lake, exchange: Exchange, bronze: TableState): 
         position: at,
         end: status.end,
         lag_rows: unread.rows,
-        lag_seconds: unread.rows === 0n ? 0 : await ageOf(lake, status, unread.from),
+        lag_seconds: unread.rows === 0n ? 0 : await ageInLog(lake, status, unread.from),
         watermark_us: null,
         last_commit_ms: bronze.last_commit_ms,
       }
@@ -128,36 +147,63 @@ function unreadOf(status: LaneStatus, at: Position, stop: LaneStop | undefined):
   return { from, rows: status.end > from ? status.end - from : 0n }
 }
 
-async function ageOf(lake: Lake, { lane }: LaneStatus, from: Position): Promise<number | null> {
+/**
+ * Seconds since a record came into the log; null where nothing tells when that was. What was there before this process
+ * looked is dated by the log, or else by the record's own time, unless it is that of loaded history.
+ */
+async function ageInLog(lake: Lake, status: LaneStatus, from: Position): Promise<number | null> {
+  const seen = lake.arrivals.arrivalOf(status, from)
+  if (seen?.isExact) return ageOf(lake, seen.at_ms)
+  const earliest_ms = (await lake.log.earliestArrival_ms?.(status.lane, from)) ?? Number.NEGATIVE_INFINITY
+  const own_ms = await timestampOf(lake, status, from)
+  const at_ms = Math.max(earliest_ms, own_ms ?? Number.NEGATIVE_INFINITY)
+  const isHistory = lake.clock.now_ms() - at_ms > HISTORY_AFTER_MS && at_ms !== earliest_ms
+  if (Number.isFinite(at_ms) && !isHistory) return ageOf(lake, Math.min(at_ms, seen?.at_ms ?? at_ms))
+  return seen ? ageOf(lake, seen.at_ms) : null
+}
+
+async function timestampOf(lake: Lake, { lane }: LaneStatus, from: Position): Promise<number | undefined> {
   const read = await lake.log.read(lane, from, { maxRecords: 1, maxBytes: 1 })
   const timestamp_ms = read.kind === 'records' ? read.batches[0]?.timestamps_ms[0] : undefined
-  if (timestamp_ms === undefined || timestamp_ms < 0n) return null
-  return Math.max(0, (lake.clock.now_ms() - Number(timestamp_ms)) / 1000)
+  return timestamp_ms === undefined || timestamp_ms < 0n ? undefined : Number(timestamp_ms)
+}
+
+function ageOf({ clock }: Lake, at_ms: number): number {
+  return Math.max(0, (clock.now_ms() - at_ms) / 1000)
+}
+
+function upstreamOf({ checkpoint, existing }: TableState, writtenAt: string): LayerUpstream {
+  return { checkpoint, ...(existing && { pinned: { ...existing, writtenAt } }) }
+}
+
+interface LayerUpstream {
+  readonly checkpoint: Checkpoint
+  readonly pinned?: PinnedUpstream
 }
 
 function layerLanes(
   lake: Lake,
-  layer: Layer,
-  { name }: TableDefinition,
-  upstream: Checkpoint,
-  own: TableState,
-): LaneProgress[] {
-  return [...upstream.lanes].sort().map(([lane, { position: end }]) => {
-    const state = own.checkpoint.lanes.get(lane)
-    const at = state?.position ?? START
-    const sinceCommit = own.last_commit_ms === null ? null : (lake.clock.now_ms() - own.last_commit_ms) / 1000
-    return {
-      layer,
-      table: name,
-      lane,
-      position: at,
-      end,
-      lag_rows: end - at,
-      lag_seconds: end === at ? 0 : sinceCommit,
-      watermark_us: state?.greatest_us ?? null,
-      last_commit_ms: own.last_commit_ms,
-    }
-  })
+  own: Pick<LaneProgress, 'layer' | 'table'>,
+  upstream: LayerUpstream,
+  { checkpoint, last_commit_ms }: TableState,
+): Promise<LaneProgress[]> {
+  return Promise.all(
+    [...upstream.checkpoint.lanes].sort().map(async ([lane, { position: end }]) => {
+      const state = checkpoint.lanes.get(lane)
+      const at = state?.position ?? START
+      const arrived_ms = end > at && upstream.pinned ? await arrivalInTable(lake, upstream.pinned, lane, at) : undefined
+      return {
+        ...own,
+        lane,
+        position: at,
+        end,
+        lag_rows: end - at,
+        lag_seconds: end <= at ? 0 : arrived_ms === undefined || arrived_ms === null ? null : ageOf(lake, arrived_ms),
+        watermark_us: state?.greatest_us ?? null,
+        last_commit_ms,
+      }
+    }),
+  )
 }
 
 /** Dead letters by bronze table: their tables are partitioned by it, so manifests suffice. */

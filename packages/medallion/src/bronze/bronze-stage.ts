@@ -1,10 +1,13 @@
 import {
   type BytesColumn,
   type LaneKey,
+  laneKey,
   type NamedColumn,
   numberAt,
+  type Position,
   putNumber,
   type SpanColumn,
+  START,
   wordsOf,
 } from '@assay/core'
 import { quoteText } from '@assay/engine'
@@ -40,6 +43,10 @@ export interface BronzeInput {
   readonly topic: string
   readonly log: EventLog
   readonly share: LaneShare
+  /** Where a drain ends in each lane of the log; a lane that is not named is left alone. Without it nothing ends. */
+  readonly until?: ReadonlyMap<LaneKey, Position>
+  /** Told of the log's lanes whenever they are looked at. */
+  readonly onLanes?: (statuses: readonly LaneStatus[]) => void
 }
 
 /** Milliseconds whose microseconds a double still holds exactly. */
@@ -55,7 +62,10 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
     sides: [GAPS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {
       const matched = matchLogLanes(await ownLanes(input), checkpoint)
-      const readable = rotate(matched.lanes.filter(isReadable), turn++)
+      const readable = rotate(
+        matched.lanes.filter((lane) => isReadable(lane, input.until)),
+        turn++,
+      )
       const batch = await readLog(input.log, readable, context.limits)
       const stopped = [
         ...matched.lanes.filter((lane) => lane.stop && !checkpoint.lanes.get(lane.key)?.stop),
@@ -91,8 +101,10 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
   }
 }
 
-async function ownLanes({ log, topic, share }: BronzeInput): Promise<readonly LaneStatus[]> {
-  return (await log.lanes(topic)).filter(({ lane }) => share.holds(lane))
+async function ownLanes({ log, topic, share, onLanes }: BronzeInput): Promise<readonly LaneStatus[]> {
+  const statuses = await log.lanes(topic)
+  onLanes?.(statuses)
+  return statuses.filter(({ lane }) => share.holds(lane))
 }
 
 /** Lanes that turned out, on reading, not to go on. */
@@ -110,8 +122,9 @@ function positionsInLog(lanes: readonly LogLane[], { positions }: LogBatch) {
   })
 }
 
-function isReadable(lane: LogLane): boolean {
-  return !lane.stop && lane.status.end > lane.position
+function isReadable({ stop, status, position }: LogLane, until: BronzeInput['until']): boolean {
+  const isDrained = until !== undefined && (until.get(laneKey(status.lane)) ?? START) <= position
+  return !stop && status.end > position && !isDrained
 }
 
 function rotate<T>(items: readonly T[], by: number): T[] {

@@ -16,7 +16,8 @@ export function addStatus(program: Command, accept: Accept): void {
     .command('status')
     .summary('how far each layer has come in each lane, and what waits for you')
     .description(
-      'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag, ' +
+      'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag in rows and ' +
+        'as the age of the oldest row that waits (by its arrival, not its event), ' +
         'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, and ' +
         'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped.',
     )

@@ -1,6 +1,6 @@
 import type { Clock } from '@assay/core'
 import type { StatusReport, TableReport } from '@assay/lake'
-import { count, percent } from '../print/numbers.js'
+import { count, duration, percent } from '../print/numbers.js'
 
 const LAYERS = ['bronze', 'silver', 'gold'] as const
 const DEAD_LETTERS = 'silver_dlq_trades'
@@ -25,8 +25,10 @@ export class LayerLines {
     const now: Sample = { at_ms: this.#clock.monotonic_ms(), rows: rowsByLayer(tables) }
     this.#samples = [...this.#samples.filter(({ at_ms }) => at_ms >= now.at_ms - RATE_WINDOW_MS), now]
     const layers = LAYERS.map((layer) => {
-      const lag = status.lanes.filter((lane) => lane.layer === layer).reduce((sum, lane) => sum + lane.lag_rows, 0n)
-      return `${this.#line(layer, now)}   lag ${count(lag)} rows`
+      const lanes = status.lanes.filter((lane) => lane.layer === layer)
+      const lag = lanes.reduce((sum, lane) => sum + lane.lag_rows, 0n)
+      const age = Math.max(0, ...lanes.map(({ lag_seconds }) => lag_seconds ?? 0))
+      return `${this.#line(layer, now)}   lag ${count(lag)} rows${age > 0 ? `, ${duration(age)}` : ''}`
     })
     const judged = status.dead_letters.reduce((sum, one) => sum + one.judged, 0)
     const rejected = status.dead_letters.reduce((sum, one) => sum + one.rejected, 0)
