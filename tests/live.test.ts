@@ -34,7 +34,7 @@ it('G1 G2: trades that a reconnect repeats are in gold once, and the rest is tol
       if (event.kind === 'progress') written += event.records ?? 0
       if (written === 210) resolve()
     }
-    const target = { log: lake.log, registry: lake.registry, random: lake.random, clock }
+    const target = { log: lake.log, registry: lake.registry, random: lake.random, clock, topicPartitions: 1 }
     const exchanges = [server.standsFor(kraken, { silence_ms: 60_000 })]
     void runLiveFeed({ ...target, exchanges }, { symbols: new Map(), onEvent }, stop.signal)
   })

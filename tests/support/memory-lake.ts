@@ -79,6 +79,7 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
     random,
     store,
     log,
+    topicPartitions: 1,
     arrivals: new LogArrivals(clock),
     registry: parts.registry ?? openEmbeddedRegistry(store, 'schemas'),
     catalog,

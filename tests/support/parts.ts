@@ -33,7 +33,14 @@ export class SleepingClock implements Clock {
 export function memoryTarget(clock: Clock) {
   const random = seededRandom(7)
   const log = new MemoryLog({ clock, random })
-  return { log, registry: openEmbeddedRegistry(new MemoryStore(), 'schemas'), clock, random, exchanges }
+  return {
+    log,
+    registry: openEmbeddedRegistry(new MemoryStore(), 'schemas'),
+    clock,
+    random,
+    exchanges,
+    topicPartitions: 1,
+  }
 }
 
 /** All records of one partition of a topic. */
@@ -55,7 +62,11 @@ export function valuesOf(batches: readonly RecordBatch[]): string[] {
 /** A lake in a folder of its own, removed by `remove`. */
 export async function temporaryLake(): Promise<{ readonly lake: Lake; readonly remove: () => Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'assay-parts-'))
-  const lake = await openLake({ parts: embeddedParts(directory), clock: systemClock, random: systemRandom })
+  const lake = await openLake({
+    parts: { ...embeddedParts(directory), topicPartitions: 1 },
+    clock: systemClock,
+    random: systemRandom,
+  })
   return {
     lake,
     async remove() {

@@ -10,7 +10,16 @@ export type {
 } from './event-log.js'
 export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file/file-log.js'
 export type { KafkaLog } from './kafka/kafka-log.js'
-export type { KafkaEvent, KafkaLogLimits, KafkaLogOptions, KafkaSasl, KafkaTls, Secret } from './kafka/kafka-options.js'
+export type {
+  KafkaEvent,
+  KafkaLogLimits,
+  KafkaLogOptions,
+  KafkaSasl,
+  KafkaTls,
+  ProducerOptions,
+  Secret,
+  TopicOptions,
+} from './kafka/kafka-options.js'
 export { openKafkaLog } from './kafka/open-kafka-log.js'
 export { EVERY_LANE } from './lane-share.js'
 export { MemoryLog, type MemoryLogOptions } from './memory-log.js'

@@ -44,7 +44,7 @@ function rowsOf(records: readonly TestRecord[]) {
 
 /** A batch around a records section, with a CRC that is right. */
 function batchAround(section: Buffer, { count = 1, attributes = 0, lastDelta = 0 } = {}): Buffer {
-  const batch = encodeBatch([rowsOf([{ value: 'v' }])], NO_ONE).subarray(0, 61)
+  const batch = encodeBatch([rowsOf([{ value: 'v' }])], NO_ONE, 'lz4').subarray(0, 61)
   const whole = Buffer.concat([batch, section])
   whole.writeInt32BE(whole.length - 12, 8)
   whole.writeInt16BE(attributes, 21)
@@ -156,23 +156,30 @@ describe('our own batches', () => {
     timestamp_ms: fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(-1n, 0n, 2n ** 53n)),
   })
 
+  const codec = fc.constantFrom('none', 'gzip', 'lz4')
+
   it('B1, B4: are decoded to what they were made of, whatever it is', () => {
     fc.assert(
-      fc.property(fc.array(record, { minLength: 1, maxLength: 40 }), fc.bigInt(0n, 2n ** 62n), (records, base) => {
-        const batch = encodeBatch([rowsOf(records)], NO_ONE)
-        batch.writeBigInt64BE(base, 0)
-        const [found] = takeAll(fetchedOf(batch))
-        expect(found?.next).toBe(base + BigInt(records.length))
-        expect(seen(found ? [found] : [])).toEqual(
-          records.map((one, i) => ({
-            offset: base + BigInt(i),
-            key: one.key ?? undefined,
-            value: one.value ?? undefined,
-            headers: one.headers ?? undefined,
-            timestamp_ms: one.timestamp_ms,
-          })),
-        )
-      }),
+      fc.property(
+        fc.array(record, { minLength: 1, maxLength: 40 }),
+        fc.bigInt(0n, 2n ** 62n),
+        codec,
+        (records, base, by) => {
+          const batch = encodeBatch([rowsOf(records)], NO_ONE, by)
+          batch.writeBigInt64BE(base, 0)
+          const [found] = takeAll(fetchedOf(batch))
+          expect(found?.next).toBe(base + BigInt(records.length))
+          expect(seen(found ? [found] : [])).toEqual(
+            records.map((one, i) => ({
+              offset: base + BigInt(i),
+              key: one.key ?? undefined,
+              value: one.value ?? undefined,
+              headers: one.headers ?? undefined,
+              timestamp_ms: one.timestamp_ms,
+            })),
+          )
+        },
+      ),
       { seed: SEED, numRuns: 300 },
     )
   })
@@ -186,6 +193,7 @@ describe('our own batches', () => {
         ]),
       ],
       NO_ONE,
+      'lz4',
     )
     batch.writeInt16BE(batch.readInt16BE(21) | 8, 21)
     batch.writeBigInt64BE(1_234n, 35)
@@ -277,7 +285,7 @@ describe('hostile batches', () => {
   })
 
   it('what came before them is handed on, and only then is said what is wrong', () => {
-    const good = encodeBatch([rowsOf([{ value: 'a' }, { value: 'b' }])], NO_ONE)
+    const good = encodeBatch([rowsOf([{ value: 'a' }, { value: 'b' }])], NO_ONE, 'lz4')
     const bad = Buffer.from(good)
     bad.writeBigInt64BE(2n, 0)
     bad[bad.length - 1] = (bad[bad.length - 1] as number) ^ 1

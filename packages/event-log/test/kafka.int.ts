@@ -59,6 +59,34 @@ async function outcome(from: EventLog, topic: string, at: number, epoch?: number
   return from.read(lane0(topic), position(at), ALL, epoch)
 }
 
+describe.skipIf(!isThere)('topics and batches of ours', () => {
+  it.each(['none', 'gzip', 'lz4'] as const)('are as the settings say, compressed by %s', async (compression) => {
+    const own = await openAt(broker.plain, {
+      topics: { replicationFactor: 1, minInsyncReplicas: 1, retention_bytes: 1_000_000_000 },
+      producer: { linger_ms: 50, batch_bytes: 4_096, compression },
+    })
+    const topic = `t-${randomUUID()}`
+    await own.ensureTopic(topic, 3)
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }
+    const { resources } = await admin((client) =>
+      client.describeConfigs({ resources: [resource], includeSynonyms: false }),
+    )
+    const settings = new Map(
+      resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+    )
+    expect(settings.get('min.insync.replicas')).toBe('1')
+    expect(settings.get('retention.bytes')).toBe('1000000000')
+    expect(await own.lanes(topic)).toHaveLength(3)
+    const sentValues = Array.from({ length: 200 }, (_, i) => `value ${i} `.repeat(20))
+    const sent = await Promise.all(sentValues.map((value) => own.produce(topic, toBatch([{ value }]))))
+    expect(sent).toHaveLength(200)
+    const lanes = await own.lanes(topic)
+    const found = (await Promise.all(lanes.map(({ lane }) => readAll(log, lane)))).flat()
+    expect(values(found).toSorted()).toEqual(sentValues.toSorted())
+    await own.close()
+  })
+})
+
 if (isThere) eventLogContract('Kafka', () => openAt(broker.plain))
 
 describe.skipIf(!isThere)('records of other clients', () => {

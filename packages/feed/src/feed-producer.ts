@@ -8,6 +8,8 @@ import { type SchemaRegistry, wireHeader } from '@assay/schema-registry'
 export interface FeedTarget {
   readonly log: EventLog
   readonly registry: SchemaRegistry
+  /** Partitions of a topic that has to be made. */
+  readonly topicPartitions: number
 }
 
 /** Rows and value bytes after which a producer writes what it holds. */
@@ -20,7 +22,11 @@ const RECORD_BYTES_MAX = 2 ** 20 - 512
  * Makes the topic of the exchange if it is missing (an existing one keeps its partitions) and registers its
  * schema under `<topic>-value`. Resolves to the schema's id.
  */
-export async function prepareTopic(target: FeedTarget, exchange: Exchange, partitions: number): Promise<number> {
+export async function prepareTopic(
+  target: FeedTarget,
+  exchange: Exchange,
+  partitions = target.topicPartitions,
+): Promise<number> {
   await target.log.ensureTopic(exchange.topic, partitions)
   return target.registry.register(`${exchange.topic}-value`, exchange.schema)
 }
@@ -46,8 +52,8 @@ export class FeedProducer {
     this.#encode = compileEncoder(exchange.schema)
   }
 
-  static async open(target: FeedTarget, exchange: Exchange, partitions: number): Promise<FeedProducer> {
-    return new FeedProducer(target.log, exchange, await prepareTopic(target, exchange, partitions))
+  static async open(target: FeedTarget, exchange: Exchange): Promise<FeedProducer> {
+    return new FeedProducer(target.log, exchange, await prepareTopic(target, exchange))
   }
 
   /** Records that are in the log. */

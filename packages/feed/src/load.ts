@@ -37,8 +37,6 @@ export interface LoadReport {
 }
 
 const REFUSALS_MAX = 20
-/** Partitions of a topic that loading makes. */
-const PARTITIONS = 1
 
 /**
  * Produces feed messages, one a line, stamped with their event time. Memory is bounded by one line and one
@@ -48,7 +46,7 @@ export async function loadSources(
   target: FeedTarget & { readonly clock: Clock },
   options: LoadOptions,
 ): Promise<LoadReport> {
-  const producer = await FeedProducer.open(target, options.exchange, PARTITIONS)
+  const producer = await FeedProducer.open(target, options.exchange)
   const loader = new Loader(target.clock, producer, options)
   for (const source of options.sources) await loader.load(source)
   await loader.flush()

@@ -12,7 +12,8 @@ export interface SimulatedFeedOptions
   /** Records a second, of the clock and of event time; without, all at once with the exchange's usual event times. */
   readonly rate?: number
   /** Partitions of the topic if it has to be made. */
-  readonly partitions: number
+  /** Of the topic, if it has to be made; the target's usual number without. */
+  readonly partitions?: number
   readonly signal: AbortSignal
   readonly onProgress: (produced: number) => void
 }

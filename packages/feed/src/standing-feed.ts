@@ -28,7 +28,6 @@ export type StandingFeedTarget = FeedTarget & {
   readonly exchanges: readonly Exchange[]
 }
 
-const PARTITIONS = 1
 const DUPLICATES = 0.01
 const INVALID = 0.001
 /** A feed that fell further behind (a sleeping machine) goes on from the present. */
@@ -119,7 +118,7 @@ async function simulateFromNow(
 ): Promise<void> {
   if (signal.aborted) return
   const { clock, log, random } = target
-  const schemaId = await prepareTopic(target, exchange, PARTITIONS)
+  const schemaId = await prepareTopic(target, exchange)
   const startTime_ms = Math.floor(clock.now_ms())
   const { batches } = simulate({
     ...part,

@@ -122,7 +122,7 @@ describe('metrics', () => {
   })
 
   test('feed, bronze, silver and gold tell what became of each record, lane by lane', async () => {
-    const feed = await start('feed', { ASSAY_FEED: 'none' })
+    const feed = await start('feed', { ASSAY_FEED: 'none', ASSAY_TOPIC_PARTITIONS: '1' })
     const bronze = await start('bronze', { ASSAY_EXCHANGES: 'binance' })
     const silver = await start('silver', { ASSAY_EXCHANGES: 'binance' })
     const gold = await start('gold')

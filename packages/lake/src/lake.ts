@@ -44,6 +44,8 @@ export interface Lake {
   readonly random: Random
   readonly store: ObjectStore
   readonly log: EventLog
+  /** Partitions of a topic that has to be made. */
+  readonly topicPartitions: number
   /** When records came into the log, as far as this process saw it. */
   readonly arrivals: LogArrivals
   readonly registry: SchemaRegistry
@@ -68,6 +70,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   let engine: Promise<Engine> | undefined
   return {
     ...parts,
+    topicPartitions: options.parts.topicPartitions,
     arrivals: new LogArrivals(clock),
     clock,
     random,

@@ -96,12 +96,17 @@ async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLo
   }
 }
 
-async function openKafka({ brokers, tls, sasl }: KafkaPart, context: PartsContext): Promise<EventLog> {
+async function openKafka(
+  { brokers, tls, sasl, topics, producer }: KafkaPart,
+  context: PartsContext,
+): Promise<EventLog> {
   const { clock, random, onKafkaEvent } = context
   return openKafkaLog({
     brokers,
     clock,
     random,
+    topics,
+    producer,
     ...(tls && { tls: await readTls(tls) }),
     ...(sasl && { sasl: saslOf(sasl) }),
     ...(onKafkaEvent && { onEvent: onKafkaEvent }),

@@ -110,6 +110,36 @@ describe('configuration of a service', () => {
     expect(mistakesOf({ ASSAY_BATCH_ROWS: text })).toHaveLength(1)
   })
 
+  it('takes the settings of topics and producers, and none that would have no effect', () => {
+    const kafka = { ASSAY_KAFKA_BROKERS: 'one:9092' }
+    const settings = {
+      ASSAY_TOPIC_REPLICATION_FACTOR: '3',
+      ASSAY_TOPIC_MIN_INSYNC_REPLICAS: '2',
+      ASSAY_PRODUCER_LINGER_MS: '0',
+      ASSAY_PRODUCER_BATCH_BYTES: '65536',
+      ASSAY_PRODUCER_COMPRESSION: 'gzip',
+    }
+    expect(readLakeParts({ ...kafka, ...settings, ASSAY_TOPIC_PARTITIONS: '12' }, undefined)).toMatchObject({
+      topicPartitions: 12,
+      log: {
+        topics: { replicationFactor: 3, minInsyncReplicas: 2 },
+        producer: { linger_ms: 0, batch_bytes: 65_536, compression: 'gzip' },
+      },
+    })
+    expect(readLakeParts(kafka, undefined)).toMatchObject({ topicPartitions: 4, log: { topics: {}, producer: {} } })
+    for (const [name, value] of Object.entries(settings)) {
+      expect(mistakesOf({ [name]: value })).toEqual([
+        'ASSAY_KAFKA_BROKERS is missing: settings of its topics or producers are given',
+      ])
+    }
+    expect(mistakesOf({ ...kafka, ...settings, ASSAY_TOPIC_REPLICATION_FACTOR: '1' })).toEqual([
+      'ASSAY_TOPIC_MIN_INSYNC_REPLICAS is above ASSAY_TOPIC_REPLICATION_FACTOR: nothing could be written',
+    ])
+    for (const wrong of [{ ASSAY_TOPIC_PARTITIONS: '0' }, { ASSAY_PRODUCER_COMPRESSION: 'snappy' }]) {
+      expect(mistakesOf({ ...kafka, ...wrong })).toHaveLength(1)
+    }
+  })
+
   it('puts the real parts of a lake together', () => {
     const parts = readLakeParts(
       {

@@ -13,6 +13,9 @@ export const BINANCE_BTC = join(SAMPLES, 'binance/samples/binance-btcusdt-trades
 export const BINANCE_ETH = join(SAMPLES, 'binance/samples/binance-ethusdt-trades.jsonl')
 export const KRAKEN_BTC = join(SAMPLES, 'kraken/samples/kraken-btcusdt-trades.jsonl')
 
+/** Tests name offsets of a lane: one topic has one, unless a test asks for more. */
+const ONE_LANE = { ASSAY_TOPIC_PARTITIONS: '1' }
+
 export interface Ended {
   /** Exit code, or null when a signal killed it. */
   readonly code: number | null
@@ -29,7 +32,9 @@ export interface Running {
 
 /** Starts the command as a process of its own, without a terminal. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, [ENTRY, ...args], { env: { PATH: process.env.PATH, TZ: 'Asia/Tokyo', ...env } })
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    env: { PATH: process.env.PATH, TZ: 'Asia/Tokyo', ...ONE_LANE, ...env },
+  })
   const stdout: Buffer[] = []
   let shown = ''
   let stderr = ''
@@ -82,7 +87,7 @@ export async function here(args: readonly string[], env: Readonly<Record<string,
     stderr: stderr.stream,
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
-    env,
+    env: { ...ONE_LANE, ...env },
     signal: new AbortController().signal,
   })
   return { code, stdout: stdout.bytes(), stderr: stderr.bytes().toString() }

@@ -1,5 +1,6 @@
 import { access, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { buildProgram } from '../src/program.js'
 import { assay, BINANCE_BTC, here, temporaryFolder } from './assay.js'
 
 const folder = temporaryFolder()
@@ -77,6 +78,44 @@ describe('mistakes in the command line', () => {
     expect([code, stdout.length]).toEqual([2, 0])
     expect(stderr).toContain(message)
     expect(stderr).toContain('--help')
+  })
+
+  const program = buildProgram({}, () => undefined)
+  const subcommands = program.commands.flatMap((parent) => parent.commands.map((command) => ({ parent, command })))
+
+  test('no option of a command is taken, and ignored, by its subcommands', async () => {
+    const strays = subcommands.flatMap(({ parent, command }) =>
+      parent.options.map((option) => ({ parent, command, option })),
+    )
+    expect(strays.length).toBeGreaterThan(0)
+    for (const { parent, command, option } of strays) {
+      const text = option.isBoolean() ? [`${option.long}`] : [`${option.long}`, 'x']
+      const operands = command.registeredArguments.map(() => 'topic/0/1')
+      for (const args of [
+        [parent.name(), ...text, command.name(), ...operands],
+        [parent.name(), command.name(), ...operands, ...text],
+      ]) {
+        const { code, stdout, stderr } = await here(args)
+        expect([args, code, stdout.length]).toEqual([args, 2, 0])
+        expect(stderr).toContain(`${option.long} is an option of "assay ${parent.name()}"`)
+      }
+    }
+  })
+
+  test('no option that takes a value may be given twice: one of both would be ignored', async () => {
+    const commands = [...program.commands, ...subcommands.map(({ command }) => command)]
+    for (const command of commands) {
+      const names = command.parent === program ? [command.name()] : [`${command.parent?.name()}`, command.name()]
+      const operands = command.registeredArguments.map(() => 'topic/0/1')
+      for (const option of [...command.options, ...program.options].filter(
+        (one) => !one.isBoolean() && !one.variadic,
+      )) {
+        const { code, stderr } = await here([...names, ...operands, `${option.long}`, 'x', `${option.long}`, 'y'])
+        expect([names, code]).toEqual([names, 2])
+        // A command that only has subcommands shows its help.
+        if (!stderr.startsWith('Usage:')) expect(stderr).toContain(`${option.long} is given more than once`)
+      }
+    }
   })
 
   test('unreadable files are all named before anything is made', async () => {

@@ -2,6 +2,7 @@ import * as zlib from 'node:zlib'
 import { compressionsAlgorithms } from '@platformatic/kafka'
 import { Decompress } from 'fzstd'
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
+import type { ProducerCompression } from './kafka-options.js'
 
 /** What the bytes would become is more than allowed. */
 export class TooLargeError extends Error {}
@@ -33,8 +34,16 @@ export function decompress(codec: number, data: Buffer, bytes_max: number): Uint
   }
 }
 
-export function compressLz4(data: Buffer): Buffer {
-  return compressFrameSync(data)
+/** The records section of a batch, compressed as asked. */
+export function compress(codec: ProducerCompression, data: Buffer): Buffer {
+  switch (codec) {
+    case 'none':
+      return data
+    case 'gzip':
+      return zlib.gzipSync(data)
+    case 'lz4':
+      return compressFrameSync(data)
+  }
 }
 
 type Decoder = (data: Buffer, bytes_max: number) => Uint8Array

@@ -1,12 +1,13 @@
 import { AssayError, type BytesColumn, type ProduceBatch, rowLength } from '@assay/core'
 import { crc32c } from '@platformatic/kafka'
-import { compressLz4 } from './codecs.js'
+import { compress } from './codecs.js'
+import type { ProducerCompression } from './kafka-options.js'
 import { BATCH_HEADER_BYTES } from './record-batch-v2.js'
 
 /** Most bytes of a record but its key, value and headers: length, attributes, two deltas, two lengths, a count. */
 export const RECORD_OVERHEAD_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 1
-const CREATE_TIME_LZ4 = 3
-const CREATE_TIME_PLAIN = 0
+/** A batch's attributes name its codec; with no other bit set, timestamps are the producer's. */
+const ATTRIBUTES: Readonly<Record<ProducerCompression, number>> = { none: 0, gzip: 1, lz4: 3 }
 const MAGIC = 2
 
 /** Some rows of what a caller produces. */
@@ -30,9 +31,13 @@ export function rowBytesMax(source: ProduceBatch, row: number): number {
 }
 
 /** One record batch of all these rows, compressed where that makes it smaller (see record-batch-v2.ts for the format). */
-export function encodeBatch(parts: readonly Rows[], { producerId, producerEpoch, sequence }: Sequence): Buffer {
+export function encodeBatch(
+  parts: readonly Rows[],
+  { producerId, producerEpoch, sequence }: Sequence,
+  compression: ProducerCompression,
+): Buffer {
   const { data, count, first, greatest } = encodeRecords(parts)
-  const packed = compressLz4(data)
+  const packed = compress(compression, data)
   const isSmaller = packed.length < data.length
   const body = isSmaller ? packed : data
   const batch = Buffer.allocUnsafe(BATCH_HEADER_BYTES + body.length)
@@ -40,7 +45,7 @@ export function encodeBatch(parts: readonly Rows[], { producerId, producerEpoch,
   batch.writeInt32BE(batch.length - 12, 8)
   batch.writeInt32BE(-1, 12)
   batch.writeInt8(MAGIC, 16)
-  batch.writeInt16BE(isSmaller ? CREATE_TIME_LZ4 : CREATE_TIME_PLAIN, 21)
+  batch.writeInt16BE(ATTRIBUTES[isSmaller ? compression : 'none'], 21)
   batch.writeInt32BE(count - 1, 23)
   batch.writeBigInt64BE(first, 27)
   batch.writeBigInt64BE(greatest, 35)

@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { type Clock, type Random, UsageError } from '@assay/core'
 import { PRODUCE_LIMITS } from '../defaults.js'
-import type { ProduceLimits } from '../plan.js'
+import { BATCH_BYTES_MAX, type ProduceLimits } from '../plan.js'
 
 /** A secret, or what gives one: asked again whenever a connection is made. */
 export type Secret = string | (() => string | Promise<string>)
@@ -44,11 +44,34 @@ const DEFAULTS: KafkaLogLimits = {
   session_ms: 10_000,
 }
 
+/** Calls of the same moment go together. */
+const PRODUCER: Required<ProducerOptions> = { linger_ms: 1, batch_bytes: BATCH_BYTES_MAX, compression: 'lz4' }
+
 /** Something that went on in the background and that nobody waited for. */
 export interface KafkaEvent {
   readonly kind: 'group_joined' | 'group_lost' | 'group_failed' | 'report_failed'
   readonly group: string
   readonly message: string
+}
+
+/** Of topics that we make; what is left out is the cluster's default. */
+export interface TopicOptions {
+  readonly replicationFactor?: number
+  /** Copies that must have a record before it is acknowledged. */
+  readonly minInsyncReplicas?: number
+  /** What a lane keeps at least; all without. */
+  readonly retention_bytes?: number
+}
+
+export type ProducerCompression = 'none' | 'gzip' | 'lz4'
+
+/** How records are gathered into batches. */
+export interface ProducerOptions {
+  /** How long a batch waits for more records. */
+  readonly linger_ms?: number
+  /** Of a batch at most, before it is compressed; the topic's own limit stands beside it. */
+  readonly batch_bytes?: number
+  readonly compression?: ProducerCompression
 }
 
 export interface KafkaLogOptions {
@@ -60,10 +83,8 @@ export interface KafkaLogOptions {
   readonly tls?: KafkaTls
   readonly sasl?: KafkaSasl
   readonly limits?: Partial<KafkaLogLimits>
-  /** For topics that we make; -1: what the cluster has as its default. */
-  readonly replicationFactor?: number
-  /** What a lane of a topic that we make keeps at least; -1: all. */
-  readonly retentionBytes?: number
+  readonly topics?: TopicOptions
+  readonly producer?: ProducerOptions
   readonly onEvent?: (event: KafkaEvent) => void
 }
 
@@ -72,11 +93,13 @@ export interface Broker {
   readonly port: number
 }
 
-export interface KafkaSettings extends Omit<Required<KafkaLogOptions>, 'brokers' | 'tls' | 'sasl' | 'limits'> {
+export interface KafkaSettings
+  extends Omit<Required<KafkaLogOptions>, 'brokers' | 'tls' | 'sasl' | 'limits' | 'producer'> {
   readonly brokers: readonly Broker[]
   readonly tls?: KafkaTls
   readonly sasl?: KafkaSasl
   readonly limits: KafkaLogLimits
+  readonly producer: Required<ProducerOptions>
 }
 
 /** Options with their defaults. Throws `bad_kafka_options` with every mistake; secrets are not shown. */
@@ -94,12 +117,12 @@ export function readKafkaOptions(options: KafkaLogOptions): KafkaSettings {
   }
   return {
     clientId: 'assay',
-    replicationFactor: -1,
-    retentionBytes: -1,
+    topics: {},
     onEvent: () => undefined,
     ...options,
     brokers,
     limits,
+    producer: { ...PRODUCER, ...options.producer },
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Lane, type LaneKey, laneKey, type ProduceBatch, position } from '@assay/core'
 import type { ProducedRange } from '../event-log.js'
 import { unknownTopic } from '../log-errors.js'
-import { BATCH_BYTES_MAX, type PlannedBatch, planProduce } from '../plan.js'
+import { type PlannedBatch, planProduce } from '../plan.js'
 import type { Cluster } from './cluster.js'
 import { checkHeaders, RECORD_OVERHEAD_BYTES } from './encode-batch.js'
 import { LaneProducer } from './lane-producer.js'
@@ -34,7 +34,11 @@ export class KafkaProducer {
     checkHeaders(batch)
     const appends = [...plans].map(async ([partition, planned]) => {
       const lane = { topic: name, partition }
-      const ranges = await this.#lane(lane).append(batch, rowsOf(planned), Math.min(batch_bytes, BATCH_BYTES_MAX))
+      const ranges = await this.#lane(lane).append(
+        batch,
+        rowsOf(planned),
+        Math.min(batch_bytes, this.#cluster.settings.producer.batch_bytes),
+      )
       return ranges.map(({ from, to }) => ({ lane, from: position(from), to: position(to) }))
     })
     // A call has failed only when all its lanes are done: none may change after the caller was told.

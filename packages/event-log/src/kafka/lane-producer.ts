@@ -7,8 +7,6 @@ import { newProducerId, type ProducerId, produceBatch } from './produce-api.js'
 
 const BATCH_RECORDS_MAX = 65_536
 const SEQUENCES = 2 ** 31
-/** Calls of the same moment go together. */
-const LINGER_MS = 1
 /** What was handed to us is finished, also while the log is being closed. */
 const NEVER = new AbortController().signal
 
@@ -70,7 +68,7 @@ export class LaneProducer {
 
   async #run(batch_bytes: number): Promise<void> {
     this.#isRunning = true
-    await this.#cluster.settings.clock.sleep(LINGER_MS)
+    await this.#cluster.settings.clock.sleep(this.#cluster.settings.producer.linger_ms)
     while (this.#queue.length > 0) {
       const chunks = takeChunks(this.#queue, batch_bytes)
       try {
@@ -98,7 +96,7 @@ export class LaneProducer {
           if (!topic) throw unknownTopic(name)
           this.#id ??= await this.#cluster.onAny(newProducerId)
           if (encoded?.id !== this.#id) {
-            encoded = { id: this.#id, batch: encodeBatch(chunks, { ...this.#id, sequence: this.#sequence }) }
+            encoded = { id: this.#id, batch: this.#encode(chunks, this.#id) }
           }
           const { batch } = encoded
           const { request_ms_max } = this.#cluster.settings.limits
@@ -124,6 +122,10 @@ export class LaneProducer {
       this.#startAnew()
       throw error
     }
+  }
+
+  #encode(chunks: readonly Chunk[], id: ProducerId): Buffer {
+    return encodeBatch(chunks, { ...id, sequence: this.#sequence }, this.#cluster.settings.producer.compression)
   }
 
   #startAnew(): void {

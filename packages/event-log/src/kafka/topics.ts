@@ -18,7 +18,8 @@ export async function ensureTopic(cluster: Cluster, topic: string, partitions: n
 }
 
 async function createTopic(cluster: Cluster, name: string, partitions: number): Promise<Topic | undefined> {
-  const { limits, replicationFactor, retentionBytes } = cluster.settings
+  const { limits, topics } = cluster.settings
+  const { replicationFactor = -1, minInsyncReplicas, retention_bytes = -1 } = topics
   const configs = {
     'cleanup.policy': 'delete',
     'max.message.bytes': limits.record_bytes_max + BATCH_SPARE_BYTES,
@@ -27,7 +28,8 @@ async function createTopic(cluster: Cluster, name: string, partitions: number): 
     'message.timestamp.before.max.ms': 2n ** 63n - 1n,
     'message.timestamp.after.max.ms': 2n ** 63n - 1n,
     'retention.ms': -1,
-    'retention.bytes': retentionBytes,
+    'retention.bytes': retention_bytes,
+    ...(minInsyncReplicas !== undefined && { 'min.insync.replicas': minInsyncReplicas }),
   }
   try {
     await cluster.onAny(({ connection }) =>

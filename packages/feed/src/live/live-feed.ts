@@ -20,8 +20,6 @@ export interface LiveFeedOptions {
   readonly onEvent: (event: FeedEvent) => void
 }
 
-/** Partitions of a topic that the feed makes. */
-const PARTITIONS = 1
 const RETRY_MS = 1_000
 
 /**
@@ -81,7 +79,7 @@ async function openProducer(
 ): Promise<FeedProducer | undefined> {
   while (!signal.aborted) {
     try {
-      return await FeedProducer.open(target, exchange, PARTITIONS)
+      return await FeedProducer.open(target, exchange)
     } catch (error) {
       if (!isRetryable(error)) throw error
       onEvent({ kind: 'outage', exchange: exchange.name, error, retry_ms: RETRY_MS })

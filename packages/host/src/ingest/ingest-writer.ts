@@ -7,8 +7,6 @@ export type ItemOutcome =
   | { readonly outcome: 'accepted'; readonly records: number; readonly refused?: readonly string[] }
   | { readonly outcome: 'ignored' | 'refused'; readonly reason: string }
 
-/** Partitions of a topic that the ingest makes. */
-const PARTITIONS = 1
 /** Records may wait so long for the log before their sender is told to try again. */
 const WRITE_MS_MAX = 5_000
 
@@ -29,7 +27,7 @@ export class IngestWriter {
   }
 
   static async open(target: FeedTarget & { readonly clock: Clock }, exchange: Exchange): Promise<IngestWriter> {
-    return new IngestWriter(exchange, await FeedProducer.open(target, exchange, PARTITIONS), target.clock)
+    return new IngestWriter(exchange, await FeedProducer.open(target, exchange), target.clock)
   }
 
   /** Bytes that wait for the log. */

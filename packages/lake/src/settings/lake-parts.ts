@@ -1,5 +1,7 @@
+import type { ProducerOptions, TopicOptions } from '@assay/event-log'
 import type { S3Encryption } from '@assay/object-store'
 import type { RegistryAuth } from '@assay/schema-registry'
+import { DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
 import type { PartsValues } from './parts-settings.js'
 
 /** On which parts a lake stands: parsed, so that no half of a pair is missing. */
@@ -12,6 +14,8 @@ export interface LakeParts {
   readonly log: { readonly kind: 'embedded' | 'absent' } | KafkaPart
   readonly registry: { readonly kind: 'embedded' } | RegistryPart
   readonly catalog: { readonly kind: 'file_system' } | RestCatalogPart
+  /** Partitions of a topic that has to be made. */
+  readonly topicPartitions: number
 }
 
 export interface S3Part {
@@ -30,6 +34,8 @@ export interface KafkaPart {
   readonly brokers: readonly string[]
   readonly tls: TlsFiles | undefined
   readonly sasl: Sasl | undefined
+  readonly topics: TopicOptions
+  readonly producer: ProducerOptions
 }
 
 /** PEM files. */
@@ -69,6 +75,7 @@ export function embeddedParts(directory: string): LakeParts {
     log: { kind: 'embedded' },
     registry: { kind: 'embedded' },
     catalog: { kind: 'file_system' },
+    topicPartitions: DEFAULT_TOPIC_PARTITIONS,
   }
 }
 
@@ -83,6 +90,7 @@ export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | 
     log: kafkaPart(values, mistakes),
     registry: registryPart(values, mistakes),
     catalog: catalogPart(values, mistakes),
+    topicPartitions: values.ASSAY_TOPIC_PARTITIONS,
   }
   return mistakes.length > 0 ? undefined : parts
 }
@@ -111,8 +119,38 @@ function encryption(values: PartsValues, mistakes: string[]): S3Encryption | und
 
 function kafkaPart(values: PartsValues, mistakes: string[]): LakeParts['log'] {
   const brokers = values.ASSAY_KAFKA_BROKERS
-  if (brokers.length === 0) return { kind: values.ASSAY_LAKE.startsWith('s3://') ? 'absent' : 'embedded' }
-  return { kind: 'kafka', brokers, tls: tlsFiles(values, mistakes), sasl: sasl(values, mistakes) }
+  const topics = topicOptions(values, mistakes)
+  const producer = producerOptions(values)
+  if (brokers.length === 0) {
+    if (Object.keys({ ...topics, ...producer }).length > 0) {
+      mistakes.push('ASSAY_KAFKA_BROKERS is missing: settings of its topics or producers are given')
+    }
+    return { kind: values.ASSAY_LAKE.startsWith('s3://') ? 'absent' : 'embedded' }
+  }
+  return { kind: 'kafka', brokers, tls: tlsFiles(values, mistakes), sasl: sasl(values, mistakes), topics, producer }
+}
+
+function topicOptions(values: PartsValues, mistakes: string[]): TopicOptions {
+  const replicationFactor = values.ASSAY_TOPIC_REPLICATION_FACTOR
+  const minInsyncReplicas = values.ASSAY_TOPIC_MIN_INSYNC_REPLICAS
+  if (replicationFactor !== undefined && (minInsyncReplicas ?? 1) > replicationFactor) {
+    mistakes.push('ASSAY_TOPIC_MIN_INSYNC_REPLICAS is above ASSAY_TOPIC_REPLICATION_FACTOR: nothing could be written')
+  }
+  return {
+    ...(replicationFactor !== undefined && { replicationFactor }),
+    ...(minInsyncReplicas !== undefined && { minInsyncReplicas }),
+  }
+}
+
+function producerOptions(values: PartsValues): ProducerOptions {
+  const linger_ms = values.ASSAY_PRODUCER_LINGER_MS
+  const batch_bytes = values.ASSAY_PRODUCER_BATCH_BYTES
+  const compression = values.ASSAY_PRODUCER_COMPRESSION
+  return {
+    ...(linger_ms !== undefined && { linger_ms }),
+    ...(batch_bytes !== undefined && { batch_bytes }),
+    ...(compression !== '' && { compression }),
+  }
 }
 
 function tlsFiles(values: PartsValues, mistakes: string[]): TlsFiles | undefined {

@@ -1,8 +1,19 @@
 import { z } from 'zod'
-import { flag, oneOf, optionalText, optionalUrl, type Setting, type Values, wholeNumber } from './setting.js'
+import { DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
+import {
+  flag,
+  oneOf,
+  optionalText,
+  optionalUrl,
+  optionalWholeNumber,
+  type Setting,
+  type Values,
+  wholeNumber,
+} from './setting.js'
 
 const GIB = 2 ** 30
 const SASL_MECHANISMS = ['none', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
+const CODECS = ['', 'none', 'gzip', 'lz4'] as const
 const ENCRYPTIONS = ['none', 'AES256', 'aws:kms'] as const
 
 const brokers: z.ZodType<readonly string[], string> = z
@@ -93,6 +104,45 @@ export const PARTS_SETTINGS = {
     accepts: 'a file',
     means: 'Token of OAUTHBEARER; read again at every login, so that something else can renew it.',
     schema: optionalText,
+  },
+  ASSAY_TOPIC_PARTITIONS: {
+    fallback: String(DEFAULT_TOPIC_PARTITIONS),
+    accepts: '1 to 1000',
+    means:
+      'Partitions of a topic that Assay has to make: as many workers of bronze and of silver can share its lanes out. A topic that is there keeps its own.',
+    schema: wholeNumber(1, 1_000),
+  },
+  ASSAY_TOPIC_REPLICATION_FACTOR: {
+    fallback: '',
+    accepts: '1 to 32767',
+    means: "Copies of a topic that Assay has to make in Kafka. Without: the cluster's default.",
+    schema: optionalWholeNumber(1, 32_767),
+  },
+  ASSAY_TOPIC_MIN_INSYNC_REPLICAS: {
+    fallback: '',
+    accepts: '1 to 32767',
+    means:
+      "Copies that must have a record before it is acknowledged (min.insync.replicas), for a topic that Assay has to make in Kafka. Without: the cluster's default.",
+    schema: optionalWholeNumber(1, 32_767),
+  },
+  ASSAY_PRODUCER_LINGER_MS: {
+    fallback: '',
+    accepts: '0 to 60000',
+    means: 'How long records wait for others to be sent to Kafka with in one batch; 1 without.',
+    schema: optionalWholeNumber(0, 60_000),
+  },
+  ASSAY_PRODUCER_BATCH_BYTES: {
+    fallback: '',
+    accepts: '1024 to 104857600',
+    means:
+      "Bytes of a batch to Kafka at most, before it is compressed; 1048576 without. The topic's max.message.bytes limits it, too.",
+    schema: optionalWholeNumber(1_024, 100 * 2 ** 20),
+  },
+  ASSAY_PRODUCER_COMPRESSION: {
+    fallback: '',
+    accepts: 'none, gzip or lz4',
+    means: 'Codec of the batches to Kafka; lz4 without. A batch that it would not make smaller is sent as it is.',
+    schema: oneOf(CODECS),
   },
   ASSAY_REGISTRY_URL: {
     fallback: '',

@@ -69,6 +69,18 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
     .refine((value) => value >= least && value <= most, message)
 }
 
+/** The same; the empty text stands for "not set". */
+export function optionalWholeNumber(least: number, most: number): z.ZodType<number | undefined, string> {
+  const number = wholeNumber(least, most)
+  return z.string().transform((text, context) => {
+    if (text === '') return undefined
+    const outcome = number.safeParse(text)
+    if (outcome.success) return outcome.data
+    context.addIssue({ code: 'custom', message: outcome.error.issues[0]?.message ?? 'is no number' })
+    return z.NEVER
+  })
+}
+
 /** `true` or `false`. */
 export const flag: z.ZodType<boolean, string> = z
   .enum(['true', 'false'], 'must be true or false')

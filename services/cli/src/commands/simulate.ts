@@ -49,7 +49,7 @@ export function addSimulate(program: Command, accept: Accept): void {
     .option('--duplicates <f>', 'fraction that repeats an earlier record, 0 to 1')
     .option('--invalid <f>', 'fraction that breaks a rule, 0 to 1')
     .option('--late <f>', 'fraction that comes two to ten minutes late, 0 to 1')
-    .option('--partitions <n>', 'partitions of the topic, if it has to be made (1 by default)')
+    .option('--partitions <n>', 'partitions of the topic, if it has to be made (ASSAY_TOPIC_PARTITIONS without)')
     .addHelpText('after', '\nExample:\n  assay simulate --exchange kraken --count 100000 --duplicates 0.01 --json')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
@@ -57,7 +57,7 @@ export function addSimulate(program: Command, accept: Accept): void {
       reader.required('exchange', options.exchange)
       reader.required('count', options.count)
       const exchange = reader.parsed(options.exchange, exchangeNamed)
-      const partitions = reader.integer('partitions', options.partitions, PARTITIONS) ?? 1
+      const partitions = reader.integer('partitions', options.partitions, PARTITIONS)
       const simulation = readSimulation(reader, options)
       accept(reader.mistakes, async (io) => {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
@@ -66,13 +66,13 @@ export function addSimulate(program: Command, accept: Accept): void {
           simulateFeed(lake, {
             ...simulation,
             exchange,
-            partitions,
+            ...(partitions !== undefined && { partitions }),
             signal: io.signal,
             onProgress: (produced) => live.update([`${count(produced)} of ${count(simulation.count)} produced`]),
           }),
         )
         await write(io.stdout, json ? jsonText(report) : reportText(report))
-        if (options.partitions !== undefined && report.partitions !== partitions) {
+        if (partitions !== undefined && report.partitions !== partitions) {
           await write(io.stderr, `note: the topic was there already, with ${report.partitions} partitions\n`)
         }
         return report.is_complete ? ExitCode.done : ExitCode.found_wrong

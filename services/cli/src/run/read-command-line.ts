@@ -3,6 +3,7 @@ import { type Command, CommanderError } from 'commander'
 import { buildProgram } from '../program.js'
 import type { Io } from './io.js'
 import type { Job } from './job.js'
+import { watchOptions } from './watch-options.js'
 
 /** What a command line comes to: a text to print (help), or a job. */
 export type CommandLine =
@@ -47,6 +48,7 @@ function parse(argv: readonly string[], env: Io['env'], { allowExcess }: { reado
   const keep = (part: string): void => {
     text += part
   }
+  const given = watchOptions(program)
   for (const command of allCommands(program)) {
     if (allowExcess) command.allowExcessArguments()
     command.exitOverride().configureOutput({ writeOut: keep, writeErr: keep, outputError: () => undefined })
@@ -60,7 +62,7 @@ function parse(argv: readonly string[], env: Io['env'], { allowExcess }: { reado
     }
     return { kind: 'wrong', error }
   }
-  if (accepted) return { kind: 'job', ...accepted }
+  if (accepted) return { kind: 'job', job: accepted.job, mistakes: [...given.mistakes(), ...accepted.mistakes] }
   throw new AssayError('no_command', 'the command line came to nothing', { hint: 'assay --help lists the commands' })
 }
 
