@@ -2,6 +2,7 @@ import { type Clock, type Random, UsageError } from '@assay/core'
 import type { RestService } from '@confluentinc/schemaregistry/dist/rest-service.js'
 import { checkCompatible, incompatible } from './compatibility.js'
 import type { SchemaLookup, SchemaRegistry } from './registry.js'
+import { readAnswer } from './registry-answer.js'
 import { problemError, type RegistryProblem, registryProblem, unreadable } from './registry-problems.js'
 import { canonicalSchema } from './schema-text.js'
 import { SCHEMA_ID_MAX } from './wire-header.js'
@@ -117,15 +118,15 @@ class ConfluentRegistry implements SchemaRegistry {
   private async call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
     const { clock, random, attemptsMax } = this.settings
     for (let attempt = 1; ; attempt += 1) {
-      try {
-        return { kind: 'answered', body: (await this.rest.handleRequest<unknown>(path, method, body)).data }
-      } catch (error) {
-        const problem = registryProblem(error)
-        if (problem.kind !== 'away' || attempt >= attemptsMax) return problem
-        await clock.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + random.unit() / 2))
-      }
+      const answer = await this.rest.handleRequest<unknown>(path, method, body).then(readAnswer, registryProblem)
+      if (!mayPass(answer) || attempt >= attemptsMax) return answer
+      await clock.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + random.unit() / 2))
     }
   }
+}
+
+function mayPass({ kind }: Answer): boolean {
+  return kind === 'away' || kind === 'unreadable' || kind === 'barred'
 }
 
 function checkOptions({ url, auth, timeout_ms, attemptsMax, cacheSize }: ConfluentRegistryOptions): void {

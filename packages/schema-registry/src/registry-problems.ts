@@ -8,9 +8,10 @@ const NOT_FOUND_CODES = [40401, 40402, 40403]
 /**
  * What a failed request means. `unknown`: the registry itself says that there is no such subject or schema; any other
  * 404 is a wrong address, or a proxy's. `conflict`: it refuses a registration. `invalid`: it takes the schema for none.
+ * `denied`: it says so itself. `barred`: access is refused by whatever stands before it, or by a registry without words.
  */
 export interface RegistryProblem {
-  readonly kind: 'unknown' | 'conflict' | 'invalid' | 'denied' | 'away' | 'unreadable'
+  readonly kind: 'unknown' | 'conflict' | 'invalid' | 'denied' | 'barred' | 'away' | 'unreadable'
   readonly detail: string
 }
 
@@ -27,11 +28,14 @@ export function registryProblem(error: unknown): RegistryProblem {
   }
   const errorCode = numberAt(error, 'errorCode')
   const detail = `HTTP ${status}${errorCode === undefined || errorCode < 0 ? '' : `, error ${errorCode}`}`
-  if (status === 404 && errorCode !== undefined && NOT_FOUND_CODES.includes(errorCode))
-    return { kind: 'unknown', detail }
-  if (status === 409) return { kind: 'conflict', detail: messageOf(error) }
-  if (status === 422) return { kind: 'invalid', detail: messageOf(error) }
-  if (status === 401 || status === 403) return { kind: 'denied', detail }
+  const isOwnWord = errorCode === status || Math.floor((errorCode ?? 0) / 100) === status
+  if (isOwnWord) {
+    if (NOT_FOUND_CODES.includes(errorCode as number)) return { kind: 'unknown', detail }
+    if (status === 409) return { kind: 'conflict', detail: messageOf(error) }
+    if (status === 422) return { kind: 'invalid', detail: messageOf(error) }
+  }
+  if (status === 401 || status === 403) return { kind: isOwnWord ? 'denied' : 'barred', detail }
+  if (status === 407) return { kind: 'barred', detail }
   if (status >= 500 || status === 429 || status === 408) return { kind: 'away', detail }
   return { kind: 'unreadable', detail }
 }
@@ -42,9 +46,10 @@ export function problemError({ kind, detail }: RegistryProblem): AssayError {
       hint: 'register the JSON text of an Avro schema',
     })
   }
-  if (kind === 'denied') {
-    return new OutageError('registry_denied', `the schema registry refuses access: ${detail}`, {
-      hint: 'check its user and password or token, and that they may read and register schemas',
+  if (kind === 'denied' || kind === 'barred') {
+    const by = kind === 'denied' ? 'the schema registry refuses' : 'the schema registry, or a proxy before it, refuses'
+    return new OutageError('registry_denied', `${by} access: ${detail}`, {
+      hint: 'check its user and password or token, that they may read and register schemas, and what stands between here and the registry; work goes on by itself afterwards',
     })
   }
   if (kind === 'away') {
@@ -57,7 +62,7 @@ export function problemError({ kind, detail }: RegistryProblem): AssayError {
 
 export function unreadable(wanted: string): OutageError {
   return new OutageError('registry_answer_unreadable', `the schema registry did not give ${wanted}`, {
-    hint: 'check its address: the base URL of an API like Confluent’s, which may end in a path such as /apis/ccompat/v7',
+    hint: 'check its address: the base URL of an API like Confluent’s, which may end in a path such as /apis/ccompat/v7, and what stands between here and it; work goes on by itself afterwards',
   })
 }
 

@@ -10,7 +10,7 @@ const PASSWORD = 'correct-horse'
 const TOKEN = 'battery-staple'
 const BASIC = Buffer.from(`assay:${PASSWORD}`).toString('base64')
 
-type Reply = { status: number; body: string } | 'hang' | 'reset'
+type Reply = { status: number; body: string; type?: string; location?: string } | 'hang' | 'reset'
 let reply: (path: string) => Reply
 let server: Server
 let url: string
@@ -26,7 +26,8 @@ beforeEach(async () => {
     const answer = reply(path)
     if (answer === 'hang') return
     if (answer === 'reset') return void outgoing.destroy()
-    outgoing.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+    const { status, type = 'application/json', location } = answer
+    outgoing.writeHead(status, { 'content-type': type, ...(location !== undefined && { location }) }).end(answer.body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -89,6 +90,50 @@ test('S4: only the registry’s own word makes an id unknown', async () => {
   for (const answer of others) {
     reply = () => answer
     await expect(registry.schema(7)).rejects.toMatchObject({ retryable: true, hint: expect.any(String) })
+  }
+})
+
+const page = (status: number): Reply => ({ status, body: '<html>Please sign in.</html>', type: 'text/html' })
+
+/** What stands between here and a registry may say instead of it. */
+const FOREIGN: Readonly<Record<string, Reply>> = {
+  'a page': page(200),
+  'a schema that a page quotes': { status: 200, body: '{"schema":"\\"string\\"","id":3}', type: 'text/plain' },
+  'another server’s JSON': { status: 200, body: '{"status":"ok"}' },
+  'an error as success': { status: 200, body: '{"error_code":50001,"message":"x","id":3,"schema":"\\"int\\""}' },
+  'a cut schema': { status: 200, body: JSON.stringify({ id: 'x', schema: '{"type":"rec' }) },
+  'cut JSON': { status: 200, body: '{"id":3,"schema":"' },
+  nothing: { status: 200, body: '' },
+  'no content': { status: 204, body: '' },
+  accepted: { status: 202, body: '{"id":3,"schema":"\\"int\\""}' },
+  'a redirection': { status: 302, body: '', location: 'http://127.0.0.1:1/' },
+  'a page of 400': page(400),
+  'a page of 403': page(403),
+  'a page of 404': page(404),
+  'JSON of 404': { status: 404, body: '{"code":404,"message":"no such page"}' },
+  'another code of 404': failure(404, 404),
+  'a page of 407': page(407),
+  'a page of 409': page(409),
+  'a page of 422': page(422),
+  'a code of another status': failure(409, 40403),
+  'a page of 429': page(429),
+}
+
+test('S4: what something else answers in the registry’s place is an outage, and passes by itself', async () => {
+  const calls: readonly ((registry: SchemaRegistry) => Promise<unknown>)[] = [
+    (registry) => registry.schema(7),
+    (registry) => registry.register(SUBJECT, tradeSchema(1)),
+  ]
+  for (const [name, answer] of Object.entries(FOREIGN)) {
+    for (const call of calls) {
+      const registry = await open()
+      reply = () => answer
+      const failed = await call(registry).catch((error: unknown) => error)
+      expect(failed, name).toBeInstanceOf(OutageError)
+      expect((failed as OutageError).hint, name).toContain('by itself')
+      reply = () => ({ status: 200, body: JSON.stringify({ id: 3, schema: tradeSchema(1) }) })
+      expect(await call(registry), name).toEqual(call === calls[0] ? { kind: 'found', schema: tradeSchema(1) } : 3)
+    }
   }
 })
 
