@@ -8,6 +8,7 @@ export type { CommitOutcome, CommitRequest, ManifestRef, Preparation, TableChang
 export { commit } from './commit/commit.js'
 export { lowerBound, upperBound } from './format/bounds.js'
 export { type ColumnStatistics, type DataFile, dataFile, type FileContent } from './format/data-file.js'
+export { type BrokenInvariant, brokenInvariants, greatestSequence } from './format/invariants.js'
 export {
   ancestors,
   currentSchema,
@@ -24,6 +25,7 @@ export type { IcebergType, ListType, MapType, NestedField, PrimitiveType, Schema
 export { compareValues, decodeValue, encodeValue, type Value } from './format/values.js'
 export {
   type PendingEntry,
+  type PendingManifest,
   pendingChange,
   pendingEntries,
   publish,

@@ -10,6 +10,7 @@ import type { PinnedScan } from '../pinned/pinned-scan.js'
 import { checkFiles, unreadableFiles } from './check-files.js'
 import { checkDistinct, checkGold, checkKept } from './check-gold.js'
 import { checkLog } from './check-log.js'
+import { checkMetadata, checkSequences } from './check-metadata.js'
 import { checkOffsets } from './check-offsets.js'
 import { checkChain, checkHistory, checkPositions } from './check-positions.js'
 import { checkReplayed, checkResolutions, loadReplayed } from './check-replayed-rows.js'
@@ -60,7 +61,12 @@ class Run {
 
   async all(fromLog: boolean): Promise<bigint> {
     const { gold, exchanges } = this.#tables
-    for (const scan of this.#tables.all) await checkFiles(this.#lake, this.#session, scan, this.#list)
+    for (const scan of this.#tables.all) {
+      await this.#guard(claimOf('A12', scan, 'its metadata keeps the rules of the format'), () =>
+        checkMetadata(scan, this.#list),
+      )
+      await checkFiles(this.#lake, this.#session, scan, this.#list)
+    }
     await this.#guard(claimOf('D1', gold, 'replayed rows can be read'), () => loadReplayed(this.#session, exchanges))
     const silverRows = new Map<string, ReadonlyMap<LaneKey, LaneRows>>()
     let rows = 0n
@@ -129,7 +135,10 @@ class Run {
   /** What is checked of every table with a checkpoint; gives what it holds of each lane. */
   async #main(scan: PinnedScan, upstream: readonly PinnedScan[]): Promise<ReadonlyMap<LaneKey, LaneRows>> {
     checkHistory(scan, this.#list)
-    if (upstream.length > 0) checkChain(scan, upstream, this.#list)
+    if (upstream.length > 0) {
+      checkChain(scan, upstream, this.#list)
+      checkSequences(scan, upstream, this.#list)
+    }
     const rows = await this.#guard(claimOf('B2', scan, "every lane's rows end where its checkpoint says"), async () => {
       const found = await laneRows(this.#session, scan)
       checkPositions(scan, found, this.#list)

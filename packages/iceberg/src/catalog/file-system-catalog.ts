@@ -1,9 +1,10 @@
 import { AssayError, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
-import { parseMetadata, serializeMetadata, type TableMetadata } from '../format/metadata.js'
+import { serializeMetadata, type TableMetadata } from '../format/metadata.js'
 import { withMetadataLog } from '../format/update.js'
 import { isBuiltUpon } from './built-upon.js'
 import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
+import { readMetadata } from './read-metadata.js'
 import { backOff_ms, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
 
@@ -124,7 +125,8 @@ export class FileSystemCatalog implements Catalog {
   async #coldStart(name: string, files: VersionFiles): Promise<TableVersion | 'no table' | undefined> {
     const hinted = await files.hint()
     const version = hinted === undefined ? undefined : await this.#read(name, files, hinted)
-    if (version && this.#clock.now_ms() - version.metadata.lastUpdated_ms < BELIEVED_MS) return version
+    const age_ms = version && this.#clock.now_ms() - version.metadata.lastUpdated_ms
+    if (age_ms !== undefined && age_ms >= 0 && age_ms < BELIEVED_MS) return version
     const newest = (await files.list()).at(-1)
     if (newest !== undefined) return this.#read(name, files, newest)
     // A listing may not show yet what somebody has just made.
@@ -157,7 +159,8 @@ export class FileSystemCatalog implements Catalog {
     const found = await this.#store.get(files.key(number))
     if (!found) return undefined
     const bytes = Buffer.from(found)
-    return this.#version(name, files, number, parseMetadata(bytes.toString('utf8')), bytes)
+    const file = { table: name, location: this.#store.location(files.key(number)) }
+    return this.#version(name, files, number, readMetadata(file, bytes.toString('utf8')), bytes)
   }
 
   #version(name: string, files: VersionFiles, number: number, metadata: TableMetadata, bytes: Buffer): TableVersion {

@@ -1,10 +1,11 @@
 import { type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { asArray, asObject, asString, type JsonObject, serializeJson } from '../format/json.js'
-import { metadataFromJson, type TableMetadata } from '../format/metadata.js'
+import type { TableMetadata } from '../format/metadata.js'
 import { schemaJson } from '../format/schema.js'
 import { plain } from '../table/paths.js'
 import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
+import { metadataOf } from './read-metadata.js'
 import type { RestSecrets } from './rest-auth.js'
 import { defaultRestLimits, isTransient, RestClient, type RestLimits, type RestReply } from './rest-client.js'
 import { type FirstSnapshot, withFirstSnapshot } from './rest-first-snapshot.js'
@@ -143,7 +144,7 @@ export class RestCatalog implements Catalog {
     const { body, etag, text } = reply
     const token = asString(body?.['metadata-location'], 'metadata-location')
     if (known?.version.token === token) return known.version
-    const metadata = metadataFromJson(body?.metadata)
+    const metadata = metadataOf({ table: name, location: token }, body?.metadata)
     const version = { metadata, metadataLocation: token, tableKey: this.#keyOf(name, metadata.location), token }
     this.#newest.set(name, { version, etag, text })
     return version

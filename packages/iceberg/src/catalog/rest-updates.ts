@@ -1,4 +1,5 @@
 import { AssayError } from '@assay/core'
+import { greatestSequence } from '../format/invariants.js'
 import { type JsonObject, serializeJson } from '../format/json.js'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef, snapshotJson, type TableMetadata } from '../format/metadata.js'
 import { specFieldsJson } from '../format/partition.js'
@@ -87,7 +88,7 @@ function update(action: string, members: Readonly<Record<string, unknown>>): Res
 function addedSnapshots(base: TableMetadata, next: TableMetadata): readonly Snapshot[] {
   const known = new Map(base.snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   const added: Snapshot[] = []
-  let sequence = base.lastSequenceNumber
+  let sequence = greatestSequence(base)
   for (const snapshot of next.snapshots) {
     const before = known.get(snapshot.snapshotId)
     if (before) {
@@ -98,7 +99,8 @@ function addedSnapshots(base: TableMetadata, next: TableMetadata): readonly Snap
     sequence = snapshot.sequenceNumber
     added.push(snapshot)
   }
-  if (next.lastSequenceNumber !== sequence) throw notExpressible('last-sequence-number')
+  if (next.lastSequenceNumber !== (added.length > 0 ? sequence : base.lastSequenceNumber))
+    throw notExpressible('last-sequence-number')
   return added
 }
 

@@ -40,6 +40,8 @@ export interface CommitRequest {
   ) => Preparation
   /** The snapshot id that `addManifest` was written with; drawn if not given. */
   readonly snapshotId?: bigint
+  /** Pure; the commit's sequence number is above this one, and above all that the table has given out. */
+  readonly sequenceAbove?: (base: TableMetadata) => number
 }
 
 export type CommitOutcome =

@@ -2,6 +2,7 @@ import { AssayError, isRetryable } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import { backOff_ms } from '../catalog/retry.js'
 import type { DataFile } from '../format/data-file.js'
+import { greatestSequence } from '../format/invariants.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 import type { CommitOutcome, CommitRequest, ManifestRef, TableChange } from './change.js'
@@ -72,7 +73,8 @@ class Commit {
   }
 
   async #prepare(base: TableVersion): Promise<Draft | Extract<CommitOutcome, { kind: 'refused' }>> {
-    const attempt = { snapshotId: this.#snapshotId, sequenceNumber: base.metadata.lastSequenceNumber + 1 }
+    const above = Math.max(greatestSequence(base.metadata), this.#request.sequenceAbove?.(base.metadata) ?? 0)
+    const attempt = { snapshotId: this.#snapshotId, sequenceNumber: above + 1 }
     const prepared = this.#request.prepare(base.metadata, attempt)
     if (prepared.kind === 'refuse') return refused(base, prepared.reason, prepared.detail)
     const added = await this.#addedManifest(base, prepared.change)

@@ -3,7 +3,7 @@ import type { TableVersion } from '../catalog/catalog.js'
 import type { Manifest } from '../format/manifest.js'
 import { describeManifest, liveFiles } from '../format/manifest-entries.js'
 import { type ManifestFile, writeManifestList } from '../format/manifest-list.js'
-import { currentSnapshot, type Snapshot, type TableMetadata } from '../format/metadata.js'
+import { ancestors, currentSnapshot, type Snapshot, type TableMetadata } from '../format/metadata.js'
 import { summarize } from '../format/summary.js'
 import { applyUpdate } from '../format/update.js'
 import { columnsOf, type Table } from '../table/table.js'
@@ -83,7 +83,7 @@ async function assemble(
   summary: Readonly<Record<string, string>>,
   written: readonly WrittenManifest[],
 ): Promise<Draft> {
-  const now_ms = Math.max(Math.floor(table.clock.now_ms()), base.metadata.lastUpdated_ms)
+  const now_ms = nextTime_ms(table, base.metadata)
   const house = await keepHouse(table, base, attempt, now_ms)
   const parentId = base.metadata.currentSnapshotId
   const list = metadataFile(base, `snap-${attempt.snapshotId}-${table.random.uuid()}.avro`)
@@ -104,6 +104,13 @@ async function assemble(
   })
   const objects = [...written, { key: list.key, bytes }, ...house.objects]
   return { kind: 'draft', next, snapshot, manifests, manifestListSize_bytes: bytes.length, written, objects }
+}
+
+/** Commit times strictly rise along main, so that a time names one snapshot; a base ahead of the clock is followed. */
+function nextTime_ms({ clock }: Table, base: TableMetadata): number {
+  let least_ms = base.lastUpdated_ms
+  for (const { timestamp_ms } of ancestors(base)) least_ms = Math.max(least_ms, timestamp_ms + 1)
+  return Math.max(Math.floor(clock.now_ms()), least_ms)
 }
 
 interface House {

@@ -84,14 +84,22 @@ function publishedNumbers(side: TableMetadata, propertyPrefix: string): Map<stri
   return new Map(entries.map(([main, sequence]) => [main, asInteger(sequence, 'published')]))
 }
 
+export interface PendingManifest extends ManifestRef {
+  /**
+   * The sequence number of the last published entry of each main table, by uuid. A commit that decides on the manifest
+   * must have a greater one (`sequenceAbove`), or it would be taken for published.
+   */
+  readonly published: ReadonlyMap<string, number>
+}
+
 /** Writes the manifest of side files into the side table's folder, before the main commit that decides on it. */
-export async function writePendingManifest(side: Table, files: readonly DataFile[]): Promise<ManifestRef> {
+export async function writePendingManifest(side: Table, files: readonly DataFile[]): Promise<PendingManifest> {
   const version = await side.load()
   const snapshotId = BigInt(side.random.id53())
   const { path, key, bytes, manifest } = addedEntries(side, version, files, { snapshotId })
   await putAll(side, [{ key, bytes }])
   side.rememberManifest(path, manifest, bytes.length)
-  return { path, length_bytes: bytes.length }
+  return { path, length_bytes: bytes.length, published: publishedNumbers(version.metadata, side.propertyPrefix) }
 }
 
 /**

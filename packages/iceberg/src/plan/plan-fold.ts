@@ -1,4 +1,5 @@
 import type { TableVersion } from '../catalog/catalog.js'
+import { greatestSequence } from '../format/invariants.js'
 import { type PartitionTuple, partitionKey } from '../format/partition.js'
 import type { Table } from '../table/table.js'
 import { type PlannedFile, planFiles } from './plan-files.js'
@@ -52,7 +53,7 @@ export async function planFold(
   const tasks: FoldTask[] = []
   for (const files of partitions.values()) {
     if (files.length > policy.smallFilesMax)
-      tasks.push(...foldPartition(files, policy, version.metadata.lastSequenceNumber))
+      tasks.push(...foldPartition(files, policy, greatestSequence(version.metadata)))
   }
   return tasks
 }

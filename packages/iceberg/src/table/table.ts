@@ -1,6 +1,7 @@
 import { AssayError, type Clock, type Random } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import type { Catalog, TableVersion } from '../catalog/catalog.js'
+import { checkManifestList } from '../format/invariants.js'
 import { type Manifest, type ManifestTarget, readManifest } from '../format/manifest.js'
 import { type ManifestFile, readManifestList } from '../format/manifest-list.js'
 import { currentSchema, type Snapshot, specById, type TableMetadata } from '../format/metadata.js'
@@ -62,6 +63,7 @@ export class Table {
     if (known) return known
     const bytes = await this.#fetch(version, snapshot.manifestList)
     const list = readManifestList(bytes, columnsOf(version.metadata))
+    checkManifestList(version.metadata, snapshot, list)
     this.rememberManifests(snapshot.manifestList, list, bytes.length)
     return list
   }

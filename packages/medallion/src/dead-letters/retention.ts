@@ -4,6 +4,7 @@ import {
   commit,
   currentSnapshot,
   type DataFile,
+  greatestSequence,
   type PlannedFile,
   partitionKey,
   pendingChange,
@@ -213,7 +214,7 @@ class Retention {
         operation: 'overwrite',
         addFiles: files,
         removeFiles: parts.flatMap((part) => part.files.map(({ file }) => file.path)),
-        plannedAt: version.metadata.lastSequenceNumber,
+        plannedAt: greatestSequence(version.metadata),
       },
       decided,
     )

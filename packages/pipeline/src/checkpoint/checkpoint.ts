@@ -3,6 +3,8 @@ import { z } from 'zod'
 
 /** The table property in which a table's checkpoint lives. */
 export const CHECKPOINT_PROPERTY = 'assay.checkpoint'
+/** The member of a snapshot's summary with the lanes that its batch moved. */
+export const LANES_SUMMARY = 'assay.lanes'
 
 /** A reason that a newer version of Assay has given stops the lane as well. */
 export type StopReason =

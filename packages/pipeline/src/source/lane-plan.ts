@@ -7,6 +7,8 @@ export interface LaneRange {
   readonly lane: Lane
   readonly from: Position
   readonly upper: Position
+  /** Sequence number of the upstream snapshot that the lane was last read to the end of, as far as it is trusted. */
+  readonly sequence: number
   /** Upstream's own position: nothing beyond it exists in the pinned snapshot. */
   readonly upstream: Position
 }
@@ -42,8 +44,9 @@ export function planLanes(upstream: Checkpoint, own: Checkpoint, maxRows: number
   const start = waiting.length === 0 ? 0 : turn % waiting.length
   const chosen = [...waiting.slice(start), ...waiting.slice(0, start)].slice(0, MAX_LANES)
   const share = BigInt(Math.max(1, Math.floor(maxRows / Math.max(1, chosen.length))))
-  const ranges = chosen.map(({ key, from, upstream: end }) => ({
+  const ranges = chosen.map(({ key, from, sequence, upstream: end }) => ({
     key,
+    sequence,
     lane: parseLaneKey(key),
     from,
     upper: end - from > share ? position(from + share) : end,
@@ -85,7 +88,7 @@ export function lanesAfter(
     lanes.set(range.key, {
       ...before,
       position: range.upper,
-      sequence: range.upper === range.upstream ? pinnedSequence : (before?.sequence ?? 0),
+      sequence: range.upper === range.upstream ? pinnedSequence : range.sequence,
       ...extra(range.key),
     })
   }

@@ -9,6 +9,7 @@ import { isReplayLane, laneSql } from '../table/replay-lane.js'
 import { pinTrusted } from '../table/rollback.js'
 import { type ScanFile, scanSql } from '../table/scan.js'
 import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
+import { withTrustedSequences } from './trusted-sequence.js'
 
 /** A batch of an upstream table: what to take and the query that gives it. */
 export interface TableBatch {
@@ -33,8 +34,8 @@ export interface TableBatchOptions {
 }
 
 /**
- * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced` or `upstream_behind` rather than guess, and
- * `table_rolled_back` when rows that upstream's checkpoint speaks of are not there.
+ * Pins upstream's current snapshot and plans the next batch on it. Throws `upstream_replaced`, `upstream_behind` or
+ * `lane_ahead_of_upstream` rather than guess, and `table_rolled_back` when rows that upstream's checkpoint speaks of are not there.
  */
 export async function planTableBatch(
   session: Session,
@@ -45,7 +46,8 @@ export async function planTableBatch(
   const pinned = await pinTrusted(upstream, session)
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
   if (!adopt) checkNotBehind(upstream, pinned, adopted)
-  const plan = planLanes(holds ? heldBy(pinned.checkpoint, holds) : pinned.checkpoint, adopted, maxRows, turn)
+  const trusted = withTrustedSequences(upstream.definition, pinned, adopted)
+  const plan = planLanes(holds ? heldBy(pinned.checkpoint, holds) : pinned.checkpoint, trusted, maxRows, turn)
   const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
   return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }
 }
@@ -68,7 +70,8 @@ export async function hasBacklog(upstream: UpstreamTable, own: Checkpoint): Prom
 function adoptUpstream(upstream: UpstreamTable, pinned: PinnedTable, own: Checkpoint, adopt: boolean): Checkpoint {
   const { name } = upstream.definition
   const known = own.sources[name]
-  if (known === undefined || known === pinned.uuid) return own
+  const isSame = known === undefined || known === pinned.uuid
+  if (isSame && !(adopt && isAhead(pinned, own))) return own
   if (!adopt) {
     throw new AssayError(
       'upstream_replaced',
@@ -77,6 +80,11 @@ function adoptUpstream(upstream: UpstreamTable, pinned: PinnedTable, own: Checkp
     )
   }
   return { ...own, lanes: new Map([...own.lanes].map(([key, lane]) => [key, { ...lane, sequence: 0 }])) }
+}
+
+/** True when a lane's sequence is one that upstream has not reached. */
+function isAhead({ checkpoint, sequence }: PinnedTable, own: Checkpoint): boolean {
+  return [...checkpoint.lanes.keys()].some((key) => (own.lanes.get(key)?.sequence ?? 0) > sequence)
 }
 
 function checkNotBehind(upstream: UpstreamTable, pinned: PinnedTable, own: Checkpoint): void {

@@ -1,5 +1,18 @@
-import { commit, type ManifestRef, pendingChange, pendingEntries, writePendingManifest } from '@assay/iceberg'
-import { CHECKPOINT_PROPERTY, lanesJson, parseCheckpoint, serializeCheckpoint } from '../checkpoint/checkpoint.js'
+import {
+  type CommitOutcome,
+  commit,
+  type PendingManifest,
+  pendingChange,
+  pendingEntries,
+  writePendingManifest,
+} from '@assay/iceberg'
+import {
+  CHECKPOINT_PROPERTY,
+  LANES_SUMMARY,
+  lanesJson,
+  parseCheckpoint,
+  serializeCheckpoint,
+} from '../checkpoint/checkpoint.js'
 import { applyChange, brokenDemand, movedLanes } from '../checkpoint/demand.js'
 import type { Batch } from '../stage/stage.js'
 import type { LakeTable } from '../table/lake-table.js'
@@ -13,7 +26,7 @@ export type BatchOutcome =
 
 interface SideManifest {
   readonly table: string
-  readonly manifest: ManifestRef
+  readonly manifest: PendingManifest
 }
 
 /** Refusals that are mended by publishing what others left in the outbox. */
@@ -58,9 +71,10 @@ function commitOnce(
   batch: Batch,
   manifests: readonly SideManifest[],
   published: ReadonlySet<string>,
-): ReturnType<typeof commit> {
+): Promise<CommitOutcome> {
   const { table, definition } = main
   return commit(table, {
+    sequenceAbove: ({ tableUuid }) => publishedBefore(tableUuid, manifests),
     prepare(base, next) {
       const current = parseCheckpoint(base.properties[CHECKPOINT_PROPERTY], definition.name)
       if (checkpointStanding(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }
@@ -84,11 +98,16 @@ function commitOnce(
             [CHECKPOINT_PROPERTY]: serializeCheckpoint(applyChange(current, batch.change, snapshot)),
             ...pendingChange(base, table.propertyPrefix, { add, published }),
           },
-          summary: { 'assay.lanes': lanesJson(movedLanes(current, batch.change)) },
+          summary: { [LANES_SUMMARY]: lanesJson(movedLanes(current, batch.change)) },
         },
       }
     },
   })
+}
+
+/** The greatest sequence number of this main table that its side tables have taken, whatever its own metadata says. */
+function publishedBefore(uuid: string, manifests: readonly SideManifest[]): number {
+  return Math.max(0, ...manifests.map(({ manifest }) => manifest.published.get(uuid) ?? 0))
 }
 
 /** Deletes the files of a batch that was never committed and never will be. */
