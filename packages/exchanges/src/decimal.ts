@@ -13,7 +13,7 @@ const POINT = 0x2e
 /**
  * Parses the text `source[start .. end)` as DECIMAL(28,10) into row `row` of a column of 16-byte values, given
  * as 32-bit words. The grammar is `-?digits[.digits]` and nothing else: no exponent, no plus, no blanks, no
- * separators. Beside leading zeros at most 18 digits before the point, beside trailing zeros at most 10 after
+ * separators. The sign follows the value: a negative zero is zero, however many zeros it is written with. Beside leading zeros at most 18 digits before the point, beside trailing zeros at most 10 after
  * it; otherwise the number is not representable. The row is written only when the status is ok. Never rounds,
  * never allocates.
  */
@@ -84,7 +84,8 @@ function parseWide(
     low >>>= 0
     middle >>>= 0
   }
-  putWide(words, row, isNegative, low, middle, high)
+  if (low === 0 && middle === 0 && high === 0) putSmall(words, row, 0)
+  else putWide(words, row, isNegative, low, middle, high)
   return ParseStatus.ok
 }
 

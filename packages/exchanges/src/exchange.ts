@@ -1,6 +1,9 @@
 import type { DecodedColumns } from '@assay/avro'
 import type { NamedColumn } from '@assay/core'
+import type { ParseStatusCode } from './decimal.js'
 import type { LiveFeed } from './live.js'
+import type { Reading } from './markets/reading.js'
+import type { SymbolGrammar } from './markets/symbol-text.js'
 
 /** A trade as the feed hands it to a producer. */
 export interface FeedRecord {
@@ -29,8 +32,10 @@ export type FeedParser = (line: string) => FeedOutcome
  * doesn't give by name. Each is defined for every row, whatever it holds, and never fails.
  */
 export interface SilverMapping {
-  /** VARCHAR; unique per exchange and trade. */
+  /** VARCHAR; unique per book (exchange, symbol, currency) and trade. */
   readonly trade_id: string
+  /** VARCHAR: what the record is; `trade` for a trade. */
+  readonly event_type: string
   /** VARCHAR: BUY, SELL or NULL. */
   readonly side: string
   /** VARCHAR[] */
@@ -47,10 +52,15 @@ export interface SilverMapping {
   readonly asset_class: string
 }
 
-/** How silver names a symbol, and the quote currency; null for what is missing or unknown. */
+/**
+ * How silver names a symbol, and the quote currency; null for what is missing, breaks the grammar, or is unknown. Base
+ * and quote apart key a book: two pairs whose joined names are equal have two currencies.
+ */
 export interface Market {
   readonly symbol: string | null
   readonly currency: string | null
+  /** Of the symbol's text. */
+  readonly status: ParseStatusCode
 }
 
 /** A synthetic trade, before it takes an exchange's form. */
@@ -96,6 +106,10 @@ export interface Exchange {
   readonly samples: readonly URL[]
   /** A parser with its own state; `now_us` gives the wall clock in µs since 1970. */
   newFeedParser(now_us: () => bigint): FeedParser
+  /** How it writes symbols: what breaks this is refused by every feed, and a dead letter in silver. */
+  readonly symbols: SymbolGrammar
+  /** ms since 1970 before which it had no trade. */
+  readonly firstTrade_ms: number
   /** Its own feed, whose text frames the feed parser reads. */
   readonly live: LiveFeed
   /**
@@ -104,13 +118,14 @@ export interface Exchange {
    *   status isn't ok the number is null and the text tells what was found, cut at 64 bytes;
    * - `event_time_us` BIGINT with `event_time_status` and `event_time_text`, alike; not representable is what
    *   lies outside 1970-01-01 … 2261-12-31;
-   * - `symbol`, `currency` DICTIONARY (`Market`);
+   * - `symbol`, `currency` DICTIONARY and `symbol_status` UTINYINT (`Market`), with `symbol_text` DICTIONARY, what was
+   *   found where the status isn't ok;
    * - columns `raw_…` for the silver mapping.
    */
-  columns(decoded: DecodedColumns, valid: Uint8Array): NamedColumn[]
+  columns(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): NamedColumn[]
   readonly silver: SilverMapping
   /** What silver makes of a symbol. */
-  market(symbol: string): Market
+  market(symbol: string, reading: Reading): Market
   /** A synthetic trade as a record of the schema. */
   record(trade: SimulatedTrade): Record<string, unknown>
   readonly simulated: SimulatedMarkets

@@ -1,4 +1,5 @@
 import { isLosslessNumber } from 'lossless-json'
+import { type SymbolGrammar, visibleText } from './markets/symbol-text.js'
 
 /** A line longer than this is refused unread. */
 export const LINE_CHARACTERS_MAX = 1 << 20
@@ -22,6 +23,15 @@ export class FeedFields {
     return value
   }
 
+  /** A text that is written as the exchange writes symbols. */
+  symbol(name: string | number, grammar: SymbolGrammar, label = String(name)): string {
+    const text = this.text(name, label)
+    if (this.problem === undefined && !grammar.test(text)) {
+      this.problem = `field ${label}: a symbol has ${grammar.means}; found ${visibleText(text)}`
+    }
+    return text
+  }
+
   boolean(name: string | number, label = String(name)): boolean {
     const value = this.value(name)
     return typeof value === 'boolean' ? value : this.refuse(label, 'true or false', value, false)
@@ -32,12 +42,12 @@ export class FeedFields {
     return (this.value(name) ?? null) === null ? null : this.boolean(name)
   }
 
-  /** An integer that a double holds exactly. */
-  safeInteger(name: string | number, label = String(name)): number {
+  /** An integer of 64 bits; a bigint only where a double can't hold it. */
+  integer(name: string | number, label = String(name)): number | bigint {
     const value = this.value(name)
     const number = isLosslessNumber(value) ? integerOf(value.value) : value
-    if (typeof number !== 'number' || !Number.isSafeInteger(number)) return this.refuse(label, 'an integer', value, 0)
-    return number
+    if (typeof number === 'bigint' || (typeof number === 'number' && Number.isSafeInteger(number))) return number
+    return this.refuse(label, 'an integer of 64 bits', value, 0)
   }
 
   /** A JSON number as plain digits, exactly as written but for an exponent. */
@@ -72,8 +82,12 @@ function cut(text: string): string {
   return text.length <= SHOWN_CHARACTERS_MAX ? text : `${text.slice(0, SHOWN_CHARACTERS_MAX)}…`
 }
 
-function integerOf(text: string): number | undefined {
-  return /^-?\d{1,16}$/.test(text) ? Number(text) : undefined
+function integerOf(text: string): number | bigint | undefined {
+  if (!/^-?\d{1,19}$/.test(text)) return undefined
+  const exact = BigInt(text)
+  const number = Number(exact)
+  if (Number.isSafeInteger(number)) return number
+  return BigInt.asIntN(64, exact) === exact ? exact : undefined
 }
 
 /** Undefined where writing out the exponent would take more than 40 zeros. */
@@ -89,14 +103,4 @@ function plainDecimal(text: string): string | undefined {
   if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`
   if (point >= digits.length) return sign + digits.padEnd(point, '0')
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`
-}
-
-/** Gives the clock's µs, or one more than the last when the clock has not moved on. */
-export function strictlyIncreasing(now_us: () => bigint): () => bigint {
-  let last = -1n
-  return () => {
-    const now = now_us()
-    last = now > last ? now : last + 1n
-    return last
-  }
 }

@@ -15,8 +15,8 @@ export type LiveText =
 export interface LiveFeed {
   /** What is followed when nobody says otherwise, as the exchange writes it. */
   readonly symbols: readonly string[]
-  /** How the exchange writes a symbol; matches the whole text. */
-  readonly symbolPattern: RegExp
+  /** True for a symbol of the exchange's grammar that it may have: none is written in other letters. */
+  isFollowable(symbol: string): boolean
   /** One symbol, for people. */
   readonly symbolExample: string
   /** Symbols that one connection may follow. */

@@ -4,6 +4,7 @@ import { type ParseStatusCode, parseDecimal28_10 } from './decimal.js'
 import { millisToMicros, parseSecondsText } from './event-time.js'
 import type { Market } from './exchange.js'
 import { internSpans } from './interner.js'
+import { visibleText } from './markets/symbol-text.js'
 
 /** Offending texts are cut here, at the border of a character. */
 const TEXT_BYTES_MAX = 64
@@ -62,25 +63,25 @@ export function millisColumns({ decoded, valid }: RawRows, fieldName: string): N
   ]
 }
 
-/** A symbol as `symbol` and `currency`; what they are is asked once for each distinct text. */
+/**
+ * A symbol as `symbol`, `currency`, `symbol_status`, `symbol_text`; what they are is asked once for each distinct text.
+ */
 export function marketColumns(rows: RawRows, field: string, market: (text: string) => Market): NamedColumn[] {
   const { codes, texts } = interned(rows, field)
   const markets = texts.map(market)
+  const column = (name: string, value: (market: Market, text: string) => string | null): NamedColumn => ({
+    name,
+    column: recoded(
+      codes,
+      markets.map((found, code) => value(found, texts[code] as string)),
+    ),
+  })
+  const status = Uint8Array.from(codes, (code) => markets[code]?.status ?? ParseStatus.missing)
   return [
-    {
-      name: 'symbol',
-      column: recoded(
-        codes,
-        markets.map(({ symbol }) => symbol),
-      ),
-    },
-    {
-      name: 'currency',
-      column: recoded(
-        codes,
-        markets.map(({ currency }) => currency),
-      ),
-    },
+    column('symbol', ({ symbol }) => symbol),
+    column('currency', ({ currency }) => currency),
+    { name: 'symbol_status', column: { type: 'UTINYINT', data: status, nulls: invalidRows(rows.valid) } },
+    column('symbol_text', (found, text) => (found.status === ParseStatus.ok ? null : visibleText(text))),
   ]
 }
 

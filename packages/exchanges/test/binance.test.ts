@@ -53,7 +53,9 @@ describe('feed', () => {
   test.each([
     ['price of another type', change({ p: 39432.48 }), /^field p: .*39432.48/],
     ['no symbol', change({ s: undefined }), /^field s: .*nothing/],
-    ['an id past 2^53', LINE.replace('553287559', '9007199254740993'), /^field t/],
+    ['an id past 2^63', LINE.replace('553287559', '9223372036854775808'), /^field t: .*9223372036854775808/],
+    ['a time in microseconds', change({ T: 1_610_064_000_278_000 }), /^field T: milliseconds .*microseconds/],
+    ['a blank in its symbol', change({ s: ' BTCUSDT' }), /^field s: .*" BTCUSDT"/],
     ['a fraction as a time', change({ T: 1.5 }), /^field T/],
     ['a time past 2261', change({ T: 9_214_646_400_000 }), /^field T/],
     ['a text as a flag', change({ m: 'true' }), /^field m: .*"true"/],
@@ -66,6 +68,12 @@ describe('feed', () => {
     ['brackets a million deep', '['.repeat(1_000_000), /not JSON/],
   ])('a message with %s is refused and the field named', (_, line, reason) => {
     expect(parse(line)).toEqual({ kind: 'refused', reason: expect.stringMatching(reason) })
+  })
+
+  test('S3: an id past 2^53 is taken to the last digit', () => {
+    for (const id of [2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      expect(feedRecords(binance, LINE.replace('553287559', String(id)))[0]?.record.trade_id).toBe(id)
+    }
   })
 
   test('a missing best-match flag is null, an unknown field does not matter', () => {

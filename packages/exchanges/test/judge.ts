@@ -1,7 +1,7 @@
 import { compileColumnDecoder, newDecodedColumns } from '@assay/avro'
 import { ParseStatus, type ProduceBatch } from '@assay/core'
 import { frameSchemaId, WIRE_HEADER_BYTES } from '@assay/schema-registry'
-import type { Exchange } from '../src/index.js'
+import { type Exchange, PRESENT_READING } from '../src/index.js'
 import { rowOf } from './rows.js'
 
 export interface Judged {
@@ -36,7 +36,7 @@ export function judge(exchange: Exchange, schemaId: number, batch: ProduceBatch)
     valid[row] = 1
     return undefined
   })
-  const columns = exchange.columns(decoded, valid)
+  const columns = exchange.columns(decoded, valid, PRESENT_READING)
   return frames.map((frame, row) => {
     const cells = rowOf(columns, row)
     const timestamp_ms = batch.timestamps_ms[row] as bigint

@@ -4,7 +4,7 @@ import { compileEncoder } from '@assay/avro'
 import { ParseStatus } from '@assay/core'
 import { parse as parseLossless } from 'lossless-json'
 import { describe, expect, test } from 'vitest'
-import type { FeedOutcome } from '../src/index.js'
+import { type FeedOutcome, FIRST_READING } from '../src/index.js'
 import { kraken } from '../src/kraken/index.js'
 import { columnsOf, decodeBodies, feedRecords, rowOf } from './rows.js'
 import { silverRows } from './silver-rows.js'
@@ -19,7 +19,9 @@ const parse = (line: string): FeedOutcome => kraken.newFeedParser(() => 5n)(line
 /** The schema that producers had before trades had ids. */
 const SCHEMA_WITHOUT_ID = JSON.stringify({
   ...JSON.parse(kraken.schema),
-  fields: JSON.parse(kraken.schema).fields.filter(({ name }: { name: string }) => name !== 'trade_id'),
+  fields: JSON.parse(kraken.schema).fields.filter(
+    ({ name }: { name: string }) => name !== 'trade_id' && name !== 'fill_number',
+  ),
 })
 
 describe('feed', () => {
@@ -38,6 +40,7 @@ describe('feed', () => {
           misc: '',
           pair: 'BTC/USDT',
           trade_id: 10_218_208,
+          fill_number: null,
           ingestion_timestamp: 1_700_000_000_000_000n,
         },
       },
@@ -68,19 +71,36 @@ describe('feed', () => {
         misc: '',
         pair: 'XBT/USD',
         trade_id: null,
+        fill_number: 0,
       },
     })
   })
 
-  test('two equal fills get different ingestion times, though the clock stands or goes back', () => {
-    let now_us = 100n
-    const feed = kraken.newFeedParser(() => now_us)
-    const times = [v1(V1_TRADE, V1_TRADE), v2(TRADE), v1(V1_TRADE)].flatMap((line, i) => {
-      now_us = i === 1 ? 50n : 100n
-      const outcome = feed(line)
-      return outcome.kind === 'records' ? outcome.records.map(({ record }) => record.ingestion_timestamp) : []
-    })
-    expect(times).toEqual([100n, 101n, 102n, 103n])
+  test('T15: equal fills are numbered in order of arrival, whatever the clock says and however they are written', () => {
+    const fills = (...lines: string[]): unknown[] => {
+      let now_us = 100n
+      const feed = kraken.newFeedParser(() => now_us--)
+      return lines.flatMap((line) => {
+        const outcome = feed(line)
+        return outcome.kind === 'records' ? outcome.records.map(({ record }) => record.fill_number) : [outcome]
+      })
+    }
+    const other = V1_TRADE.replace('5541.20000', '5541.20001')
+    const shorter = V1_TRADE.replace('5541.20000', '5541.2')
+    const lines = [v1(V1_TRADE, other, V1_TRADE), v2(TRADE), v1(shorter), v1(other)]
+    expect(fills(...lines)).toEqual([0, 0, 1, null, 2, 1])
+    expect(fills(...lines)).toEqual(fills(...lines))
+    expect(fills(v1(V1_TRADE))).toEqual([0])
+  })
+
+  test('A6: what is remembered of fills is bounded', () => {
+    const feed = kraken.newFeedParser(() => 0n)
+    const trades = (from: number): string =>
+      v1(...Array.from({ length: 5_000 }, (_, i) => V1_TRADE.replace('1534614057', String(1_534_614_057 + from + i))))
+    feed(v1(V1_TRADE))
+    for (let from = 1; from < 70_000; from += 5_000) feed(trades(from))
+    const outcome = feed(v1(V1_TRADE))
+    expect(outcome).toMatchObject({ kind: 'records', records: [{ record: { fill_number: 0 } }] })
   })
 
   test.each([
@@ -99,7 +119,14 @@ describe('feed', () => {
     ['a price in text', v2(TRADE.replace('105433.60000', '"105433.6"')), /^field price: .*"105433.6"/],
     ['an endless exponent', v2(TRADE.replace('105433.60000', '1e999')), /^field price/],
     ['an impossible date', v2(TRADE.replace('2025-11-10', '2025-02-30')), /^field time/],
-    ['a number as time (v1)', v1(V1_TRADE.replace('"1534614057.321597"', '1534614057')), /^field time/],
+    ['a trade id past 2^63', v2(TRADE.replace('10218208', '9223372036854775808')), /^field trade_id/],
+    ['more than microseconds', v2(TRADE.replace('971744Z', '9717441Z')), /^field time: at most six decimals/],
+    ['more than microseconds (v1)', v1(V1_TRADE.replace('321597', '3215971')), /^field time: at most six decimals/],
+    ['a leap second', v2(TRADE.replace('23:53', '23:60')), /^field time: .*leap second/],
+    ['a time of another zone', v2(TRADE.replace('971744Z', '971744+01:00')), /^field time: .*UTC/],
+    ['a blank in its pair', v2(TRADE.replace('BTC/USDT', 'BTC /USDT')), /^field symbol: .*"BTC \/USDT"/],
+    ['two slashes in its pair (v1)', v1(V1_TRADE).replace('XBT/USD', 'XBT/U/SD'), /^field pair: .*one slash/],
+    ['a number as time (v1)', v1(V1_TRADE.replace('"1534614057.321597"', '1534614057')), /^field time: a text/],
     ['a cut trade (v1)', v1('["1","2"]'), /^field time: .*nothing/],
     ['no array of trades', '{"channel":"trade","data":{}}', /array of trades/],
     ['a trade that is none', v2('null'), /a trade is expected/],
@@ -157,21 +184,45 @@ test('S3: all recorded trades come through with every digit of the feed', async 
 })
 
 describe('silver', () => {
-  test("a trade of a producer without ids is known by its time and its body's md5", async () => {
-    const encode = compileEncoder(SCHEMA_WITHOUT_ID)
-    const twins = feedRecords(kraken, v1(V1_TRADE, V1_TRADE)).map(({ record }) => encode(record))
-    const bodies = [...twins, twins[0]]
-    const silver = await silverRows(kraken, decodeBodies(kraken, bodies, SCHEMA_WITHOUT_ID), bodies.length)
-    const ids = bodies.map(
-      (body) =>
-        `KRAKEN-1534614057.321597-${createHash('md5')
-          .update(body ?? '')
-          .digest('hex')
-          .slice(0, 16)}`,
-    )
-    expect(silver.map((row) => row.trade_id)).toEqual(ids)
-    expect(ids[0]).not.toBe(ids[1])
+  const V1_TIME = 'KRAKEN-1534614057.321597-'
+  const md5 = (data: string | Uint8Array): string => createHash('md5').update(data).digest('hex').slice(0, 16)
+
+  test('a trade without an id is known by its values and its number among equal ones, in every schema and spelling', async () => {
+    const fills = feedRecords(kraken, v1(V1_TRADE, V1_TRADE)).map(({ record }) => record)
+    const values = '["XBT/USD","1534614057.321597","5541.2","0.15850568","s","l",""'
+    const rewritten = { ...fills[0], price: '05541.2', channel_id: 9, ingestion_timestamp: 7n }
+    const silver = await silverRows(kraken, columnsOf(kraken, [...fills, rewritten]), 3)
+    expect(silver.map((row) => row.trade_id)).toEqual([
+      `${V1_TIME}${md5(`${values},0]`)}`,
+      `${V1_TIME}${md5(`${values},1]`)}`,
+      `${V1_TIME}${md5(`${values},0]`)}`,
+    ])
     expect(silver[0]).toMatchObject({ symbol: 'BTCUSD', currency: 'USD', side: 'SELL', source_sequence: null })
+  })
+
+  test('a producer that numbers no fills is taken at its ingestion time, in both schemas alike', async () => {
+    const [{ fill_number: _, trade_id: __, ...old } = {}] = feedRecords(kraken, v1(V1_TRADE)).map(
+      ({ record }) => record,
+    )
+    const record = { ...old, ingestion_timestamp: 1_700_000_000_000_000n }
+    const ids = []
+    for (const schema of [SCHEMA_WITHOUT_ID, kraken.schema]) {
+      const body = compileEncoder(schema)({ trade_id: null, fill_number: null, ...record })
+      const [row] = await silverRows(kraken, decodeBodies(kraken, [body], schema), 1)
+      ids.push(row?.trade_id)
+    }
+    const values = '["XBT/USD","1534614057.321597","5541.2","0.15850568","s","l","",1700000000000000]'
+    expect(ids).toEqual([`${V1_TIME}${md5(values)}`, `${V1_TIME}${md5(values)}`])
+  })
+
+  test("S2: a rule set that says nothing of reading knows such a trade by its body's md5, as it did", async () => {
+    const encode = compileEncoder(SCHEMA_WITHOUT_ID)
+    const bodies = [1n, 2n].map((ingestion_timestamp) =>
+      encode({ ...feedRecords(kraken, v1(V1_TRADE))[0]?.record, ingestion_timestamp }),
+    )
+    const columns = decodeBodies(kraken, bodies, SCHEMA_WITHOUT_ID, FIRST_READING)
+    const silver = await silverRows(kraken, columns, bodies.length)
+    expect(silver.map((row) => row.trade_id)).toEqual(bodies.map((body) => `${V1_TIME}${md5(body)}`))
   })
 
   test('records with and without ids stand side by side', async () => {

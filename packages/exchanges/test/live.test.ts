@@ -41,8 +41,10 @@ describe("an exchange's own feed", () => {
     expect(exchange.live.onText(text).kind).toBe(kind)
   })
 
-  test.each([...exchanges, madeUp])('$name: its usual symbols are written as it writes them', ({ live }) => {
-    for (const symbol of [...live.symbols, live.symbolExample]) expect(symbol).toMatch(live.symbolPattern)
+  test.each([...exchanges, madeUp])('$name: its usual symbols are written as it writes them', ({ live, symbols }) => {
+    for (const symbol of [...live.symbols, live.symbolExample]) {
+      expect([symbol, symbols.test(symbol) && live.isFollowable(symbol)]).toEqual([symbol, true])
+    }
     expect(live.symbols.length).toBeLessThanOrEqual(live.symbolsMax)
   })
 

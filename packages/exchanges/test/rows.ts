@@ -1,12 +1,13 @@
 import { compileColumnDecoder, compileEncoder, newDecodedColumns } from '@assay/avro'
 import { bytesColumn, type Column, type NamedColumn } from '@assay/core'
-import type { Exchange, FeedRecord } from '../src/index.js'
+import { type Exchange, type FeedRecord, PRESENT_READING } from '../src/index.js'
 
 /** Decodes bodies (records without wire header) written with a schema; undefined stands for an undecodable one. */
 export function decodeBodies(
   exchange: Exchange,
   bodies: readonly (Uint8Array | undefined)[],
   writerSchema = exchange.schema,
+  reading = PRESENT_READING,
 ): NamedColumn[] {
   const { data, offsets } = bytesColumn(bodies)
   const decoder = compileColumnDecoder(writerSchema, exchange.schema)
@@ -16,7 +17,7 @@ export function decodeBodies(
     const [start = 0, end = 0] = offsets.subarray(row, row + 2)
     if (body && decoder.decode(data, start, end, row, decoded)) valid[row] = 1
   })
-  return exchange.columns(decoded, valid)
+  return exchange.columns(decoded, valid, reading)
 }
 
 /** The columns of records as the exchange's feed makes them, changed as wished. */

@@ -4,12 +4,15 @@ import { FeedProducer, type FeedTarget } from './feed-producer.js'
 import { type Line, readLines, untilAborted } from './lines.js'
 import { Pacer } from './pacer.js'
 import type { LineSource } from './sources.js'
+import { type TimeBounds, usualBounds, withinBounds } from './time-bounds.js'
 
 export interface LoadOptions {
   readonly exchange: Exchange
   readonly sources: readonly LineSource[]
   /** Records a second; as fast as the log takes them without. */
   readonly rate?: number
+  /** Trades outside are refused; without, those that can't be the exchange's. */
+  readonly bounds?: Partial<TimeBounds>
   readonly signal: AbortSignal
   /** Called after each batch that was written. */
   readonly onProgress: (progress: Pick<LoadReport, 'produced' | 'refused' | 'ignored'>) => void
@@ -57,8 +60,10 @@ class Loader {
   readonly #clock: Clock
   readonly #producer: FeedProducer
   readonly #options: LoadOptions
-  readonly #parse: FeedParser
+  readonly #bounds: TimeBounds
   readonly #pacer: Pacer | undefined
+  /** Of the file that is being read: what equal trades are numbered in. */
+  #parse: FeedParser
   readonly #refusals: Refusal[] = []
   #refused = 0
   #ignored = 0
@@ -67,12 +72,14 @@ class Loader {
     this.#clock = clock
     this.#producer = producer
     this.#options = options
-    this.#parse = options.exchange.newFeedParser(() => BigInt(clock.now_ms()) * 1000n)
+    this.#bounds = { ...usualBounds(options.exchange, clock.now_ms()), ...options.bounds }
+    this.#parse = this.#newParser()
     this.#pacer = options.rate === undefined ? undefined : new Pacer(clock, options.rate)
   }
 
   async load(source: LineSource): Promise<void> {
     const { signal } = this.#options
+    this.#parse = this.#newParser()
     for await (const lines of readLines(untilAborted(source.chunks, signal))) {
       for (const line of lines) {
         if (signal.aborted) return
@@ -103,13 +110,19 @@ class Loader {
   #take(file: string, line: Line): void {
     const refuse = (reason: string): void => this.#refuse({ file, line: line.number, reason })
     const outcome: FeedOutcome =
-      line.kind === 'text' ? this.#parse(line.text) : { kind: 'refused', reason: line.reason }
+      line.kind === 'text'
+        ? withinBounds(this.#parse(line.text), this.#bounds)
+        : { kind: 'refused', reason: line.reason }
     if (outcome.kind === 'ignored') this.#ignored++
     else if (outcome.kind === 'refused') refuse(outcome.reason)
     else {
       outcome.refused.forEach(refuse)
       for (const record of outcome.records) this.#produce(record, refuse)
     }
+  }
+
+  #newParser(): FeedParser {
+    return this.#options.exchange.newFeedParser(() => BigInt(Math.floor(this.#clock.now_ms())) * 1000n)
   }
 
   #produce(record: FeedRecord, refuse: (reason: string) => void): void {

@@ -1,5 +1,9 @@
+import type { ReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
 import { UsageError } from '@assay/core'
+import { fileKind, KIND_BYTES } from './file-kind.js'
 
 /** A text to load, opened and known to be readable. */
 export interface LineSource {
@@ -8,12 +12,15 @@ export interface LineSource {
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
+const READ_BYTES = 256 * 1024
+
 /** The name that stands for standard input. */
 export const STANDARD_INPUT = '-'
 
 /**
- * Opens the files, so that none turns out to be missing after others were loaded. Throws a UsageError
- * `file_unreadable` that lists every one that can't be read. Each is closed when it has been read.
+ * Opens the files, so that none turns out to be missing, or something else, after others were loaded; what is packed
+ * with gzip is unpacked. Throws a UsageError `file_unreadable` that lists every one that can't be read. Each is closed
+ * when it has been read.
  */
 export async function openSources(
   names: readonly string[],
@@ -31,7 +38,10 @@ export async function openSources(
     try {
       const handle = await openFile(name)
       handles.push(handle)
-      sources.push({ name, chunks: handle.createReadStream({ highWaterMark: 256 * 1024 }) })
+      const start = await handle.read(Buffer.alloc(KIND_BYTES), 0, KIND_BYTES, 0)
+      const kind = fileKind(start.buffer.subarray(0, start.bytesRead))
+      if (typeof kind === 'object') mistakes.push(`${name}: it is ${kind.name}; ${kind.instead}`)
+      else sources.push({ name, chunks: kind === 'gzip' ? unpacked(handle, name) : bytesOf(handle) })
     } catch (error) {
       mistakes.push(`${name}: ${reasonOf(error)}`)
     }
@@ -41,6 +51,27 @@ export async function openSources(
   throw new UsageError('file_unreadable', mistakes.map((mistake) => `- ${mistake}`).join('\n'), {
     hint: 'nothing was loaded; name files that can be read',
   })
+}
+
+function bytesOf(handle: FileHandle): ReadStream {
+  return handle.createReadStream({ start: 0, highWaterMark: READ_BYTES })
+}
+
+/** Throws a UsageError `file_unreadable` where the packed bytes end early or were damaged. */
+async function* unpacked(handle: FileHandle, name: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const packed = bytesOf(handle)
+  const gunzip = createGunzip({ chunkSize: READ_BYTES })
+  const piped = pipeline(packed, gunzip).catch((error: unknown) => error)
+  try {
+    yield* gunzip
+  } catch (error) {
+    await piped
+    throw new UsageError('file_unreadable', `${name}: ${reasonOf(error)}`, {
+      hint: 'its gzip is damaged or cut short; what came before that was loaded, and may be loaded again',
+    })
+  } finally {
+    packed.destroy()
+  }
 }
 
 async function openFile(name: string): Promise<FileHandle> {

@@ -73,7 +73,7 @@ describe('loading feed messages', () => {
 
   test('a record too large for the log is refused alone', async () => {
     const target = memoryTarget(new SleepingClock())
-    const report = await load(target, [trade(1), trade(2, { s: 'A'.repeat(600_000) }), trade(3)].join('\n'))
+    const report = await load(target, [trade(1), trade(2, { p: '1'.repeat(1_048_300) }), trade(3)].join('\n'))
     expect(report).toMatchObject({ produced: 2, refused: 1 })
     expect(report.refusals[0]).toMatchObject({ line: 2 })
     expect(report.refusals[0]?.reason).toMatch(/bytes/)

@@ -1,12 +1,13 @@
 import { bytesColumn } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { judgeTimes, type Verdicts } from '../src/silver/lateness.js'
+import type { LaneClockState } from '../src/silver/lane-clock.js'
+import { judgeTimes, type TimeLimits, type Verdicts } from '../src/silver/lateness.js'
 import type { BronzeRows } from '../src/silver/rows.js'
 
 const SECOND_US = 1_000_000n
 const DAY_US = 86_400n * SECOND_US
-const LIMITS = { lateness_delay_ms: 60_000, maxPartitions: 64 }
+const LIMITS = { lateness_delay_ms: 60_000, lateness_jump_ms: undefined, maxPartitions: 64 } as const
 
 interface Row {
   readonly rank: number
@@ -16,8 +17,8 @@ interface Row {
 
 function verdictsOf(
   rows: readonly Row[],
-  greatest: readonly (bigint | undefined)[],
-  limits: typeof LIMITS = LIMITS,
+  before: readonly (LaneClockState | undefined)[],
+  limits: TimeLimits = LIMITS,
 ): Verdicts {
   const bronze: BronzeRows = {
     count: rows.length,
@@ -31,7 +32,13 @@ function verdictsOf(
   const data = BigInt64Array.from(rows, ({ time_us }) => time_us)
   const columns = [{ name: 'event_time_us', column: { type: 'BIGINT' as const, data } }]
   const rejections = rows.flatMap(({ rejected }, row) => (rejected ? [{ row, type: 'timestamp_validation' }] : []))
-  return judgeTimes(bronze, columns, rejections, greatest, limits)
+  const known = before.map((state) => state ?? { greatest_us: undefined, candidate_us: undefined })
+  return judgeTimes(bronze, columns, rejections, known, limits)
+}
+
+function clockOf({ lanes }: Verdicts): LaneClockState {
+  const [lane] = lanes
+  return { greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us }
 }
 
 describe('lateness', () => {
@@ -50,8 +57,8 @@ describe('lateness', () => {
     expect([...found.lateness_ms]).toEqual([0n, 0n, 60_000n, 61_000n, 0n])
     expect([...found.valid]).toEqual([1, 0, 1, 1, 1])
     expect(found.lanes).toEqual([
-      { greatest_us: 100n * SECOND_US, written: 3n },
-      { greatest_us: 0n, written: 4n },
+      { greatest_us: 100n * SECOND_US, candidate_us: undefined, written: 3n },
+      { greatest_us: 0n, candidate_us: undefined, written: 4n },
     ])
   })
 
@@ -62,15 +69,46 @@ describe('lateness', () => {
       rejected: fc.boolean(),
     })
     fc.assert(
-      fc.property(fc.array(row, { maxLength: 20 }), fc.nat(20), (rows, at) => {
-        const whole = verdictsOf(rows, [undefined])
-        const first = verdictsOf(rows.slice(0, at), [undefined])
-        const second = verdictsOf(rows.slice(at), [first.lanes[0]?.greatest_us])
-        expect([...first.lateness_ms, ...second.lateness_ms]).toEqual([...whole.lateness_ms])
-        expect([...first.isLate, ...second.isLate]).toEqual([...whole.isLate])
-        expect(second.lanes[0]?.greatest_us).toEqual(whole.lanes[0]?.greatest_us)
-      }),
+      fc.property(
+        fc.array(row, { maxLength: 20 }),
+        fc.nat(20),
+        fc.constantFrom(undefined, 90_000),
+        (rows, at, jump_ms) => {
+          const limits = { ...LIMITS, lateness_jump_ms: jump_ms }
+          const whole = verdictsOf(rows, [undefined], limits)
+          const first = verdictsOf(rows.slice(0, at), [undefined], limits)
+          const second = verdictsOf(rows.slice(at), [first.lanes[0]], limits)
+          expect([...first.lateness_ms, ...second.lateness_ms]).toEqual([...whole.lateness_ms])
+          expect([...first.isLate, ...second.isLate]).toEqual([...whole.isLate])
+          expect(clockOf(second)).toEqual(clockOf(whole))
+        },
+      ),
     )
+  })
+
+  /** Lateness of a lane's rows, seconds, with a jump of five minutes. */
+  const latenessOf = (...seconds: readonly number[]): bigint[] => {
+    const rows = seconds.map((second) => ({ rank: 0, time_us: BigInt(second) * SECOND_US }))
+    const found = verdictsOf(rows, [undefined], { ...LIMITS, lateness_jump_ms: 300_000 })
+    return [...found.lateness_ms].map((ms) => ms / 1000n)
+  }
+  const FAR = 10 ** 9
+
+  it.each([
+    ['first', [FAR, 0, 10, 3], [0n, 0n, 0n, 7n]],
+    ['in the middle', [0, 10, FAR, 11, 5], [0n, 0n, 0n, 0n, 6n]],
+    ['twice in a row', [0, 10, FAR, FAR, 11, 5], [0n, 0n, 0n, 0n, 0n, 6n]],
+    ['first, and again', [FAR, FAR, 0, 10, FAR, 4], [0n, 0n, 0n, 0n, 0n, 6n]],
+    ['now and then', [0, 10, FAR, 11, FAR, 12, FAR, 6], [0n, 0n, 0n, 0n, 0n, 0n, 0n, 6n]],
+  ])('T16: one value far ahead, %s, makes nothing late, though its Kafka timestamp is no better', (_, times, late) => {
+    expect(latenessOf(...times)).toEqual(late)
+  })
+
+  it('a lane that was silent for long is as late as its next two rows say', () => {
+    expect(latenessOf(0, 10, 4_000, 4_001, 3_900)).toEqual([0n, 0n, 0n, 0n, 101n])
+    expect(latenessOf(0, 10, 4_000, 3_990, 3_980)).toEqual([0n, 0n, 0n, 0n, 10n])
+    // The second is far ahead of the first: it is the next to be borne out.
+    expect(latenessOf(0, 10, 4_000, 9_000, 9_001, 8_000)).toEqual([0n, 0n, 0n, 0n, 0n, 1_001n])
   })
 
   it('T14: the batch ends before the row that would open one partition too many, rejected rows counted', () => {
@@ -86,6 +124,6 @@ describe('lateness', () => {
     expect(found.count).toBe(4)
     expect([...found.valid.subarray(4)]).toEqual([0, 0])
     expect([...found.days]).toEqual([0, 1])
-    expect(found.lanes[0]).toEqual({ greatest_us: DAY_US, written: 3n })
+    expect(found.lanes[0]).toEqual({ greatest_us: DAY_US, candidate_us: undefined, written: 3n })
   })
 })

@@ -12,7 +12,10 @@ const VALID: Readonly<Record<string, string>> = {
   frame_status: '0::UTINYINT',
   schema_id: '1::INTEGER',
   value_bytes: '60::INTEGER',
+  event_type: "'trade'",
   symbol: "'BTCUSDT'",
+  symbol_status: '0::UTINYINT',
+  symbol_text: 'NULL::VARCHAR',
   currency: "'USDT'",
   price: '1::DECIMAL(28,10)',
   price_status: '0::UTINYINT',
@@ -30,7 +33,7 @@ const VALID: Readonly<Record<string, string>> = {
   asset_class: "'crypto'",
 }
 /** Columns that may be null in a valid row: texts of what was found are there only where something is wrong. */
-const NULLABLE = new Set(['schema_id', 'value_bytes', 'price_text', 'quantity_text', 'event_time_text'])
+const NULLABLE = new Set(['schema_id', 'value_bytes', 'symbol_text', 'price_text', 'quantity_text', 'event_time_text'])
 const COLUMNS = Object.keys(VALID)
 
 let engine: Engine

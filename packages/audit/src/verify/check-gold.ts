@@ -1,6 +1,6 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
-import { DUPLICATES_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { DUPLICATES_TABLE, GOLD_TABLE, sameTradeSql, silverTable, TRADE_KEY } from '@assay/medallion'
 import { isReplayLane, replayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../compare/check.js'
 import { addListed, compareRows, Tally } from '../compare/compare.js'
@@ -133,7 +133,7 @@ async function compare(session: Session, rows: string, gold: string, tallies: Ta
 }
 
 function droppedSql(silver: string, duplicates: string): string {
-  return `SELECT s.exchange, s.symbol, s.trade_id, s."timestamp", s.price, s.quantity, s.side,
+  return `SELECT s.exchange, s.symbol, s.currency, s.trade_id, s."timestamp", s.price, s.quantity, s.side,
     topic, "partition", "offset", d.kept_topic, d.kept_partition, d.kept_offset, d.is_conflict
     FROM (${silver}) s JOIN (${duplicates}) d USING (${PLACE})`
 }
@@ -150,10 +150,10 @@ export async function checkKept(session: Session, { gold }: PinnedLake, checks: 
       keep: (bounds) => bounds.meets('offset', count?.low as bigint, count?.high as bigint),
     })
     await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS
-      SELECT ${PLACE}, exchange, symbol, trade_id, "timestamp", price, quantity, side FROM (${rows})
+      SELECT ${PLACE}, ${TRADE_KEY}, "timestamp", price, quantity, side FROM (${rows})
       WHERE (${PLACE}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${DROPPED})`)
     const same = `k.topic = d.kept_topic AND k."partition" = d.kept_partition AND k."offset" = d.kept_offset
-      AND k.exchange = d.exchange AND k.symbol = d.symbol AND k.trade_id = d.trade_id`
+      AND ${sameTradeSql('k', 'd')}`
     const differs = ['"timestamp"', 'price', 'quantity', 'side']
       .map((c) => `k.${c} IS DISTINCT FROM d.${c}`)
       .join(' OR ')
@@ -183,11 +183,11 @@ export async function checkKept(session: Session, { gold }: PinnedLake, checks: 
   )
 }
 
-/** Each (exchange, symbol, trade id) is in gold once. Only hashes are grouped, and names where a hash is there twice. */
+/** Each trade id of a book is in gold once. Only hashes are grouped, and names where a hash is there twice. */
 export async function checkDistinct(session: Session, { gold }: PinnedLake, checks: CheckList): Promise<void> {
   const findings = new Findings()
-  const rows = `SELECT exchange, symbol, trade_id FROM (${await gold.sql()})`
-  const key = 'hash(exchange, symbol, trade_id)'
+  const rows = `SELECT ${TRADE_KEY} FROM (${await gold.sql()})`
+  const key = `hash(${TRADE_KEY})`
   const [counts] = await session.rows(`SELECT count(*) AS n, sum(rows) AS rows FROM (
     SELECT count(*) AS rows FROM (SELECT ${key} AS h FROM (${rows})) GROUP BY h)`)
   const distinct = counts?.n as bigint
@@ -197,7 +197,7 @@ export async function checkDistinct(session: Session, { gold }: PinnedLake, chec
       session,
       `SELECT trade_id || ' of ' || symbol || ' is there ' || count(*) || ' times' AS text FROM (${rows})
        WHERE ${key} IN (SELECT h FROM (SELECT ${key} AS h FROM (${rows})) GROUP BY h HAVING count(*) > 1)
-       GROUP BY exchange, symbol, trade_id HAVING count(*) > 1`,
+       GROUP BY ${TRADE_KEY} HAVING count(*) > 1`,
       findings,
     )
   }

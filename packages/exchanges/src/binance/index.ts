@@ -1,5 +1,6 @@
-import type { Exchange, SimulatedTrade } from '../exchange.js'
-import { suffixMarket } from '../quotes.js'
+import type { Exchange, Market, SimulatedTrade } from '../exchange.js'
+import { joinedNameMarket } from '../markets/joined-name.js'
+import type { Reading } from '../markets/reading.js'
 import {
   booleanColumn,
   decimalColumns,
@@ -11,6 +12,11 @@ import {
 import { resource, resourceText } from '../resources.js'
 import { newBinanceFeedParser } from './feed.js'
 import { binanceLive } from './live.js'
+import { binanceSymbols } from './symbols.js'
+
+function binanceMarket(symbol: string, reading: Reading): Market {
+  return joinedNameMarket(symbol, reading, binanceSymbols)
+}
 
 export const binance: Exchange = {
   name: 'binance',
@@ -22,10 +28,12 @@ export const binance: Exchange = {
   ],
   newFeedParser: newBinanceFeedParser,
   live: binanceLive,
-  columns(decoded, valid) {
+  symbols: binanceSymbols,
+  firstTrade_ms: Date.UTC(2017, 6, 14),
+  columns(decoded, valid, reading) {
     const rows = { decoded, valid }
     return [
-      ...marketColumns(rows, 'symbol', suffixMarket),
+      ...marketColumns(rows, 'symbol', (symbol) => binanceMarket(symbol, reading)),
       ...decimalColumns(rows, 'price', 'price'),
       ...decimalColumns(rows, 'quantity', 'quantity'),
       ...millisColumns(rows, 'trade_time_ms'),
@@ -39,6 +47,7 @@ export const binance: Exchange = {
   },
   silver: {
     trade_id: `'BINANCE-' || raw_trade_id`,
+    event_type: 'raw_event_type',
     side: `case when raw_is_buyer_maker then 'SELL' when not raw_is_buyer_maker then 'BUY' end`,
     trade_conditions: `[]::varchar[]`,
     source_sequence: `raw_trade_id`,
@@ -48,7 +57,7 @@ export const binance: Exchange = {
     exchange: 'BINANCE',
     asset_class: 'crypto',
   },
-  market: suffixMarket,
+  market: binanceMarket,
   record: (trade: SimulatedTrade) => ({
     event_type: 'trade',
     event_time_ms: trade.event_time_us / 1000n,

@@ -10,11 +10,12 @@ const HOUR_MS = 3_600_000
  */
 export const binanceLive: LiveFeed = {
   symbols: ['BTCUSDT', 'ETHUSDT'],
-  symbolPattern: /^[A-Z0-9]{2,20}$/,
+  // Names in small letters are its streams'.
+  isFollowable: (symbol) => symbol === symbol.toUpperCase(),
   symbolExample: 'BTCUSDT',
   symbolsMax: 200,
   connect: (symbols) => ({
-    url: `wss://stream.binance.com:9443/stream?streams=${symbols.map((symbol) => `${symbol.toLowerCase()}@trade`).join('/')}`,
+    url: `wss://stream.binance.com:9443/stream?streams=${symbols.map((symbol) => `${encodeURIComponent(symbol.toLowerCase())}@trade`).join('/')}`,
     subscribe: [],
   }),
   onText,

@@ -1,19 +1,21 @@
 import { parse } from 'lossless-json'
 import type { FeedOutcome, FeedParser, FeedRecord } from '../exchange.js'
-import { FeedFields, LINE_CHARACTERS_MAX, shown, strictlyIncreasing } from '../feed-fields.js'
-import { secondsText, secondsTextMicros } from './feed-time.js'
+import { FeedFields, LINE_CHARACTERS_MAX, shown } from '../feed-fields.js'
+import { secondsText, secondsTextMicros, wantedTime } from './feed-time.js'
+import { FillCounter } from './fill-counter.js'
+import { krakenSymbols } from './pair.js'
 
 /** More trades than this in one message are no trade message; a snapshot has 50. */
 const TRADES_MAX = 10_000
 
 /**
  * Parser for Kraken's public trades: the v2 channel `trade` (objects) and the v1 subscription (arrays).
- * Prices and quantities of v2 are JSON numbers and are kept digit by digit. Every trade gets an ingestion
- * time of its own, since v1 has nothing else to tell two equal fills apart.
+ * Prices and quantities of v2 are JSON numbers and are kept digit by digit. Trades of v1 have no id: equal ones, which
+ * do happen, are numbered in the order in which this parser comes upon them.
  * Source of the formats: Kraken API, WebSocket v2 "Trade", WebSocket v1 "Trade".
  */
 export function newKrakenFeedParser(now_us: () => bigint): FeedParser {
-  const ingestion_us = strictlyIncreasing(now_us)
+  const fills = new FillCounter()
   return (line) => {
     if (line.length > LINE_CHARACTERS_MAX) return refused(`the line is longer than ${LINE_CHARACTERS_MAX} characters`)
     let message: unknown
@@ -22,8 +24,8 @@ export function newKrakenFeedParser(now_us: () => bigint): FeedParser {
     } catch {
       return refused(`not JSON: ${shown(line)}`)
     }
-    if (Array.isArray(message)) return readV1(message, ingestion_us)
-    if (typeof message === 'object' && message !== null) return readV2(new Map(Object.entries(message)), ingestion_us)
+    if (Array.isArray(message)) return readV1(message, fills, now_us)
+    if (typeof message === 'object' && message !== null) return readV2(new Map(Object.entries(message)), now_us)
     return refused(`an object or an array is expected, found ${shown(message)}`)
   }
 }
@@ -50,9 +52,9 @@ function readTrades(trades: unknown, read: ReadTrade): FeedOutcome {
 }
 
 /** `{"channel":"trade","type":"update","data":[{…}]}` */
-function readV2(message: ReadonlyMap<string, unknown>, ingestion_us: () => bigint): FeedOutcome {
+function readV2(message: ReadonlyMap<string, unknown>, now_us: () => bigint): FeedOutcome {
   const channel = message.get('channel')
-  if (channel === 'trade') return readTrades(message.get('data'), (trade) => readV2Trade(trade, ingestion_us))
+  if (channel === 'trade') return readTrades(message.get('data'), (trade) => readV2Trade(trade, now_us))
   for (const key of ['channel', 'method', 'event']) {
     if (message.has(key)) return { kind: 'ignored', why: `${key} ${shown(message.get(key))}` }
   }
@@ -68,7 +70,7 @@ const ORDER_TYPES: ReadonlyMap<string, string> = new Map([
   ['market', 'm'],
 ])
 
-function readV2Trade(trade: object, ingestion_us: () => bigint): FeedRecord | string {
+function readV2Trade(trade: object, now_us: () => bigint): FeedRecord | string {
   const fields = new FeedFields(trade)
   const time = fields.text('timestamp')
   const side = fields.text('side')
@@ -81,18 +83,19 @@ function readV2Trade(trade: object, ingestion_us: () => bigint): FeedRecord | st
     side: SIDES.get(side) ?? side,
     order_type: ORDER_TYPES.get(orderType) ?? orderType,
     misc: '',
-    pair: fields.text('symbol'),
-    trade_id: fields.safeInteger('trade_id'),
+    pair: fields.symbol('symbol', krakenSymbols),
+    trade_id: fields.integer('trade_id'),
+    fill_number: null,
   }
-  return finished(fields, record, ingestion_us)
+  return finished(fields, record, time, now_us)
 }
 
 /** `[channel id, [[price, volume, time, side, order type, misc], …], "trade", pair]` */
-function readV1(message: readonly unknown[], ingestion_us: () => bigint): FeedOutcome {
+function readV1(message: readonly unknown[], fills: FillCounter, now_us: () => bigint): FeedOutcome {
   if (message.at(-2) !== 'trade') return { kind: 'ignored', why: `channel ${shown(message.at(-2))}` }
   const frame = new FeedFields(message)
-  const channelId = frame.safeInteger(0, 'channel id')
-  const pair = frame.text(3, 'pair')
+  const channelId = frame.integer(0, 'channel id')
+  const pair = frame.symbol(3, krakenSymbols, 'pair')
   if (frame.problem) return refused(frame.problem)
   return readTrades(message[1], (trade) => {
     const fields = new FeedFields(trade)
@@ -107,18 +110,19 @@ function readV1(message: readonly unknown[], ingestion_us: () => bigint): FeedOu
       pair,
       trade_id: null,
     }
-    return finished(fields, record, ingestion_us)
+    if (fields.problem) return fields.problem
+    return finished(fields, { ...record, fill_number: fills.next(record) }, record.timestamp, now_us)
   })
 }
 
 function finished(
   fields: FeedFields,
-  record: { readonly timestamp: string; readonly pair: string },
-  ingestion_us: () => bigint,
+  record: Readonly<Record<string, unknown>> & { readonly timestamp: string; readonly pair: string },
+  time: string,
+  now_us: () => bigint,
 ): FeedRecord | string {
   if (fields.problem) return fields.problem
   const event_time_us = secondsTextMicros(record.timestamp)
-  if (event_time_us === undefined)
-    return `field time: a time from 1970 to 2261 is expected, found ${shown(record.timestamp)}`
-  return { key: Buffer.from(record.pair), record: { ...record, ingestion_timestamp: ingestion_us() }, event_time_us }
+  if (event_time_us === undefined) return `field time: ${wantedTime(time)}, found ${shown(time)}`
+  return { key: Buffer.from(record.pair), record: { ...record, ingestion_timestamp: now_us() }, event_time_us }
 }

@@ -1,30 +1,10 @@
-import { type DecodedColumns, decodedField } from '@assay/avro'
-import type { NamedColumn } from '@assay/core'
 import type { Exchange, SimulatedTrade } from '../exchange.js'
-import {
-  decimalColumns,
-  dictionaryColumn,
-  longColumn,
-  marketColumns,
-  nullRows,
-  secondsTextColumns,
-} from '../raw-columns.js'
+import { decimalColumns, dictionaryColumn, longColumn, marketColumns, secondsTextColumns } from '../raw-columns.js'
 import { resource, resourceText } from '../resources.js'
 import { newKrakenFeedParser } from './feed.js'
+import { identityColumns } from './identity.js'
 import { krakenLive } from './live.js'
-import { krakenMarket } from './pair.js'
-
-/** What identifies a trade without an id: its time as text and its Avro body, null for trades with one. */
-function identityColumns(decoded: DecodedColumns, valid: Uint8Array): NamedColumn[] {
-  const { source, bodyStarts, bodyEnds } = decoded
-  const tradeId = decodedField(decoded, 'trade_id', 'long')
-  const time = decodedField(decoded, 'timestamp', 'span')
-  const nulls = nullRows(time.nulls, valid).map((flag, row) => (tradeId.nulls[row] === 1 ? flag : 1))
-  return [
-    { name: 'raw_timestamp', column: { type: 'VARCHAR', source, starts: time.starts, ends: time.ends, nulls } },
-    { name: 'raw_body', column: { type: 'BLOB', source, starts: bodyStarts, ends: bodyEnds, nulls: nulls.slice() } },
-  ]
-}
+import { krakenMarket, krakenSymbols } from './pair.js'
 
 export const kraken: Exchange = {
   name: 'kraken',
@@ -33,14 +13,16 @@ export const kraken: Exchange = {
   samples: [resource('kraken/samples/kraken-btcusdt-trades.jsonl')],
   newFeedParser: newKrakenFeedParser,
   live: krakenLive,
-  columns(decoded, valid) {
+  symbols: krakenSymbols,
+  firstTrade_ms: Date.UTC(2011, 6, 28),
+  columns(decoded, valid, reading) {
     const rows = { decoded, valid }
     return [
-      ...marketColumns(rows, 'pair', krakenMarket),
+      ...marketColumns(rows, 'pair', (pair) => krakenMarket(pair, reading)),
       ...decimalColumns(rows, 'price', 'price'),
       ...decimalColumns(rows, 'volume', 'quantity'),
       ...secondsTextColumns(rows, 'timestamp'),
-      ...identityColumns(decoded, valid),
+      ...identityColumns(decoded, valid, reading),
       longColumn(rows, 'trade_id', 'raw_trade_id'),
       dictionaryColumn(rows, 'side', 'raw_side'),
       dictionaryColumn(rows, 'order_type', 'raw_order_type'),
@@ -52,7 +34,8 @@ export const kraken: Exchange = {
   },
   silver: {
     trade_id: `case when raw_trade_id is not null then 'KRAKEN-' || symbol || '-' || raw_trade_id
-      else 'KRAKEN-' || raw_timestamp || '-' || left(md5(raw_body), 16) end`,
+      else 'KRAKEN-' || raw_timestamp || '-' || left(md5(raw_identity), 16) end`,
+    event_type: `'trade'`,
     side: `case raw_side when 'b' then 'BUY' when 's' then 'SELL' end`,
     trade_conditions: `case raw_order_type when 'l' then ['limit'] when 'm' then ['market']
       when '' then []::varchar[] else [raw_order_type] end`,
@@ -75,6 +58,7 @@ export const kraken: Exchange = {
     pair: trade.symbol,
     ingestion_timestamp: trade.event_time_us,
     trade_id: trade.trade_id,
+    fill_number: null,
   }),
   simulated: {
     symbols: [

@@ -10,7 +10,7 @@ const REASON_CHARACTERS_MAX = 200
  */
 export const krakenLive: LiveFeed = {
   symbols: ['BTC/USD', 'ETH/USD'],
-  symbolPattern: /^[A-Z0-9]{1,20}\/[A-Z0-9]{1,20}$/,
+  isFollowable: (pair) => pair.includes('/'),
   symbolExample: 'BTC/USD',
   symbolsMax: 200,
   connect: (symbols) => ({

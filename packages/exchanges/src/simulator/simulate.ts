@@ -1,5 +1,6 @@
 import { compileEncoder, type RecordEncoder } from '@assay/avro'
 import { bytesColumn, nullColumn, type ProduceBatch, type Random, seededRandom } from '@assay/core'
+import { PRESENT_READING } from '../markets/reading.js'
 import { type Fault, faults } from './faults.js'
 import { Markets, type MarketWalk } from './market-walk.js'
 import { type CheckedOptions, checkOptions, type SimulationOptions } from './options.js'
@@ -75,7 +76,7 @@ class Simulator {
     const { market } = this.options.exchange
     const by_symbol: Record<string, number> = {}
     for (const [symbol, count] of this.bySymbol) {
-      const name = market(symbol).symbol ?? symbol
+      const name = market(symbol, PRESENT_READING).symbol ?? symbol
       by_symbol[name] = (by_symbol[name] ?? 0) + count
     }
     return {

@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs'
-import type { Exchange } from '../../src/exchange.js'
-import { FeedFields, strictlyIncreasing } from '../../src/feed-fields.js'
-import { suffixMarket } from '../../src/quotes.js'
+import type { Exchange, Market } from '../../src/exchange.js'
+import { FeedFields } from '../../src/feed-fields.js'
+import { joinedNameMarket } from '../../src/markets/joined-name.js'
+import type { Reading } from '../../src/markets/reading.js'
+import { symbolGrammar } from '../../src/markets/symbol-text.js'
 import { booleanColumn, decimalColumns, longColumn, marketColumns, millisColumns } from '../../src/raw-columns.js'
+
+const symbols = symbolGrammar('-')
+
+function marketOf(symbol: string, reading: Reading): Market {
+  return joinedNameMarket(symbol, reading, symbols)
+}
 
 /** An exchange that does not exist: all that a third one needs is a folder like this and its line in the list. */
 export const madeUp: Exchange = {
@@ -11,21 +19,20 @@ export const madeUp: Exchange = {
   schema: readFileSync(new URL('schemas/MadeUpRawTrade.avsc', import.meta.url), 'utf8'),
   samples: [new URL('samples/trades.jsonl', import.meta.url)],
   newFeedParser(now_us) {
-    const ingestion_us = strictlyIncreasing(now_us)
     return (line) => {
       const fields = new FeedFields(JSON.parse(line))
-      const market = fields.text('market')
-      const time_ms = fields.safeInteger('at')
+      const market = fields.symbol('market', symbols)
+      const time_ms = fields.integer('at')
       const record = {
         market,
-        no: fields.safeInteger('no'),
+        no: fields.integer('no'),
         at: time_ms,
         rate: fields.text('rate'),
         amount: fields.text('amount'),
         sold: fields.boolean('sold'),
       }
       if (fields.problem) return { kind: 'refused', reason: fields.problem }
-      const complete = { ...record, taken_us: ingestion_us() }
+      const complete = { ...record, taken_us: now_us() }
       return {
         kind: 'records',
         records: [{ key: Buffer.from(market), record: complete, event_time_us: BigInt(time_ms) * 1000n }],
@@ -33,9 +40,11 @@ export const madeUp: Exchange = {
       }
     }
   },
+  symbols,
+  firstTrade_ms: Date.UTC(2020, 0, 1),
   live: {
     symbols: ['BTCEUR'],
-    symbolPattern: /^[A-Z]{6}$/,
+    isFollowable: () => true,
     symbolExample: 'BTCEUR',
     symbolsMax: 10,
     connect: (symbols) => ({ url: 'wss://feed.example.com', subscribe: symbols.map((symbol) => `trades ${symbol}`) }),
@@ -43,10 +52,10 @@ export const madeUp: Exchange = {
     silence_ms: 10_000,
     lifetime_ms: undefined,
   },
-  columns(decoded, valid) {
+  columns(decoded, valid, reading) {
     const rows = { decoded, valid }
     return [
-      ...marketColumns(rows, 'market', suffixMarket),
+      ...marketColumns(rows, 'market', (symbol) => marketOf(symbol, reading)),
       ...decimalColumns(rows, 'rate', 'price'),
       ...decimalColumns(rows, 'amount', 'quantity'),
       ...millisColumns(rows, 'at'),
@@ -57,6 +66,7 @@ export const madeUp: Exchange = {
   },
   silver: {
     trade_id: `'MADEUP-' || symbol || '-' || raw_no`,
+    event_type: `'trade'`,
     side: `case when raw_sold then 'SELL' when not raw_sold then 'BUY' end`,
     trade_conditions: `[]::varchar[]`,
     source_sequence: `raw_no`,
@@ -65,7 +75,7 @@ export const madeUp: Exchange = {
     exchange: 'MADEUP',
     asset_class: 'crypto',
   },
-  market: suffixMarket,
+  market: marketOf,
   record: (trade) => ({
     market: trade.symbol,
     no: trade.trade_id,

@@ -1,7 +1,8 @@
 import { AssayError, type Clock, isRetryable } from '@assay/core'
-import type { Exchange, FeedParser, FeedRecord } from '@assay/exchanges'
+import type { Exchange, FeedRecord } from '@assay/exchanges'
 import type { FeedEvent } from '../feed-event.js'
 import type { FeedProducer } from '../feed-producer.js'
+import { usualBounds, withinBounds } from '../time-bounds.js'
 
 /** How long records gather before they are written. */
 const GATHER_MS = 50
@@ -33,7 +34,6 @@ export class Intake {
   readonly #producer: FeedProducer
   readonly #clock: Clock
   readonly #onEvent: (event: FeedEvent) => void
-  readonly #parse: FeedParser
   #tally: Tally = { ...NOTHING }
   #source: Source | undefined
   #isHeldUp = false
@@ -46,13 +46,14 @@ export class Intake {
     this.#producer = producer
     this.#clock = clock
     this.#onEvent = onEvent
-    this.#parse = exchange.newFeedParser(() => BigInt(Math.floor(clock.now_ms() * 1000)))
     this.#told_ms = clock.monotonic_ms()
   }
 
   take(text: string): void {
     this.#tally.messages++
-    const outcome = this.#parse(text)
+    // A parser for each message: where two connections deliver, equal trades of both are numbered alike.
+    const parse = this.#exchange.newFeedParser(() => BigInt(Math.floor(this.#clock.now_ms() * 1000)))
+    const outcome = withinBounds(parse(text), usualBounds(this.#exchange, this.#clock.now_ms()))
     if (outcome.kind === 'records') {
       for (const reason of outcome.refused) this.#refuse(reason)
       for (const record of outcome.records) this.#add(record)

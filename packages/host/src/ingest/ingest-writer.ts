@@ -1,6 +1,6 @@
 import { AssayError, type Clock, OutageError } from '@assay/core'
-import type { Exchange, FeedOutcome, FeedParser } from '@assay/exchanges'
-import { FeedProducer, type FeedTarget } from '@assay/feed'
+import type { Exchange, FeedOutcome } from '@assay/exchanges'
+import { FeedProducer, type FeedTarget, usualBounds, withinBounds } from '@assay/feed'
 
 /** What became of one message. */
 export type ItemOutcome =
@@ -15,7 +15,6 @@ export class IngestWriter {
   readonly #exchange: Exchange
   readonly #producer: FeedProducer
   readonly #clock: Clock
-  readonly #parse: FeedParser
   #last: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
 
@@ -23,7 +22,6 @@ export class IngestWriter {
     this.#exchange = exchange
     this.#producer = producer
     this.#clock = clock
-    this.#parse = exchange.newFeedParser(() => BigInt(Math.floor(clock.now_ms() * 1000)))
   }
 
   static async open(target: FeedTarget & { readonly clock: Clock }, exchange: Exchange): Promise<IngestWriter> {
@@ -40,7 +38,10 @@ export class IngestWriter {
    * the log: sent again, gold keeps each trade once.
    */
   async write(texts: readonly string[]): Promise<ItemOutcome[]> {
-    const outcomes = texts.map((text) => this.#take(this.#parse(text)))
+    // A parser for each request: sent again, its equal trades are numbered as they were.
+    const parse = this.#exchange.newFeedParser(() => BigInt(Math.floor(this.#clock.now_ms() * 1000)))
+    const bounds = usualBounds(this.#exchange, this.#clock.now_ms())
+    const outcomes = texts.map((text) => this.#take(withinBounds(parse(text), bounds)))
     if (outcomes.some(({ outcome }) => outcome === 'accepted')) await this.#written()
     return outcomes
   }

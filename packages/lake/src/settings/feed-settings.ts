@@ -98,8 +98,8 @@ function symbolsOf(list: readonly Exchange[]): z.ZodType<ReadonlyMap<string, rea
   })
 }
 
-function symbolMistakes({ name, live }: Exchange, symbols: readonly string[]): string[] {
-  const odd = symbols.filter((symbol) => !live.symbolPattern.test(symbol))
+function symbolMistakes({ name, live, symbols: grammar }: Exchange, symbols: readonly string[]): string[] {
+  const odd = symbols.filter((symbol) => !grammar.test(symbol) || !live.isFollowable(symbol))
   return [
     ...odd.map((symbol) => `${name} has no symbol like ${JSON.stringify(symbol)}, but like ${live.symbolExample}`),
     ...(symbols.length > live.symbolsMax ? [`${name} follows at most ${live.symbolsMax} symbols`] : []),

@@ -179,8 +179,8 @@ class Replay {
       batch.rows,
       decodedColumns,
       rejections,
-      batch.lanes.map(() => undefined),
-      { lateness_delay_ms: 0, maxPartitions: limits.maxPartitions },
+      batch.lanes.map(() => ({ greatest_us: undefined, candidate_us: undefined })),
+      { lateness_delay_ms: 0, lateness_jump_ms: undefined, maxPartitions: limits.maxPartitions },
     )
     const failing = rejections.filter(({ row }) => row < verdicts.count).length
     const reasons = failing === 0 ? [] : await session.rows(REASONS(verdicts.count))

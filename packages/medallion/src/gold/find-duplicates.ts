@@ -2,7 +2,9 @@ import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
 import { columnOf, type ResultChunk, type Session } from '@assay/engine'
 import type { LakeTable, PinnedTable } from '@assay/pipeline'
 import { dateText, scanSql } from '@assay/pipeline'
+import { bookName } from './keys/book-name.js'
 import { type KeySet, StagedKeys } from './keys/key-set.js'
+import { sameTradeSql, TRADE_KEY } from './trade-key.js'
 
 /** Silver rows of the batch, each named by its `lane_rank`, which counts over all sources, and `lane_offset`. */
 export const INPUT = 'gold_input'
@@ -41,7 +43,7 @@ export async function findDuplicates(
   let numberless = false
   let count = 0
   let cut: Walk['cut']
-  const sql = `SELECT lane_rank, lane_offset, exchange, symbol, source_sequence,
+  const sql = `SELECT lane_rank, lane_offset, exchange, currency, symbol, source_sequence,
       ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, lane_offset`
   for await (const chunk of session.read(sql)) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
@@ -115,32 +117,36 @@ class RowList {
   }
 }
 
-/** Names of books (`exchange/symbol`), one string object a name, found by the bytes without decoding them as UTF-8. */
+/** Names of books, one string object a name, found by the bytes without decoding them as UTF-8. */
 function bookNames(): (chunk: ResultChunk, row: number) => string {
-  const names = new Map<string, Map<string, string>>()
+  const names = new Map<string, Map<string, Map<string, string>>>()
   let chunk: ResultChunk | undefined
-  let exchanges: TextColumn | undefined
-  let symbols: TextColumn | undefined
+  let columns: readonly [exchange: TextColumn, currency: TextColumn, symbol: TextColumn] | undefined
   return (from, row) => {
-    if (chunk !== from || !exchanges || !symbols) {
+    if (chunk !== from || !columns) {
       chunk = from
-      exchanges = textColumn(from, 'exchange')
-      symbols = textColumn(from, 'symbol')
+      columns = [textColumn(from, 'exchange'), textColumn(from, 'currency'), textColumn(from, 'symbol')]
     }
-    const exchange = latin1At(exchanges, row)
-    const symbol = latin1At(symbols, row)
-    let ofExchange = names.get(exchange)
-    if (!ofExchange) {
-      ofExchange = new Map()
-      names.set(exchange, ofExchange)
-    }
-    let name = ofExchange.get(symbol)
+    const exchange = latin1At(columns[0], row)
+    const currency = latin1At(columns[1], row)
+    const symbol = latin1At(columns[2], row)
+    const ofCurrency = childOf(childOf(names, exchange), currency)
+    let name = ofCurrency.get(symbol)
     if (name === undefined) {
-      name = Buffer.from(`${exchange}/${symbol}`, 'latin1').toString('utf8')
-      ofExchange.set(symbol, name)
+      name = Buffer.from(bookName(exchange, currency, symbol), 'latin1').toString('utf8')
+      ofCurrency.set(symbol, name)
     }
     return name
   }
+}
+
+function childOf<Value>(parent: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
+  let child = parent.get(key)
+  if (!child) {
+    child = new Map()
+    parent.set(key, child)
+  }
+  return child
 }
 
 interface TextColumn {
@@ -178,10 +184,10 @@ async function addNumberless(
   const before = cut ? `AND (lane_rank < ${cut.rank} OR (lane_rank = ${cut.rank} AND lane_offset < ${cut.offset}))` : ''
   const rows = session.read(`SELECT lane_rank, lane_offset, nth > 1 OR EXISTS (
       SELECT 1 FROM (${scanSql(gold.definition, files)}) g
-      WHERE g.exchange = i.exchange AND g.symbol = i.symbol AND g.trade_id = i.trade_id
+      WHERE ${sameTradeSql('g', 'i')}
     ) AS is_duplicate FROM (
-      SELECT lane_rank, lane_offset, trade_id, exchange, symbol,
-        row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY lane_rank, lane_offset) AS nth
+      SELECT lane_rank, lane_offset, ${TRADE_KEY},
+        row_number() OVER (PARTITION BY ${TRADE_KEY} ORDER BY lane_rank, lane_offset) AS nth
       FROM ${INPUT} WHERE source_sequence IS NULL ${before}
     ) i`)
   for await (const chunk of rows) {

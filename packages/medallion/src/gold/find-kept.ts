@@ -3,6 +3,7 @@ import type { Session } from '@assay/engine'
 import type { LakeTable, PinnedTable } from '@assay/pipeline'
 import { scanSql } from '@assay/pipeline'
 import { DUPLICATES, filePartition, hourPartition, INPUT } from './find-duplicates.js'
+import { sameTradeSql, TRADE_KEY } from './trade-key.js'
 
 /** The duplicates, and for each the row that was kept. */
 export const DROPPED = 'gold_dropped'
@@ -11,12 +12,12 @@ export const KEPT = 'gold_kept'
 /** Rows of the batch that have a number with a duplicate: dropped and kept ones, and some others. */
 const CANDIDATES = 'gold_candidates'
 const ROW = '(lane_rank, lane_offset)'
-const SAME_TRADE = 'k.exchange = d.exchange AND k.symbol = d.symbol AND k.trade_id = d.trade_id'
+const SAME_TRADE = sameTradeSql('k', 'd')
 const FOUND = `d.lane_rank, d.lane_offset, k.topic AS kept_topic, k."partition" AS kept_partition, k."offset" AS kept_offset,
   (k."timestamp" IS DISTINCT FROM d."timestamp" OR k.price IS DISTINCT FROM d.price
   OR k.quantity IS DISTINCT FROM d.quantity OR k.side IS DISTINCT FROM d.side) AS is_conflict`
 const OPEN = `(SELECT * FROM ${DROPPED} ANTI JOIN ${KEPT} USING ${ROW})`
-const COLUMNS = `exchange, symbol, trade_id, "timestamp", price, quantity, side, source_sequence, topic, "partition", "offset"`
+const COLUMNS = `${TRADE_KEY}, "timestamp", price, quantity, side, source_sequence, topic, "partition", "offset"`
 
 /**
  * Looks up the kept row of every duplicate: in the batch itself, then in its hour's partition, then

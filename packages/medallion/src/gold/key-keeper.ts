@@ -2,6 +2,7 @@ import type { Random } from '@assay/core'
 import { columnOf, type Session } from '@assay/engine'
 import type { Checkpoint, LakeTable, PinnedTable } from '@assay/pipeline'
 import { type ScanFile, scanSql } from '@assay/pipeline'
+import { BOOK_SQL } from './keys/book-name.js'
 import { decodeKeySet, encodeKeySet } from './keys/key-file.js'
 import { type BookKeys, KeySet } from './keys/key-set.js'
 
@@ -60,7 +61,7 @@ async function savedKeys(
 async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: readonly ScanFile[]): Promise<void> {
   const sql = `SELECT book, min(id)::VARCHAR AS low, max(id)::VARCHAR AS high FROM (
       SELECT book, id, id::HUGEINT - dense_rank() OVER (PARTITION BY book ORDER BY id) AS island FROM (
-        SELECT DISTINCT exchange || '/' || symbol AS book, source_sequence AS id
+        SELECT DISTINCT ${BOOK_SQL} AS book, source_sequence AS id
         FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IS NOT NULL
       )
     ) GROUP BY book, island ORDER BY book, min(id)`

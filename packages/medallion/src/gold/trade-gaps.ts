@@ -4,6 +4,7 @@ import type { DataFile } from '@assay/iceberg'
 import type { LakeTable, PinnedTable, StageContext } from '@assay/pipeline'
 import { scanSql, timestampLiteral } from '@assay/pipeline'
 import { DUPLICATES, INPUT } from './find-duplicates.js'
+import { BOOK_EXCHANGE_SQL, BOOK_SQL, BOOK_SYMBOL_SQL } from './keys/book-name.js'
 import { type IdGap, idGapChanges } from './keys/id-gaps.js'
 import { IntervalSet } from './keys/interval-set.js'
 import type { KeySet, StagedKeys } from './keys/key-set.js'
@@ -37,7 +38,7 @@ export async function writeTradeGaps(
     `(SELECT make_timestamptz(t.us) FROM ${TIMES} t WHERE t.book = c.book AND t.id = ${id} AND c.change = 'opened')`
   const file = await context.write(
     TRADE_GAPS_TABLE,
-    `SELECT split_part(book, '/', 1) AS exchange, substr(book, strpos(book, '/') + 1) AS symbol, from_id, to_id, change,
+    `SELECT ${BOOK_EXCHANGE_SQL} AS exchange, ${BOOK_SYMBOL_SQL} AS symbol, from_id, to_id, change,
       ${time('c.from_id - 1')} AS after_time, ${time('c.to_id')} AS before_time, ${now} AS found_at
       FROM ${CHANGES} c ORDER BY book, from_id, change`,
     {},
@@ -84,7 +85,7 @@ function columnsOf(changes: readonly Change[]): NamedColumn[] {
 async function findTimes(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
   const sides = `(SELECT book, unnest([from_id - 1, to_id]) AS id FROM ${CHANGES} WHERE change = 'opened')`
   const found = (rows: string, wanted: string): string => `SELECT book, id, any_value("timestamp") AS us
-    FROM (SELECT exchange || '/' || symbol AS book, source_sequence AS id, "timestamp" FROM ${rows}) g
+    FROM (SELECT ${BOOK_SQL} AS book, source_sequence AS id, "timestamp" FROM ${rows}) g
     SEMI JOIN ${wanted} s USING (book, id) GROUP BY book, id`
   const kept = `(SELECT * FROM ${INPUT} WHERE (lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES}))`
   await session.run(`CREATE OR REPLACE TEMP TABLE ${TIMES} AS ${found(kept, sides)}`)

@@ -94,12 +94,12 @@ function wrongNode(tree: unknown, functions: ReadonlySet<string>): string | unde
 }
 
 /** Rules whose columns or types an exchange's trades don't have. */
-async function unbound(session: Session, { rules }: RuleSet, exchange: Exchange): Promise<string[]> {
+async function unbound(session: Session, rules: RuleSet, exchange: Exchange): Promise<string[]> {
   const decoded = await decodeRows(NO_ROWS, exchange.schema, async () => 'unknown')
-  const columns = exchange.columns(decoded.columns, decoded.valid)
+  const columns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
   await session.load(INPUT, inputColumns(NO_ROWS, decoded, [], [], columns), 0)
   const mistakes: string[] = []
-  for (const { name, predicate, value } of rules) {
+  for (const { name, predicate, value } of rules.rules) {
     for (const [place, sql] of [
       ['predicate', `(${predicate}) IS NOT TRUE`],
       ['value', `(${value})::VARCHAR`],

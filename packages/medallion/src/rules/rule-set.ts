@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { extendReading, FIRST_READING, type MarketAdditions, PRESENT_READING, type Reading } from '@assay/exchanges'
 
 /**
  * One condition that a trade must meet. `predicate` is DuckDB SQL over the mapped columns; a row breaks
@@ -32,16 +33,41 @@ export interface RuleSet {
   readonly version: string
   /** In order: the first that fails gives the reason. */
   readonly rules: readonly Rule[]
-  /** A row further than this behind the greatest event time seen earlier in its lane is late. */
+  /** A row further than this behind the greatest trusted event time seen earlier in its lane is late. */
   readonly lateness_delay_ms: number
+  /** An event time further than this ahead of its lane is trusted once another row bears it out; any without. */
+  readonly lateness_jump_ms: number | undefined
+  /** How the texts of records become the values that rules look at. */
+  readonly reading: Reading
 }
 
-export function defineRuleSet(rules: readonly Rule[], lateness_delay_ms: number): RuleSet {
-  const digest = createHash('sha256').update(JSON.stringify({ rules, lateness_delay_ms })).digest('hex')
-  return { version: `rules-${digest.slice(0, 12)}`, rules, lateness_delay_ms }
+/** What a rule set says beside its rules and the delay. */
+export type RuleSetExtras = Pick<RuleSet, 'lateness_jump_ms' | 'reading'>
+
+/** What today's rule sets say. */
+export const PRESENT_EXTRAS: RuleSetExtras = { lateness_jump_ms: 300_000, reading: PRESENT_READING }
+/** What is meant where a ledger's rule set says nothing of these: it is from before they were kept. */
+export const FIRST_EXTRAS: RuleSetExtras = { lateness_jump_ms: undefined, reading: FIRST_READING }
+
+export function defineRuleSet(
+  rules: readonly Rule[],
+  lateness_delay_ms: number,
+  extras: RuleSetExtras = PRESENT_EXTRAS,
+): RuleSet {
+  const set = { rules, lateness_delay_ms, ...extras }
+  const digest = createHash('sha256').update(ruleSetJson(set)).digest('hex')
+  return { version: `rules-${digest.slice(0, 12)}`, ...set }
 }
 
-/** The rule set as the `rule_sets` ledger keeps it. */
-export function ruleSetJson(set: RuleSet): string {
-  return JSON.stringify({ rules: set.rules, lateness_delay_ms: set.lateness_delay_ms })
+/** The rule set as the `rule_sets` ledger keeps it, whole. */
+export function ruleSetJson({ rules, lateness_delay_ms, lateness_jump_ms, reading }: Omit<RuleSet, 'version'>): string {
+  const isFirst = reading.method === FIRST_READING.method
+  return JSON.stringify({ rules, lateness_delay_ms, lateness_jump_ms, ...(!isFirst && { reading }) })
+}
+
+/** The rule set with more quotes, bases and pairs known; the same object where nothing is new. */
+export function extendRules(set: RuleSet, additions: MarketAdditions): RuleSet {
+  const reading = extendReading(set.reading, additions)
+  if (reading === set.reading) return set
+  return defineRuleSet(set.rules, set.lateness_delay_ms, { lateness_jump_ms: set.lateness_jump_ms, reading })
 }

@@ -12,6 +12,7 @@ export const FrameStatus = {
 } as const
 
 const SINCE = '0.1.0'
+const SECOND = '0.2.0'
 const TOLERANCE_US = 5_000_000
 const YEAR_US = 365 * 86_400 * 1_000_000
 
@@ -101,12 +102,28 @@ export const SILVER_RULES = defineRuleSet(
     frameRule('unknown_schema_id'),
     frameRule('avro_decode_failed'),
     {
+      name: 'event_is_trade',
+      predicate: "event_type = 'trade'",
+      reason: 'event_is_no_trade',
+      type: 'unknown_error',
+      value: "coalesce(event_type, 'missing')",
+      since: SECOND,
+    },
+    {
       name: 'symbol_present',
-      predicate: "symbol <> ''",
+      predicate: `symbol_status <> ${ParseStatus.missing} AND (symbol <> '' OR symbol_status <> ${ParseStatus.ok})`,
       reason: 'symbol_required',
       type: 'symbol_validation',
       value: "'missing'",
       since: SINCE,
+    },
+    {
+      name: 'symbol_well_formed',
+      predicate: `symbol_status <> ${ParseStatus.malformed}`,
+      reason: 'symbol_malformed',
+      type: 'symbol_validation',
+      value: 'symbol_text',
+      since: SECOND,
     },
     {
       name: 'currency_known',

@@ -35,7 +35,7 @@ export async function judgeRows(
   { lanes, bronze }: Origin,
 ): Promise<Judgement> {
   const decoded = await decodeRows(rows, exchange.schema, lookup)
-  const decodedColumns = exchange.columns(decoded.columns, decoded.valid)
+  const decodedColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
   const numbers = lanes.map((lane) => laneNumber(lane, bronze))
   await session.load(INPUT, inputColumns(rows, decoded, lanes, numbers, decodedColumns), rows.count)
   return { decodedColumns, rejections: await judge(session, exchange, rules, rows) }

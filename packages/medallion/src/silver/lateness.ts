@@ -1,5 +1,6 @@
 import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
 import type { Rejection } from './judge.js'
+import { LaneClock, type LaneClockState } from './lane-clock.js'
 import type { BronzeRows } from './rows.js'
 
 const DAY_US = 86_400_000_000
@@ -19,30 +20,40 @@ export interface Verdicts {
 }
 
 export interface LaneVerdict {
-  /** Greatest event time of valid rows so far. */
+  /** Greatest trusted event time of valid rows so far. */
   greatest_us: bigint | undefined
+  /** The event time of a row far ahead, or of a lane's first, that nothing has borne out yet. */
+  candidate_us: bigint | undefined
   /** Offset of the batch's last valid row. */
   written: bigint | undefined
 }
 
+export interface TimeLimits {
+  readonly lateness_delay_ms: number
+  readonly lateness_jump_ms: number | undefined
+  readonly maxPartitions: number
+}
+
 /**
  * Goes over the rows in order of (lane, offset): a valid row's lateness is how far its event time lies behind
- * the greatest of valid rows seen earlier in its lane (T16: rejected rows don't count), and the batch ends
- * before the row that would open partition number `maxPartitions + 1` (T14).
+ * the greatest trusted one of valid rows seen earlier in its lane (T16: rejected rows don't count), and the batch
+ * ends before the row that would open partition number `maxPartitions + 1` (T14). `before` is what is known of each
+ * lane, by rank.
  */
 export function judgeTimes(
   rows: BronzeRows,
   columns: readonly NamedColumn[],
   rejections: readonly Rejection[],
-  greatest_us: readonly (bigint | undefined)[],
-  limits: { readonly lateness_delay_ms: number; readonly maxPartitions: number },
+  before: readonly LaneClockState[],
+  limits: TimeLimits,
 ): Verdicts {
   const times = eventTimes(columns)
   const valid = new Uint8Array(rows.count)
   const isLate = new Uint8Array(rows.count)
   const lateness_ms = new BigInt64Array(rows.count)
-  const seen = greatest_us.map((time) => (time === undefined ? Number.NEGATIVE_INFINITY : Number(time)))
-  const lastValid: (number | undefined)[] = greatest_us.map(() => undefined)
+  const jump_us = limits.lateness_jump_ms === undefined ? undefined : limits.lateness_jump_ms * 1000
+  const clocks = before.map((state) => new LaneClock(state, jump_us))
+  const lastValid: (number | undefined)[] = before.map(() => undefined)
   const partitions = new Set<number | string>()
   const days = new Set<number>()
   const delay_us = limits.lateness_delay_ms * 1000
@@ -63,18 +74,14 @@ export function judgeTimes(
       continue
     }
     const rank = rows.ranks[count] as number
-    const behind_us = (seen[rank] as number) - time_us
+    const behind_us = (clocks[rank] as LaneClock).take(time_us)
     if (behind_us > 0) lateness_ms[count] = BigInt(Math.floor(behind_us / 1000))
-    else seen[rank] = time_us
     if (behind_us > delay_us) isLate[count] = 1
     valid[count] = 1
     days.add(day)
     lastValid[rank] = count
   }
-  const lanes = seen.map((time, rank) => ({
-    greatest_us: Number.isFinite(time) ? BigInt(time) : undefined,
-    written: writtenOffset(rows, lastValid[rank]),
-  }))
+  const lanes = clocks.map((clock, rank) => ({ ...clock.state, written: writtenOffset(rows, lastValid[rank]) }))
   return { count, valid, isLate, lateness_ms, days, lanes }
 }
 

@@ -117,8 +117,11 @@ async function judgeBatch(
     lanes: ranges.map(({ lane }) => lane),
     bronze: batch.pinned.checkpoint,
   })
-  const greatest = ranges.map((range) => checkpoint.lanes.get(range.key)?.greatest_us)
-  const verdicts = judgeTimes(rows, decodedColumns, rejections, greatest, { ...input.rules, ...limits })
+  const before = ranges.map(({ key }) => {
+    const lane = checkpoint.lanes.get(key)
+    return { greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us }
+  })
+  const verdicts = judgeTimes(rows, decodedColumns, rejections, before, { ...input.rules, ...limits })
   return {
     ...cutAt(rows, plan, verdicts.count),
     rejections: rejections.filter(({ row }) => row < verdicts.count),
@@ -145,6 +148,7 @@ function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey): Partial<La
   const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
   return {
     ...(lane?.greatest_us !== undefined && { greatest_us: lane.greatest_us }),
+    candidate_us: lane?.candidate_us,
     ...(lane?.written !== undefined && { written: lane.written }),
   }
 }

@@ -3,7 +3,7 @@ import { pinExisting } from '@assay/lake'
 import {
   bronzeTable,
   checkRules,
-  parseRuleSet,
+  parseRuleFile,
   type RuleSet,
   type RuleTestReport,
   silverTable,
@@ -13,7 +13,7 @@ import { withJobContext } from '../dead-letters/job-context.js'
 
 /** The rule set of a file's text, fit to judge by. Throws `bad_rule_file` with every mistake. */
 export async function readRules(lake: Lake, json: string): Promise<RuleSet> {
-  const rules = parseRuleSet(json)
+  const rules = parseRuleFile(json)
   await withJobContext(lake, undefined, ({ session }) => checkRules(session, rules, lake.exchanges))
   return rules
 }

@@ -33,8 +33,10 @@ export interface LaneCheckpoint {
   readonly sequence: number
   /** Greatest offset of the lane with a row in this table; tells a rollback from an expiry. */
   readonly written?: bigint
-  /** Greatest event time of valid rows, µs (silver). */
+  /** Greatest trusted event time of valid rows, µs (silver). */
   readonly greatest_us?: bigint
+  /** Event time of a row far ahead of that, which no other row has borne out yet (silver). */
+  readonly candidate_us?: bigint | undefined
   /** Leader epoch of the last record read (bronze), where the log keeps epochs. */
   readonly epoch?: number
   /** Rule set that judged the newest rows (silver). */
@@ -72,6 +74,7 @@ const laneSchema = z.looseObject({
   sequence: z.int().min(0),
   written: bigintText.optional(),
   greatest_us: bigintText.optional(),
+  candidate_us: bigintText.optional(),
   epoch: z.int().min(0).optional(),
   rules: z.string().optional(),
   stop: z
@@ -116,12 +119,13 @@ export function parseCheckpoint(text: string | undefined, table: string): Checkp
 }
 
 function parseLane(raw: z.infer<typeof laneSchema>): LaneCheckpoint {
-  const { position: next, sequence, written, greatest_us, epoch, rules, stop, ...unknown } = raw
+  const { position: next, sequence, written, greatest_us, candidate_us, epoch, rules, stop, ...unknown } = raw
   return {
     position: position(next),
     sequence,
     ...(written !== undefined && { written: BigInt(written) }),
     ...(greatest_us !== undefined && { greatest_us: BigInt(greatest_us) }),
+    ...(candidate_us !== undefined && { candidate_us: BigInt(candidate_us) }),
     ...(epoch !== undefined && { epoch }),
     ...(rules !== undefined && { rules }),
     ...(stop && { stop: { ...stop, from: position(stop.from), to: position(stop.to) } }),

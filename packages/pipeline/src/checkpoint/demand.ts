@@ -40,6 +40,7 @@ function sameLane(a: LaneCheckpoint | undefined, b: LaneCheckpoint | undefined):
   return (
     a.position === b.position &&
     a.greatest_us === b.greatest_us &&
+    a.candidate_us === b.candidate_us &&
     a.rules === b.rules &&
     a.stop?.reason === b.stop?.reason &&
     a.stop?.to === b.stop?.to &&

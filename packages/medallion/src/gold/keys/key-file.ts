@@ -5,8 +5,10 @@ import { KeySet } from './key-set.js'
 
 const MAGIC = 'ASSAYKEY'
 const DIGEST_BYTES = 32
+/** Since 2 the books are named with their currency; a set of format 1 is built again from the table. */
+const FORMAT = 2
 const headerSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(FORMAT),
   table: z.string(),
   sequence: z.int(),
   books: z.array(z.object({ name: z.string(), intervals: z.int().min(0), large: z.array(z.string()) })),
@@ -20,7 +22,7 @@ export function encodeKeySet(keys: KeySet, table: string, sequence: number): Uin
   const books = [...keys.books].sort(([a], [b]) => (a < b ? -1 : 1))
   const header = Buffer.from(
     JSON.stringify({
-      format: 1,
+      format: FORMAT,
       table,
       sequence,
       books: books.map(([name, book]) => ({

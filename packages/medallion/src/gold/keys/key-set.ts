@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 import { IntervalSet } from './interval-set.js'
 
-/** The numbers of one (exchange, symbol) that gold holds. */
+/** The numbers of one book that gold holds. */
 export interface BookKeys {
   readonly intervals: IntervalSet
   /** Numbers that a double can't hold exactly; no exchange gives such ids, but a record may claim one. */
@@ -10,7 +10,7 @@ export interface BookKeys {
 
 const LARGE_ID_BYTES = 64
 
-/** Trade numbers that gold holds, by book (`exchange/symbol`). */
+/** Trade numbers that gold holds, by book (see `bookName`). */
 export class KeySet {
   readonly #books = new Map<string, BookKeys>()
   readonly #cap_bytes: number
