@@ -29,7 +29,6 @@ const TABLES: readonly (readonly [line: RegExp, name: string, instead: string])[
     'it has neither ids nor sides, so its rows are no trades that could be told apart',
   ],
   [/^exchange,symbol,timestamp,local_timestamp,id,side,price,amount$/i, "tardis' CSV of trades", CONVERT],
-  [/^[^[{"\s][^{]*,/, 'a CSV file', CONVERT],
 ]
 
 /** Knows a file by its first bytes. */
@@ -41,11 +40,20 @@ export function fileKind(start: Uint8Array): FileKind {
   if (packed) return { name: packed[1], instead: UNPACK }
   if (bytes.toString('latin1', 0, 4) === 'PAR1') return { name: 'a Parquet file', instead: CONVERT }
   if (bytes.toString('latin1', 0, 4) === 'Obj\u0001') return { name: 'an Avro container file', instead: CONVERT }
-  const [line = ''] = bytes
+  const [line = '', next] = bytes
     .toString()
     .replace(/^\uFEFF/, '')
     .trimStart()
-    .split(/\r?\n/, 1)
+    .split(/\r?\n/, 2)
   const table = TABLES.find(([pattern]) => pattern.test(line))
-  return table ? { name: table[1], instead: table[2] } : 'text'
+  if (table) return { name: table[1], instead: table[2] }
+  return isRow(line) && (!next || commas(next) === commas(line)) ? { name: 'a CSV file', instead: CONVERT } : 'text'
+}
+
+function isRow(line: string): boolean {
+  return commas(line) >= 2 && !/[[{]/.test(line)
+}
+
+function commas(line: string): number {
+  return line.split(',').length - 1
 }
