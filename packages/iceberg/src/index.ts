@@ -6,6 +6,8 @@ export { type Collected, collect } from './cleanup/collect.js'
 export { type Orphan, type OrphanLimits, removeOrphans } from './cleanup/orphans.js'
 export type { CommitOutcome, CommitRequest, ManifestRef, Preparation, TableChange } from './commit/change.js'
 export { commit } from './commit/commit.js'
+export { type Evolved, evolveTable, matchTable, type TableMatch, type Wanted } from './evolution/evolve-table.js'
+export { olderWriter } from './evolution/older-writer.js'
 export { lowerBound, upperBound } from './format/bounds.js'
 export { type ColumnStatistics, type DataFile, dataFile, type FileContent } from './format/data-file.js'
 export { type BrokenInvariant, brokenInvariants, greatestSequence } from './format/invariants.js'
@@ -21,8 +23,18 @@ export {
   type TableMetadata,
 } from './format/metadata.js'
 export { type PartitionField, type PartitionSpec, type PartitionTuple, partitionKey } from './format/partition.js'
-export type { IcebergType, ListType, MapType, NestedField, PrimitiveType, Schema, StructType } from './format/schema.js'
-export { compareValues, decodeValue, encodeValue, type Value } from './format/values.js'
+export {
+  type IcebergType,
+  type ListType,
+  type MapType,
+  type NestedField,
+  type PrimitiveType,
+  primitiveOf,
+  type Schema,
+  type StructType,
+  typeText,
+} from './format/schema.js'
+export { compareValues, decodeValue, encodeValue, promoted, type Value } from './format/values.js'
 export {
   type PendingEntry,
   type PendingManifest,

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { withColumns } from '../src/evolution/evolve-metadata.js'
 import {
   type Catalog,
   type CommitOutcome,
@@ -9,6 +10,7 @@ import {
   currentSchema,
   currentSnapshot,
   defaultSpec,
+  evolveTable,
   openTable,
   type PendingEntry,
   pendingChange,
@@ -95,6 +97,55 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       expect(currentSchema(metadata).fields).toMatchObject(GROWN.fields)
       expect(defaultSpec(metadata).fields).toMatchObject([{ sourceId: 7, name: 'venue' }])
       await expect(createTable(catalog, tableName, GROWN, dependencies)).resolves.toBeDefined()
+    })
+
+    it('A10: T25: columns are added once by all who open at once, with ids of the table, beside foreign ones', async () => {
+      const table = await open()
+      const rows = await putDataFile(table)
+      await append(table, [rows])
+      const before = await table.load()
+      const note = { id: 0, name: 'note', required: false, type: 'string' as const }
+      const foreign = withColumns(before.metadata, [note], world.clock.now_ms())
+      expect((await table.catalog.swap(tableName, before, foreign)).kind).toBe('committed')
+      const taken = foreign.lastColumnId
+      const wanted: TableDescription = {
+        fields: [
+          ...description.fields,
+          { id: taken, name: 'venue', required: false, type: 'string' },
+          {
+            id: taken + 1,
+            name: 'tags',
+            required: false,
+            type: { kind: 'list', elementId: taken + 2, elementRequired: false, element: 'string' },
+          },
+        ],
+        partitionBy: ['day', 'venue'],
+      }
+      const openers = await Promise.all([0, 1, 2, 3].map(open))
+      const more = await putDataFile(table)
+      const [, ...evolved] = await Promise.all([
+        append(table, [more]),
+        ...openers.map((opener) => evolveTable(opener, wanted, { olderWriters_ms: 0 })),
+      ])
+      for (const one of evolved) expect(one.kind).toBe('current')
+      const { metadata } = await (await open()).load()
+      const { fields } = currentSchema(metadata)
+      expect(fields.map(({ name }) => name)).toEqual(['day', 'offset', 'price', 'note', 'venue', 'tags'])
+      expect(fields.slice(3)).toMatchObject([
+        { id: taken },
+        { id: taken + 1 },
+        { id: taken + 2, type: { elementId: taken + 3 } },
+      ])
+      expect(metadata.lastColumnId).toBe(taken + 3)
+      expect(metadata.schemas).toHaveLength(foreign.schemas.length + 1)
+      expect(metadata.partitionSpecs).toHaveLength(before.metadata.partitionSpecs.length + 1)
+      expect(defaultSpec(metadata).fields).toMatchObject([
+        { name: 'day', sourceId: 1 },
+        { name: 'venue', sourceId: taken + 1 },
+      ])
+      expect(await livePaths(await open())).toEqual([rows.path, more.path].sort())
+      const again = await evolveTable(openers[0] as Table, wanted, { olderWriters_ms: 0 })
+      expect(again.version.token).toBe((await table.load()).token)
     })
 
     it('A1: rows and properties change together, and what a commit returns is what others load', async () => {

@@ -104,7 +104,7 @@ describe('appending', () => {
     await expect(append(table, [{ ...file, path: '/etc/passwd' }])).rejects.toMatchObject({
       code: 'path_outside_table',
     })
-    await expect(append(table, [{ ...file, specId: 3 }])).rejects.toMatchObject({ code: 'stale_partition_spec' })
+    await expect(append(table, [{ ...file, specId: 3 }])).rejects.toMatchObject({ code: 'unknown_partition_spec' })
   })
 })
 

@@ -159,6 +159,14 @@ function holds(metadata: TableMetadata | undefined, requirement: JsonObject): bo
       // Some servers take "there is no such ref" for no condition.
       return id === null || head === BigInt(id as number)
     }
+    case 'assert-last-assigned-field-id':
+      return metadata?.lastColumnId === requirement['last-assigned-field-id']
+    case 'assert-current-schema-id':
+      return metadata?.currentSchemaId === requirement['current-schema-id']
+    case 'assert-last-assigned-partition-id':
+      return metadata?.lastPartitionId === requirement['last-assigned-partition-id']
+    case 'assert-default-spec-id':
+      return metadata?.defaultSpecId === requirement['default-spec-id']
     default:
       throw new Refusal(400, `unknown requirement ${String(requirement.type)}`)
   }

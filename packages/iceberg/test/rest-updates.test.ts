@@ -121,7 +121,12 @@ describe('updates for a REST catalog', () => {
     const wrong: Readonly<Record<string, TableMetadata>> = {
       'table-uuid': { ...base, tableUuid: 'another' },
       location: { ...base, location: 's3://elsewhere' },
-      schemas: { ...base, schemas: [...base.schemas, { schemaId: 9, fields: [] }] },
+      schemas: { ...base, schemas: [{ schemaId: 9, fields: [] }] },
+      'current-schema-id': { ...base, schemas: [...base.schemas, { schemaId: 9, fields: [] }] },
+      'last-column-id': { ...base, lastColumnId: 99 },
+      'partition-specs': { ...base, partitionSpecs: [] },
+      'default-spec-id': { ...base, defaultSpecId: 9 },
+      'last-partition-id': { ...base, lastPartitionId: 2000 },
       'default-sort-order-id': { ...base, defaultSortOrderId: 1 },
       'unknown members': { ...base, extra: { 'next-row-id': 5 } },
       statistics: { ...base, extra: { statistics: [{ 'snapshot-id': 1 }] } },

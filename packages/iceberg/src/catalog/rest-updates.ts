@@ -17,7 +17,8 @@ const STATISTICS = [
 ] as const
 
 /**
- * The updates that make `next` out of `base`: snapshots, refs, properties, and statistics of forgotten snapshots.
+ * The updates that make `next` out of `base`: an added schema and partition spec, which become the table's own;
+ * snapshots, refs, properties, and statistics of forgotten snapshots.
  * Logs and times follow from them and are the server's own business. Throws `update_not_expressible` when the two
  * differ in anything else.
  */
@@ -27,6 +28,8 @@ export function diffMetadata(base: TableMetadata, next: TableMetadata): readonly
   const kept = new Set(next.snapshots.map(({ snapshotId }) => snapshotId))
   const removed = base.snapshots.filter(({ snapshotId }) => !kept.has(snapshotId)).map(({ snapshotId }) => snapshotId)
   return [
+    ...schemaUpdates(base, next),
+    ...specUpdates(base, next),
     ...added.map((snapshot) => update('add-snapshot', { snapshot: snapshotJson(snapshot) })),
     ...refUpdates(base.refs, next.refs),
     ...removedStatistics(base, next),
@@ -35,13 +38,27 @@ export function diffMetadata(base: TableMetadata, next: TableMetadata): readonly
   ]
 }
 
-/** Requirements of a commit on `base`: the same table, and main's head where it was. */
+/**
+ * Requirements of a commit on `base`: the same table, and main's head where it was. What only adds columns or a
+ * spec demands that nobody else has added any: then it may meet with any number of commits of rows.
+ */
 export function requirementsOf(base: TableMetadata, updates: readonly RestUpdate[]): readonly RestRequirement[] {
+  const actions = new Set(updates.map(({ action }) => action))
+  const evolves = actions.has('add-schema') || actions.has('add-spec')
+  const identity = { type: 'assert-table-uuid', uuid: base.tableUuid }
+  const unchanged = [
+    { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': base.lastColumnId },
+    { type: 'assert-current-schema-id', 'current-schema-id': base.currentSchemaId },
+    { type: 'assert-last-assigned-partition-id', 'last-assigned-partition-id': base.lastPartitionId },
+    { type: 'assert-default-spec-id', 'default-spec-id': base.defaultSpecId },
+  ]
+  if (evolves && !actions.has('add-snapshot')) return [identity, ...unchanged]
   // A snapshot that another ref has come to stand on must not be forgotten.
   const forgets = updates.some(({ action }) => action === 'remove-snapshots')
   const others = forgets ? Object.keys(base.refs).filter((name) => name !== MAIN_BRANCH) : []
   return [
-    { type: 'assert-table-uuid', uuid: base.tableUuid },
+    identity,
+    ...(evolves ? unchanged : []),
     ...[MAIN_BRANCH, ...others].map((ref) => ({
       type: 'assert-ref-snapshot-id',
       ref,
@@ -83,6 +100,41 @@ export function creationUpdates(metadata: TableMetadata): readonly RestUpdate[] 
 
 function update(action: string, members: Readonly<Record<string, unknown>>): RestUpdate {
   return { action, ...(members as JsonObject) }
+}
+
+/** The server gives the schema its id; -1 is the one that was just added. */
+function schemaUpdates(base: TableMetadata, next: TableMetadata): readonly RestUpdate[] {
+  const added = addedLast('schemas', base.schemas, next.schemas)
+  if (!added) {
+    if (base.currentSchemaId !== next.currentSchemaId) throw notExpressible('current-schema-id')
+    if (base.lastColumnId !== next.lastColumnId) throw notExpressible('last-column-id')
+    return []
+  }
+  if (next.currentSchemaId !== added.schemaId) throw notExpressible('current-schema-id')
+  return [
+    update('add-schema', { schema: schemaJson(added), 'last-column-id': next.lastColumnId }),
+    update('set-current-schema', { 'schema-id': -1 }),
+  ]
+}
+
+function specUpdates(base: TableMetadata, next: TableMetadata): readonly RestUpdate[] {
+  const added = addedLast('partition-specs', base.partitionSpecs, next.partitionSpecs)
+  if (!added) {
+    if (base.defaultSpecId !== next.defaultSpecId) throw notExpressible('default-spec-id')
+    if (base.lastPartitionId !== next.lastPartitionId) throw notExpressible('last-partition-id')
+    return []
+  }
+  if (next.defaultSpecId !== added.specId) throw notExpressible('default-spec-id')
+  return [
+    update('add-spec', { spec: { 'spec-id': added.specId, fields: specFieldsJson(added) } }),
+    update('set-default-spec', { 'spec-id': -1 }),
+  ]
+}
+
+/** What `next` has beyond `base`, of which one thing may be added at its end. */
+function addedLast<T>(name: string, base: readonly T[], next: readonly T[]): T | undefined {
+  if (next.length > base.length + 1 || !base.every((one, i) => same(one, next[i]))) throw notExpressible(name)
+  return next[base.length]
 }
 
 function addedSnapshots(base: TableMetadata, next: TableMetadata): readonly Snapshot[] {
@@ -156,12 +208,6 @@ function refuseOtherChanges(base: TableMetadata, next: TableMetadata): void {
   const members = (metadata: TableMetadata) => ({
     'table-uuid': metadata.tableUuid,
     location: metadata.location,
-    'last-column-id': metadata.lastColumnId,
-    schemas: metadata.schemas,
-    'current-schema-id': metadata.currentSchemaId,
-    'partition-specs': metadata.partitionSpecs,
-    'default-spec-id': metadata.defaultSpecId,
-    'last-partition-id': metadata.lastPartitionId,
     'sort-orders': metadata.sortOrders,
     'default-sort-order-id': metadata.defaultSortOrderId,
     'unknown members': { ...metadata.extra, statistics: null, 'partition-statistics': null },

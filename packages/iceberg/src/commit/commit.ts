@@ -143,25 +143,15 @@ function sameFiles(a: readonly DataFile[], b: readonly DataFile[]): boolean {
   return a === b || (a.length === b.length && a.every((file, i) => file.path === b[i]?.path))
 }
 
-/** Encodes a manifest of files to be added. Throws `stale_partition_spec` for files of another spec than the current, `file_added_twice`. */
+/** Encodes a manifest of files to be added. Throws `unknown_partition_spec`, `mixed_partition_specs`, `file_added_twice`. */
 export function addedEntries(
   table: Table,
   base: TableVersion,
   files: readonly DataFile[],
   { snapshotId }: Pick<Attempt, 'snapshotId'>,
 ): ReturnType<typeof encodeManifest> {
-  const specId = base.metadata.defaultSpecId
-  for (const file of files) {
-    keyOfPath(base, file.path)
-    if (file.specId === specId) continue
-    throw new AssayError(
-      'stale_partition_spec',
-      `${file.path} was written for partition spec ${file.specId}, not ${specId}`,
-      {
-        hint: 'load the table again and write the batch anew',
-      },
-    )
-  }
+  const specId = specOf(base, files)
+  for (const file of files) keyOfPath(base, file.path)
   if (new Set(files.map(({ path }) => path)).size < files.length) {
     throw new AssayError('file_added_twice', 'a commit names one new data file twice')
   }
@@ -173,4 +163,23 @@ export function addedEntries(
     file,
   }))
   return encodeManifest(table, base, specId, entries)
+}
+
+/** The spec of the files, which need not be the table's default: another engine may have changed that meanwhile. */
+function specOf(base: TableVersion, files: readonly DataFile[]): number {
+  const specIds = new Set(files.map((file) => file.specId))
+  const [specId = base.metadata.defaultSpecId] = specIds
+  if (specIds.size > 1) {
+    throw new AssayError('mixed_partition_specs', `new files are of partition specs ${[...specIds].join(', ')}`, {
+      hint: 'load the table again and write the batch anew',
+      retryable: true,
+    })
+  }
+  if (!base.metadata.partitionSpecs.some((spec) => spec.specId === specId)) {
+    throw new AssayError('unknown_partition_spec', `new files are of partition spec ${specId}, which the table lacks`, {
+      hint: 'load the table again and write the batch anew',
+      retryable: true,
+    })
+  }
+  return specId
 }

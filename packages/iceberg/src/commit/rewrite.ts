@@ -73,7 +73,7 @@ export async function removeFiles(
 }
 
 /**
- * Merges the manifests of the lowest size class that has enough of them. A class holds those with as many live
+ * Merges the manifests of one spec of the lowest size class that has enough of them. A class holds those with as many live
  * files up to a power of the class width, so each entry is rewritten a logarithmic number of times, and a table
  * has a logarithmic number of manifests.
  */
@@ -83,11 +83,11 @@ export async function mergeManifests(
   manifests: readonly ManifestFile[],
   attempt: Attempt,
 ): Promise<Rewritten> {
-  const chosen = chooseMerge(table, base, manifests, attempt)
+  const chosen = chooseMerge(table, manifests, attempt)
   if (chosen.length === 0) return { manifests, written: [] }
   const entries: ManifestEntry[] = []
   for (const described of chosen) entries.push(...survivors(await table.manifest(base, described), described))
-  const made = manifestOf(table, base, base.metadata.defaultSpecId, entries, attempt)
+  const made = manifestOf(table, base, chosen[0]?.specId ?? base.metadata.defaultSpecId, entries, attempt)
   const merged = new Set(chosen)
   return {
     manifests: [...manifests.filter((manifest) => !merged.has(manifest)), made.described],
@@ -95,24 +95,22 @@ export async function mergeManifests(
   }
 }
 
-function chooseMerge(
-  table: Table,
-  base: TableVersion,
-  manifests: readonly ManifestFile[],
-  attempt: Attempt,
-): readonly ManifestFile[] {
+function chooseMerge(table: Table, manifests: readonly ManifestFile[], attempt: Attempt): readonly ManifestFile[] {
   const { manifestsToMerge, manifestFilesMax } = table.housekeeping
-  const classes = new Map<number, ManifestFile[]>()
+  const classes = new Map<string, ManifestFile[]>()
   for (const manifest of manifests) {
     const files = liveFiles(manifest)
     // A manifest of this very snapshot may hold DELETED entries, from which the later clean-up learns.
     if (manifest.content !== 'data' || manifest.addedSnapshotId === attempt.snapshotId) continue
-    if (manifest.specId !== base.metadata.defaultSpecId || files >= manifestFilesMax) continue
+    if (files >= manifestFilesMax) continue
     const sizeClass = Math.floor(Math.log(files) / Math.log(manifestsToMerge) + 1e-9)
-    const members = classes.get(sizeClass)
+    // A manifest has one spec. Two digits sort like the number: a class above 99 would hold more files than there are.
+    const key = `${String(sizeClass).padStart(2, '0')}/${manifest.specId}`
+    const members = classes.get(key)
     if (members) members.push(manifest)
-    else classes.set(sizeClass, [manifest])
+    else classes.set(key, [manifest])
   }
-  const full = [...classes].filter(([, members]) => members.length >= manifestsToMerge).sort(([a], [b]) => a - b)
-  return full[0]?.[1].slice(0, MERGED_AT_ONCE) ?? []
+  const full = [...classes].filter(([, members]) => members.length >= manifestsToMerge)
+  const [lowest] = full.sort(([a], [b]) => (a < b ? -1 : 1))
+  return lowest?.[1].slice(0, MERGED_AT_ONCE) ?? []
 }

@@ -11,7 +11,7 @@ import {
   recordOf,
   textOf,
 } from './record-fields.js'
-import { decodeValue, encodeValue } from './values.js'
+import { decodeValue, encodeValue, promoted } from './values.js'
 
 /** A manifest as a manifest list describes it. */
 export interface ManifestFile {
@@ -82,8 +82,8 @@ function summaryRecord(summary: FieldSummary, column: PartitionColumn | undefine
   return {
     contains_null: summary.containsNull,
     contains_nan: summary.containsNan,
-    lower_bound: summary.lower === undefined ? null : encodeValue(column.type, summary.lower),
-    upper_bound: summary.upper === undefined ? null : encodeValue(column.type, summary.upper),
+    lower_bound: summary.lower === undefined ? null : encodeValue(column.type, promoted(column.type, summary.lower)),
+    upper_bound: summary.upper === undefined ? null : encodeValue(column.type, promoted(column.type, summary.upper)),
   }
 }
 

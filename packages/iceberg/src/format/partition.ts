@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 import { asArray, asInteger, asObject, asString, type Json, type JsonObject, unknownMembers } from './json.js'
 import { decimalParts, type PrimitiveType, primitiveOf, type Schema } from './schema.js'
-import { compareValues, type Value } from './values.js'
+import { compareValues, promoted, type Value } from './values.js'
 
 export interface PartitionField {
   readonly sourceId: number
@@ -62,10 +62,10 @@ export function specFieldsJson(spec: PartitionSpec): JsonObject[] {
   }))
 }
 
-/** Types of a spec's values. Throws `unsupported_partition` for a transform or source that is not known. */
+/** Types of a spec's values, by the newest schema that has the source: types only widen. Throws `unsupported_partition` for a transform or source that is not known. */
 export function partitionColumns(spec: PartitionSpec, schemas: readonly Schema[]): readonly PartitionColumn[] {
   return spec.fields.map(({ sourceId, fieldId, name, transform }) => {
-    const source = schemas.map((schema) => primitiveOf(schema, sourceId)).find((type) => type !== undefined)
+    const source = schemas.map((schema) => primitiveOf(schema, sourceId)).findLast((type) => type !== undefined)
     const type = source && resultType(transform, source)
     if (!type) {
       throw new AssayError('unsupported_partition', `partition field ${name} (${transform}) cannot be read`, {
@@ -120,7 +120,9 @@ function decimalText(unscaled: bigint, scale: number): string {
 export function partitionKey(specId: number, values: PartitionTuple): string {
   const parts = values.map((value) => {
     if (value === null) return null
-    return value instanceof Uint8Array ? ['bytes', Buffer.from(value).toString('hex')] : [typeof value, String(value)]
+    if (value instanceof Uint8Array) return ['bytes', Buffer.from(value).toString('hex')]
+    // An int read before its column was widened to long is the same value afterwards.
+    return [typeof value === 'bigint' ? 'number' : typeof value, String(value)]
   })
   return JSON.stringify([specId, parts])
 }
@@ -137,13 +139,14 @@ export function summarizePartitions(
   columns: readonly PartitionColumn[],
   tuples: readonly PartitionTuple[],
 ): FieldSummary[] {
-  return columns.map((_, i) => {
+  return columns.map(({ type }, i) => {
     let containsNull = false
     let containsNan = false
     let lower: Value | undefined
     let upper: Value | undefined
     for (const tuple of tuples) {
-      const value = tuple[i] ?? null
+      const told = tuple[i] ?? null
+      const value = told === null ? null : promoted(type, told)
       if (value === null) containsNull = true
       else if (typeof value === 'number' && Number.isNaN(value)) containsNan = true
       else {

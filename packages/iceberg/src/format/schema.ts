@@ -208,9 +208,17 @@ export function schemaJson(schema: Schema): JsonObject {
   return { ...schema.extra, type: 'struct', 'schema-id': schema.schemaId, fields: schema.fields.map(fieldJson) }
 }
 
-/** Same type, with the same ids inside. */
-export function sameType(a: IcebergType, b: IcebergType): boolean {
-  return JSON.stringify(typeJson(a)) === JSON.stringify(typeJson(b))
+/** A type as people write it: `list<string>`, `struct<x: int>`. */
+export function typeText(type: IcebergType): string {
+  if (typeof type === 'string') return type
+  switch (type.kind) {
+    case 'struct':
+      return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`
+    case 'list':
+      return `list<${typeText(type.element)}>`
+    case 'map':
+      return `map<${typeText(type.key)}, ${typeText(type.value)}>`
+  }
 }
 
 /** The greatest field id, nested ones included; 0 for an empty schema. */

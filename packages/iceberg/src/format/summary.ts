@@ -1,10 +1,14 @@
+import { VERSION } from '@assay/core'
 import type { DataFile } from './data-file.js'
 import { liveFiles } from './manifest-entries.js'
 import type { ManifestFile } from './manifest-list.js'
 import type { Snapshot } from './metadata.js'
 import { partitionKey } from './partition.js'
 
-const ENGINE = { 'engine-name': 'assay', 'engine-version': '0.1.0' }
+export const ENGINE_NAME = 'assay'
+/** By this member other versions see that the writer keeps columns which it does not know. */
+export const VERSION_KEY = 'assay.version'
+const ENGINE = { 'engine-name': ENGINE_NAME, 'engine-version': VERSION, [VERSION_KEY]: VERSION }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0)

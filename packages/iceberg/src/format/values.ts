@@ -84,6 +84,11 @@ export function decodeValue(type: PrimitiveType, bytes: Uint8Array): Value {
   throw mismatch(type)
 }
 
+/** A value from before its column was widened, as one of the type that the column has now. */
+export function promoted(type: PrimitiveType, value: Value): Value {
+  return type === 'long' && typeof value === 'number' ? BigInt(value) : value
+}
+
 /** Order of values of one type as the specification compares bounds: text and bytes bytewise, unsigned. */
 export function compareValues(a: Value, b: Value): number {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b)

@@ -35,16 +35,19 @@ export interface FoldTask {
   readonly plannedAt: number
 }
 
-/** Partitions of the current spec that hold too many small files. The smallest files go first. */
+/**
+ * Partitions of a spec, the table's default unless given, that hold too many small files. The smallest files go first.
+ */
 export async function planFold(
   table: Table,
   version: TableVersion,
   policy: FoldPolicy = defaultFold,
+  chosenSpecId: number = version.metadata.defaultSpecId,
 ): Promise<FoldTask[]> {
   const partitions = new Map<string, PlannedFile[]>()
   for (const planned of await planFiles(table, version)) {
     const { specId, partition, size_bytes } = planned.file
-    if (size_bytes >= policy.small_bytes || specId !== version.metadata.defaultSpecId) continue
+    if (size_bytes >= policy.small_bytes || specId !== chosenSpecId) continue
     const key = partitionKey(specId, partition)
     const files = partitions.get(key)
     if (files) files.push(planned)

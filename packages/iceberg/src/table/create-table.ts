@@ -1,8 +1,9 @@
 import { AssayError } from '@assay/core'
 import type { Catalog } from '../catalog/catalog.js'
-import { currentSchema, defaultSpec, type TableMetadata, UNSORTED } from '../format/metadata.js'
+import { matchTable } from '../evolution/evolve-table.js'
+import { type TableMetadata, UNSORTED } from '../format/metadata.js'
 import { LAST_PARTITION_ID_NONE, type PartitionSpec, partitionColumns } from '../format/partition.js'
-import { greatestFieldId, type NestedField, type Schema, sameType } from '../format/schema.js'
+import { greatestFieldId, type NestedField, type Schema } from '../format/schema.js'
 import { Table, type TableDependencies } from './table.js'
 
 export interface TableDescription {
@@ -13,8 +14,9 @@ export interface TableDescription {
 }
 
 /**
- * Opens the table, making it first if there is none. Throws `table_incompatible` when there is one whose schema
- * lacks a described column, has another type for it, or is partitioned otherwise; columns beyond those are fine.
+ * Opens the table, making it first if there is none. One that is there has ids of its own, may have other columns
+ * and lack some of these, which `evolveTable` adds. Throws `table_incompatible` when a described column has another
+ * type there, or was renamed or dropped.
  */
 export async function createTable(
   catalog: Catalog,
@@ -25,13 +27,13 @@ export async function createTable(
   const schema: Schema = { schemaId: 0, fields: description.fields }
   const spec = identitySpec(schema, description.partitionBy)
   const existing = await catalog.load(name)
-  if (existing) checkCompatible(name, existing.metadata, schema, spec)
+  if (existing) matchTable(name, existing.metadataLocation, existing.metadata, description)
   else {
     const { location } = await catalog.place(name)
     const metadata = newMetadata(location, schema, spec, description, dependencies)
     if ((await catalog.create(name, metadata)) === 'exists') {
       const other = await catalog.load(name)
-      if (other) checkCompatible(name, other.metadata, schema, spec)
+      if (other) matchTable(name, other.metadataLocation, other.metadata, description)
     }
   }
   return new Table(catalog, name, dependencies)
@@ -86,23 +88,4 @@ function newMetadata(
     metadataLog: [],
     extra: {},
   }
-}
-
-function checkCompatible(name: string, metadata: TableMetadata, schema: Schema, spec: PartitionSpec): void {
-  const existing = currentSchema(metadata)
-  const differing = schema.fields
-    .filter((field) => {
-      const found = existing.fields.find((one) => one.id === field.id)
-      return (
-        !found || found.name !== field.name || found.required !== field.required || !sameType(found.type, field.type)
-      )
-    })
-    .map((field) => field.name)
-  const shape = (one: PartitionSpec): string =>
-    JSON.stringify(one.fields.map((field) => [field.sourceId, field.name, field.transform]))
-  if (shape(defaultSpec(metadata)) !== shape(spec)) differing.push('(partitioning)')
-  if (differing.length === 0) return
-  throw new AssayError('table_incompatible', `table ${name} exists with other columns: ${differing.join(', ')}`, {
-    hint: 'choose another lake or table, or bring the existing one to this schema first',
-  })
 }

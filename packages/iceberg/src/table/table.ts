@@ -106,9 +106,13 @@ export class Table {
     return made
   }
 
-  /** A new name for a data file of the current spec, under `data/<partition>/`. */
-  newDataFile(version: TableVersion, partition: PartitionTuple): { readonly path: string; readonly key: string } {
-    const { columns } = this.target(version.metadata, version.metadata.defaultSpecId)
+  /** A new name for a data file of a spec, under `data/<partition>/`. */
+  newDataFile(
+    version: TableVersion,
+    partition: PartitionTuple,
+    specId: number = version.metadata.defaultSpecId,
+  ): { readonly path: string; readonly key: string } {
+    const { columns } = this.target(version.metadata, specId)
     const folder = partitionPath(columns, partition)
     const relative = `data/${folder === '' ? '' : `${folder}/`}${this.random.uuid()}.parquet`
     return { path: pathInTable(version, relative), key: `${version.tableKey}/${relative}` }
