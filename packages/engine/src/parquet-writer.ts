@@ -6,13 +6,14 @@ import { DuckDBMapValue, DuckDBResult } from './node-api.js'
 import { type Bounds, parseBounds } from './parquet-stats.js'
 import { quoteIdentifier, quoteText } from './sql-text.js'
 
-/** A column of the file and its field id; a list's element has an id of its own. */
+/** A column of the file and its field id. */
 export interface ParquetField {
   readonly name: string
   readonly id: number
   /** SQL type that the query gives it: the column's bounds are read by it. */
   readonly type: string
-  readonly elementId?: number
+  /** What is in it: a struct's fields, a list's `element`, a map's `key` and `value`. */
+  readonly children?: readonly ParquetField[]
 }
 
 export interface WriteParquetRequest {
@@ -33,7 +34,7 @@ export interface WrittenParquet {
   readonly rows: number
   /** Exact size of the file. */
   readonly size_bytes: number
-  /** One entry per primitive column: a list appears under its element's id. */
+  /** One entry per primitive column, by its own id: those of a struct, a list or a map stand for it. */
   readonly columns: readonly WrittenColumn[]
 }
 
@@ -75,7 +76,7 @@ export async function writeParquet(connection: Connection, request: WriteParquet
     const [row] = await new DuckDBResult(await duckdb.query(connection, sql)).getRowObjects()
     if (!row) throw unexpectedStats('no row')
     const stats = statsByPath(row.column_statistics)
-    const columns = fields.map((field) => writtenColumn(field, stats))
+    const columns = fields.flatMap((field) => writtenColumns(field, stats))
     if (stats.size > 0) throw fieldsDiffer([...stats.keys()], fields)
     return { rows: countOf(row.count), size_bytes: countOf(row.file_size_bytes), columns }
   } catch (error) {
@@ -92,13 +93,12 @@ function fieldsDiffer(unknown: readonly string[], fields: readonly ParquetField[
   )
 }
 
-function fieldIds(fields: readonly ParquetField[]): string {
-  const entries = fields.map(({ name, id, elementId }) =>
-    elementId === undefined
-      ? `${quoteIdentifier(name)}: ${id}`
-      : `${quoteIdentifier(name)}: {__duckdb_field_id: ${id}, element: ${elementId}}`,
-  )
-  return `{${entries.join(', ')}}`
+function fieldIds(fields: readonly ParquetField[], own = ''): string {
+  const entries = fields.map(({ name, id, children }) => {
+    const value = children === undefined ? id : fieldIds(children, `__duckdb_field_id: ${id}, `)
+    return `${quoteIdentifier(name)}: ${value}`
+  })
+  return `{${own}${entries.join(', ')}}`
 }
 
 /** Statistics by quoted column path, such as `"price"` or `"trade_conditions"."element"`. */
@@ -112,21 +112,28 @@ function statsByPath(value: DuckDBValue | undefined): Map<string, Map<string, st
   )
 }
 
-/** Takes the field's statistics out of those that are left. */
-function writtenColumn(field: ParquetField, stats: Map<string, Map<string, string>>): WrittenColumn {
-  const { elementId } = field
-  const path = quoteIdentifier(field.name) + (elementId === undefined ? '' : '."element"')
+/** Takes the statistics of the field, and of all that is in it, out of those that are left. */
+function writtenColumns(
+  field: ParquetField,
+  stats: Map<string, Map<string, string>>,
+  parent: string | undefined = undefined,
+): WrittenColumn[] {
+  const path = parent === undefined ? quoteIdentifier(field.name) : `${parent}.${quoteIdentifier(field.name)}`
+  if (field.children) return field.children.flatMap((child) => writtenColumns(child, stats, path))
   const column = stats.get(path)
   if (!column) throw unexpectedStats(`nothing on ${path}`)
   stats.delete(path)
-  const bounds = elementId === undefined ? parseBounds(field.type, column.get('min'), column.get('max')) : {}
-  return {
-    id: elementId ?? field.id,
-    size_bytes: countOf(column.get('column_size_bytes')),
-    values: countOf(column.get('num_values')),
-    nulls: countOf(column.get('null_count')),
-    ...bounds,
-  }
+  // Bounds inside a list or a map say nothing of rows, and no reader asks for those inside a struct.
+  const bounds = parent === undefined ? parseBounds(field.type, column.get('min'), column.get('max')) : {}
+  return [
+    {
+      id: field.id,
+      size_bytes: countOf(column.get('column_size_bytes')),
+      values: countOf(column.get('num_values')),
+      nulls: countOf(column.get('null_count')),
+      ...bounds,
+    },
+  ]
 }
 
 function countOf(value: DuckDBValue | undefined): number {

@@ -23,7 +23,7 @@ describe('a written file, read by another reader', () => {
     { name: 'day', id: 5, type: 'DATE' },
     { name: 'raw', id: 6, type: 'BLOB' },
     { name: 'flag', id: 7, type: 'BOOLEAN' },
-    { name: 'conditions', id: 8, type: 'VARCHAR[]', elementId: 90 },
+    { name: 'conditions', id: 8, type: 'VARCHAR[]', children: [{ name: 'element', id: 90, type: 'VARCHAR' }] },
     { name: 'offset', id: 10, type: 'BIGINT' },
   ]
 

@@ -29,12 +29,18 @@ export {
   sqlType,
   type TableDefinition,
 } from './table/definition.js'
-export { partitionValues } from './table/file-statistics.js'
-export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './table/lake-table.js'
+export {
+  type FileFilter,
+  LakeTable,
+  type PinnedTable,
+  type RowsToCopy,
+  type UpstreamTable,
+} from './table/lake-table.js'
 export { isReplayLane, laneSql, replayLane } from './table/replay-lane.js'
 export { checkpointStanding, pinTrusted } from './table/rollback.js'
-export { type ScanFile, scanSql } from './table/scan.js'
+export { FILE_PATH, FILE_ROW, numberedScanSql, type ScanFile, scanSql } from './table/scan.js'
 export { CommitSignals } from './table/signals.js'
+export { type ColumnsWaiting, OLDER_VERSIONS_MS } from './table/table-columns.js'
 export { commitBatch } from './worker/commit-batch.js'
 export { isFileGone } from './worker/file-gone.js'
 export { foldSmallFiles } from './worker/housekeeper.js'

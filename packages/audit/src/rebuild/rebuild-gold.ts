@@ -1,15 +1,19 @@
 import { rm } from 'node:fs/promises'
 import type { LaneKey, Position } from '@assay/core'
-import { quoteText, type Session } from '@assay/engine'
+import type { Session } from '@assay/engine'
 import { DEFAULT_KEY_SET_BYTES } from '@assay/lake'
 import { GOLD_TABLE, goldStage, silverTable } from '@assay/medallion'
 import {
   type Checkpoint,
+  FILE_PATH,
+  FILE_ROW,
   type LakeTable,
+  numberedScanSql,
   type PinnedTable,
   parquetFields,
   type ScanFile,
   type Stage,
+  type TableDefinition,
   type UpstreamTable,
 } from '@assay/pipeline'
 import { boundedTable, type FilesOf, looseFile } from '../derive/bounded-table.js'
@@ -130,9 +134,9 @@ async function splitBy(
   const fields = parquetFields(table.definition)
   for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
     const some = files.slice(i, i + FILES_AT_ONCE)
-    const named = namedRows(some, ledger)
+    const named = namedRows(table.definition, some, ledger)
     const path = await newPath()
-    const select = `SELECT file_path, pos FROM (${named}) ORDER BY file_path, pos`
+    const select = `SELECT ${FILE_PATH}, ${FILE_ROW} FROM (${named}) ORDER BY ${FILE_PATH}, ${FILE_ROW}`
     const { rows } = await session.writeParquet({ select, path, fields: DELETE_FIELDS })
     if (rows === 0) continue
     deletes.push(looseFile(path))
@@ -151,11 +155,7 @@ async function splitBy(
 }
 
 /** The rows of some files that the ledger names, with the file and the position in it. */
-function namedRows(files: readonly ScanFile[], ledger: string): string {
-  const paths = files.map(({ path }) => quoteText(path)).join(', ')
-  const names = files.map(({ path, name }) => `(${quoteText(path)}, ${quoteText(name)})`).join(', ')
-  return `SELECT s.*, n.name AS file_path, s.file_row_number AS pos
-    FROM read_parquet([${paths}], filename = true, file_row_number = true) s
-    JOIN (VALUES ${names}) n(path, name) ON n.path = s.filename
-    WHERE (s.topic, s."partition", s."offset") IN (SELECT (topic, "partition", "offset") FROM (${ledger}))`
+function namedRows(definition: TableDefinition, files: readonly ScanFile[], ledger: string): string {
+  return `SELECT * FROM (${numberedScanSql(definition, files)})
+    WHERE (topic, "partition", "offset") IN (SELECT (topic, "partition", "offset") FROM (${ledger}))`
 }

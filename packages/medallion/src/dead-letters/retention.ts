@@ -1,5 +1,5 @@
 import { AssayError, type Clock } from '@assay/core'
-import { quoteIdentifier, type Session } from '@assay/engine'
+import type { Session } from '@assay/engine'
 import {
   commit,
   currentSnapshot,
@@ -14,7 +14,7 @@ import {
   writePendingManifest,
 } from '@assay/iceberg'
 import type { LakeTable, SideFiles, TableDefinition, WriteDataFile } from '@assay/pipeline'
-import { partitionValues, publishPending, scanSql, timestampLiteral } from '@assay/pipeline'
+import { publishPending, scanSql, timestampLiteral } from '@assay/pipeline'
 import { DLQ_ARCHIVE_TABLE, RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { LETTER } from './dead-letter-filter.js'
 import { writeResolutions } from './replay-ledger.js'
@@ -90,7 +90,6 @@ async function scanOf(definition: TableDefinition, table: LakeTable | undefined)
 interface Part {
   readonly files: readonly PlannedFile[]
   readonly scan: string
-  readonly values: ReturnType<typeof partitionValues>
 }
 
 /** Resolutions that a commit decides on, and what of the outbox was published before it was planned. */
@@ -124,7 +123,7 @@ class Retention {
   }
 
   async #archiveSome(old: string): Promise<Step> {
-    const { clock, write, queue, archive } = this.#options
+    const { clock, session, write, queue, archive } = this.#options
     const published = await publishPending(archive, this.#sides)
     const { version: queued } = await queue.pin()
     const { version: archived } = await archive.pin()
@@ -132,16 +131,16 @@ class Retention {
     if (parts.length === 0) return 'done'
     const files: DataFile[] = []
     const moved: string[] = []
-    for (const { scan, values } of parts) {
-      const there = await archive.plan(archived, { keepPartition: (other) => sameValues(other, values) })
+    for (const { scan, files: some } of parts) {
+      const values = some[0] && queue.partitionOf(queued, some[0])
+      const there = await archive.plan(archived, values ? { keepPartition: (other) => sameValues(other, values) } : {})
       const known = scanSql(archive.definition, await Promise.all(there.map((file) => archive.scanFile(file))))
-      const fresh = `SELECT * FROM (${scan}) WHERE ${old} AND (${LETTER}) NOT IN (SELECT (${LETTER}) FROM (${known}))`
-      const columns = queue.definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-      const at = timestampLiteral(clock.now_ms())
-      const file = await write(archive.definition, `SELECT ${columns}, ${at} AS archived_at FROM (${fresh})`, values)
-      if (!file) continue
-      files.push(file)
-      moved.push(`SELECT ${LETTER} FROM (${fresh})`)
+      const where = `${old} AND (${LETTER}) NOT IN (SELECT (${LETTER}) FROM (${known}))`
+      const rows = { table: queue, version: queued, files: some, where }
+      const copies = await archive.copyRows(session, rows, { archived_at: timestampLiteral(clock.now_ms()) })
+      if (copies.length === 0) continue
+      files.push(...copies)
+      moved.push(`SELECT ${LETTER} FROM (${scan}) WHERE ${where}`)
     }
     if (files.length > 0) {
       const at_ms = clock.now_ms()
@@ -181,9 +180,8 @@ class Retention {
     for (const files of groups.values()) {
       const scan = scanSql(table.definition, await Promise.all(files.map((file) => table.scanFile(file))))
       const [row] = await this.#options.session.rows(`SELECT count(*) AS n FROM (${scan}) WHERE ${condition}`)
-      const [first] = files
-      if (Number(row?.n) === 0 || !first) continue
-      parts.push({ files, scan, values: partitionValues(table.definition, first.file) })
+      if (Number(row?.n) === 0) continue
+      parts.push({ files, scan })
       if (parts.length === PARTITIONS_MAX) break
     }
     return parts
@@ -197,15 +195,10 @@ class Retention {
     condition: string,
     decided?: Decided,
   ): Promise<boolean> {
-    const order = table.definition.orderBy.map(quoteIdentifier).join(', ')
     const files: DataFile[] = []
-    for (const { scan, values } of parts) {
-      const file = await table.write(
-        this.#options.session,
-        `SELECT * FROM (${scan}) WHERE (${condition}) IS NOT TRUE ORDER BY ${order}`,
-        values,
-      )
-      if (file) files.push(file)
+    for (const part of parts) {
+      const kept = { table, version, files: part.files, where: `(${condition}) IS NOT TRUE` }
+      files.push(...(await table.copyRows(this.#options.session, kept)))
     }
     return this.#commit(
       table,

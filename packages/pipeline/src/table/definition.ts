@@ -1,4 +1,6 @@
 import type { ParquetField } from '@assay/engine'
+import type { NestedField } from '@assay/iceberg'
+import { parquetField } from './iceberg-types.js'
 
 /** Types that the lake's tables use, by their Iceberg names. */
 export type ColumnType =
@@ -14,7 +16,7 @@ export type ColumnType =
   | 'uuid'
 
 export interface ColumnDefinition {
-  /** Iceberg field id; never used again for another column. */
+  /** Field id in a table that is made from the definition; one that is there already has its own. */
   readonly id: number
   readonly name: string
   readonly type: ColumnType
@@ -72,12 +74,18 @@ export function sqlType(type: ColumnType): string {
 
 /** The table's columns as the engine writes them to a file. */
 export function parquetFields({ columns }: Pick<TableDefinition, 'columns'>): ParquetField[] {
-  return columns.map(({ name, id, type, elementId }) => ({
-    name,
+  return columns.map((column) => parquetField(icebergField(column)))
+}
+
+/** The column as an Iceberg table has it that was made from the definition. */
+export function icebergField({ id, name, type, elementId }: ColumnDefinition): NestedField {
+  const element = { elementRequired: false, element: 'string' } as const
+  return {
     id,
-    type: sqlType(type),
-    ...(elementId !== undefined && { elementId }),
-  }))
+    name,
+    required: false,
+    type: type === 'list<string>' ? { kind: 'list', elementId: elementId as number, ...element } : type,
+  }
 }
 
 export function columnOf(table: TableDefinition, name: string): ColumnDefinition {

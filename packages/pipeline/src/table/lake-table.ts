@@ -1,13 +1,12 @@
 import { rm } from 'node:fs/promises'
 import type { Clock, Random } from '@assay/core'
-import type { Session } from '@assay/engine'
+import { type ParquetField, quoteIdentifier, quoteText, type Session, type WrittenParquet } from '@assay/engine'
 import {
   type Catalog,
   createTable,
   currentSnapshot,
   type DataFile,
   keyOfPath,
-  type NestedField,
   type PlannedFile,
   planFiles,
   type Table,
@@ -16,10 +15,20 @@ import {
 import type { ObjectStore } from '@assay/object-store'
 import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.js'
 import type { PartitionValue, RowSource } from '../stage/context.js'
-import { parquetFields, type TableDefinition } from './definition.js'
-import { boundsOf, partitionTuple, partitionValues, type RowBounds, writtenFile } from './file-statistics.js'
+import { type CopyEnd, copiedColumns, wholeRows } from './copied-rows.js'
+import { icebergField, sqlType, type TableDefinition } from './definition.js'
+import {
+  boundsOf,
+  partitionTuple,
+  partitionValue,
+  partitionValues,
+  type RowBounds,
+  writtenFile,
+} from './file-statistics.js'
+import { parquetField, sqlTypeOf } from './iceberg-types.js'
 import type { ScanFile } from './scan.js'
 import type { CommitSignals } from './signals.js'
+import { type ColumnsWaiting, TableColumns, type Writable } from './table-columns.js'
 
 /** A snapshot held on to, with the checkpoint that was committed with it. */
 export interface PinnedTable {
@@ -44,6 +53,17 @@ export interface LakeTableDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly signals: CommitSignals
+  /** For how long a commit of an older version of Assay keeps columns from being added; an hour unless given. */
+  readonly olderVersions_ms?: number
+}
+
+/** Live files of one partition of a table, whose rows are to be written anew. */
+export interface RowsToCopy {
+  readonly table: LakeTable
+  readonly version: TableVersion
+  readonly files: readonly PlannedFile[]
+  /** SQL condition on columns of the table's definition; all rows without. */
+  readonly where?: string
 }
 
 const POLL_MS = 100
@@ -56,17 +76,24 @@ export class LakeTable {
   readonly definition: TableDefinition
   readonly table: Table
   readonly #dependencies: LakeTableDependencies
+  readonly #columns: TableColumns
+  /** Field ids of columns that are there never change, so those of the newest version are right for older ones. */
+  #ids: ReadonlyMap<string, number> | undefined
   #pinned: PinnedTable | undefined
 
   private constructor(definition: TableDefinition, table: Table, dependencies: LakeTableDependencies) {
     this.definition = definition
     this.table = table
     this.#dependencies = dependencies
+    this.#columns = new TableColumns(definition, table, dependencies.clock, dependencies.olderVersions_ms)
   }
 
-  /** Opens the table, making it if it is missing. */
+  /**
+   * Opens the table, making it if it is missing. Columns that it lacks are added when something is first written: who
+   * only reads changes nothing. Throws `table_incompatible`, as reading and writing do once another engine made it so.
+   */
   static async open(definition: TableDefinition, dependencies: LakeTableDependencies): Promise<LakeTable> {
-    const description = { fields: definition.columns.map(field), partitionBy: definition.partitionBy }
+    const description = { fields: definition.columns.map(icebergField), partitionBy: definition.partitionBy }
     const table = await createTable(dependencies.catalog, definition.name, description, dependencies)
     return new LakeTable(definition, table, dependencies)
   }
@@ -75,10 +102,16 @@ export class LakeTable {
     return this.#dependencies.store
   }
 
+  /** Set while the table does not get columns that the definition has. */
+  get waiting(): ColumnsWaiting | undefined {
+    return this.#columns.waiting
+  }
+
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */
   async pin(): Promise<PinnedTable> {
     const version = await this.table.load()
     if (this.#pinned?.version.metadata !== version.metadata) {
+      this.#remember(version)
       this.#pinned = {
         version,
         checkpoint: parseCheckpoint(version.metadata.properties[CHECKPOINT_PROPERTY], this.definition.name),
@@ -100,22 +133,32 @@ export class LakeTable {
     const planned = await planFiles(this.table, version, {
       ...(filter.afterFileSequence !== undefined && { afterFileSequence: filter.afterFileSequence }),
     })
+    const match = this.#columns.match(version)
+    this.#remember(version)
     const { keep, keepPartition } = filter
-    const kept = planned.filter(
-      ({ file }) =>
-        (!keepPartition || keepPartition(partitionValues(this.definition, file))) &&
-        (!keep || keep(boundsOf(this.definition, file))),
-    )
+    const mayHold = (file: DataFile): boolean => {
+      const values = keepPartition && partitionValues(this.definition, match, version.metadata, file)
+      return (!values || !keepPartition || keepPartition(values)) && (!keep || keep(boundsOf(match, file)))
+    }
+    const kept = planned.filter(({ file }) => mayHold(file))
     return kept.sort((a, b) => (a.fileSequenceNumber ?? 0) - (b.fileSequenceNumber ?? 0))
   }
 
   /** A planned file where DuckDB can open it. */
   async scanFile(planned: PlannedFile): Promise<ScanFile> {
+    const ids = this.#ids ?? this.#remember(await this.table.load())
     return {
+      ids,
       path: await this.store.localPath(planned.key),
       name: planned.file.path,
       deletes: await Promise.all(planned.deletes.map(({ key }) => this.store.localPath(key))),
     }
+  }
+
+  #remember(version: TableVersion): ReadonlyMap<string, number> {
+    const ids = this.#columns.ids(version)
+    if (!this.#ids || ids.size >= this.#ids.size) this.#ids = ids
+    return this.#ids
   }
 
   /** Writes the rows of a query as a data file of one partition; undefined when there are none. */
@@ -124,21 +167,119 @@ export class LakeTable {
     rows: RowSource,
     partition: Readonly<Record<string, PartitionValue>>,
   ): Promise<DataFile | undefined> {
-    const version = await this.table.load()
-    const tuple = partitionTuple(this.definition, partition)
-    const { path, key } = this.table.newDataFile(version, tuple)
-    const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
-    const fields = parquetFields(this.definition)
-    const written =
+    const target = await this.#columns.writable()
+    const { fields, select } = this.#ownColumns(target)
+    return this.#put(target, partition, (path) =>
       typeof rows === 'string'
-        ? await session.writeParquet({ select: rows, path: scratch, fields })
-        : await session.writeColumns(rows.columns, rows.count, { select: rows.select, path: scratch, fields })
+        ? session.writeParquet({ select: select(rows), path, fields })
+        : session.writeColumns(rows.columns, rows.count, {
+            select: (source) => select(rows.select(source)),
+            path,
+            fields,
+          }),
+    )
+  }
+
+  /** The definition's columns that the table has, and what makes them of a query that gives all of the definition. */
+  #ownColumns({ match }: Writable): { readonly fields: ParquetField[]; readonly select: (sql: string) => string } {
+    const present = this.definition.columns.flatMap(({ name, type }) => {
+      const field = match.fields.get(name)
+      return field ? [{ field, isWider: sqlTypeOf(field.type) !== sqlType(type) }] : []
+    })
+    const fields = present.map(({ field }) => parquetField(field))
+    if (match.missing.length === 0 && !present.some(({ isWider }) => isWider)) return { fields, select: (sql) => sql }
+    const list = present.map(({ field, isWider }) => {
+      const name = quoteIdentifier(field.name)
+      return isWider ? `CAST(${name} AS ${sqlTypeOf(field.type)}) AS ${name}` : name
+    })
+    return { fields, select: (sql) => `SELECT ${list.join(', ')} FROM (${sql})` }
+  }
+
+  async #put(
+    { version, match, specId }: Writable,
+    partition: Readonly<Record<string, PartitionValue>>,
+    writeTo: (path: string) => Promise<WrittenParquet>,
+  ): Promise<DataFile | undefined> {
+    const tuple = partitionTuple(this.definition, match, partition)
+    const { path, key } = this.table.newDataFile(version, tuple, specId)
+    const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
+    const written = await writeTo(scratch)
     if (written.rows === 0) {
       await rm(scratch, { force: true })
       return undefined
     }
     await this.store.putFile(key, scratch)
-    return writtenFile(this.definition, version.metadata, path, tuple, written)
+    return writtenFile(version.metadata, specId, path, tuple, written)
+  }
+
+  /**
+   * Writes rows of a table, this one or another, anew: every column that it has, those that we don't know too, under
+   * the values that they have. Columns that only the other table has are added to this one. `also` gives SQL of columns
+   * that the rows lack. A file for each partition, sorted as the definition says.
+   */
+  async copyRows(
+    session: Session,
+    { table, version, files, where = 'true' }: RowsToCopy,
+    also: Readonly<Record<string, string>> = {},
+  ): Promise<DataFile[]> {
+    const from = table.#copyEnd(version)
+    const target =
+      table === this
+        ? { version, match: from.match, specId: from.specId }
+        : await this.#columns.writableWith(from.match.others)
+    const scanned = await Promise.all(files.map((file) => table.scanFile(file)))
+    const rows = await wholeRows(session, from, scanned)
+    const to = { name: this.definition.name, metadata: target.version.metadata, match: target.match }
+    const { select, fields } = copiedColumns(rows, from, to, also)
+    const chosen = `SELECT * FROM (${rows.sql}) WHERE ${where}`
+    const order = this.definition.orderBy.filter((name) => target.match.fields.has(name)).map(quoteIdentifier)
+    const written: DataFile[] = []
+    for (const { values, condition } of await this.#partitionsOf(session, from, files, chosen)) {
+      const sql = `SELECT ${select} FROM (${chosen} AND ${condition}) ORDER BY ${order.join(', ')}`
+      const file = await this.#put(target, values, (path) => session.writeParquet({ select: sql, path, fields }))
+      if (file) written.push(file)
+    }
+    return written
+  }
+
+  /** The partition spec of the version that files are written for. */
+  specId(version: TableVersion): number {
+    return this.#columns.match(version).specId ?? version.metadata.defaultSpecId
+  }
+
+  /** A file's values of the definition's partition columns; undefined where its own spec does not tell them all. */
+  partitionOf(version: TableVersion, { file }: PlannedFile): Readonly<Record<string, PartitionValue>> | undefined {
+    return partitionValues(this.definition, this.#columns.match(version), version.metadata, file)
+  }
+
+  #copyEnd(version: TableVersion): CopyEnd & { readonly specId: number } {
+    const match = this.#columns.match(version)
+    return { name: this.definition.name, metadata: version.metadata, match, specId: this.specId(version) }
+  }
+
+  /** The partitions of the definition that rows of one file's partition lie in. */
+  async #partitionsOf(
+    session: Session,
+    from: CopyEnd,
+    files: readonly PlannedFile[],
+    chosen: string,
+  ): Promise<{ readonly values: Readonly<Record<string, PartitionValue>>; readonly condition: string }[]> {
+    const { partitionBy } = this.definition
+    const told = files.map(({ file }) => partitionValues(this.definition, from.match, from.metadata, file))
+    const [values] = told
+    if (values && told.every((one) => JSON.stringify(one) === JSON.stringify(values)))
+      return [{ values, condition: 'true' }]
+    const rows = await session.rows(`SELECT DISTINCT ${partitionBy.map(quoteIdentifier).join(', ')} FROM (${chosen})`)
+    return rows.map((row) => {
+      const named = partitionBy.map((name) => {
+        const type = from.match.fields.get(name)?.type
+        return { name, type, value: partitionValue(type, row[name]) }
+      })
+      return {
+        values: Object.fromEntries(named.map(({ name, value }) => [name, value])),
+        condition: named.map(({ name, type, value }) => equals(name, type, value)).join(' AND '),
+      }
+    })
   }
 
   /** Removes data files that no commit names and none ever will. */
@@ -179,13 +320,8 @@ export function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
   return false
 }
 
-function field(column: TableDefinition['columns'][number]): NestedField {
-  const { id, name, type, elementId } = column
-  if (type !== 'list<string>') return { id, name, required: false, type }
-  return {
-    id,
-    name,
-    required: false,
-    type: { kind: 'list', elementId: elementId as number, elementRequired: false, element: 'string' },
-  }
+function equals(name: string, type: unknown, value: PartitionValue): string {
+  if (value === null) return `${quoteIdentifier(name)} IS NULL`
+  if (type === 'date') return `${quoteIdentifier(name)} = DATE ${quoteText(String(value))}`
+  return `${quoteIdentifier(name)} = ${typeof value === 'number' ? value : quoteText(value)}`
 }

@@ -1,11 +1,18 @@
 import { isRetryable } from '@assay/core'
 import type { Session } from '@assay/engine'
-import { quoteIdentifier } from '@assay/engine'
-import { collect, commit, type FoldPolicy, type FoldTask, pathInTable, planFold, removeOrphans } from '@assay/iceberg'
+import {
+  collect,
+  commit,
+  type FoldPolicy,
+  type FoldTask,
+  pathInTable,
+  planFold,
+  removeOrphans,
+  type TableVersion,
+} from '@assay/iceberg'
 import type { Batch } from '../stage/stage.js'
-import { partitionValues } from '../table/file-statistics.js'
+import { unwritableColumn } from '../table/copied-rows.js'
 import type { LakeTable } from '../table/lake-table.js'
-import { scanSql } from '../table/scan.js'
 
 /** Commits to a table after which it is looked at for small files. */
 const COMMITS_BETWEEN_FOLDS = 16
@@ -75,31 +82,30 @@ export class Housekeeper {
   }
 }
 
-/** Rewrites partitions with many small files; the rows, and the table's checkpoint, stay as they are. */
+/**
+ * Rewrites partitions with many small files; the rows, with every column of the table, and its checkpoint stay as they
+ * are. A table with a column that the engine can't write is left as it is.
+ */
 export async function foldSmallFiles(table: LakeTable, session: Session, policy?: FoldPolicy): Promise<number> {
   const version = await table.table.load()
-  const tasks = await planFold(table.table, version, policy)
-  for (const task of tasks) await fold(table, session, task)
+  if (unwritableColumn(version.metadata)) return 0
+  const tasks = await planFold(table.table, version, policy, table.specId(version))
+  for (const task of tasks) await fold(table, session, version, task)
   return tasks.length
 }
 
-async function fold(table: LakeTable, session: Session, task: FoldTask): Promise<void> {
-  const { definition } = table
-  const [first] = task.files
-  if (!first) return
-  const scan = scanSql(definition, await Promise.all(task.files.map((file) => table.scanFile(file))))
-  const select = `SELECT * FROM (${scan}) ORDER BY ${definition.orderBy.map(quoteIdentifier).join(', ')}`
-  const file = await table.write(session, select, partitionValues(definition, first.file))
+async function fold(table: LakeTable, session: Session, version: TableVersion, task: FoldTask): Promise<void> {
+  const files = await table.copyRows(session, { table, version, files: task.files })
   const outcome = await commit(table.table, {
     prepare: () => ({
       kind: 'proceed',
       change: {
         operation: 'replace',
-        addFiles: file ? [file] : [],
+        addFiles: files,
         removeFiles: task.files.map((planned) => planned.file.path),
         plannedAt: task.plannedAt,
       },
     }),
   })
-  if (outcome.kind === 'refused' && file) await table.discard([file])
+  if (outcome.kind === 'refused') await table.discard(files)
 }
