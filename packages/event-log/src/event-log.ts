@@ -9,6 +9,8 @@ export interface LaneStatus {
   readonly start: Position
   /** Position after the newest record. */
   readonly end: Position
+  /** Acknowledged records at the end that are not there as they were written: nobody can append before a word. */
+  readonly lost?: { readonly from: Position; readonly to: Position }
 }
 
 /** Outcome of a read. */
@@ -98,6 +100,11 @@ export interface EventLog {
   ): Promise<void>
   /** Joins the processes that share the lanes of a topic out under a group's name. A log for one machine gives all to each. */
   share(group: string, topic: string): Promise<LaneShare>
+  /**
+   * The operator's word that records below `to` are lost, where a lane takes none any more because of them (`lost`):
+   * producers go on behind them, and no offset is given out again. Only a log has it that keeps its own storage.
+   */
+  goPastDamage?(lane: Lane, to: Position): Promise<void>
   /** What speaks against reading a topic as it is set up. Only a log has it whose topics others may have made. */
   inspectTopic?(topic: string): Promise<readonly TopicFinding[]>
   /**

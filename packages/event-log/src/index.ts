@@ -1,4 +1,5 @@
 export { absentLog } from './absent-log.js'
+export { LogDamageError } from './damage.js'
 export type {
   EventLog,
   LaneShare,
@@ -9,6 +10,10 @@ export type {
   TopicFinding,
 } from './event-log.js'
 export { FileLog, type FileLogLimits, type FileLogOptions, openFileLog } from './file/file-log.js'
+export type { FileLogEvent } from './file/file-log-event.js'
+export type { FileStat, LogFile, LogFiles } from './file/log-files.js'
+export { type FileWrite, MemoryFiles, type WriteFate } from './file/memory-files.js'
+export type { Owner, OwnerState, Owners } from './file/owner.js'
 export type { KafkaLog } from './kafka/kafka-log.js'
 export type {
   KafkaEvent,

@@ -23,6 +23,17 @@ function expectAcked(records: readonly SeenRecord[], acks: readonly Ack[]): void
   }
 }
 
+const STUCK_AFTER_MS = 60_000
+
+/** Resolves when a producer has been told of so many calls. */
+async function acknowledged({ acks }: Producer, calls: number): Promise<void> {
+  const deadline_ms = performance.now() + STUCK_AFTER_MS
+  while (acks.length < calls) {
+    if (performance.now() > deadline_ms) throw new Error('a producer is stuck')
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
 /** A process number that was in use and is not any more. */
 function deadPid(): number {
   return spawnSync(process.execPath, ['-e', '0']).pid
@@ -71,15 +82,13 @@ describe('T15: producers in several processes', () => {
       all.push(victim)
       victim.start()
       const before = survivor.acks.length
-      await new Promise((resolve) => setTimeout(resolve, 20 + random.unit() * 60))
+      // By what it has done and not by the clock: on a busy machine a process may not get far in any time.
+      await acknowledged(victim, 1 + Math.floor(random.unit() * 12))
+      await new Promise((resolve) => setTimeout(resolve, random.unit() * 5))
       victim.child.kill('SIGKILL')
       await victim.ended
       // The one that lives goes on, so a lock that the dead one held has been broken.
-      const deadline_ms = performance.now() + 15_000
-      while (survivor.acks.length <= before + 2) {
-        if (performance.now() > deadline_ms) throw new Error('the survivor is stuck')
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      }
+      await acknowledged(survivor, before + 3)
     }
     survivor.child.kill('SIGKILL')
     await survivor.ended
@@ -90,7 +99,7 @@ describe('T15: producers in several processes', () => {
       records,
       [survivor, ...all].flatMap(({ acks }) => acks),
     )
-    expect(all.reduce((sum, { acks }) => sum + acks.length, 0)).toBeGreaterThan(0)
+    for (const { acks } of all) expect(acks.length).toBeGreaterThan(0)
     expect(last?.to).toBe(BigInt(records.length))
     await log.close()
   })

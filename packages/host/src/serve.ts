@@ -34,7 +34,8 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
     for (const loop of work.loops) liveness.beat(loop)
     const { parts, memory_bytes, threads } = config
     const onKafkaEvent: LakeOptions['onKafkaEvent'] = ({ kind, group, message }) => log.info({ kind, group }, message)
-    const opened = await open({ parts, clock, random, memory_bytes, threads, onKafkaEvent })
+    const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message, ...event }) => log.warn(event, message)
+    const opened = await open({ parts, clock, random, memory_bytes, threads, onKafkaEvent, onFileLogEvent })
     try {
       lake = { ...opened, exchanges: opened.exchanges.filter(({ name }) => config.exchanges.includes(name)) }
       readiness.checks = work.checks(lake)

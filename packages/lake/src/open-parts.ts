@@ -5,6 +5,7 @@ import { type Clock, type Random, UsageError } from '@assay/core'
 import {
   absentLog,
   type EventLog,
+  type FileLogEvent,
   type KafkaEvent,
   type KafkaSasl,
   type KafkaTls,
@@ -20,6 +21,8 @@ export interface PartsContext {
   readonly clock: Clock
   readonly random: Random
   readonly onKafkaEvent?: (event: KafkaEvent) => void
+  /** What the embedded log cut off or restored. */
+  readonly onFileLogEvent?: (event: FileLogEvent) => void
 }
 
 export interface OpenedParts {
@@ -83,7 +86,7 @@ function openBucket(part: S3Part, workDirectory: string, { clock, random }: Part
 async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLog> {
   switch (parts.log.kind) {
     case 'embedded':
-      return openFileLog({ ...context, directory: join(resolve(parts.location), 'log') })
+      return openEmbedded(join(resolve(parts.location), 'log'), context)
     case 'absent':
       return absentLog(
         () =>
@@ -94,6 +97,10 @@ async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLo
     case 'kafka':
       return openKafka(parts.log, context)
   }
+}
+
+function openEmbedded(directory: string, { clock, random, onFileLogEvent }: PartsContext): Promise<EventLog> {
+  return openFileLog({ directory, clock, random, ...(onFileLogEvent && { onEvent: onFileLogEvent }) })
 }
 
 async function openKafka(

@@ -18,7 +18,12 @@ const lane = fc.record(
     greatest_us: fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }),
     rules: fc.string(),
     stop: fc.record({
-      reason: fc.constantFrom('records_lost' as const, 'log_truncated' as const, 'topic_recreated' as const),
+      reason: fc.constantFrom(
+        'records_lost' as const,
+        'log_damaged' as const,
+        'log_truncated' as const,
+        'topic_recreated' as const,
+      ),
       from: at,
       to: at,
     }),

@@ -1,6 +1,7 @@
 import {
   type BytesColumn,
   type LaneKey,
+  laneKey,
   type NamedColumn,
   type Position,
   parseLaneKey,
@@ -9,30 +10,36 @@ import {
   type SpanColumn,
 } from '@assay/core'
 import type { Session } from '@assay/engine'
-import type { LaneStatus } from '@assay/event-log'
+import { type LaneStatus, LogDamageError } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { isSuperseded, logTopicOf } from '@assay/lake'
-import type { CheckList } from '../compare/check.js'
+import { type CheckList, type Claim, Findings } from '../compare/check.js'
 import { compareRows, Tally } from '../compare/compare.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
-import type { PinnedScan } from '../pinned/pinned-scan.js'
+import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
+import { acceptedGaps } from './check-offsets.js'
 
 const LOG = 'verify_log'
 const READ_LIMITS = { maxRecords: 100_000, maxBytes: 32 * 2 ** 20 }
 /** Bronze keeps timestamps from 1970 to the end of 2261 (B4). */
 const IS_TIME = 'timestamp_ms BETWEEN 0 AND 9214646399999'
 
-/** Every record that the log still holds below bronze's position is in bronze once, byte for byte, and nothing else is. */
+/**
+ * Every record that the log still holds below bronze's position is in bronze once, byte for byte, and nothing else is
+ * (B1). What the log acknowledged is there as it was written, or an operator has accepted that it is lost (B5).
+ */
 export async function checkLog(
   lake: Lake,
   session: Session,
   exchange: Exchange,
   bronze: PinnedScan,
+  gaps: PinnedScan,
   rows: ReadonlyMap<LaneKey, LaneRows>,
   checks: CheckList,
 ): Promise<void> {
   const statuses = await lake.log.lanes(exchange.topic)
+  const accepted = await acceptedGaps(session, gaps)
   for (const [key, { position: end, stop }] of bronze.checkpoint.lanes) {
     const claim = {
       promise: 'B1',
@@ -46,28 +53,53 @@ export async function checkLog(
     if (isSuperseded(key, bronze.checkpoint))
       checks.skipped(claim, 'the log has another topic or other records under these offsets now')
     else if (!status) checks.skipped(claim, 'the log has no such lane')
-    else if (stop && stop.reason !== 'records_lost') checks.skipped(claim, `the lane is stopped: ${stop.reason}`)
-    else await checkLane(lake, session, bronze, key, status, end, rows.get(key), claim, checks)
+    else if (stop && !IS_COMPARABLE.has(stop.reason)) checks.skipped(claim, `the lane is stopped: ${stop.reason}`)
+    else {
+      const damage = await checkLane(lake, session, { bronze, key, status, end, rows: rows.get(key), claim }, checks)
+      if (stop?.reason === 'log_damaged') damage.push({ key, ...stop })
+      checkAcknowledged({ bronze, key, status }, damage, accepted.get(key) ?? [], checks)
+    }
   }
+  checkUnread(exchange, bronze, statuses, checks)
 }
 
+/** Reasons for which a lane stops that leave what is below its position comparable with the log. */
+const IS_COMPARABLE: ReadonlySet<string> = new Set(['records_lost', 'log_damaged', 'records_unreadable'])
+
+interface LaneInLog {
+  readonly bronze: PinnedScan
+  readonly key: LaneKey
+  readonly status: LaneStatus
+}
+
+interface LaneToCompare extends LaneInLog {
+  readonly end: Position
+  readonly rows: LaneRows | undefined
+  readonly claim: Claim
+}
+
+/** Gives what of the lane can't be read any more. */
 async function checkLane(
   lake: Lake,
   session: Session,
-  bronze: PinnedScan,
-  key: LaneKey,
-  status: LaneStatus,
-  end: Position,
-  rows: LaneRows | undefined,
-  claim: Parameters<CheckList['done']>[0],
+  { bronze, key, status, end, rows, claim }: LaneToCompare,
   checks: CheckList,
-): Promise<void> {
+): Promise<OffsetRange[]> {
   const tally = new Tally()
+  const damage: OffsetRange[] = []
   let at = status.start
   let start: bigint = at
   let epoch: number | undefined
   while (at < end) {
-    const read = await lake.log.read(status.lane, at, READ_LIMITS, epoch)
+    const read = await lake.log.read(status.lane, at, READ_LIMITS, epoch).catch((error: unknown) => {
+      if (error instanceof LogDamageError) return error
+      throw error
+    })
+    if (read instanceof LogDamageError) {
+      damage.push({ key, from: at, to: read.to })
+      at = read.to
+      continue
+    }
     if (read.kind === 'diverged' || (read.kind === 'out_of_range' && read.start <= at)) {
       tally.findings.add(`${key}: the log ends at ${read.end}, below the position ${end}`)
       break
@@ -87,13 +119,44 @@ async function checkLane(
     epoch = read.epoch ?? epoch
     at = position(read.next)
   }
-  const before = rows && rows.least < start
-  checks.done(
-    claim,
-    { in_log: tally.expected, in_bronze: tally.found },
-    tally.findings,
-    before ? `the log starts at ${start}: rows before it cannot be checked against it` : undefined,
-  )
+  const notes = [
+    ...(rows && rows.least < start ? [`the log starts at ${start}: rows before it cannot be checked against it`] : []),
+    ...damage.map(({ from, to }) => `the log has lost ${from}..${to - 1n}: these cannot be checked against it`),
+  ]
+  const note = notes.length > 0 ? notes.join('; ') : undefined
+  checks.done(claim, { in_log: tally.expected, in_bronze: tally.found }, tally.findings, note)
+  return damage
+}
+
+function acknowledgedClaim({ name }: PinnedScan, key: LaneKey): Claim {
+  return { promise: 'B5', subject: `${name} ${key}`, claim: 'what the log acknowledged is in it as it was written' }
+}
+
+function checkAcknowledged(
+  { bronze, key, status }: LaneInLog,
+  damage: readonly OffsetRange[],
+  accepted: readonly OffsetRange[],
+  checks: CheckList,
+): void {
+  const findings = new Findings()
+  const all = status.lost ? [...damage, { key, ...status.lost }] : damage
+  let known = 0
+  for (const { from, to } of all) {
+    if (accepted.some((gap) => gap.from <= from && to <= gap.to)) known += 1
+    else findings.add(`${key}: the records from ${from} to ${to - 1n} are not in the log as they were written`)
+  }
+  checks.done(acknowledgedClaim(bronze, key), { damaged_ranges: all.length, accepted_ranges: known }, findings)
+}
+
+/** Lanes that bronze has never read from may have lost records all the same. */
+function checkUnread(exchange: Exchange, bronze: PinnedScan, statuses: readonly LaneStatus[], checks: CheckList): void {
+  for (const { lane, lost } of statuses) {
+    const key = laneKey(lane)
+    if (!lost || bronze.checkpoint.lanes.has(key)) continue
+    const findings = new Findings()
+    findings.add(`${exchange.name}: the records from ${lost.from} to ${lost.to - 1n} are not in the log`)
+    checks.done(acknowledgedClaim(bronze, key), { damaged_ranges: 1 }, findings)
+  }
 }
 
 async function compareRead(

@@ -124,7 +124,7 @@ function overlap(from: bigint, to: bigint, range: OffsetRange): bigint {
 }
 
 /** Accepted gaps of each lane, joined where they meet. */
-async function acceptedGaps(session: Session, gaps: PinnedScan): Promise<Map<LaneKey, OffsetRange[]>> {
+export async function acceptedGaps(session: Session, gaps: PinnedScan): Promise<Map<LaneKey, OffsetRange[]>> {
   const rows = await session.rows(
     `SELECT DISTINCT topic, "partition", from_offset, to_offset FROM (${await gaps.sql()})
      WHERE accepted_at IS NOT NULL AND source = 'log' ORDER BY from_offset`,

@@ -92,7 +92,7 @@ class Run {
     )
     if (fromLog) {
       await this.#guard(claimOf('B1', bronze, 'its rows are the records of the log'), () =>
-        checkLog(lake, session, pinned.exchange, bronze, bronzeRows, checks),
+        checkLog(lake, session, pinned.exchange, bronze, tables.gaps, bronzeRows, checks),
       )
     } else {
       checks.skipped(claimOf('B1', bronze, 'its rows are the records of the log, byte for byte'), 'needs --from-log')

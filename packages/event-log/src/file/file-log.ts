@@ -1,20 +1,25 @@
-import { mkdir, stat } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import path from 'node:path'
 import { type Clock, type Lane, type Position, type ProduceBatch, position, type Random, UsageError } from '@assay/core'
 import { PRODUCE_LIMITS } from '../defaults.js'
 import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
 import { EVERY_LANE } from '../lane-share.js'
-import { logClosed, logError, unknownLane, unknownTopic, unlessMissing } from '../log-errors.js'
+import { logClosed, logError, unknownLane, unknownTopic } from '../log-errors.js'
 import { type ProduceLimits, planProduce } from '../plan.js'
 import { checkTopic, isTopicName } from '../topic-name.js'
 import { WakeUps } from '../wake-ups.js'
+import { laneSeal } from './batch-format.js'
+import { diskFiles } from './disk-files.js'
+import { EndMarkFile } from './end-mark.js'
+import { type FileLogEvent, topicRestored } from './file-log-event.js'
 import { LaneLock } from './lane-lock.js'
 import { LaneReader } from './lane-reader.js'
 import { LaneTail } from './lane-tail.js'
 import { LaneWriter } from './lane-writer.js'
+import type { LogFiles } from './log-files.js'
+import { machineOwners, type Owners } from './owner.js'
 import { listSegments } from './segment-files.js'
-import { createTopic, readTopic, type TopicInfo, topicMark } from './topic-file.js'
+import { createTopic, type FoundTopic, readTopic, restoreTopic, topicMark } from './topic-file.js'
 
 const SEGMENT_BYTES_MAX = 1024 ** 3
 
@@ -27,6 +32,11 @@ export interface FileLogLimits extends ProduceLimits {
   readonly lock_wait_ms_max: number
   /** How often to look for what other processes produced. */
   readonly poll_ms: number
+  /**
+   * How long the end mark of an acknowledged write may stay in the operating system's hands before it is forced to
+   * the disk: only a loss of power takes it from there. 0: forced out before the write is acknowledged.
+   */
+  readonly mark_sync_ms_max: number
 }
 
 const DEFAULTS: FileLogLimits = {
@@ -35,6 +45,7 @@ const DEFAULTS: FileLogLimits = {
   retention_bytes: Number.POSITIVE_INFINITY,
   lock_wait_ms_max: 30_000,
   poll_ms: 25,
+  mark_sync_ms_max: 50,
 }
 
 export interface FileLogOptions {
@@ -42,11 +53,17 @@ export interface FileLogOptions {
   readonly clock: Clock
   readonly random: Random
   readonly limits?: Partial<FileLogLimits>
+  readonly onEvent?: (event: FileLogEvent) => void
+  /** Instead of the file system of this machine. */
+  readonly files?: LogFiles
+  /** Instead of the processes of this machine. */
+  readonly owners?: Owners
 }
 
 /** Opens a folder as an event log, making it if need be. Any number of processes may have the same folder open. */
-export async function openFileLog({ directory, clock, random, limits = {} }: FileLogOptions): Promise<FileLog> {
-  const all = { ...DEFAULTS, ...limits }
+export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
+  const { directory, files = diskFiles, owners = machineOwners, onEvent = () => undefined } = options
+  const all = { ...DEFAULTS, ...options.limits }
   if (!(all.segment_bytes >= 1 && all.segment_bytes <= SEGMENT_BYTES_MAX)) {
     throw new UsageError('bad_limit', `segment_bytes is ${all.segment_bytes}`, {
       hint: `choose 1 to ${SEGMENT_BYTES_MAX}`,
@@ -55,12 +72,14 @@ export async function openFileLog({ directory, clock, random, limits = {} }: Fil
   if (endianness() !== 'LE') throw new UsageError('bad_machine', 'the file log needs a little-endian machine')
   const root = path.resolve(directory)
   try {
-    await mkdir(root, { recursive: true })
+    await files.makeFolder(root)
   } catch (error) {
     throw logError(error, `opening the log in ${directory}`)
   }
-  return new FileLog(root, clock, random, all)
+  return new FileLog({ ...options, directory: root, files, owners, onEvent, limits: all })
 }
+
+type FileLogSettings = Required<Omit<FileLogOptions, 'limits'>> & { readonly limits: FileLogLimits }
 
 /** One lane of one topic, as long as that topic exists. */
 interface FileLane {
@@ -69,34 +88,33 @@ interface FileLane {
   readonly writer: LaneWriter
 }
 
-interface FileTopic extends TopicInfo {
-  readonly mark: string
+interface FileTopic extends FoundTopic {
   readonly lanes: readonly FileLane[]
 }
 
 /** The embedded event log: lanes as folders of segment files. Made by `openFileLog`. */
 export class FileLog implements EventLog {
-  readonly #root: string
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #limits: FileLogLimits
+  readonly #options: FileLogSettings
   readonly #topics = new Map<string, FileTopic>()
   readonly #wakeUps = new WakeUps()
   readonly #underWay = new Set<Promise<unknown>>()
   #keyless = 0
   #isClosed = false
 
-  constructor(root: string, clock: Clock, random: Random, limits: FileLogLimits) {
-    this.#root = root
-    this.#clock = clock
-    this.#random = random
-    this.#limits = limits
+  constructor(options: FileLogSettings) {
+    this.#options = options
   }
 
   ensureTopic(topic: string, partitions: number): Promise<void> {
     return this.#do(`making the topic ${topic}`, async () => {
+      const { files, random, onEvent } = this.#options
       checkTopic(topic, partitions)
-      if (!(await this.#topic(topic))) await createTopic(this.#folder(topic), partitions, this.#random)
+      const folder = this.#folder(topic)
+      const found = await this.#topic(topic)
+      if (!found) return createTopic(files, folder, partitions, random)
+      if (found.isDescribed) return this.#keepMarks(found)
+      const kept = await restoreTopic(files, folder, found, random)
+      onEvent(topicRestored(topic, kept))
     })
   }
 
@@ -106,8 +124,10 @@ export class FileLog implements EventLog {
       if (!found) return []
       return Promise.all(
         found.lanes.map(async ({ tail }, partition) => {
-          const { start, end } = await tail.view()
-          return { lane: { topic, partition }, topicId: found.topicId, start: position(start), end: position(end) }
+          const { start, end, lost } = await tail.view()
+          const [lane, { topicId }] = [{ topic, partition }, found]
+          const ends = { lane, topicId, start: position(start), end: position(end) }
+          return lost ? { ...ends, lost: { from: position(lost.from), to: position(lost.to) } } : ends
         }),
       )
     })
@@ -126,7 +146,7 @@ export class FileLog implements EventLog {
       const found = await this.#topic(topic)
       if (!found) throw unknownTopic(topic)
       this.#keyless += 1
-      const plans = planProduce(batch, found.partitions, this.#keyless, this.#limits)
+      const plans = planProduce(batch, found.partitions, this.#keyless, this.#options.limits)
       const appends = [...plans].map(async ([partition, batches]): Promise<ProducedRange> => {
         const lane = { topic, partition }
         const { writer } = found.lanes[partition] ?? {}
@@ -152,22 +172,36 @@ export class FileLog implements EventLog {
         const found = await Promise.all(positions.map((at) => this.#hasRecords(at.lane, at.position)))
         return found.includes(true)
       }
-      await this.#wakeUps.until(hasRecords, { poll_ms: this.#limits.poll_ms, timeout_ms, clock: this.#clock }, signal)
+      const { clock, limits } = this.#options
+      await this.#wakeUps.until(hasRecords, { poll_ms: limits.poll_ms, timeout_ms, clock }, signal)
     })
   }
 
   /** The time at which the record's segment was made. */
   earliestArrival_ms(lane: Lane, from: Position): Promise<number | undefined> {
     return this.#do(`looking up ${lane.topic}/${lane.partition}`, async () => {
-      const segments = await listSegments(path.join(this.#folder(lane.topic), String(lane.partition)))
+      const { files } = this.#options
+      const segments = await listSegments(files, path.join(this.#folder(lane.topic), String(lane.partition)))
       const segment = segments.findLast(({ base }) => base <= from)
-      const { birthtimeMs = 0 } = (segment && (await unlessMissing(stat(segment.path)))) ?? {}
-      return birthtimeMs > 0 ? birthtimeMs : undefined
+      const { made_ms = 0 } = (segment && (await files.stat(segment.path))) ?? {}
+      return made_ms > 0 ? made_ms : undefined
     })
   }
 
-  async share(): Promise<LaneShare> {
-    return EVERY_LANE
+  share(_group: string, topic: string): Promise<LaneShare> {
+    return this.#do(`joining those who read ${topic}`, async () => {
+      const found = await this.#topic(topic)
+      if (found) await this.#keepMarks(found)
+      return EVERY_LANE
+    })
+  }
+
+  goPastDamage(lane: Lane, to: Position): Promise<void> {
+    return this.#do(`going past what ${lane.topic}/${lane.partition} lost`, async () => {
+      const found = (await this.#topic(lane.topic))?.lanes[lane.partition]
+      if (!found) throw unknownLane(lane)
+      await found.writer.goPast(to)
+    })
   }
 
   async close(): Promise<void> {
@@ -177,6 +211,14 @@ export class FileLog implements EventLog {
     const topics = [...this.#topics.values()]
     this.#topics.clear()
     await Promise.all(topics.map(closeLanes))
+  }
+
+  /** Lanes of an earlier version get their end marks. Who may only read leaves that to those who write. */
+  async #keepMarks({ lanes }: FileTopic): Promise<void> {
+    for (const { tail, writer } of lanes) {
+      const { found, lost } = await tail.view()
+      if (found.kind === 'missing' && !lost) await writer.keepMark().catch(() => undefined)
+    }
   }
 
   /** Asked many times a second for every lane, so it takes a topic that it knows for the one that is there. */
@@ -189,41 +231,50 @@ export class FileLog implements EventLog {
   /** The topic as it is; one deleted and made again is another topic. Undefined when there is none. */
   async #topic(topic: string): Promise<FileTopic | undefined> {
     if (!isTopicName(topic)) return undefined
+    const { files } = this.#options
+    const folder = this.#folder(topic)
     const known = this.#topics.get(topic)
-    const mark = await topicMark(this.#folder(topic))
+    const mark = await topicMark(files, folder)
     if (known && known.mark === mark) return known
-    const info = await readTopic(this.#folder(topic))
+    const info = await readTopic(files, folder)
     const latest = this.#topics.get(topic)
     // Another call may have got here first.
     if (latest && latest.mark === info?.mark) return latest
     this.#topics.delete(topic)
     if (info) {
-      const lanes = Array.from({ length: info.partitions }, (_, partition) => this.#lane({ topic, partition }))
+      const lanes = Array.from({ length: info.partitions }, (_, partition) => this.#lane({ topic, partition }, info))
       this.#topics.set(topic, { ...info, lanes })
     }
     if (latest) await closeLanes(latest)
     return this.#topics.get(topic)
   }
 
-  #lane(lane: Lane): FileLane {
-    const folder = path.join(this.#folder(lane.topic), String(lane.partition))
-    const tail = new LaneTail(folder)
+  #lane(lane: Lane, { topicId, partitions }: FoundTopic): FileLane {
+    const { files, owners, clock, random, limits, onEvent } = this.#options
+    const { partition } = lane
+    const topicFolder = this.#folder(lane.topic)
+    const folder = path.join(topicFolder, String(partition))
+    const seal = laneSeal(topicId, partition)
+    const mark = new EndMarkFile(files, topicFolder, { topicId, partitions, partition })
+    const tail = new LaneTail({ files, folder, seal, mark, clock })
     const lock = new LaneLock({
-      folder: path.join(this.#folder(lane.topic), 'locks'),
-      partition: lane.partition,
-      clock: this.#clock,
-      random: this.#random,
-      wait_ms_max: this.#limits.lock_wait_ms_max,
+      files,
+      owners,
+      folder: path.join(topicFolder, 'locks'),
+      partition,
+      clock,
+      random,
+      wait_ms_max: limits.lock_wait_ms_max,
     })
     return {
       tail,
-      reader: new LaneReader(lane, tail, this.#clock),
-      writer: new LaneWriter({ folder, ...this.#limits }, tail, lock),
+      reader: new LaneReader({ lane, seal, tail, files, clock }),
+      writer: new LaneWriter({ ...limits, lane, folder, seal, files, tail, lock, mark, clock, onEvent }),
     }
   }
 
   #folder(topic: string): string {
-    return path.join(this.#root, topic)
+    return path.join(this.#options.directory, topic)
   }
 
   async #do<T>(doing: string, step: () => Promise<T>): Promise<T> {

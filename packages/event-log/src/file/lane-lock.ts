@@ -1,13 +1,14 @@
-import { link, mkdir, open, readdir, readFile, rm, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { type AssayError, type Clock, OutageError, type Random } from '@assay/core'
-import { errorCode, unlessMissing } from '../log-errors.js'
-import { newOwner, type Owner, ownerState, parseOwner } from './owner.js'
+import { createWith, type LogFiles } from './log-files.js'
+import { type Owner, type Owners, parseOwner } from './owner.js'
 
 const BACK_OFF_MS_MAX = 8
 const CLAIMS_DEEP_MAX = 16
 
 export interface LaneLockOptions {
+  readonly files: LogFiles
+  readonly owners: Owners
   /** Folder of lock files; not the lane's own, whose time of change tells of segments. */
   readonly folder: string
   readonly partition: number
@@ -40,29 +41,29 @@ export class LaneLock {
     try {
       return await step()
     } finally {
-      await unlessMissing(unlink(this.#file))
+      await this.#options.files.remove(this.#file)
     }
   }
 
   /** Removes what this object has left in the folder. */
   async close(): Promise<void> {
-    if (this.#own) await rm(this.#own.file, { force: true })
+    if (this.#own) await this.#options.files.remove(this.#own.file)
     this.#own = undefined
   }
 
   async #acquire(): Promise<void> {
-    const { clock, random, wait_ms_max } = this.#options
+    const { files, clock, random, wait_ms_max } = this.#options
     const deadline_ms = clock.monotonic_ms() + wait_ms_max
     for (let attempt = 0; ; attempt += 1) {
       const { owner, file } = this.#own ?? (await this.#makeOwn())
-      const outcome = await tryLink(file, this.#file)
+      const outcome = await files.link(file, this.#file)
       if (outcome === 'linked') return
       if (outcome === 'no_source') {
         // Somebody deleted the topic and made it again.
         this.#own = undefined
         continue
       }
-      const holder = await readOwner(this.#file)
+      const holder = await this.#ownerOf(this.#file)
       // Ours: an earlier release failed.
       if (holder !== 'gone' && holder?.nonce === owner.nonce) return
       if (clock.monotonic_ms() >= deadline_ms) throw await this.#inVain(holder)
@@ -75,26 +76,27 @@ export class LaneLock {
 
   /** Removes a lock or claim whose holder is dead. Says whether it is worth trying again at once. */
   async #break(lock: string, holder: Owner, ownFile: string, deep: number): Promise<boolean> {
-    if (deep === 0 || (await ownerState(holder)) !== 'dead') return false
+    const { files, owners } = this.#options
+    if (deep === 0 || (await owners.stateOf(holder)) !== 'dead') return false
     const claim = path.join(this.#options.folder, `${this.#options.partition}.${holder.nonce}.claim`)
-    if ((await tryLink(ownFile, claim)) !== 'linked') {
-      const claimer = await readOwner(claim)
+    if ((await files.link(ownFile, claim)) !== 'linked') {
+      const claimer = await this.#ownerOf(claim)
       if (claimer === undefined) return false
       return claimer === 'gone' || this.#break(claim, claimer, ownFile, deep - 1)
     }
     try {
-      const now = await readOwner(lock)
-      if (now !== 'gone' && now?.nonce === holder.nonce) await unlink(lock)
+      const now = await this.#ownerOf(lock)
+      if (now !== 'gone' && now?.nonce === holder.nonce) await files.remove(lock)
       return true
     } finally {
-      await unlessMissing(unlink(claim))
+      await files.remove(claim)
     }
   }
 
   async #inVain(found: Owner | 'gone' | undefined): Promise<AssayError> {
     const holder = found === 'gone' ? undefined : found
     const by = holder ? `process ${holder.pid} on ${holder.host}` : 'an owner that left no name'
-    const state = holder ? await ownerState(holder) : 'unknown'
+    const state = holder ? await this.#options.owners.stateOf(holder) : 'unknown'
     const hint =
       state === 'alive'
         ? 'that process is stuck or stopped: let it go on, or end it'
@@ -103,47 +105,31 @@ export class LaneLock {
   }
 
   async #makeOwn(): Promise<{ readonly owner: Owner; readonly file: string }> {
-    await mkdir(this.#options.folder, { recursive: true })
+    const { files, owners, folder, partition, random } = this.#options
+    await files.makeFolder(folder)
     await this.#sweep()
-    const owner = await newOwner(this.#options.random)
-    const file = path.join(this.#options.folder, `${this.#options.partition}.${owner.nonce}.owner`)
-    const handle = await open(file, 'wx')
-    try {
-      await handle.writeFile(JSON.stringify(owner))
-      // After a loss of power the lock must still say whose it was.
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    const owner = await owners.make(random)
+    const file = path.join(folder, `${partition}.${owner.nonce}.owner`)
+    // After a loss of power the lock must still say whose it was.
+    await createWith(files, file, new TextEncoder().encode(JSON.stringify(owner)))
     this.#own = { owner, file }
     return this.#own
   }
 
   /** Owner files of dead processes are of no use to anyone; their locks and claims are links of their own. */
   async #sweep(): Promise<void> {
-    const { folder, partition } = this.#options
-    for (const name of await readdir(folder)) {
+    const { files, owners, folder, partition } = this.#options
+    for (const name of await files.names(folder)) {
       if (!name.startsWith(`${partition}.`) || !name.endsWith('.owner')) continue
       const file = path.join(folder, name)
-      const owner = await readOwner(file)
-      if (owner !== 'gone' && owner && (await ownerState(owner)) === 'dead') await rm(file, { force: true })
+      const owner = await this.#ownerOf(file)
+      if (owner !== 'gone' && owner && (await owners.stateOf(owner)) === 'dead') await files.remove(file)
     }
   }
-}
 
-async function tryLink(from: string, to: string): Promise<'linked' | 'taken' | 'no_source'> {
-  try {
-    await link(from, to)
-    return 'linked'
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return 'taken'
-    if (errorCode(error) === 'ENOENT') return 'no_source'
-    throw error
+  /** `gone` when there is no such file, undefined when it names nobody. */
+  async #ownerOf(file: string): Promise<Owner | 'gone' | undefined> {
+    const bytes = await this.#options.files.readAll(file)
+    return bytes === undefined ? 'gone' : parseOwner(new TextDecoder().decode(bytes))
   }
-}
-
-/** `gone` when there is no such file, undefined when it names nobody. */
-async function readOwner(file: string): Promise<Owner | 'gone' | undefined> {
-  const text = await unlessMissing(readFile(file, 'utf8'))
-  return text === undefined ? 'gone' : parseOwner(text)
 }

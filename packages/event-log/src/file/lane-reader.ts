@@ -1,11 +1,12 @@
 import { AssayError, type Clock, type Lane, laneKey, type Position, position, type RecordBatch } from '@assay/core'
+import { damagedRecords } from '../damage.js'
 import type { ReadLimits, ReadResult } from '../event-log.js'
 import { type RowBudget, rowAt, takeRows } from '../rows.js'
 import { decodeBatch } from './batch-format.js'
 import type { LaneTail, LaneView } from './lane-tail.js'
-import { OpenSegment } from './open-segment.js'
+import type { LogFiles } from './log-files.js'
+import { OpenSegment, type SegmentExtent } from './open-segment.js'
 import type { SegmentFile } from './segment-files.js'
-import { stepAt } from './segment-scan.js'
 import { Serial } from './serial.js'
 
 const OPEN_SEGMENTS_MAX = 4
@@ -27,25 +28,31 @@ type Stop =
   | { readonly kind: 'done' }
   /** Retention has deleted the segment meanwhile. */
   | { readonly kind: 'gone' }
+  /** There is no segment at all. */
+  | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly file: SegmentFile; readonly byte: number }
 
 const DONE: Stop = { kind: 'done' }
 
+export interface LaneReaderOptions {
+  readonly lane: Lane
+  readonly seal: number
+  readonly tail: LaneTail
+  readonly files: LogFiles
+  readonly clock: Clock
+}
+
 /** Reads a lane without ever taking its lock. */
 export class LaneReader {
-  readonly #lane: Lane
-  readonly #tail: LaneTail
-  readonly #clock: Clock
+  readonly #options: LaneReaderOptions
   readonly #serial = new Serial()
   /** The one used last comes last. */
   #open: OpenSegment[] = []
   /** A batch of which only a part was asked for: its other rows will be wanted next. */
   #partial: { readonly segment: OpenSegment; readonly batch: RecordBatch; readonly endByte: number } | undefined
 
-  constructor(lane: Lane, tail: LaneTail, clock: Clock) {
-    this.#lane = lane
-    this.#tail = tail
-    this.#clock = clock
+  constructor(options: LaneReaderOptions) {
+    this.#options = options
   }
 
   /** See `EventLog.read`. */
@@ -59,7 +66,7 @@ export class LaneReader {
 
   async #read(from: Position, limits: ReadLimits): Promise<ReadResult> {
     for (let attempt = 1; ; attempt += 1) {
-      const view = await this.#tail.view()
+      const view = await this.#options.tail.view()
       const [start, end] = [position(view.start), position(view.end)]
       if (from < start || from > end) return { kind: 'out_of_range', start, end }
       const taking: Taking = { budget: { records: limits.maxRecords, bytes: limits.maxBytes }, batches: [], next: from }
@@ -67,12 +74,12 @@ export class LaneReader {
       if (stop.kind === 'done' || taking.batches.length > 0) {
         return { kind: 'records', batches: taking.batches, next: position(taking.next), end }
       }
-      if (attempt === ATTEMPTS_MAX) throw this.#unreadable(stop, from)
+      if (attempt === ATTEMPTS_MAX) throw await this.#unreadable(view, stop, from)
       // Bytes read while a writer cut a torn tail and wrote over it look damaged too; a second look tells. It opens
       // the file again, which somebody may have restored.
       if (stop.kind === 'damaged') {
         await this.#closeSegments()
-        await this.#clock.sleep(SECOND_LOOK_AFTER_MS)
+        await this.#options.clock.sleep(SECOND_LOOK_AFTER_MS)
       }
     }
   }
@@ -80,14 +87,15 @@ export class LaneReader {
   async #take(view: LaneView, taking: Taking): Promise<Stop> {
     while (taking.next < view.end && taking.budget.records > 0) {
       const file = segmentOf(view, taking.next)
+      if (!file) return { kind: 'missing' }
       const segment = await this.#segment(file)
       if (!segment) return { kind: 'gone' }
-      const end = view.newest?.file.path === file.path ? view.newest.byte : await segment.size_bytes()
-      if (view.newest?.file.path === file.path) await segment.makeDurable(end)
+      const extent = await extentOf(view, segment)
+      if (view.newest?.file.path === file.path) await segment.makeDurable(extent.end)
       if (this.#takePartial(segment, taking)) continue
-      const located = await segment.locate(taking.next, end)
+      const located = await segment.locate(taking.next, extent)
       if (located.kind === 'damaged') return { kind: 'damaged', file, byte: located.byte }
-      const stop = await this.#takeChunk(segment, located.byte, end, taking)
+      const stop = await this.#takeChunk(segment, located.byte, extent.end, taking)
       if (stop) return stop
     }
     return DONE
@@ -114,16 +122,18 @@ export class LaneReader {
     let chunk = await segment.read(byte, Math.min(chunkBytes(taking.budget), end - byte))
     let at = 0
     for (;;) {
-      const step = stepAt(chunk, at, end - byte - at)
+      const step = segment.step(chunk, at, byte, end)
       if (step.kind === 'more' && at > 0) return undefined
       if (step.kind === 'more') {
+        const before_bytes = chunk.length
         chunk = await segment.read(byte, Math.min(step.bytes, end - byte))
-        if (chunk.length === 0) return { kind: 'damaged', file: segment.file, byte }
+        // The file ends before its size said that it does.
+        if (chunk.length <= before_bytes) return { kind: 'damaged', file: segment.file, byte }
         continue
       }
       if (step.kind === 'end' && at > 0) return undefined
       if (step.kind !== 'batch') return { kind: 'damaged', file: segment.file, byte: byte + at }
-      const batch = decodeBatch(chunk, at, step.header, this.#lane)
+      const batch = decodeBatch(chunk, at, step.header, this.#options.lane)
       if (batch.next <= taking.next || step.header.base > taking.next) {
         return { kind: 'damaged', file: segment.file, byte: byte + at }
       }
@@ -154,7 +164,7 @@ export class LaneReader {
       this.#open = [...this.#open.filter((segment) => segment !== known), known]
       return known
     }
-    const opened = await OpenSegment.open(file)
+    const opened = await OpenSegment.open(this.#options.files, file, this.#options.seal)
     if (!opened) return undefined
     this.#open.push(opened)
     if (this.#open.length > OPEN_SEGMENTS_MAX) {
@@ -165,15 +175,43 @@ export class LaneReader {
     return opened
   }
 
-  #unreadable(stop: Stop, from: Position): AssayError {
-    const place = stop.kind === 'damaged' ? `in ${stop.file.path} at byte ${stop.byte}` : 'in segments that vanish'
-    return new AssayError('log_corrupt', `lane ${laneKey(this.#lane)} can't be read at offset ${from}: ${place}`, {
-      hint: 'restore the segment from a copy; or accept the gap, which takes up reading behind the damage',
+  async #unreadable(view: LaneView, stop: Stop, from: Position): Promise<AssayError> {
+    const { lane } = this.#options
+    if (stop.kind === 'missing') {
+      const path = view.lost?.path ?? ''
+      return damagedRecords({ lane, from, to: position(view.end), path, byte: 0 })
+    }
+    if (stop.kind === 'damaged') {
+      const to = await this.#readableFrom(view, stop.file, stop.byte, from)
+      const { path } = stop.file
+      return damagedRecords({ lane, from, to: position(to), path, byte: stop.byte })
+    }
+    return new AssayError('log_corrupt', `lane ${laneKey(lane)} can't be read at offset ${from}: its segments vanish`, {
+      hint: 'does another program delete files in the folder of the log?',
     })
+  }
+
+  /** The first offset behind the damage that can be read, or that something will have. */
+  async #readableFrom(view: LaneView, file: SegmentFile, byte: number, from: bigint): Promise<bigint> {
+    const segment = await this.#segment(file)
+    // A segment that lies behind the offset is where reading can be taken up.
+    if (file.base > from) return file.base
+    const later = segment && (await segment.behind({ byte, next: from + 1n }, await extentOf(view, segment)))
+    const successor = view.segments.find(({ base }) => base > file.base)
+    return later?.next ?? successor?.base ?? view.end
   }
 }
 
-function segmentOf(view: LaneView, offset: bigint): SegmentFile {
+async function extentOf({ newest, found }: LaneView, segment: OpenSegment): Promise<SegmentExtent> {
+  const { file } = segment
+  if (newest?.file.path !== file.path) {
+    return { end: await segment.size_bytes(), whole_bytes: Number.POSITIVE_INFINITY, acknowledged: undefined }
+  }
+  const acknowledged = found.kind === 'known' && found.mark.segment === file.base ? found.mark : undefined
+  return { end: newest.byte, whole_bytes: acknowledged?.byte ?? 0, acknowledged }
+}
+
+function segmentOf(view: LaneView, offset: bigint): SegmentFile | undefined {
   let low = 0
   let high = view.segments.length - 1
   while (low < high) {
@@ -181,7 +219,7 @@ function segmentOf(view: LaneView, offset: bigint): SegmentFile {
     if ((view.segments[middle] as SegmentFile).base <= offset) low = middle
     else high = middle - 1
   }
-  return view.segments[low] as SegmentFile
+  return view.segments[low]
 }
 
 /** Columns and headers come on top of the bytes that were asked for. */

@@ -1,19 +1,31 @@
-import { type FileHandle, open, stat, unlink, writeFile } from 'node:fs/promises'
-import { OutageError } from '@assay/core'
-import { unlessMissing } from '../log-errors.js'
+import { type Clock, type Lane, OutageError, type Position, position } from '@assay/core'
+import { damagedEnd } from '../damage.js'
 import type { PlannedBatch } from '../plan.js'
 import { encodedBytes, encodeGroup } from './batch-format.js'
+import type { EndMark, EndMarkFile } from './end-mark.js'
+import { type FileLogEvent, tailCut } from './file-log-event.js'
 import type { LaneLock } from './lane-lock.js'
 import type { LaneTail, LaneView, NewestSegment } from './lane-tail.js'
-import { createSegment, readBytes, type SegmentFile, writeBytes } from './segment-files.js'
+import { createWith, type LogFile, type LogFiles, readBytes, writeBytes } from './log-files.js'
+import { createSegment, type SegmentFile } from './segment-files.js'
+import { Serial } from './serial.js'
 
 const WAITING_CALLS_MAX = 10_000
 const GROUP_BYTES_MAX = 16 * 1024 * 1024
 
 export interface LaneWriterOptions {
+  readonly lane: Lane
   readonly folder: string
+  readonly seal: number
+  readonly files: LogFiles
+  readonly tail: LaneTail
+  readonly lock: LaneLock
+  readonly mark: EndMarkFile
+  readonly clock: Clock
   readonly segment_bytes: number
   readonly retention_bytes: number
+  readonly mark_sync_ms_max: number
+  readonly onEvent: (event: FileLogEvent) => void
 }
 
 interface Waiting {
@@ -34,18 +46,21 @@ export interface AppendedRange {
  */
 export class LaneWriter {
   readonly #options: LaneWriterOptions
-  readonly #tail: LaneTail
-  readonly #lock: LaneLock
+  readonly #closing = new AbortController()
+  /** Those of this process take turns before they ask for the lock. */
+  readonly #turns = new Serial()
   #waiting: Waiting[] = []
   #working: Promise<void> | undefined
-  #open: { readonly handle: FileHandle; readonly newest: NewestSegment } | undefined
+  #open: { readonly handle: LogFile; readonly newest: NewestSegment } | undefined
   /** Up to here the newest segment is known to be on the disk. */
   #synced_bytes = 0
+  /** Oldest offset that retention has left in the write under way. */
+  #retainedFrom: bigint | undefined
+  /** The end mark on its way to the disk. */
+  #markSync: Promise<void> | undefined
 
-  constructor(options: LaneWriterOptions, tail: LaneTail, lock: LaneLock) {
+  constructor(options: LaneWriterOptions) {
     this.#options = options
-    this.#tail = tail
-    this.#lock = lock
   }
 
   /** Durable when it resolves. */
@@ -64,16 +79,50 @@ export class LaneWriter {
 
   /** Waits for the appends in hand. */
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#working
+    await this.#markSync
     await this.#closeHandle()
-    await this.#lock.close()
+    await this.#options.lock.close()
+  }
+
+  /** Makes the end mark of a lane that has none, as one of an earlier version, of what is whole. */
+  async keepMark(): Promise<void> {
+    await this.#hold(async () => {
+      const view = await this.#options.tail.view()
+      if (view.found.kind === 'missing' && !view.lost) await this.#options.mark.make(markOf(view))
+    })
+  }
+
+  /**
+   * The operator's word that acknowledged records below `to` are lost: whoever produces goes on behind them, in a
+   * segment of its own. Damaged files stay as they are. Without effect where nothing is lost, or more than was said.
+   */
+  async goPast(to: Position): Promise<void> {
+    const { tail, mark, files, folder } = this.#options
+    await this.#hold(async () => {
+      const view = await tail.view()
+      const { lost, segments } = view
+      const first = segments[0]?.base ?? view.end
+      const start = first > view.start && to >= first ? first : view.start
+      if (lost && to >= lost.to) {
+        const file = await createSegment(files, folder, view.end)
+        await mark.write({ segment: file.base, byte: 0, next: view.end, start })
+      } else if (!lost && start !== view.start) await mark.write({ ...markOf(view), start })
+      else return
+      await mark.sync()
+    })
+  }
+
+  #hold<T>(step: () => Promise<T>): Promise<T> {
+    return this.#turns.run(() => this.#options.lock.hold(step))
   }
 
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       let group: Waiting[] = []
       try {
-        const from = await this.#lock.hold(() => {
+        const from = await this.#hold(() => {
           group = this.#nextGroup()
           return this.#write(group.flatMap(({ batches }) => batches))
         })
@@ -98,74 +147,114 @@ export class LaneWriter {
 
   /** Writes one group under the lock and gives the offset of its first record. */
   async #write(batches: readonly PlannedBatch[]): Promise<bigint> {
-    const view = await this.#tail.view()
+    const { lane, tail, mark, seal } = this.#options
+    const view = await tail.view()
+    this.#retainedFrom = undefined
+    if (view.lost) {
+      const { from, to, path, byte } = view.lost
+      throw damagedEnd({ lane, from: position(from), to: position(to), path, byte })
+    }
+    // Before anything is written that a mark has to speak of.
+    if (view.found.kind === 'missing') await mark.make(markOf(view))
     const { handle, newest } = await this.#openEnd(view, encodedBytes(batches))
     if (newest.tail !== 'nothing') await this.#cutTornTail(handle, newest)
     // What a process that died has left must not be less durable than what is written behind it.
-    if (newest.byte !== this.#synced_bytes) await handle.datasync()
-    const group = encodeGroup(batches, newest.next, newest.byte)
+    if (newest.byte !== this.#synced_bytes) await handle.sync()
+    const group = encodeGroup(batches, newest.next, newest.byte, seal)
     this.#synced_bytes = -1
     await writeBytes(handle, newest.byte, group)
-    await handle.datasync()
-    this.#synced_bytes = newest.byte + group.length
+    await handle.sync()
+    const end = newest.byte + group.length
+    this.#synced_bytes = end
+    const count = batches.reduce((sum, { rows }) => sum + rows.length, 0)
+    const start = this.#retainedFrom ?? view.start
+    await this.#acknowledge({ segment: newest.file.base, byte: end, next: newest.next + BigInt(count), start })
     return newest.next
   }
 
+  /** Notes what the callers are about to be told. */
+  async #acknowledge(mark: EndMark): Promise<void> {
+    const { mark: file, mark_sync_ms_max } = this.#options
+    await file.write(mark)
+    if (mark_sync_ms_max === 0) await file.sync()
+    else this.#markSync ??= this.#syncMarkSoon()
+  }
+
+  /**
+   * The mark outlives this process as soon as it is written; for a loss of power it is forced out a little later, so that
+   * no caller waits for a second visit to the disk.
+   */
+  async #syncMarkSoon(): Promise<void> {
+    const { clock, mark, mark_sync_ms_max } = this.#options
+    await clock.sleep(mark_sync_ms_max, this.#closing.signal)
+    this.#markSync = undefined
+    // One that can't be forced out is written anew with the next group.
+    await mark.sync().catch(() => undefined)
+  }
+
   /** The segment to write to, a new one when the newest is full. */
-  async #openEnd(view: LaneView, bytes: number): Promise<{ handle: FileHandle; newest: NewestSegment }> {
+  async #openEnd(view: LaneView, bytes: number): Promise<{ handle: LogFile; newest: NewestSegment }> {
+    const { files, folder, segment_bytes } = this.#options
     const { newest } = view
-    if (!newest) return this.#openSegment(await createSegment(this.#options.folder, 0n))
+    if (!newest) return this.#openSegment(await createSegment(files, folder, view.end))
     const { handle } = await this.#openNewest(newest)
-    if (newest.byte === 0 || newest.byte + bytes <= this.#options.segment_bytes) return { handle, newest }
+    if (newest.byte === 0 || newest.byte + bytes <= segment_bytes) return { handle, newest }
     if (newest.tail !== 'nothing') await this.#cutTornTail(handle, newest)
     // Readers take for granted that all but the newest segment are on the disk.
-    await handle.datasync()
-    const file = await createSegment(this.#options.folder, newest.next)
-    await this.#deleteOldest([...view.segments, file])
+    await handle.sync()
+    const file = await createSegment(files, folder, newest.next)
+    await this.#deleteOldest(view, [...view.segments, file])
     return this.#openSegment(file)
   }
 
-  async #openNewest(newest: NewestSegment): Promise<{ handle: FileHandle }> {
+  async #openNewest(newest: NewestSegment): Promise<{ handle: LogFile }> {
     if (this.#open?.newest.inode === newest.inode) return this.#open
     await this.#closeHandle()
-    const handle = await open(newest.file.path, 'r+')
+    const handle = await this.#options.files.open(newest.file.path, 'write')
+    if (!handle) throw new OutageError('log_failed', `${newest.file.path} vanishes as it is opened`)
     this.#open = { handle, newest }
     return this.#open
   }
 
-  async #openSegment(file: SegmentFile): Promise<{ handle: FileHandle; newest: NewestSegment }> {
-    const { ino } = await stat(file.path, { bigint: true })
-    const newest: NewestSegment = { file, inode: ino, byte: 0, next: file.base, tail: 'nothing' }
+  async #openSegment(file: SegmentFile): Promise<{ handle: LogFile; newest: NewestSegment }> {
+    const stats = await this.#options.files.stat(file.path)
+    if (!stats) throw new OutageError('log_failed', `${file.path} vanishes as it is made`)
+    const place = { byte: 0, next: file.base, tail: 'nothing' as const, isBound: false }
+    const newest: NewestSegment = { file, inode: stats.inode, ...place }
     const { handle } = await this.#openNewest(newest)
     return { handle, newest }
   }
 
-  /**
-   * Takes away bytes behind the last intact batch; nobody was told that they were written, nor read them. Damaged
-   * ones (not merely short) are kept beside the segment, since a flipped bit in the last batch looks the same.
-   */
-  async #cutTornTail(handle: FileHandle, newest: NewestSegment): Promise<void> {
-    if (newest.tail === 'damaged') {
-      const { size } = await handle.stat()
-      const bytes = await readBytes(handle, newest.byte, size - newest.byte)
-      await writeFile(`${newest.file.path}.${newest.byte}.torn`, bytes)
-    }
-    await handle.truncate(newest.byte)
+  /** Takes away bytes that nobody was told were written, and keeps them beside the segment. */
+  async #cutTornTail(handle: LogFile, { file, byte }: NewestSegment): Promise<void> {
+    const { files, lane, onEvent } = this.#options
+    const { size_bytes } = await handle.stat()
+    const bytes = await readBytes(handle, byte, size_bytes - byte)
+    let kept = `${file.path}.${byte}.torn`
+    for (let n = 2; await files.stat(kept); n += 1) kept = `${file.path}.${byte}.${n}.torn`
+    await createWith(files, kept, bytes)
+    await handle.truncate(byte)
+    onEvent(tailCut(lane, { path: file.path, byte, bytes: bytes.length, kept }))
   }
 
   /** Retention: whole segments, oldest first, never the newest. */
-  async #deleteOldest(segments: readonly SegmentFile[]): Promise<void> {
-    if (this.#options.retention_bytes === Number.POSITIVE_INFINITY) return
-    const sizes = await Promise.all(
-      segments.map(async ({ path: file }) => (await unlessMissing(stat(file)))?.size ?? 0),
-    )
+  async #deleteOldest(view: LaneView, segments: readonly SegmentFile[]): Promise<void> {
+    const { files, mark, retention_bytes } = this.#options
+    if (retention_bytes === Number.POSITIVE_INFINITY) return
+    const sizes = await Promise.all(segments.map(async ({ path }) => (await files.stat(path))?.size_bytes ?? 0))
     let total = sizes.reduce((sum, size) => sum + size, 0)
-    for (const [i, { path: file }] of segments.slice(0, -1).entries()) {
-      const size = sizes[i] ?? 0
-      if (total - size < this.#options.retention_bytes) return
-      await unlessMissing(unlink(file))
-      total -= size
+    let kept = 0
+    while (kept < segments.length - 1 && total - (sizes[kept] ?? 0) >= retention_bytes) {
+      total -= sizes[kept] ?? 0
+      kept += 1
     }
+    const first = segments[kept]
+    if (kept === 0 || !first) return
+    // On the disk before they go: segments that are missing without its word were not taken by retention.
+    await mark.write({ ...markOf(view), start: first.base })
+    await mark.sync()
+    this.#retainedFrom = first.base
+    for (const { path } of segments.slice(0, kept)) await files.remove(path)
   }
 
   async #closeHandle(): Promise<void> {
@@ -183,4 +272,12 @@ function settle(group: readonly Waiting[], first: bigint): void {
     resolve({ from, to })
     from = to
   }
+}
+
+/** The mark of a lane of which all is whole, as far as can be seen. */
+function markOf({ newest, start, end, found }: LaneView): EndMark {
+  if (found.kind === 'known') return found.mark
+  return newest
+    ? { segment: newest.file.base, byte: newest.byte, next: newest.next, start }
+    : { segment: end, byte: 0, next: end, start }
 }

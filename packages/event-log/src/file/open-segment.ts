@@ -1,39 +1,54 @@
-import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
-import { unlessMissing } from '../log-errors.js'
-import { readBytes, type SegmentFile, syncFolder } from './segment-files.js'
-import { CHUNK_BYTES, findLaterGroup, type SegmentPlace, stepAt } from './segment-scan.js'
+import { type LogFile, type LogFiles, readBytes } from './log-files.js'
+import type { SegmentFile } from './segment-files.js'
+import { CHUNK_BYTES, findLater, type SegmentPlace, type Step, stepAt } from './segment-scan.js'
 
 const INDEX_STEP_BYTES = 256 * 1024
 const CURSORS_MAX = 64
 
 /** Where the batch is that holds an offset; or that the bytes which should hold it are not what was written. */
-export type Located = { readonly kind: 'found'; readonly byte: number } | { readonly kind: 'damaged'; byte: number }
+export type Located =
+  | { readonly kind: 'found'; readonly byte: number }
+  | { readonly kind: 'damaged'; readonly byte: number }
+
+/** How far a segment may be read. */
+export interface SegmentExtent {
+  /** Byte at which it ends. */
+  readonly end: number
+  /** Bytes that were written whole, damaged or not; all of them in a segment that has a successor. */
+  readonly whole_bytes: number
+  /** Where reading can be taken up behind damage of what was acknowledged last. */
+  readonly acknowledged: SegmentPlace | undefined
+}
 
 /** A segment that is being read, with what is known of the places of its batches. */
 export class OpenSegment {
   readonly file: SegmentFile
-  readonly #handle: FileHandle
+  readonly #files: LogFiles
+  readonly #handle: LogFile
+  readonly #seal: number
   /** A place every so many bytes, in order. */
   readonly #index: SegmentPlace[]
   /** Where readers left off: the byte of the batch that holds an offset. */
   readonly #cursors = new Map<bigint, number>()
   #durable_bytes = 0
 
-  private constructor(file: SegmentFile, handle: FileHandle) {
+  private constructor(files: LogFiles, file: SegmentFile, handle: LogFile, seal: number) {
+    this.#files = files
     this.file = file
     this.#handle = handle
+    this.#seal = seal
     this.#index = [{ byte: 0, next: file.base }]
   }
 
   /** Undefined when retention has deleted it. */
-  static async open(file: SegmentFile): Promise<OpenSegment | undefined> {
-    const handle = await unlessMissing(open(file.path, 'r'))
-    return handle && new OpenSegment(file, handle)
+  static async open(files: LogFiles, file: SegmentFile, seal: number): Promise<OpenSegment | undefined> {
+    const handle = await files.open(file.path, 'read')
+    return handle && new OpenSegment(files, file, handle, seal)
   }
 
   async size_bytes(): Promise<number> {
-    return (await this.#handle.stat()).size
+    return (await this.#handle.stat()).size_bytes
   }
 
   read(byte: number, length: number): Promise<Uint8Array> {
@@ -46,8 +61,8 @@ export class OpenSegment {
    */
   async makeDurable(byte: number): Promise<void> {
     if (byte <= this.#durable_bytes) return
-    await this.#handle.datasync()
-    if (this.#durable_bytes === 0) await syncFolder(path.dirname(this.file.path))
+    await this.#handle.sync()
+    if (this.#durable_bytes === 0) await this.#files.syncFolder(path.dirname(this.file.path))
     this.#durable_bytes = byte
   }
 
@@ -69,35 +84,54 @@ export class OpenSegment {
     if (!last || place.byte >= last.byte + INDEX_STEP_BYTES) this.#index.push(place)
   }
 
-  /** Finds the batch that holds `offset` below the byte `end`. */
-  async locate(offset: bigint, end: number): Promise<Located> {
+  /** What there is at a byte of a chunk that was read from `chunkByte` on. */
+  step(chunk: Uint8Array, at: number, chunkByte: number, end: number): Step {
+    return stepAt(chunk, at, end - chunkByte - at, { seal: this.#seal, byte: chunkByte + at })
+  }
+
+  /** Finds the batch that holds `offset`. */
+  async locate(offset: bigint, extent: SegmentExtent): Promise<Located> {
     const known = this.#cursors.get(offset)
     if (known !== undefined) return { kind: 'found', byte: known }
-    let { byte } = this.#placeBefore(offset)
+    const { end } = extent
+    let { byte, next } = this.#placeBefore(offset)
     let wanted_bytes = CHUNK_BYTES
     for (;;) {
-      const chunk = await this.read(byte, Math.min(wanted_bytes, end - byte))
+      const want_bytes = Math.min(wanted_bytes, end - byte)
+      const chunk = await this.read(byte, want_bytes)
       wanted_bytes = CHUNK_BYTES
       let at = 0
-      let step = stepAt(chunk, at, end - byte)
-      while (step.kind === 'batch') {
+      let step = this.step(chunk, at, byte, end)
+      while (step.kind === 'batch' && step.header.base === next) {
         const { base, count, total_bytes } = step.header
         this.addToIndex({ byte: byte + at, next: base })
-        if (offset < base) return { kind: 'damaged', byte: byte + at }
         if (offset < base + BigInt(count)) return { kind: 'found', byte: byte + at }
         at += total_bytes
-        step = stepAt(chunk, at, end - byte - at)
+        next += BigInt(count)
+        step = this.step(chunk, at, byte, end)
       }
       byte += at
-      if (step.kind === 'more') {
+      if (step.kind === 'more' && chunk.length === want_bytes) {
         wanted_bytes = step.bytes
         continue
       }
       // Damage before the offset is no reason not to read behind it.
-      const later = step.kind === 'damaged' ? await findLaterGroup(this.#handle, byte, end) : undefined
+      const later = await this.behind({ byte, next }, extent)
       if (!later || later.next > offset) return { kind: 'damaged', byte }
       byte = later.byte
+      next = later.next
     }
+  }
+
+  /** Where reading can be taken up behind a place at which it can't be gone on with. */
+  async behind(
+    damaged: SegmentPlace,
+    { end, whole_bytes, acknowledged }: SegmentExtent,
+  ): Promise<SegmentPlace | undefined> {
+    const { byte, next } = damaged
+    const later = await findLater(this.#handle, byte, end, { seal: this.#seal, next, whole_bytes })
+    if (later) return later
+    return acknowledged && acknowledged.byte > byte ? acknowledged : undefined
   }
 
   close(): Promise<void> {

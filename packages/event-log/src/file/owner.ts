@@ -17,10 +17,19 @@ export interface Owner {
 /** `unknown`: on another machine, which can't be asked. */
 export type OwnerState = 'alive' | 'dead' | 'unknown'
 
+/** Tells who lives. */
+export interface Owners {
+  /** A new owner in this process. */
+  make(random: Random): Promise<Owner>
+  stateOf(owner: Owner): Promise<OwnerState>
+}
+
+/** The processes of this machine. */
+export const machineOwners: Owners = { make: newOwner, stateOf: ownerState }
+
 let owners = 0
 
-/** A new owner in this process. */
-export async function newOwner(random: Random): Promise<Owner> {
+async function newOwner(random: Random): Promise<Owner> {
   const [host, status] = await Promise.all([thisHost(), processStatus(process.pid)])
   const started = status?.started ?? ''
   owners += 1
@@ -29,7 +38,7 @@ export async function newOwner(random: Random): Promise<Owner> {
   return { nonce, pid: process.pid, started, host }
 }
 
-export async function ownerState(owner: Owner): Promise<OwnerState> {
+async function ownerState(owner: Owner): Promise<OwnerState> {
   if (owner.host !== (await thisHost())) return 'unknown'
   if (!isRunning(owner.pid)) return 'dead'
   const status = await processStatus(owner.pid)

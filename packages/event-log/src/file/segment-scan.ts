@@ -1,7 +1,5 @@
-import type { FileHandle } from 'node:fs/promises'
-import { AssayError } from '@assay/core'
-import { ALIGNMENT, type BatchHeader, HEADER_BYTES, isBodyIntact, readHeader } from './batch-format.js'
-import { readBytes } from './segment-files.js'
+import { ALIGNMENT, type BatchHeader, HEADER_BYTES, isBodyIntact, type Place, readHeader } from './batch-format.js'
+import { type LogFile, readBytes } from './log-files.js'
 
 export const CHUNK_BYTES = 1024 * 1024
 
@@ -14,16 +12,16 @@ export type Step =
   | { readonly kind: 'end' }
   /** The segment ends within a batch: somebody is writing it, or died doing so. */
   | { readonly kind: 'short' }
-  /** Bytes that are no batch, or not the ones that were written. */
+  /** Bytes that are no batch, or not the ones that were written, or not written to be here. */
   | { readonly kind: 'damaged' }
 
-/** `rest_bytes`: from `at` to the end of the segment, as far as is known. */
-export function stepAt(chunk: Uint8Array, at: number, rest_bytes: number): Step {
-  if (rest_bytes === 0) return { kind: 'end' }
+/** `rest_bytes`: from `at` to the end of the segment, as far as is known. `place` is that of `at` in the segment. */
+export function stepAt(chunk: Uint8Array, at: number, rest_bytes: number, place: Place): Step {
+  if (rest_bytes <= 0) return { kind: 'end' }
   if (rest_bytes < HEADER_BYTES) return { kind: 'short' }
   const there_bytes = chunk.length - at
   if (there_bytes < HEADER_BYTES) return { kind: 'more', bytes: CHUNK_BYTES }
-  const header = readHeader(chunk, at)
+  const header = readHeader(chunk, at, place)
   if (!header) return { kind: 'damaged' }
   if (header.total_bytes > rest_bytes) return { kind: 'short' }
   if (header.total_bytes > there_bytes) return { kind: 'more', bytes: Math.max(CHUNK_BYTES, header.total_bytes) }
@@ -40,63 +38,94 @@ export interface SegmentPlace {
 export interface SegmentEnd extends SegmentPlace {
   /** What follows the last intact batch. */
   readonly tail: 'nothing' | 'short' | 'damaged'
+  /** Where bytes begin that were acknowledged, behind which nothing was written later, and that are not there as written. */
+  readonly lost?: SegmentPlace
+  /** True when a batch was met that is bound to its place: whoever wrote it kept an end mark. */
+  readonly isBound: boolean
+}
+
+export interface ScanOptions {
+  readonly seal: number
+  /** Where what was acknowledged ends, if that is in this segment. */
+  readonly acknowledged: SegmentPlace | undefined
 }
 
 /**
  * Follows the batches of the newest segment from a place to where they end. Damage with a later completed write
- * behind it is passed over: that is no torn tail, and whoever reads that part will find it.
+ * behind it is passed over: that is no torn tail, and whoever reads that part will find it. So is damage of what was
+ * acknowledged last, since the mark tells what comes behind it; but that is told (`lost`).
  */
-export async function findEnd(handle: FileHandle, from: SegmentPlace, size_bytes: number): Promise<SegmentEnd> {
+export async function findEnd(
+  file: LogFile,
+  from: SegmentPlace,
+  size_bytes: number,
+  { seal, acknowledged }: ScanOptions,
+): Promise<SegmentEnd> {
   let { byte, next } = from
   let wanted_bytes = CHUNK_BYTES
+  let isBound = false
+  let lost: SegmentPlace | undefined
   for (;;) {
-    const chunk = await readBytes(handle, byte, Math.min(wanted_bytes, size_bytes - byte))
+    const want_bytes = Math.min(wanted_bytes, size_bytes - byte)
+    const chunk = await readBytes(file, byte, want_bytes)
     let at = 0
-    let step = stepAt(chunk, at, size_bytes - byte)
-    while (step.kind === 'batch') {
-      if (step.header.base !== next) throw notInOrder(step.header.base, next, byte + at)
+    let step = stepAt(chunk, at, size_bytes - byte, { seal, byte })
+    while (step.kind === 'batch' && step.header.base === next) {
       at += step.header.total_bytes
       next += BigInt(step.header.count)
-      step = stepAt(chunk, at, size_bytes - byte - at)
+      isBound ||= step.header.isBound
+      step = stepAt(chunk, at, size_bytes - byte - at, { seal, byte: byte + at })
     }
     byte += at
-    if (step.kind === 'end') return { byte, next, tail: 'nothing' }
-    if (step.kind === 'short') return { byte, next, tail: 'short' }
-    wanted_bytes = CHUNK_BYTES
-    if (step.kind === 'more') {
+    if (step.kind === 'more' && chunk.length === want_bytes) {
       wanted_bytes = step.bytes
       continue
     }
-    const later = await findLaterGroup(handle, byte, size_bytes)
-    if (!later) return { byte, next, tail: 'damaged' }
-    if (later.next < next) throw notInOrder(later.next, next, later.byte)
-    byte = later.byte
-    next = later.next
+    wanted_bytes = CHUNK_BYTES
+    const tail = step.kind === 'end' ? 'nothing' : step.kind === 'short' || step.kind === 'more' ? 'short' : 'damaged'
+    if (tail === 'damaged') {
+      const later = await findLater(file, byte, size_bytes, { seal, next, whole_bytes: acknowledged?.byte ?? 0 })
+      if (later) {
+        byte = later.byte
+        next = later.next
+        continue
+      }
+    }
+    if (!acknowledged || byte >= acknowledged.byte) return { byte, next, tail, isBound, ...(lost && { lost }) }
+    lost = { byte, next }
+    if (size_bytes < acknowledged.byte) return { byte, next, tail: 'nothing', isBound, lost }
+    byte = acknowledged.byte
+    next = acknowledged.next
   }
 }
 
-function notInOrder(base: bigint, expected: bigint, byte: number): AssayError {
-  return new AssayError('log_corrupt', `offset ${base} at byte ${byte} of a segment, where ${expected} belongs`, {
-    hint: 'two writers were in the lane at once: was a lock file removed by hand, or the folder synchronised?',
-  })
+export interface LaterOptions {
+  readonly seal: number
+  /** Offset of the first record that the damaged bytes held. */
+  readonly next: bigint
+  /** Bytes of the segment that were written whole, damaged or not. */
+  readonly whole_bytes: number
 }
 
 /**
- * The first batch behind a damaged byte that was written after the damaged one was done. Batches of the same group
- * don't count: a group that a loss of power interrupted can have lost any of its pages.
+ * The first batch behind a damaged byte that surely was written whole: by the end mark, or because the write in which
+ * it came began when the damaged bytes were done. Other batches of the same write don't count: one that a loss of power
+ * interrupted can have lost any of its pages.
  */
-export async function findLaterGroup(
-  handle: FileHandle,
+export async function findLater(
+  file: LogFile,
   damaged_byte: number,
   size_bytes: number,
+  { seal, next, whole_bytes }: LaterOptions,
 ): Promise<SegmentPlace | undefined> {
   let byte = damaged_byte + ALIGNMENT
   while (size_bytes - byte >= HEADER_BYTES) {
-    const chunk = await readBytes(handle, byte, Math.min(CHUNK_BYTES, size_bytes - byte))
+    const chunk = await readBytes(file, byte, Math.min(CHUNK_BYTES, size_bytes - byte))
     let at = 0
     for (; at + HEADER_BYTES <= chunk.length; at += ALIGNMENT) {
-      const header = readHeader(chunk, at)
-      if (header && header.groupStart > damaged_byte) return { byte: byte + at, next: header.base }
+      const header = readHeader(chunk, at, { seal, byte: byte + at })
+      if (!header || header.base < next) continue
+      if (header.groupStart > damaged_byte || byte + at < whole_bytes) return { byte: byte + at, next: header.base }
     }
     if (at === 0) return undefined
     byte += at

@@ -1,5 +1,5 @@
 import { type LaneKey, type Position, START } from '@assay/core'
-import type { LaneStatus } from '@assay/event-log'
+import { isUnreadable, type LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import { currentSnapshot, planFiles } from '@assay/iceberg'
 import { bronzeTable, DLQ_ARCHIVE_TABLE, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
@@ -90,7 +90,7 @@ export async function statusReport(lake: Lake): Promise<StatusReport> {
     lanes.push(...(await layerLanes(lake, { layer: 'silver', table: silverTable(exchange.name).name }, above, silver)))
     const valid = upstreamOf(silver, 'validation_timestamp')
     lanes.push(...(await layerLanes(lake, { layer: 'gold', table: GOLD_TABLE.name }, valid, gold)))
-    stops.push(...stopsOf(bronzeTable(exchange.name).name, bronze.checkpoint))
+    stops.push(...(await stopsOf(lake, exchange, bronze.checkpoint)))
     dead_letters.push(rateOf(exchange, silver, rejected.get(bronzeTable(exchange.name).name) ?? 0))
   }
   return { lanes, stops, dead_letters }
@@ -163,7 +163,11 @@ async function ageInLog(lake: Lake, status: LaneStatus, from: Position): Promise
 }
 
 async function timestampOf(lake: Lake, { lane }: LaneStatus, from: Position): Promise<number | undefined> {
-  const read = await lake.log.read(lane, from, { maxRecords: 1, maxBytes: 1 })
+  const read = await lake.log.read(lane, from, { maxRecords: 1, maxBytes: 1 }).catch((error: unknown) => {
+    if (isUnreadable(error)) return undefined
+    throw error
+  })
+  if (!read) return undefined
   const timestamp_ms = read.kind === 'records' ? read.batches[0]?.timestamps_ms[0] : undefined
   return timestamp_ms === undefined || timestamp_ms < 0n ? undefined : Number(timestamp_ms)
 }
@@ -228,16 +232,24 @@ function rateOf(exchange: Exchange, silver: TableState, rejected: number): DeadL
   return { exchange: exchange.name, judged, rejected, rate: judged === 0 ? null : rejected / judged }
 }
 
-function stopsOf(table: string, bronze: Checkpoint): StoppedLane[] {
-  return [...bronze.lanes].flatMap(([lane, { stop }]) => {
-    if (!stop || isSuperseded(lane, bronze)) return []
+/** Lanes that bronze can't read on in, and those that the log takes no more records for. */
+async function stopsOf(lake: Lake, exchange: Exchange, bronze: Checkpoint): Promise<StoppedLane[]> {
+  const { name: table } = bronzeTable(exchange.name)
+  const told = (lane: LaneKey, stop: LaneStop): StoppedLane => {
     const resume = resumeAt(stop)
     const next_step =
       resume === undefined
         ? 'a newer version of Assay stopped this lane: upgrade this one to see what to do'
         : `assay gaps accept ${lane} --to ${resume} --note "why"`
-    return [{ table, lane, reason: stop.reason, from: stop.from, to: stop.to, next_step }]
-  })
+    return { table, lane, reason: stop.reason, from: stop.from, to: stop.to, next_step }
+  }
+  const read = [...bronze.lanes].flatMap(([lane, { stop }]) =>
+    stop && !isSuperseded(lane, bronze) ? [told(lane, stop)] : [],
+  )
+  const written = logLanesOf(await lake.log.lanes(exchange.topic), bronze).flatMap(({ lane, status: { lost } }) =>
+    lost && !bronze.lanes.get(lane)?.stop ? [told(lane, { reason: 'log_damaged', ...lost })] : [],
+  )
+  return [...read, ...written]
 }
 
 /** The first offset that can be read again; undefined for a reason that only a newer version knows. */
@@ -245,6 +257,7 @@ function resumeAt(stop: LaneStop): Position | undefined {
   switch (stop.reason) {
     case 'records_lost':
     case 'records_unreadable':
+    case 'log_damaged':
       return stop.to
     case 'log_truncated':
       return stop.from

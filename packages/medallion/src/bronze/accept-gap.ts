@@ -1,4 +1,4 @@
-import { type Clock, type LaneKey, laneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import { type Clock, type LaneKey, laneKey, type Position, parseLaneKey, START, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { quoteText } from '@assay/engine'
 import type { Checkpoint, LakeTable, LaneCheckpoint, LaneStop, TopicCheckpoint } from '@assay/pipeline'
@@ -17,11 +17,14 @@ export interface GapAcceptance {
   readonly note: string
   /** Identity of the topic as the log has it now. */
   readonly topicId: string
+  /** What the log has lost at the lane's end, where bronze has not met with it. */
+  readonly damage?: { readonly from: Position; readonly to: Position }
 }
 
 /**
  * The operator's word that a stopped lane may go on: the lane moves past what the log lost, or, where the
- * topic is another or was truncated, a new generation of it begins. Both are written to the ledger.
+ * topic is another or was truncated, a new generation of it begins. Both are written to the ledger. Of a lane that
+ * bronze has not stopped, the damage of its log is only noted there: no row is skipped for it.
  */
 export async function acceptGap(
   acceptance: GapAcceptance,
@@ -31,13 +34,15 @@ export async function acceptGap(
   await publishPending(main, sides)
   const { checkpoint } = await pinTrusted(main, session)
   const before = checkpoint.lanes.get(acceptance.lane)
-  if (!before?.stop) {
+  const stop = before?.stop
+  const told = stop ?? (acceptance.damage && { reason: 'log_damaged', ...acceptance.damage })
+  if (!told) {
     throw new UsageError('lane_not_stopped', `${acceptance.lane} is not stopped`, {
       hint: 'assay status lists the stopped lanes',
     })
   }
-  const moved = moveLane(checkpoint, acceptance, before, before.stop)
-  const file = await gaps.write(session, ledgerRow(acceptance, before.stop), {})
+  const moved = stop ? moveLane(checkpoint, acceptance, before, stop) : stayed(acceptance, before)
+  const file = await gaps.write(session, ledgerRow(acceptance, told), {})
   const outcome = await commitBatch(main, sides, {
     kind: 'batch',
     files: [],
@@ -54,7 +59,15 @@ export async function acceptGap(
     })
   }
   await publishPending(main, sides)
-  return { lane: moved.lane, from: before.stop.from, to: acceptance.to }
+  return { lane: moved.lane, from: told.from, to: moved.to ?? acceptance.to }
+}
+
+/** Where the lane stands when nothing but its log was spoken of. */
+function stayed(
+  { lane }: GapAcceptance,
+  before: LaneCheckpoint | undefined,
+): { lane: LaneKey; to: Position; change: { lanes: Map<LaneKey, LaneCheckpoint> } } {
+  return { lane, to: before?.position ?? START, change: { lanes: new Map() } }
 }
 
 function moveLane(
@@ -62,7 +75,11 @@ function moveLane(
   { lane, to, topicId }: GapAcceptance,
   before: LaneCheckpoint,
   stop: LaneStop,
-): { lane: LaneKey; change: { lanes: Map<LaneKey, LaneCheckpoint>; topics?: Record<string, TopicCheckpoint> } } {
+): {
+  lane: LaneKey
+  to?: Position
+  change: { lanes: Map<LaneKey, LaneCheckpoint>; topics?: Record<string, TopicCheckpoint> }
+} {
   if (isHole(stop)) {
     // Where the damage was mended, the same offset is tried again.
     const least = stop.reason === 'records_lost' ? stop.to : stop.from
@@ -98,7 +115,7 @@ function moveLane(
 
 /** Records are missing, but the offsets around them still mean what they meant. */
 function isHole({ reason }: LaneStop): boolean {
-  return reason === 'records_lost' || reason === 'records_unreadable'
+  return reason === 'records_lost' || reason === 'records_unreadable' || reason === 'log_damaged'
 }
 
 function nextGeneration(checkpoint: Checkpoint, logTopic: string, partition: number): string {

@@ -6,10 +6,15 @@ export const CHECKPOINT_PROPERTY = 'assay.checkpoint'
 /** The member of a snapshot's summary with the lanes that its batch moved. */
 export const LANES_SUMMARY = 'assay.lanes'
 
-/** A reason that a newer version of Assay has given stops the lane as well. */
+/**
+ * `records_lost`: retention took them; `records_unreadable`: they are beyond a limit, or in a format that is not read;
+ * `log_damaged`: acknowledged bytes are not what was written (B5); `log_truncated`: others have their offsets now.
+ * A reason that a newer version of Assay has given stops the lane as well.
+ */
 export type StopReason =
   | 'records_lost'
   | 'records_unreadable'
+  | 'log_damaged'
   | 'log_truncated'
   | 'topic_recreated'
   | (string & Record<never, never>)

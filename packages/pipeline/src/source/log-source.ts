@@ -1,5 +1,5 @@
 import { type LaneKey, numberAt, type Position, position, wordsOf } from '@assay/core'
-import { type EventLog, isUnreadable, type ReadLimits, type ReadResult } from '@assay/event-log'
+import { type EventLog, isUnreadable, LogDamageError, type ReadLimits, type ReadResult } from '@assay/event-log'
 import type { LaneStop } from '../checkpoint/checkpoint.js'
 import type { BatchLimits } from '../stage/stage.js'
 import { firstRecords, type LaneRecords, recordBytes } from './concat-records.js'
@@ -97,7 +97,11 @@ async function readLane(
     return { kind: 'stop', stop: { reason: 'log_truncated', from: read.end, to: from } }
   } catch (error) {
     if (!isUnreadable(error)) throw error
-    return { kind: 'stop', stop: { reason: 'records_unreadable', from, to: position(from + 1n) } }
+    const to = error instanceof LogDamageError ? error.to : position(from + 1n)
+    return {
+      kind: 'stop',
+      stop: { reason: error.code === 'log_corrupt' ? 'log_damaged' : 'records_unreadable', from, to },
+    }
   }
 }
 

@@ -63,7 +63,8 @@ function addAccept(gaps: Command, accept: Accept): void {
     .summary('let a stopped lane go on')
     .description(
       'Lets a stopped lane go on at an offset, and writes so in the ledger. "assay status" tells the lane and the ' +
-        'offset. Where the topic was deleted and made again, or cut, the lane goes on under a new name (topic@2).',
+        'offset. Where the topic was deleted and made again, or cut, the lane goes on under a new name (topic@2). ' +
+        'Where acknowledged records are damaged at the end of a log of our own, its producers go on behind them, too.',
     )
     .argument('<lane>', 'topic/partition')
     .option('--to <offset>', 'the next offset to read (required)')
@@ -101,14 +102,19 @@ async function acceptIn(lake: Lake, lane: LaneKey, to: number, note: string) {
     if (!(await lake.catalog.load(definition.name))) continue
     const main = await lake.table(definition)
     const { checkpoint } = await main.pin()
-    if (!checkpoint.lanes.has(lane)) continue
-    const [status] = await lake.log.lanes(logTopicOf(lane, checkpoint))
+    const logTopic = logTopicOf(lane, checkpoint)
+    if (!checkpoint.lanes.has(lane) && logTopic !== exchange.topic) continue
+    const status = (await lake.log.lanes(logTopic))[parseLaneKey(lane).partition]
     if (!status) break
+    const { lost } = status
+    const damage = lost && to >= lost.to ? lost : undefined
+    // Before the ledger: cut short in between, the same command goes on from here.
+    if (damage) await lake.log.goPastDamage?.(status.lane, position(to))
     const session = await (await lake.engine()).session()
     const gaps = await lake.table(GAPS_TABLE)
     const { clock } = lake
     const { topicId } = status
-    return acceptGap({ main, gaps, session, clock, lane, to: position(to), note, topicId })
+    return acceptGap({ main, gaps, session, clock, lane, to: position(to), note, topicId, ...(damage && { damage }) })
   }
   throw new UsageError('unknown_lane', `no bronze table reads a lane ${lane} that the log has`, {
     hint: 'assay status lists the lanes',
