@@ -14,6 +14,15 @@ export type RestFault =
   | 'cut'
   | 'failed'
   | { readonly status: number; readonly message?: string }
+  | ForeignAnswer
+
+/** What something else answers in the catalog's place, whether the request was carried out or not. */
+export interface ForeignAnswer {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+  readonly isDone: boolean
+}
 
 export interface RestCall {
   readonly method: string
@@ -56,6 +65,10 @@ export class RestServer {
     this.calls.push(call)
     const fault = await this.fault(call)
     if (fault === 'before') return void request.socket.destroy()
+    if (typeof fault === 'object' && 'text' in fault) {
+      if (fault.isDone) this.#answer(call, Buffer.concat(parts).toString('utf8'))
+      return void response.writeHead(fault.status, { 'content-type': fault.type }).end(fault.text)
+    }
     if (typeof fault === 'object')
       return send(response, fault.status, failure(fault.status, fault.message ?? 'a fault'))
     const { status, text } = this.#answer(call, Buffer.concat(parts).toString('utf8'))
@@ -86,11 +99,12 @@ export class RestServer {
     const [prefix, root, namespace, tables, name] = path.split('/')
     if (prefix !== 'a%7Cb' || root !== 'namespaces') throw new Refusal(404, `there is no ${path}`)
     if (namespace === undefined) {
-      this.namespaces.add(String((body.namespace as readonly string[])[0]))
-      return '{}'
+      const [made] = body.namespace as readonly string[]
+      this.namespaces.add(String(made))
+      return JSON.stringify({ namespace: [made], properties: {} })
     }
     if (!this.namespaces.has(namespace)) throw new Refusal(404, `there is no namespace ${namespace}`)
-    if (tables === undefined) return '{}'
+    if (tables === undefined) return JSON.stringify({ namespace: [namespace], properties: {} })
     if (name === undefined) return method === 'GET' ? this.#list() : this.#stage(String(body.name))
     if (method === 'POST') this.#commit(name, body)
     return this.#load(name)

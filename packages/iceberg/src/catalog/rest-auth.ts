@@ -1,5 +1,5 @@
-import { type Clock, OutageError, UsageError } from '@assay/core'
-import { asObject, parseJson } from '../format/json.js'
+import { type Clock, OutageError } from '@assay/core'
+import { asObject, type JsonObject, parseJson } from '../format/json.js'
 
 /** A bearer token as it is, or an OAuth2 client's `id:secret` (or secret alone) to get tokens with. */
 export interface RestSecrets {
@@ -11,6 +11,10 @@ export interface TokenReply {
   readonly status: number
   readonly text: string
 }
+
+/** Where the catalog's address, or what stands before it, is wrong. */
+const HINT =
+  'check that ASSAY_CATALOG_URL is the catalog and that it issues tokens itself; otherwise give ASSAY_CATALOG_TOKEN'
 
 /** Part of a token's life after which it is replaced. */
 const USED_FOR = 0.8
@@ -62,21 +66,29 @@ export class RestAuth {
     form.set('client_secret', credential.slice(colon + 1))
     const asked_ms = this.#clock.monotonic_ms()
     const { status, text } = await this.#request(form.toString())
-    if (status === 400 || status === 401 || status === 403) {
-      throw new UsageError('catalog_denied', `the catalog gave no token for the credential (status ${status})`, {
+    const reply = replyIn(text)
+    if ((status === 400 || status === 401 || status === 403) && reply && 'error' in reply) {
+      throw new OutageError('catalog_denied', `the catalog gave no token for the credential (status ${status})`, {
         hint: 'check ASSAY_CATALOG_CREDENTIAL, and what the client may do in the catalog',
       })
     }
     if (status !== 200) {
-      throw new OutageError('catalog_unavailable', `the catalog answered status ${status} to a request for a token`, {
-        hint: 'check that ASSAY_CATALOG_URL is the catalog and that it issues tokens itself; otherwise give ASSAY_CATALOG_TOKEN',
-      })
+      const message = `the catalog answered status ${status} to a request for a token`
+      throw new OutageError('catalog_unavailable', message, { hint: HINT })
     }
-    const reply = asObject(parseJson(text), 'the reply with a token')
-    if (typeof reply.access_token !== 'string') {
-      throw new OutageError('catalog_unavailable', 'the catalog answered a request for a token without one')
+    if (typeof reply?.access_token !== 'string' || reply.access_token === '') {
+      const message = 'the catalog answered a request for a token without one'
+      throw new OutageError('catalog_answer_unreadable', message, { hint: HINT })
     }
     const life_s = typeof reply.expires_in === 'number' ? reply.expires_in : LIFE_S_UNSAID
     return { token: reply.access_token, until_ms: asked_ms + life_s * 1_000 * USED_FOR }
+  }
+}
+
+function replyIn(text: string): JsonObject | undefined {
+  try {
+    return asObject(parseJson(text), 'the reply with a token')
+  } catch {
+    return undefined
   }
 }

@@ -1,14 +1,23 @@
 import { type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { asArray, asObject, asString, type JsonObject, serializeJson } from '../format/json.js'
-import type { TableMetadata } from '../format/metadata.js'
+import type { Snapshot, TableMetadata } from '../format/metadata.js'
 import { schemaJson } from '../format/schema.js'
 import { plain } from '../table/paths.js'
 import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
 import { metadataOf } from './read-metadata.js'
 import type { RestSecrets } from './rest-auth.js'
-import { defaultRestLimits, isTransient, RestClient, type RestLimits, type RestReply } from './rest-client.js'
+import { defaultRestLimits, isTransient, RestClient, type RestLimits } from './rest-client.js'
 import { type FirstSnapshot, withFirstSnapshot } from './rest-first-snapshot.js'
+import {
+  hasConfiguration,
+  hasNamespace,
+  hasStagedTable,
+  hasTable,
+  hasTables,
+  type RestReply,
+  saysMissing,
+} from './rest-reply.js'
 import { ourSnapshot, standingOf } from './rest-standing.js'
 import { commitRequest, creationUpdates, diffMetadata, requirementsOf } from './rest-updates.js'
 import { backOff_ms } from './retry.js'
@@ -18,7 +27,7 @@ export interface RestCatalogOptions extends RestSecrets {
   readonly url: string
   /** Which of the catalog's warehouses; its default unless given. */
   readonly warehouse?: string
-  /** Made if it is missing. */
+  /** Made with its first table if it is missing. */
   readonly namespace: string
   /** Where the tables' files lie; every table's location must be within it. */
   readonly store: ObjectStore
@@ -37,8 +46,8 @@ interface Newest {
 }
 
 /**
- * Opens a namespace of an Iceberg REST catalog. Throws a `UsageError` (`bad_catalog_options`, `bad_catalog_url`,
- * `catalog_denied`), `catalog_refused`, or `catalog_unavailable`.
+ * Opens a namespace of an Iceberg REST catalog, and changes nothing in it. Throws a `UsageError` (`bad_catalog_options`,
+ * `bad_catalog_url`, `catalog_denied`), `catalog_refused`, or an `OutageError`.
  */
 export async function openRestCatalog(options: RestCatalogOptions): Promise<RestCatalog> {
   checkOptions(options)
@@ -46,12 +55,22 @@ export async function openRestCatalog(options: RestCatalogOptions): Promise<Rest
   const limits = { ...defaultRestLimits, ...options.limits }
   const client = new RestClient(options.url, options, { clock, random, limits })
   const query = options.warehouse === undefined ? '' : `?warehouse=${encodeURIComponent(options.warehouse)}`
-  const config = await client.get(`v1/config${query}`)
-  if (config.status !== 200 || !config.body) throw client.unexpected(config, 'a request for its configuration')
-  const prefix = prefixOf(config.body)
+  const config = await configuration(client, `v1/config${query}`)
+  const prefix = prefixOf(config)
   const root = `v1/${prefix === undefined ? '' : `${prefix}/`}namespaces`
-  await ensureNamespace(client, root, options.namespace)
-  return new RestCatalog(client, `${root}/${encodeURIComponent(options.namespace)}/tables`, limits.attempts, options)
+  return new RestCatalog(client, root, limits.attempts, options)
+}
+
+/** What the catalog refuses at the start, in its own words, is wrong usage; later it is waited out. */
+async function configuration(client: RestClient, path: string): Promise<JsonObject> {
+  try {
+    const reply = await client.get(path, hasConfiguration)
+    if (reply.status === 200 && reply.body) return reply.body
+    throw client.unexpected(reply, 'a request for its configuration')
+  } catch (error) {
+    if (!(error instanceof OutageError) || error.code !== 'catalog_denied') throw error
+    throw new UsageError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })
+  }
 }
 
 function checkOptions({ namespace, token, credential }: RestCatalogOptions): void {
@@ -74,25 +93,13 @@ function prefixOf(config: JsonObject): string | undefined {
   return typeof prefix === 'string' && prefix !== '' ? prefix : undefined
 }
 
-async function ensureNamespace(client: RestClient, root: string, namespace: string): Promise<void> {
-  const found = await client.get(`${root}/${encodeURIComponent(namespace)}`)
-  if (found.status === 200) return
-  if (!saysMissing(found)) throw client.unexpected(found, `a request for namespace ${namespace}`)
-  const made = await client.postRepeatable(root, serializeJson({ namespace: [namespace] }))
-  if (made.status !== 200 && made.status !== 409) throw client.unexpected(made, `making namespace ${namespace}`)
-}
-
-/** A 404 of the catalog itself; one of something in front of it has no such body. */
-function saysMissing({ status, body }: RestReply): boolean {
-  return status === 404 && typeof body?.error === 'object'
-}
-
 /**
  * Tables of one namespace of an Iceberg REST catalog. The server applies our updates to its newest metadata, so that
  * others may commit at any time: a swap is a conflict only when main has moved or the table was made anew.
  */
 export class RestCatalog implements Catalog {
   readonly #client: RestClient
+  readonly #namespaces: string
   readonly #tables: string
   readonly #attempts: number
   readonly #namespace: string
@@ -101,10 +108,11 @@ export class RestCatalog implements Catalog {
   readonly #random: Random
   readonly #newest = new Map<string, Newest>()
 
-  /** `openRestCatalog` makes one. `tables` is the path of the namespace's tables. */
-  constructor(client: RestClient, tables: string, attempts: number, options: RestCatalogOptions) {
+  /** `openRestCatalog` makes one. `namespaces` is the path of all namespaces. */
+  constructor(client: RestClient, namespaces: string, attempts: number, options: RestCatalogOptions) {
     this.#client = client
-    this.#tables = tables
+    this.#namespaces = namespaces
+    this.#tables = `${namespaces}/${encodeURIComponent(options.namespace)}/tables`
     this.#attempts = attempts
     this.#namespace = options.namespace
     this.#store = options.store
@@ -129,12 +137,31 @@ export class RestCatalog implements Catalog {
 
   async load(name: string): Promise<TableVersion | undefined> {
     const known = this.#newest.get(name)
-    const reply = await this.#client.get(this.#path(name), known?.etag ? { 'if-none-match': known.etag } : {})
-    if (reply.status === 304 && known) return known.version
-    if (reply.status === 200) return this.#received(name, reply)
+    const reply = await this.#client.get(this.#path(name), hasTable, {
+      ...(known?.etag && { headers: { 'if-none-match': known.etag } }),
+      known: known?.text,
+    })
+    if (known && (reply.status === 304 || reply.text === known.text)) return known.version
+    if (reply.status === 200) return this.#received(name, await this.#confirmed(name, reply))
+    if (!saysMissing(reply)) throw this.#client.unexpected(reply, `loading ${name}`)
     this.#newest.delete(name)
-    if (saysMissing(reply)) return undefined
-    throw this.#client.unexpected(reply, `loading ${name}`)
+    return undefined
+  }
+
+  /** Another table under the name is believed when the catalog says so twice: a mix-up in between passes. */
+  async #confirmed(name: string, reply: RestReply): Promise<RestReply> {
+    const known = this.#newest.get(name)
+    if (known === undefined || uuidIn(reply) === known.version.metadata.tableUuid) return reply
+    await this.#clock.sleep(backOff_ms(this.#attempts, this.#random))
+    const again = await this.#client.get(this.#path(name), hasTable, { headers: { 'cache-control': 'no-cache' } })
+    if (again.status === 200 && uuidIn(again) === uuidIn(reply)) return again
+    throw new OutageError(
+      'catalog_answer_unreadable',
+      `the catalog gave two answers for ${name}, of different tables`,
+      {
+        hint: 'look at what stands between here and the catalog; work goes on by itself afterwards',
+      },
+    )
   }
 
   /** The version in an answer; the same object as before when it is the same version. */
@@ -155,13 +182,12 @@ export class RestCatalog implements Catalog {
     const root = this.#store.location('x').slice(0, -1)
     const found = plain(location).replace(/\/+$/, '')
     if (found.startsWith(root) && found.length > root.length) return found.slice(root.length)
-    throw new UsageError(
-      'table_outside_lake',
-      `the catalog has table ${name} at ${location}, which is not in ${root}`,
-      {
-        hint: 'set ASSAY_LAKE to the place where the catalog keeps its tables, or name another ASSAY_CATALOG_WAREHOUSE',
-      },
-    )
+    const message = `the catalog has table ${name} at ${location}, which is not in ${root}`
+    const hint =
+      'set ASSAY_LAKE to the place where the catalog keeps its tables, or name another ASSAY_CATALOG_WAREHOUSE'
+    // Once it was within: then this is the catalog's doing, or of what answers in its place.
+    if (this.#newest.has(name)) throw new OutageError('table_outside_lake', message, { hint })
+    throw new UsageError('table_outside_lake', message, { hint })
   }
 
   /**
@@ -170,12 +196,23 @@ export class RestCatalog implements Catalog {
    * server refuses our location its own is taken.
    */
   async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {
+    await this.#ensureNamespace()
     const made = await this.#createAt(name, metadata)
     if (made !== 'location_refused') return made
     const location = await this.#serversLocation(name, metadata)
     const again = await this.#createAt(name, { ...metadata, location })
     if (again !== 'location_refused') return again
     throw new UsageError('catalog_refused', `the catalog makes no table ${name} at ${location}, which it chose itself`)
+  }
+
+  async #ensureNamespace(): Promise<void> {
+    const name = this.#namespace
+    const found = await this.#client.get(`${this.#namespaces}/${encodeURIComponent(name)}`, hasNamespace(name))
+    if (found.status === 200) return
+    if (!saysMissing(found)) throw this.#client.unexpected(found, `a request for namespace ${name}`)
+    const request = serializeJson({ namespace: [name] })
+    const made = await this.#client.postRepeatable(this.#namespaces, request, hasNamespace(name))
+    if (made.status !== 200 && made.status !== 409) throw this.#client.unexpected(made, `making namespace ${name}`)
   }
 
   async #createAt(name: string, metadata: TableMetadata): Promise<'created' | 'exists' | 'location_refused'> {
@@ -208,7 +245,7 @@ export class RestCatalog implements Catalog {
   async #serversLocation(name: string, { schemas }: TableMetadata): Promise<string> {
     const [schema] = schemas
     const request = serializeJson({ name, schema: schema && schemaJson(schema), 'stage-create': true })
-    const reply = await this.#client.postRepeatable(this.#tables, request)
+    const reply = await this.#client.postRepeatable(this.#tables, request, hasStagedTable)
     if (reply.status !== 200) throw this.#client.unexpected(reply, `making ${name}`)
     return asString(asObject(reply.body?.metadata, 'the metadata').location, 'location')
   }
@@ -220,7 +257,7 @@ export class RestCatalog implements Catalog {
     let ambiguous = false
     for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
       const reply = await this.#posted(this.#path(name), text)
-      const version = reply?.status === 200 ? this.#readable(name, reply) : undefined
+      const version = reply?.status === 200 ? this.#committed(name, reply, base, ours) : undefined
       if (version) return { kind: 'committed', version }
       if (!reply || reply.status === 200 || reply.status >= 500) ambiguous = true
       else if (reply.status === 401 || reply.status === 403) {
@@ -245,16 +282,19 @@ export class RestCatalog implements Catalog {
   /** Undefined when it is not known whether the request was carried out. */
   async #posted(path: string, text: string): Promise<RestReply | undefined> {
     try {
-      return await this.#client.post(path, text)
+      return await this.#client.post(path, text, hasTable)
     } catch (error) {
       if (isRetryable(error)) return undefined
       throw error
     }
   }
 
-  /** Undefined when the answer to a commit was cut off or is no metadata. */
-  #readable(name: string, reply: RestReply): TableVersion | undefined {
-    return reply.body?.metadata === undefined ? undefined : this.#received(name, reply)
+  /** Undefined when the answer to a commit is of another table, or does not show the commit. */
+  #committed(name: string, reply: RestReply, base: TableVersion, ours: Snapshot | undefined): TableVersion | undefined {
+    if (uuidIn(reply) !== base.metadata.tableUuid) return undefined
+    const version = this.#received(name, reply)
+    const standing = standingOf(version.metadata, base.metadata, ours)
+    return ours === undefined || standing === 'committed' ? version : undefined
   }
 
   /** A load on which the outcome of a commit depends. */
@@ -270,9 +310,10 @@ export class RestCatalog implements Catalog {
     const names: string[] = []
     let page: string | undefined
     for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-      const reply = await this.#client.get(
-        `${this.#tables}${page === undefined ? '' : `?pageToken=${encodeURIComponent(page)}`}`,
-      )
+      const path = `${this.#tables}${page === undefined ? '' : `?pageToken=${encodeURIComponent(page)}`}`
+      const reply = await this.#client.get(path, hasTables)
+      // Before the first table there need be no namespace.
+      if (saysMissing(reply)) return []
       if (reply.status !== 200 || !reply.body) throw this.#client.unexpected(reply, 'a request for its tables')
       for (const one of asArray(reply.body.identifiers ?? [], 'identifiers')) {
         names.push(asString(asObject(one, 'an identifier').name, 'name'))
@@ -288,6 +329,10 @@ export class RestCatalog implements Catalog {
   async forgetVersions(): Promise<readonly string[]> {
     return []
   }
+}
+
+function uuidIn({ body }: RestReply): string {
+  return asString(asObject(body?.metadata, 'the metadata')['table-uuid'], 'table-uuid')
 }
 
 function outcomeUnknown(name: string, cause?: unknown): OutageError {

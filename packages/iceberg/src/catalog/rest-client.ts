@@ -1,6 +1,7 @@
 import { AssayError, type Clock, OutageError, type Random, UsageError } from '@assay/core'
-import { type Json, type JsonObject, parseJson } from '../format/json.js'
+import type { JsonObject } from '../format/json.js'
 import { RestAuth, type RestSecrets } from './rest-auth.js'
+import { isCatalogsWord, type RawReply, type RestReply, replyOf } from './rest-reply.js'
 import { backOff_ms } from './retry.js'
 
 export interface RestLimits {
@@ -14,23 +15,19 @@ export interface RestLimits {
 
 export const defaultRestLimits: RestLimits = { timeout_ms: 20_000, attempts: 6, responseBytes: 64 * 1024 * 1024 }
 
-interface RawReply {
-  readonly status: number
-  readonly text: string
-  readonly etag: string | undefined
-}
-
-export interface RestReply extends RawReply {
-  /** Parsed when it is asked for; undefined when the answer is not a JSON object. */
-  readonly body: JsonObject | undefined
-}
-
 interface Sent {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly text?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Whether a body with status 200 has what was asked for. */
+  readonly holds: Holds
+  /** A body that was believed before: the same again need not be parsed. */
+  readonly known?: string | undefined
 }
+
+/** Whether a body is the answer to what was asked. */
+export type Holds = (body: JsonObject) => boolean
 
 const SAID_MAX = 300
 /** Statuses after which the same request may do better: nothing was done, or nobody knows. */
@@ -65,29 +62,32 @@ export class RestClient {
     this.#auth = new RestAuth(secrets, clock, (form) => this.#requestToken(form))
   }
 
-  /** Reads, again and again through outages. Throws `catalog_unavailable` (an `OutageError`), `catalog_denied`. */
-  async get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<RestReply> {
-    return this.#retried({ method: 'GET', path, headers })
+  /**
+   * Reads, again and again through outages. What the catalog itself can't have answered counts as one. Throws an
+   * `OutageError`: `catalog_unavailable`, `catalog_answer_unreadable`, `catalog_denied`.
+   */
+  async get(path: string, holds: Holds, more: Pick<Sent, 'headers' | 'known'> = {}): Promise<RestReply> {
+    return this.#retried({ method: 'GET', path, holds, ...more })
   }
 
   /** A request that may be repeated without harm. */
-  async postRepeatable(path: string, text: string): Promise<RestReply> {
-    return this.#retried({ method: 'POST', path, text })
+  async postRepeatable(path: string, text: string, holds: Holds): Promise<RestReply> {
+    return this.#retried({ method: 'POST', path, text, holds })
   }
 
   /**
    * One request; an `OutageError` leaves it open whether it was carried out. Only a refused token is renewed and the
    * request made again, since it had not been looked at.
    */
-  async post(path: string, text: string): Promise<RestReply> {
-    return this.#authorized({ method: 'POST', path, text })
+  async post(path: string, text: string, holds: Holds): Promise<RestReply> {
+    return this.#authorized({ method: 'POST', path, text, holds })
   }
 
   /** For errors: a status that no caller expects. */
   unexpected(reply: RestReply, doing: string): AssayError {
     const message = `the catalog answered status ${reply.status} to ${doing}${this.#said(reply)}`
     if (reply.status === 401 || reply.status === 403) {
-      return new UsageError('catalog_denied', message, {
+      return new OutageError('catalog_denied', message, {
         hint: 'check ASSAY_CATALOG_TOKEN or ASSAY_CATALOG_CREDENTIAL, and what they may do in the catalog',
       })
     }
@@ -112,14 +112,18 @@ export class RestClient {
   }
 
   async #authorized(sent: Sent): Promise<RestReply> {
-    const reply = await this.#send(sent, await this.#auth.header())
-    if (reply.status !== 401 || !this.#auth.forget()) return replyOf(reply)
-    return replyOf(await this.#send(sent, await this.#auth.header()))
+    let reply = await this.#send(sent, await this.#auth.header())
+    if (reply.status === 401 && this.#auth.forget()) reply = await this.#send(sent, await this.#auth.header())
+    const read = replyOf(reply)
+    if (read.status === 200 && read.text === sent.known) return read
+    if (isTransient(read.status) || isCatalogsWord(read, sent.holds)) return read
+    const { status, type } = reply
+    throw unreadable(`status ${status}, ${type}, came for ${sent.method} ${this.#shown(sent.path)}`)
   }
 
   async #requestToken(form: string): Promise<RawReply> {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    return this.#send({ method: 'POST', path: 'v1/oauth/tokens', text: form, headers }, undefined)
+    return this.#send({ method: 'POST', path: 'v1/oauth/tokens', text: form, headers, holds: () => true }, undefined)
   }
 
   async #send({ method, path, text, headers }: Sent, authorization: string | undefined): Promise<RawReply> {
@@ -138,7 +142,8 @@ export class RestClient {
         signal: AbortSignal.timeout(this.#limits.timeout_ms),
       })
       const etag = response.headers.get('etag') ?? undefined
-      return { status: response.status, text: await this.#bodyOf(response), etag }
+      const type = (response.headers.get('content-type') ?? 'no content type').slice(0, 60)
+      return { status: response.status, text: await this.#bodyOf(response), type, etag }
     } catch (error) {
       // The cause stays out: it may quote the request with its headers.
       throw unavailable(`the catalog did not answer ${method} ${this.#shown(path)} (${reasonOf(error)})`)
@@ -182,29 +187,15 @@ function catalogUrl(text: string): URL {
   return url
 }
 
-function replyOf(raw: RawReply): RestReply {
-  let body: { readonly value: JsonObject | undefined } | undefined
-  return {
-    ...raw,
-    get body() {
-      body ??= { value: jsonObject(raw.text) }
-      return body.value
-    },
-  }
-}
-
-function jsonObject(text: string): JsonObject | undefined {
-  try {
-    const value: Json = parseJson(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
-  } catch {
-    return undefined
-  }
-}
-
 function unavailable(message: string): OutageError {
   return new OutageError('catalog_unavailable', message, {
     hint: 'check that the catalog runs and that ASSAY_CATALOG_URL is its address',
+  })
+}
+
+function unreadable(what: string): OutageError {
+  return new OutageError('catalog_answer_unreadable', `${what}: not what an Iceberg REST catalog answers`, {
+    hint: 'check ASSAY_CATALOG_URL, the token or credential, and what stands between here and the catalog (a proxy, a sign-in page); work goes on by itself afterwards',
   })
 }
 
