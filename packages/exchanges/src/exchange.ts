@@ -38,6 +38,8 @@ export interface SilverMapping {
   readonly event_type: string
   /** VARCHAR: BUY, SELL or NULL. */
   readonly side: string
+  /** VARCHAR: what the record says of the side, for one that says neither. */
+  readonly side_text: string
   /** VARCHAR[] */
   readonly trade_conditions: string
   /** BIGINT: the exchange's number of the trade, NULL without one. */

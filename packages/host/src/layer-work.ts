@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { AssayError, UsageError } from '@assay/core'
 import type { Lake } from '@assay/lake'
 import { type Layer, runWorkers } from '@assay/lake'
-import { GOLD_TABLE, type RuleSet } from '@assay/medallion'
+import { extendRules, GOLD_TABLE, type RuleSet, SILVER_RULES } from '@assay/medallion'
 import { readRules } from '@assay/operations'
 import type { Checks } from './http/health.js'
 import { logWorkerEvent, messageOf } from './log.js'
@@ -24,7 +24,7 @@ export function layerWork(layer: Layer, { config, clock, log, registry, liveness
     }),
     refresh: (lake) => lanes.refresh(lake),
     run: async (lake, signal) => {
-      const rules = layer === 'silver' ? await ownRules(lake, config.rulesFile) : undefined
+      const rules = layer === 'silver' ? extendRules(await ownRules(lake, config.rulesFile), config.markets) : undefined
       await runWorkers(
         lake,
         {
@@ -48,8 +48,8 @@ export function layerWork(layer: Layer, { config, clock, log, registry, liveness
   }
 }
 
-async function ownRules(lake: Lake, file: string | undefined): Promise<RuleSet | undefined> {
-  if (file === undefined) return undefined
+async function ownRules(lake: Lake, file: string | undefined): Promise<RuleSet> {
+  if (file === undefined) return SILVER_RULES
   try {
     return await readRules(lake, await readFile(file, 'utf8'))
   } catch (error) {

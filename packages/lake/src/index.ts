@@ -1,7 +1,7 @@
 export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
 export { pinExisting } from './loaded-tables.js'
 export { type Layer, runWorkers } from './run-workers.js'
-export { readConfig, readLakeParts, readLiveSymbols, type ServiceConfig } from './settings/config.js'
+export { readConfig, readLakeParts, readLiveSymbols, readMarkets, type ServiceConfig } from './settings/config.js'
 export { configurationPage } from './settings/config-page.js'
 export { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 export { embeddedParts, type LakeParts } from './settings/lake-parts.js'

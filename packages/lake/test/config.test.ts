@@ -27,6 +27,7 @@ describe('configuration of a service', () => {
       threads: 1,
       adopt: false,
       rulesFile: undefined,
+      markets: { quotes: [], bases: [], pairs: [] },
       logLevel: 'info',
       grace_ms: 10_000,
       feed: {
@@ -55,6 +56,9 @@ describe('configuration of a service', () => {
         ASSAY_THREADS: '2',
         ASSAY_ADOPT: 'true',
         ASSAY_RULES_FILE: '/etc/rules.json',
+        ASSAY_QUOTES: 'XEUR, U',
+        ASSAY_BASES: 'ZZ',
+        ASSAY_PAIRS: 'ARB/USD',
         ASSAY_LOG_LEVEL: 'debug',
         ASSAY_GRACE_MS: '100',
         ASSAY_EXCHANGES: 'kraken',
@@ -78,6 +82,7 @@ describe('configuration of a service', () => {
       threads: 2,
       adopt: true,
       rulesFile: '/etc/rules.json',
+      markets: { quotes: ['XEUR', 'U'], bases: ['ZZ'], pairs: ['ARB/USD'] },
       logLevel: 'debug',
       grace_ms: 100,
       feed: {
@@ -99,8 +104,11 @@ describe('configuration of a service', () => {
       ASSAY_ADOPT: 'yes',
       ASSAY_LOG_LEVEL: '',
       ASSAY_COMIT_INTERVAL_MS: '5',
+      ASSAY_QUOTES: 'EUR,,USD',
+      ASSAY_PAIRS: 'ARBUSD',
     })
-    expect(mistakes).toHaveLength(6)
+    expect(mistakes).toHaveLength(8)
+    expect(mistakes).toContain('ASSAY_PAIRS must be at most 10000 pairs like BASE/QUOTE, with commas between, not "ARBUSD"')
     expect(mistakes).toContain('ASSAY_THREADS must be a whole number from 1 to 256, not "abc"')
     expect(mistakes).toContain('ASSAY_BATCH_ROWS must be a whole number from 1 to 1000000, not "0"')
     expect(mistakes).toContain('ASSAY_COMIT_INTERVAL_MS is not a setting; did you mean ASSAY_COMMIT_INTERVAL_MS?')

@@ -28,12 +28,21 @@ const VALID: Readonly<Record<string, string>> = {
   event_time_text: 'NULL::VARCHAR',
   kafka_us: '1000000::BIGINT',
   side: "'BUY'",
+  side_text: 'NULL::VARCHAR',
   trade_id: "'T-1'",
   message_id: "'00000000-0000-8000-8000-000000000000'::UUID",
   asset_class: "'crypto'",
 }
 /** Columns that may be null in a valid row: texts of what was found are there only where something is wrong. */
-const NULLABLE = new Set(['schema_id', 'value_bytes', 'symbol_text', 'price_text', 'quantity_text', 'event_time_text'])
+const NULLABLE = new Set([
+  'schema_id',
+  'value_bytes',
+  'symbol_text',
+  'side_text',
+  'price_text',
+  'quantity_text',
+  'event_time_text',
+])
 const COLUMNS = Object.keys(VALID)
 
 let engine: Engine

@@ -1,7 +1,7 @@
 import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import { SILVER_RULES, silverTable } from '@assay/medallion'
+import { type RuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
 import { DEFAULT_LIMITS, isReplayLane, type WorkerEvent } from '@assay/pipeline'
 import { CheckList } from '../compare/check.js'
 import { Tally } from '../compare/compare.js'
@@ -22,6 +22,8 @@ export interface RebuildOptions {
    * they reject is given the correction that once brought it into silver, and is judged by them again.
    */
   readonly rules: 'recorded' | 'present'
+  /** Today's rules; `SILVER_RULES` unless given. */
+  readonly present?: RuleSet
   readonly compare: boolean
   /** Rows of a batch. */
   readonly batchRows?: number
@@ -55,22 +57,26 @@ export async function rebuildLake(
   const old = await pinLake(source, new CheckList(() => undefined))
   const limits = { ...DEFAULT_LIMITS, ...(options.batchRows !== undefined && { maxRows: options.batchRows }) }
   const rebuild: RebuildContext = { source, target, limits, onEvent: options.onEvent, signal }
-  const ledgers = await rebuildTables(rebuild, old, options.rules)
+  const present = options.rules === 'present' ? (options.present ?? SILVER_RULES) : undefined
+  const ledgers = await rebuildTables(rebuild, old, present)
   if (signal.aborted) return { finished: false, comparisons: [], is_same: false }
   const comparisons = options.compare ? await compareWith(old, target) : []
   if (!ledgers.findings.isEmpty) comparisons.push(comparisonOf('ledgers', ledgers))
   return { finished: true, comparisons, is_same: comparisons.every(({ differing }) => differing === 0n) }
 }
 
-/** Gives the replayed rows and how many were derived again, and what of the ledgers could not be used. */
-async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, rules: RebuildOptions['rules']): Promise<Tally> {
+/**
+ * By the rules given, or by those that are recorded. Gives the replayed rows and how many were derived again, and what
+ * of the ledgers could not be used.
+ */
+async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, present: RuleSet | undefined): Promise<Tally> {
   const { target, signal } = rebuild
   const ledgers = new Tally()
   for (const exchange of old.exchanges) {
-    if (!signal.aborted) await rebuildExchange(rebuild, old, exchange, rules, ledgers)
+    if (!signal.aborted) await rebuildExchange(rebuild, old, exchange, present, ledgers)
   }
   if (signal.aborted) return ledgers
-  if (rules === 'recorded') {
+  if (!present) {
     const ends = endsOf(old.gold.checkpoint, () => true)
     await rebuildGold(rebuild, ends, await old.duplicates.sql())
   } else {
@@ -85,21 +91,21 @@ async function rebuildExchange(
   rebuild: RebuildContext,
   { ruleSets, replays }: PinnedLake,
   { exchange, bronze, silver }: PinnedExchange,
-  rules: RebuildOptions['rules'],
+  present: RuleSet | undefined,
   ledgers: Tally,
 ): Promise<void> {
   const { source, target, signal } = rebuild
   const ends = endsOf(silver.checkpoint, isOrdinary)
   const old = { lake: source, exchange, bronze, silver, replays }
   let replayed: ReplayedRows
-  if (rules === 'recorded') {
+  if (!present) {
     const history = await recordedHistory(target, ruleSets, exchange)
     ledgers.findings.add(...history.mistakes.map((text) => `${silver.name}: ${text}`))
     await rebuildSilver(rebuild, exchange, bronze, ends, history)
     replayed = recordedReplays(old, history, ledgers)
   } else {
-    await rebuildSilver(rebuild, exchange, bronze, ends, onlyRules(SILVER_RULES))
-    replayed = presentReplays(old, target, ledgers)
+    await rebuildSilver(rebuild, exchange, bronze, ends, onlyRules(present))
+    replayed = presentReplays(old, target, present, ledgers)
   }
   if (signal.aborted) return
   await runStage(rebuild, silver.definition, (context) => replayedStage(context, exchange, replayed, ledgers))

@@ -2,7 +2,7 @@ import type { Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { pinExisting } from '@assay/lake'
-import { SILVER_RULES } from '@assay/medallion'
+import type { RuleSet } from '@assay/medallion'
 import { replayLane } from '@assay/pipeline'
 import { Findings } from '../compare/check.js'
 import type { Tally } from '../compare/compare.js'
@@ -57,13 +57,13 @@ export function recordedReplays(source: ReplayedSource, history: RuleHistory, ta
  * and let the corrected ones pass; numbered anew. Letters that were replayed as they are have been judged by today's
  * rules in their own lane.
  */
-export function presentReplays(source: ReplayedSource, target: Lake, tally: Tally): ReplayedRows {
+export function presentReplays(source: ReplayedSource, target: Lake, rules: RuleSet, tally: Tally): ReplayedRows {
   const { definition } = source.silver
-  const { version } = SILVER_RULES
+  const { version } = rules
   const spans = new Map([[replayLane(definition), [{ from: 0n, version }]]])
-  const history = { ...onlyRules(SILVER_RULES), spans, sets: new Map([[version, SILVER_RULES]]) }
+  const history = { ...onlyRules(rules), spans, sets: new Map([[version, rules]]) }
   const derive = (session: Session, recorded: string, findings: Findings) =>
-    deriveReplayed({ ...source, session, rulesOf: () => SILVER_RULES }, recorded, findings)
+    deriveReplayed({ ...source, session, rulesOf: () => rules }, recorded, findings)
   let end: bigint | undefined
   return {
     history,

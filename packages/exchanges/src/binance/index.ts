@@ -49,6 +49,7 @@ export const binance: Exchange = {
     trade_id: `'BINANCE-' || raw_trade_id`,
     event_type: 'raw_event_type',
     side: `case when raw_is_buyer_maker then 'SELL' when not raw_is_buyer_maker then 'BUY' end`,
+    side_text: 'raw_is_buyer_maker::varchar',
     trade_conditions: `[]::varchar[]`,
     source_sequence: `raw_trade_id`,
     ingestion_timestamp: `raw_ingestion_timestamp`,

@@ -37,6 +37,7 @@ export const kraken: Exchange = {
       else 'KRAKEN-' || raw_timestamp || '-' || left(md5(raw_identity), 16) end`,
     event_type: `'trade'`,
     side: `case raw_side when 'b' then 'BUY' when 's' then 'SELL' end`,
+    side_text: 'left(raw_side, 64)',
     trade_conditions: `case raw_order_type when 'l' then ['limit'] when 'm' then ['market']
       when '' then []::varchar[] else [raw_order_type] end`,
     source_sequence: `raw_trade_id`,

@@ -68,6 +68,7 @@ export const madeUp: Exchange = {
     trade_id: `'MADEUP-' || symbol || '-' || raw_no`,
     event_type: `'trade'`,
     side: `case when raw_sold then 'SELL' when not raw_sold then 'BUY' end`,
+    side_text: 'raw_sold::varchar',
     trade_conditions: `[]::varchar[]`,
     source_sequence: `raw_no`,
     ingestion_timestamp: `raw_taken_us`,

@@ -1,13 +1,15 @@
+import type { MarketAdditions } from '@assay/exchanges'
 import type { BatchLimits } from '@assay/pipeline'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import { FEED_SETTINGS } from './feed-settings.js'
 import { type LakeParts, lakeParts } from './lake-parts.js'
+import { MARKET_SETTINGS } from './market-settings.js'
 import { PARTS_SETTINGS } from './parts-settings.js'
 import { SERVICE_SETTINGS } from './service-settings.js'
 import { badConfiguration, type Environment, readSettings, type Values } from './setting.js'
 
 /** Every setting of the services. Each takes all of them, so that one environment serves all. */
-export const SETTINGS = { ...PARTS_SETTINGS, ...SERVICE_SETTINGS, ...FEED_SETTINGS }
+export const SETTINGS = { ...PARTS_SETTINGS, ...SERVICE_SETTINGS, ...MARKET_SETTINGS, ...FEED_SETTINGS }
 
 type SettingValues = Values<typeof SETTINGS>
 
@@ -23,6 +25,8 @@ export interface ServiceConfig {
   readonly threads: number
   readonly adopt: boolean
   readonly rulesFile: string | undefined
+  /** Currencies and pairs that are known beside Assay's own. */
+  readonly markets: MarketAdditions
   readonly logLevel: SettingValues['ASSAY_LOG_LEVEL']
   readonly grace_ms: number
   readonly feed: {
@@ -52,6 +56,7 @@ export function readConfig(env: Environment): ServiceConfig {
     threads: values.ASSAY_THREADS,
     adopt: values.ASSAY_ADOPT,
     rulesFile: values.ASSAY_RULES_FILE,
+    markets: marketsOf(values),
     logLevel: values.ASSAY_LOG_LEVEL,
     grace_ms: values.ASSAY_GRACE_MS,
     feed: {
@@ -72,6 +77,17 @@ export function readLakeParts(env: Environment, location: string | undefined): L
   const parts = lakeParts(values, mistakes)
   if (mistakes.length > 0 || !parts) throw badConfiguration(mistakes)
   return parts
+}
+
+/** Currencies and pairs to know beside Assay's own, for a command line without services' settings. Throws as `readConfig`. */
+export function readMarkets(env: Environment): MarketAdditions {
+  const { values, mistakes } = readSettings(MARKET_SETTINGS, env, Object.keys(SETTINGS))
+  if (mistakes.length > 0) throw badConfiguration(mistakes)
+  return marketsOf(values)
+}
+
+function marketsOf(values: Values<typeof MARKET_SETTINGS>): MarketAdditions {
+  return { quotes: values.ASSAY_QUOTES, bases: values.ASSAY_BASES, pairs: values.ASSAY_PAIRS }
 }
 
 /** Symbols to follow live, for a command line without services' settings. Throws as `readConfig`. */

@@ -41,7 +41,7 @@ export function inputColumns(
 /** SQL of the input with the exchange's mapping applied: what rules and silver's columns are made of. */
 export function mappedSql({ silver }: Exchange): string {
   return `SELECT *, ${quoteText(silver.exchange)} AS exchange, ${quoteText(silver.asset_class)} AS asset_class,
-    ${silver.trade_id} AS trade_id, ${silver.event_type} AS event_type, ${silver.side} AS side, ${silver.trade_conditions} AS trade_conditions,
+    ${silver.trade_id} AS trade_id, ${silver.event_type} AS event_type, ${silver.side} AS side, ${silver.side_text} AS side_text, ${silver.trade_conditions} AS trade_conditions,
     ${silver.source_sequence} AS source_sequence, ${silver.ingestion_timestamp} AS ingestion_timestamp,
     ${silver.vendor_data} AS vendor_data FROM ${INPUT}`
 }

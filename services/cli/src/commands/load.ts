@@ -1,8 +1,9 @@
 import { systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
-import { type LoadReport, loadSources, openSources, STANDARD_INPUT } from '@assay/feed'
+import { type LoadReport, loadSources, openSources, STANDARD_INPUT, type TimeBounds } from '@assay/feed'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
+import { parseTime } from '../parse/letter-options.js'
 import { OptionReader } from '../parse/options.js'
 import { RATES } from '../parse/ranges.js'
 import { jsonText } from '../print/json.js'
@@ -17,6 +18,8 @@ import { withLake } from '../run/with-lake.js'
 interface Options {
   readonly exchange?: string
   readonly rate?: string
+  readonly notBefore?: string
+  readonly notAfter?: string
 }
 
 export function addLoad(program: Command, accept: Accept): void {
@@ -27,11 +30,18 @@ export function addLoad(program: Command, accept: Accept): void {
       "Reads feed messages, one JSON a line in the exchange's own format, and appends them as Avro to the lake's " +
         'event log, stamped with their event time. A line that cannot be used is refused and told with its number; ' +
         'the others are loaded. Loading the same file again is harmless: gold keeps each trade once. ' +
+        'A trade at a time at which the exchange can have had none (before its first, or more than a day from now) is ' +
+        'refused: one wrong time would make others late. Files may be packed with gzip. ' +
         '"assay up" (or "assay up --drain") then takes them from the log into the tables.',
     )
     .argument('<files...>', 'files to read, in order; - is standard input')
     .option('--exchange <name>', `whose format it is: ${exchanges.map(({ name }) => name).join(' or ')} (required)`)
     .option('--rate <n>', 'records a second; as fast as possible without')
+    .option(
+      '--not-before <time>',
+      "refuse earlier trades, as 2025-01-31 or 2025-01-31T12:00:00Z; the exchange's first trade without",
+    )
+    .option('--not-after <time>', 'refuse later trades; a day from now without')
     .addHelpText(
       'after',
       '\nExample:\n  assay load trades.jsonl --exchange binance\n\n' +
@@ -43,6 +53,7 @@ export function addLoad(program: Command, accept: Accept): void {
       reader.required('exchange', options.exchange)
       const exchange = reader.parsed(options.exchange, exchangeNamed)
       const rate = reader.number('rate', options.rate, RATES)
+      const bounds = readBounds(reader, options)
       accept(reader.mistakes, async (io) => {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const sources = await openSources(files, io.stdin)
@@ -52,6 +63,7 @@ export function addLoad(program: Command, accept: Accept): void {
             exchange,
             sources,
             ...(rate !== undefined && { rate }),
+            bounds,
             signal: io.signal,
             onProgress: ({ produced, refused }) =>
               live.update([`${count(produced)} produced, ${count(refused)} refused`]),
@@ -62,6 +74,19 @@ export function addLoad(program: Command, accept: Accept): void {
         return report.refused === 0 && report.is_complete ? ExitCode.done : ExitCode.found_wrong
       })
     })
+}
+
+/** The last bound is the whole of its millisecond, or of its day. */
+function readBounds(reader: OptionReader, { notBefore, notAfter }: Options): Partial<TimeBounds> {
+  const from_ms = reader.parsed(notBefore, (text) => parseTime('not-before', text).from_ms)
+  const to_ms = reader.parsed(notAfter, (text) => parseTime('not-after', text).to_ms)
+  if (from_ms !== undefined && to_ms !== undefined && from_ms >= to_ms) {
+    reader.mistakes.push('--not-before lies after --not-after')
+  }
+  return {
+    ...(from_ms !== undefined && { notBefore_us: BigInt(from_ms) * 1000n }),
+    ...(to_ms !== undefined && { notAfter_us: BigInt(to_ms) * 1000n - 1n }),
+  }
 }
 
 function loadJson({ name, topic }: { readonly name: string; readonly topic: string }, report: LoadReport): string {

@@ -12,6 +12,7 @@ import { tableText, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
+import { presentRules } from '../run/present-rules.js'
 import { withExistingLake, withLake } from '../run/with-lake.js'
 
 interface Options {
@@ -97,6 +98,7 @@ async function run(source: Lake, target: Lake, request: Request, json: boolean, 
     {
       compare,
       rules,
+      present: presentRules(io),
       ...(batchRows !== undefined && { batchRows }),
       onEvent: (event) => {
         if (event.kind !== 'committed') return

@@ -11,6 +11,7 @@ import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
+import { presentRules } from '../run/present-rules.js'
 import { withExistingLake } from '../run/with-lake.js'
 
 interface Options {
@@ -60,7 +61,7 @@ export function addReplay(program: Command, accept: Accept): void {
             filter,
             dryRun,
             ...(fix !== undefined && { fix: await readText(fix) }),
-            ...(rules !== undefined && { rules: await readRules(lake, await readText(rules)) }),
+            rules: presentRules(io, rules === undefined ? undefined : await readRules(lake, await readText(rules))),
           }
           const report = await runReplay(lake, request, io.signal)
           await write(io.stdout, json ? jsonText({ ...report, dry_run: dryRun }) : replayText(report, targetTable))

@@ -1,4 +1,4 @@
-import { type RuleTestReport, ruleSetJson, SILVER_RULES } from '@assay/medallion'
+import { type RuleSet, type RuleTestReport, ruleSetJson } from '@assay/medallion'
 import { readRules, testRulesOn } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
@@ -11,6 +11,7 @@ import { tableText, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
+import { presentRules } from '../run/present-rules.js'
 import { withExistingLake } from '../run/with-lake.js'
 
 export function addRules(program: Command, accept: Accept): void {
@@ -35,22 +36,23 @@ function addList(rules: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { json } = globalOptions(command, reader)
       accept(reader.mistakes, async (io) => {
-        await write(io.stdout, json ? jsonText(JSON.parse(ruleSetJson(SILVER_RULES))) : listText())
+        const set = presentRules(io)
+        await write(io.stdout, json ? jsonText(JSON.parse(ruleSetJson(set))) : listText(set))
         return ExitCode.done
       })
     })
 }
 
-function listText(): string {
+function listText({ version, rules, reading }: RuleSet): string {
   const columns = ['rule', 'type', 'reason', 'predicate', 'since'].map((head) => ({ head }))
-  const rows = SILVER_RULES.rules.map(({ name, type, reason, predicate, since }) => [
-    name,
-    type,
-    reason,
-    predicate,
-    since,
-  ])
-  return `${SILVER_RULES.version}\n${tableText(columns, rows)}`
+  const rows = rules.map(({ name, type, reason, predicate, since }) => [name, type, reason, predicate, since])
+  const known = [
+    [reading.quotes, 'quotes'],
+    [reading.bases, 'bases'],
+    [reading.pairs, 'listed pairs'],
+  ] as const
+  const counts = known.map(([names, what]) => `${count(names.length)} ${what}`).join(', ')
+  return `${version}\n${tableText(columns, rows)}joined names are read by ${counts}; --json lists them\n`
 }
 
 function addTest(rules: Command, accept: Accept): void {
@@ -71,7 +73,7 @@ function addTest(rules: Command, accept: Accept): void {
       const dates = reader.parsed(options.dateRange, parseDateRange)
       accept(reader.mistakes, (io) =>
         withExistingLake(place, async (lake) => {
-          const changed = await readRules(lake, await readText(file))
+          const changed = presentRules(io, await readRules(lake, await readText(file)))
           const reports = await testRulesOn(lake, changed, dates, io.signal)
           const text = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))
           await write(io.stdout, json ? jsonText({ version: changed.version, exchanges: reports }) : text.join(''))

@@ -18,6 +18,7 @@ import { LiveLines } from '../print/live-lines.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
+import { presentRules } from '../run/present-rules.js'
 import { withLake } from '../run/with-lake.js'
 import { stopsText } from './status.js'
 import { tablesJson, tablesText } from './tables.js'
@@ -36,8 +37,7 @@ interface UpRequest {
   readonly feed: FeedMode | LiveFeedOptions['symbols'] | undefined
   readonly drain: boolean
   readonly adopt: boolean
-  /** Those in force unless given. */
-  readonly rules?: RuleSet
+  readonly rules: RuleSet
   readonly json: boolean
 }
 
@@ -69,8 +69,8 @@ export function addUp(program: Command, accept: Accept): void {
         const feed = named === 'live' ? readLiveSymbols(io.env) : named
         const request = { feed, drain, adopt: options.adopt ?? false, json }
         return withLake(place, async (lake) => {
-          if (options.rules === undefined) return up(lake, request, io)
-          return up(lake, { ...request, rules: await readRules(lake, await readText(options.rules)) }, io)
+          const rules = options.rules === undefined ? undefined : await readRules(lake, await readText(options.rules))
+          return up(lake, { ...request, rules: presentRules(io, rules) }, io)
         })
       })
     })
@@ -120,7 +120,7 @@ async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, io: 
       drain,
       adopt,
       interval_ms: DEFAULT_COMMIT_INTERVAL_MS,
-      ...(rules && { rules }),
+      rules,
       onEvent: (event) => logWorkerEvent(log, event),
     },
     signal,

@@ -18,6 +18,26 @@ function isDate(text: string): boolean {
   return !Number.isNaN(time_ms) && new Date(time_ms).toISOString().startsWith(text)
 }
 
+/** A day, or a time to the second or its milliseconds, in UTC: from its first to behind its last ms. Throws `bad_time`. */
+export function parseTime(option: string, text: string): { readonly from_ms: number; readonly to_ms: number } {
+  if (isDate(text)) {
+    const from_ms = Date.parse(`${text}T00:00:00Z`)
+    return { from_ms, to_ms: from_ms + UNITS_MS.d }
+  }
+  const from_ms = zonedTime(text)
+  if (from_ms !== undefined) return { from_ms, to_ms: from_ms + 1 }
+  throw new AssayError('bad_time', `--${option} takes a day or a time, not "${text}"`, {
+    hint: 'write 2026-01-31 or 2026-01-31T12:00:00Z',
+  })
+}
+
+/** ms since 1970 of a time in UTC that says so. */
+function zonedTime(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$/.test(text)) return undefined
+  const time_ms = Date.parse(text)
+  return Number.isNaN(time_ms) ? undefined : time_ms
+}
+
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** A time, or a duration before `now_ms`, as ms since 1970. Throws `bad_since`. */
@@ -25,9 +45,8 @@ export function parseSince(text: string, now_ms: number): number {
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
   if (count && unit) return now_ms - Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS]
   if (isDate(text)) return Date.parse(`${text}T00:00:00Z`)
-  const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$/.test(text)
-  const time_ms = zoned ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(time_ms)) return time_ms
+  const time_ms = zonedTime(text)
+  if (time_ms !== undefined) return time_ms
   throw new AssayError('bad_since', `"${text}" is neither a time nor a duration`, {
     hint: 'write 30m, 24h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z',
   })
