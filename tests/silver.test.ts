@@ -289,7 +289,7 @@ describe('hostile records', () => {
     await checkInvariants(lake)
     expect(await reasons(lake)).toEqual({ '1': 'avro_decode_failed', '2': 'invalid_side' })
     expect(await query(lake, 'SELECT vendor_data FROM gold_crypto_trades')).toEqual([
-      { vendor_data: '{"pair":"XBT/USD","channel_id":1,"order_type":"l","misc":""}' },
+      { vendor_data: '{"pair":"XBT/USD","channel_id":1,"order_type":"l","misc":"","extra":{"__proto__":"x"}}' },
     ])
     await lake.close()
   })

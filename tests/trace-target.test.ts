@@ -92,7 +92,7 @@ describe('trace', () => {
     expect(dear && cells(dear.letter, 'error_reason')).toEqual([['price_must_be_positive']])
     expect(dear?.record?.fields).toMatchObject({ price: '-7' })
     const [garbled] = await trace(`${LANE}/3`)
-    expect(garbled?.record).toEqual({ schema_id: null, why: 'the value does not begin with a wire header' })
+    expect(garbled?.record).toEqual({ schema_id: null, why: 'it begins with 6e, a frame with 00' })
     expect(garbled && cells(garbled.letter, 'error_reason')).toEqual([['malformed_wire_frame']])
   })
 

@@ -102,6 +102,11 @@ const NOWHERE: Slot = {
   nulls: new Uint8Array(0),
 }
 
+/** Slots for so many fields that keep nothing. */
+export function emptySlots(fields: number): readonly Slot[] {
+  return Array.from({ length: fields + 1 }, () => NOWHERE)
+}
+
 function slotOf(field: DecodedField): Slot {
   switch (field.kind) {
     case 'long':

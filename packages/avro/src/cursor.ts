@@ -21,6 +21,8 @@ export class Cursor {
   /** What the record may still hold. */
   itemsLeft = 0
   valuesLeft = 0
+  /** Why the last call that said `false` did so. */
+  problem: Problem = 'invalid'
 
   private readonly scratch = new DataView(new ArrayBuffer(8))
 
@@ -30,11 +32,18 @@ export class Cursor {
     this.end = end
     this.itemsLeft = ITEMS_MAX
     this.valuesLeft = VALUES_MAX
+    this.problem = 'invalid'
+  }
+
+  /** Notes why what is being read can't be; gives `false`. */
+  refuse(problem: Problem): false {
+    this.problem = problem
+    return false
   }
 
   /** A zigzag varint of up to ten bytes and 64 bits. */
   long(): boolean {
-    if (this.at >= this.end) return false
+    if (this.at >= this.end) return this.refuse('cut')
     const first = this.bytes[this.at] as number
     if (first < 0x80) {
       this.at++
@@ -53,22 +62,23 @@ export class Cursor {
     let first = 0
     let second = 0
     for (let shift = 0; shift < 28; shift += 7) {
-      if (at >= end) return false
+      if (at >= end) return this.refuse('cut')
       const byte = bytes[at++] as number
       first |= (byte & 0x7f) << shift
       if (byte < 0x80) return this.zigzag(first, 0, at)
     }
     for (let shift = 0; shift < 28; shift += 7) {
-      if (at >= end) return false
+      if (at >= end) return this.refuse('cut')
       const byte = bytes[at++] as number
       second |= (byte & 0x7f) << shift
       if (byte < 0x80) return this.zigzag(first | (second << 28), second >>> 4, at)
     }
-    if (at >= end) return false
+    if (at >= end) return this.refuse('cut')
     const ninth = bytes[at++] as number
     const high = (second >>> 4) | (ninth << 24)
     if (ninth < 0x80) return this.zigzag(first | (second << 28), high, at)
-    const tenth = at < end ? (bytes[at++] as number) : 2
+    if (at >= end) return this.refuse('cut')
+    const tenth = bytes[at++] as number
     return tenth <= 1 && this.zigzag(first | (second << 28), (high & 0x7fff_ffff) | (tenth << 31), at)
   }
 
@@ -91,7 +101,7 @@ export class Cursor {
   }
 
   boolean(): boolean {
-    if (this.at >= this.end) return false
+    if (this.at >= this.end) return this.refuse('cut')
     this.low = this.bytes[this.at++] as number
     return this.low <= 1
   }
@@ -110,7 +120,8 @@ export class Cursor {
 
   /** Bytes behind their length. */
   span(): boolean {
-    if (!this.index(this.end - this.at + 1)) return false
+    if (!this.long() || this.high < 0) return false
+    if (this.high > 0 || this.low < 0) return this.refuse('cut')
     return this.fixed(this.low)
   }
 
@@ -120,7 +131,7 @@ export class Cursor {
   }
 
   fixed(size: number): boolean {
-    if (size > this.end - this.at) return false
+    if (size > this.end - this.at) return this.refuse('cut')
     this.spanStart = this.at
     this.at += size
     return true
@@ -129,7 +140,7 @@ export class Cursor {
   /** Takes values from what the record may still hold; false when it claims too many. */
   spendValues(count: number): boolean {
     this.valuesLeft -= count
-    return this.valuesLeft >= 0
+    return this.valuesLeft >= 0 || this.refuse('values')
   }
 
   /**
@@ -146,7 +157,7 @@ export class Cursor {
       this.low = count
     } else if (this.high !== 0 || this.low < 0) return false
     this.itemsLeft -= this.low
-    return this.itemsLeft >= 0
+    return this.itemsLeft >= 0 || this.refuse('items')
   }
 
   private copy(size: number): boolean {
@@ -155,6 +166,9 @@ export class Cursor {
     return true
   }
 }
+
+/** What is wrong with bytes: they end too early, claim more than a limit allows, or are no such value. */
+export type Problem = 'invalid' | 'cut' | 'items' | 'values' | 'depth'
 
 /** Array items and map entries in one record: above it, the record is refused. */
 export const ITEMS_MAX = 10_000

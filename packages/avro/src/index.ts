@@ -1,3 +1,5 @@
 export { type DecodedColumns, type DecodedField, decodedField, newDecodedColumns } from './columns.js'
-export { type ColumnDecoder, compileColumnDecoder } from './decoder.js'
+export { type ColumnDecoder, compileColumnDecoder, DECODING_VERSION, type DecodingVersion } from './decoder.js'
 export { compileEncoder, type RecordEncoder } from './encoder.js'
+export type { DecodeFailure } from './failure.js'
+export type { WriterSchema } from './writer-schema.js'

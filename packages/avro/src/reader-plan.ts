@@ -1,6 +1,7 @@
 import { AssayError } from '@assay/core'
 import type { Type } from 'avsc'
 import { parseRecordSchema, schemaInvalid, unionBranches } from './schema.js'
+import { parseWriterSchema, type WriterType } from './writer-schema.js'
 
 /** Types that a field of a reader schema may have, by itself or in a union with null. */
 const PRIMITIVES = ['int', 'long', 'float', 'double', 'boolean', 'string', 'bytes'] as const
@@ -20,6 +21,8 @@ export interface ReaderField {
   readonly aliases: readonly string[]
   readonly primitive: Primitive
   readonly nullable: boolean
+  /** What its values mean beyond their bytes, as `timestamp-millis`; empty where the schema doesn't say. */
+  readonly logical: string
   readonly default: FieldDefault
 }
 
@@ -32,9 +35,22 @@ export interface ReaderPlan {
   readonly defaultBytes: Uint8Array
 }
 
+/** Plans made before, since a batch asks for its schema's anew: schemas of our own, of which there are few. */
+const known = new Map<string, ReaderPlan>()
+const KNOWN_MAX = 100
+
 /** Throws `schema_invalid`, or `schema_not_columnar` for a field that no column can hold. */
 export function readerPlan(schema: string): ReaderPlan {
+  const found = known.get(schema)
+  if (found) return found
+  const plan = newPlan(schema)
+  if (known.size < KNOWN_MAX) known.set(schema, plan)
+  return plan
+}
+
+function newPlan(schema: string): ReaderPlan {
   const record = parseRecordSchema(schema)
+  const types = parseWriterSchema({ schema }).children
   const chunks: Uint8Array[] = []
   let used = 0
   const keep = (bytes: Uint8Array): FieldDefault => {
@@ -43,13 +59,14 @@ export function readerPlan(schema: string): ReaderPlan {
     used += bytes.length
     return { kind: 'span', start, end: used }
   }
-  const fields = record.fields.map((field): ReaderField => {
+  const fields = record.fields.map((field, index): ReaderField => {
     const { primitive, nullable } = columnType(field.name, field.type)
     return {
       name: field.name,
       aliases: field.aliases,
       primitive,
       nullable,
+      logical: logicalOf(types[index]),
       default: fieldDefault(primitive, field.defaultValue(), keep),
     }
   })
@@ -58,10 +75,16 @@ export function readerPlan(schema: string): ReaderPlan {
   return { name, aliases: record.aliases ?? [], fields, defaultBytes: Buffer.concat(chunks) }
 }
 
+/** Of a union with null, that of the other branch. */
+function logicalOf(type: WriterType | undefined): string {
+  const value = type?.kind === 'union' ? type.children.find(({ kind }) => kind !== 'null') : type
+  return value?.logical ?? ''
+}
+
 function columnType(name: string, type: Type): { primitive: Primitive; nullable: boolean } {
   const branches = unionBranches(type)
   const valued = branches?.filter((branch) => branch.typeName !== 'null') ?? [type]
-  const primitive = PRIMITIVES.find((known) => known === valued[0]?.typeName)
+  const primitive = PRIMITIVES.find((name) => name === valued[0]?.typeName)
   if (primitive === undefined || valued.length !== 1) {
     throw new AssayError('schema_not_columnar', `field "${name}": no column can hold ${type.toString()}`, {
       hint: `a reader's field is one of ${PRIMITIVES.join(', ')}, or a union of one of them with null`,

@@ -2,7 +2,7 @@ import { AssayError } from '@assay/core'
 import avsc, { type Type, type types } from 'avsc'
 
 /** A schema text longer than this is refused unread. */
-const SCHEMA_CHARACTERS_MAX = 1 << 20
+export const SCHEMA_CHARACTERS_MAX = 1 << 20
 
 export function schemaInvalid(what: string, cause?: unknown): AssayError {
   return new AssayError('schema_invalid', `not a usable Avro schema: ${what}`, {
@@ -12,7 +12,7 @@ export function schemaInvalid(what: string, cause?: unknown): AssayError {
 }
 
 /**
- * Parses the JSON text of an Avro record schema. Logical types stand for the type beneath them.
+ * Parses the JSON text of one of our own Avro record schemas, strictly. Logical types stand for the type beneath them.
  * Throws `schema_invalid`.
  */
 export function parseRecordSchema(text: string): types.RecordType {

@@ -109,7 +109,8 @@ function skipNested(step: Step, cursor: Cursor, slots: readonly Slot[], row: num
     case Op.enum:
       return cursor.index(step.size)
     case Op.record:
-      if (depth >= DEPTH_MAX || !cursor.spendValues(step.children.length)) return false
+      if (depth >= DEPTH_MAX) return cursor.refuse('depth')
+      if (!cursor.spendValues(step.children.length)) return false
       for (const field of step.children) {
         if (!take(field, cursor, slots, row, depth + 1)) return false
       }
@@ -120,7 +121,7 @@ function skipNested(step: Step, cursor: Cursor, slots: readonly Slot[], row: num
 }
 
 function skipBlocks(step: Step, cursor: Cursor, slots: readonly Slot[], row: number, depth: number): boolean {
-  if (depth >= DEPTH_MAX) return false
+  if (depth >= DEPTH_MAX) return cursor.refuse('depth')
   const item = step.children[0] as Step
   const keyed = step.op === Op.map
   for (;;) {

@@ -104,6 +104,8 @@ export interface Exchange {
   readonly topic: string
   /** The current Avro schema (JSON text): what producers write and readers read by. */
   readonly schema: string
+  /** What longs of the schema count, by field, as Avro's logical types: a writer's that says otherwise is not read. */
+  readonly logicalTypes?: Readonly<Record<string, 'timestamp-millis' | 'timestamp-micros'>>
   /** Recorded feed messages, one a line. */
   readonly samples: readonly URL[]
   /** A parser with its own state; `now_us` gives the wall clock in µs since 1970. */

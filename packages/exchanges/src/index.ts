@@ -22,5 +22,6 @@ export {
   type Reading,
 } from './markets/reading.js'
 export type { SymbolGrammar } from './markets/symbol-text.js'
+export { readerSchemaOf } from './reader-schema.js'
 export type { SimulationOptions } from './simulator/options.js'
 export { type Simulation, type SimulationTally, simulate } from './simulator/simulate.js'

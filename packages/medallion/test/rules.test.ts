@@ -12,6 +12,8 @@ const VALID: Readonly<Record<string, string>> = {
   frame_status: '0::UTINYINT',
   schema_id: '1::INTEGER',
   value_bytes: '60::INTEGER',
+  frame_detail: 'NULL::VARCHAR',
+  missing_fields: 'NULL::VARCHAR',
   event_type: "'trade'",
   symbol: "'BTCUSDT'",
   symbol_status: '0::UTINYINT',
@@ -37,6 +39,8 @@ const VALID: Readonly<Record<string, string>> = {
 const NULLABLE = new Set([
   'schema_id',
   'value_bytes',
+  'frame_detail',
+  'missing_fields',
   'symbol_text',
   'side_text',
   'price_text',

@@ -26,6 +26,8 @@ export interface ConfluentRegistryOptions {
 const DEFAULTS = { timeout_ms: 5_000, attemptsMax: 3, cacheSize: 1_000 }
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 const FIRST_PAUSE_MS = 100
+const REFERENCES_MAX = 100
+const REFERENCES_DEEP_MAX = 20
 
 /**
  * A registry with Confluent's REST API (https://docs.confluent.io/platform/current/schema-registry/develop/api.html).
@@ -59,7 +61,7 @@ class ConfluentRegistry implements SchemaRegistry {
     private readonly settings: ConfluentRegistryOptions & typeof DEFAULTS,
   ) {}
 
-  async schema(id: number): Promise<SchemaLookup> {
+  async schema(id: number, witness?: number): Promise<SchemaLookup> {
     if (!Number.isInteger(id) || id < 1 || id > SCHEMA_ID_MAX) return { kind: 'unknown' }
     const known = this.known.get(id)
     if (known) {
@@ -68,7 +70,7 @@ class ConfluentRegistry implements SchemaRegistry {
     }
     const underway = this.asking.get(id)
     if (underway) return underway
-    const asking = this.ask(id).finally(() => this.asking.delete(id))
+    const asking = this.ask(id, witness).finally(() => this.asking.delete(id))
     this.asking.set(id, asking)
     return asking
   }
@@ -93,15 +95,52 @@ class ConfluentRegistry implements SchemaRegistry {
     throw made.kind === 'conflict' ? incompatible(subject, [made.detail]) : problemError(made)
   }
 
-  private async ask(id: number): Promise<SchemaLookup> {
+  private async ask(id: number, witness: number | undefined): Promise<SchemaLookup> {
     const answer = await this.call('GET', `/schemas/ids/${id}`)
     if (answer.kind === 'answered') {
-      const found: SchemaLookup = { kind: 'found', schema: schemaOf(answer.body) }
+      const found = await this.lookupOf(answer.body)
       this.remember(id, found)
       return found
     }
     if (answer.kind === 'unknown') return { kind: 'unknown' }
+    if (answer.kind === 'denied' && (await this.shows(witness))) return { kind: 'denied', detail: answer.detail }
     throw problemError(answer)
+  }
+
+  /** Asked anew: what was shown before says nothing of the rights that hold now. */
+  private async shows(witness: number | undefined): Promise<boolean> {
+    return witness !== undefined && (await this.call('GET', `/schemas/ids/${witness}`)).kind === 'answered'
+  }
+
+  private async lookupOf(body: unknown): Promise<SchemaLookup> {
+    const schemaType = textAt(body, 'schemaType') ?? 'AVRO'
+    if (schemaType !== 'AVRO') return { kind: 'foreign', schemaType }
+    const schema = schemaOf(body)
+    const references = await this.referencesOf(body)
+    return references.length === 0 ? { kind: 'found', schema } : { kind: 'found', schema, references }
+  }
+
+  /** The texts of all schemas that one refers to, directly or not, each after those that it refers to itself. */
+  private async referencesOf(body: unknown): Promise<readonly string[]> {
+    const texts = new Map<string, string>()
+    const asked = new Set<string>()
+    const collect = async (from: unknown, depth: number): Promise<void> => {
+      for (const { subject, version } of referenceList(from)) {
+        const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
+        if (asked.has(path)) continue
+        asked.add(path)
+        if (asked.size > REFERENCES_MAX || depth > REFERENCES_DEEP_MAX)
+          throw unreadable('a schema with so many references')
+        const answer = await this.call('GET', path)
+        // One that is gone for good leaves its types unknown, and whoever reads the schema says which.
+        if (answer.kind === 'unknown') continue
+        if (answer.kind !== 'answered') throw problemError(answer)
+        await collect(answer.body, depth + 1)
+        texts.set(path, schemaOf(answer.body))
+      }
+    }
+    await collect(body, 1)
+    return [...texts.values()]
   }
 
   private remember(id: number, lookup: SchemaLookup): void {
@@ -156,7 +195,28 @@ function idOf(body: unknown): number {
 }
 
 function schemaOf(body: unknown): string {
-  const schema = typeof body === 'object' && body !== null && 'schema' in body ? body.schema : undefined
-  if (typeof schema === 'string') return schema
+  const schema = textAt(body, 'schema')
+  if (schema !== undefined) return schema
   throw unreadable('a schema')
+}
+
+function textAt(body: unknown, name: string): string | undefined {
+  const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+interface Reference {
+  readonly subject: string
+  readonly version: number
+}
+
+function referenceList(body: unknown): readonly Reference[] {
+  const list = (body as { readonly references?: unknown } | null)?.references ?? []
+  if (Array.isArray(list) && list.every(isReference)) return list
+  throw unreadable('references that make sense')
+}
+
+function isReference(value: unknown): value is Reference {
+  const reference = value as Partial<Reference> | null
+  return typeof reference?.subject === 'string' && Number.isInteger(reference.version)
 }

@@ -1,8 +1,18 @@
 /** A schema as the registry answers for an id. */
 export type SchemaLookup =
-  | { readonly kind: 'found'; readonly schema: string }
+  | {
+      readonly kind: 'found'
+      /** Its JSON text. */
+      readonly schema: string
+      /** Those of the schemas whose types it names, each after those that it names itself. */
+      readonly references?: readonly string[]
+    }
+  /** The id is that of a schema in another language than Avro, such as JSON or PROTOBUF. */
+  | { readonly kind: 'foreign'; readonly schemaType: string }
   /** The registry is there and says that it never gave out this id. */
   | { readonly kind: 'unknown' }
+  /** The registry is there and shows `witness`, but refuses to show this id. */
+  | { readonly kind: 'denied'; readonly detail: string }
 
 /**
  * Gives ids to schemas and schemas to ids. A registry that does not answer throws an `OutageError`:
@@ -11,9 +21,13 @@ export type SchemaLookup =
 export interface SchemaRegistry {
   /**
    * Registers under a subject (`<topic>-value`); the same schema text always gets the same id. Throws
-   * `schema_incompatible` when data written with the subject's latest schema can't be read with this one; what the
-   * subject had before is taken again.
+   * `schema_incompatible` when data written with the subject's latest schema can't be read with this one, or data
+   * written with this one not by those who read the subject; what the subject had before is taken again.
    */
   register(subject: string, schema: string): Promise<number>
-  schema(id: number): Promise<SchemaLookup>
+  /**
+   * `witness` is an id that the registry showed before. Without one, a registry that refuses access throws an
+   * `OutageError`, since nothing tells whether it refuses this id or everything.
+   */
+  schema(id: number, witness?: number): Promise<SchemaLookup>
 }

@@ -1,7 +1,7 @@
 import { type BytesColumn, bytesColumn, rowBytes } from '@assay/core'
 import { columnOf, quoteIdentifier, type Session } from '@assay/engine'
-import type { Exchange } from '@assay/exchanges'
-import { correctRecords, decoderLookup, type Fix } from '@assay/medallion'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
+import { correctRecords, decoderLookup, type Fix, type RuleSet } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { Findings } from '../compare/check.js'
@@ -14,6 +14,8 @@ export interface Correction {
   readonly registry: SchemaRegistry
   readonly bronze: PinnedScan
   readonly fix: Fix
+  /** How the replay's rules have records decoded. */
+  readonly decoding: RuleSet['decoding']
 }
 
 const RECORDS = 'corrected_records'
@@ -27,11 +29,11 @@ const PIECES_MAX = 1_000_000
  * can't be corrected is told and left out. Memory is that of a batch.
  */
 export async function correctedSql(correction: Correction, records: string, findings: Findings): Promise<string> {
-  const { session, exchange, registry, bronze } = correction
+  const { session, exchange, registry, bronze, decoding } = correction
   await session.run(`CREATE OR REPLACE TEMP TABLE ${RECORDS} AS SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn,
     (sum(coalesce(octet_length(raw_bytes), 0) + ${ROW_BYTES}) OVER lane // ${DEFAULT_LIMITS.maxBytes})::BIGINT AS piece
     FROM (${records}) WINDOW lane AS (ORDER BY topic, "partition", "offset" ROWS UNBOUNDED PRECEDING)`)
-  const lookup = decoderLookup(registry, exchange.schema)
+  const lookup = decoderLookup(registry, readerSchemaOf(exchange), decoding)
   await session.load(BYTES, columnsOf(0, bytesColumn([])), 0)
   let first = 0
   for (const { piece } of await session.rows(`SELECT DISTINCT piece FROM ${RECORDS} ORDER BY 1`, PIECES_MAX)) {

@@ -116,7 +116,8 @@ async function* deriveChosen(
     const rows = await bronze.sql({ keep: (bounds) => bounds.meets('offset', low, high) })
     const plain = `SELECT * FROM (${rows}) WHERE "offset" BETWEEN ${low} AND ${high}
       AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${CHOSEN})`
-    const records = corrected === undefined ? plain : await withFix(derivation, plain, corrected, findings)
+    const records =
+      corrected === undefined ? plain : await withFix(derivation, plain, { replay: corrected, rules }, findings)
     if (records === undefined) return
     const columns = definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
     const select = `SELECT ${columns} FROM (${records}) ORDER BY ${PLACE}`
@@ -137,7 +138,7 @@ async function* deriveChosen(
 async function withFix(
   { lake, session, exchange, bronze }: ReplayedDerivation,
   records: string,
-  replay: string,
+  { replay, rules }: { readonly replay: string; readonly rules: RuleSet },
   findings: Findings,
 ): Promise<string | undefined> {
   const [row] = await session.rows(
@@ -146,7 +147,11 @@ async function withFix(
   try {
     const fix = parseRecordedFix(String(row?.fix), exchange)
     const { registry } = lake
-    const corrected = await correctedSql({ session, exchange, registry, bronze, fix }, records, findings)
+    const corrected = await correctedSql(
+      { session, exchange, registry, bronze, fix, decoding: rules.decoding },
+      records,
+      findings,
+    )
     await session.run(`DELETE FROM ${CHOSEN} WHERE (${PLACE}) NOT IN (SELECT (${PLACE}) FROM (${corrected}))`)
     return corrected
   } catch (error) {

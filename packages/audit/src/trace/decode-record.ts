@@ -1,46 +1,69 @@
-import { compileColumnDecoder, type DecodedField, newDecodedColumns } from '@assay/avro'
-import { AssayError } from '@assay/core'
-import type { Exchange } from '@assay/exchanges'
+import { type DecodedColumns, type DecodedField, newDecodedColumns } from '@assay/avro'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
+import {
+  decoderLookup,
+  describeDamage,
+  describeFrame,
+  FrameStatus,
+  RECORD_BYTES_MAX,
+  SILVER_RULES,
+} from '@assay/medallion'
 import { frameSchemaId, type SchemaRegistry, WIRE_HEADER_BYTES } from '@assay/schema-registry'
 
 /** A record's value as far as it can be read. */
 export interface DecodedRecord {
   /** Null for what has no wire header. */
   readonly schema_id: number | null
-  /** Fields of the exchange's schema; undefined where the record can't be read, and `why` says why. */
+  /** Fields of the exchange's schema; of a record that can't be read to its end, those before that place. */
   readonly fields?: Readonly<Record<string, FieldValue>>
+  /** What the record has beyond the exchange's schema: the text of a JSON object. */
+  readonly extra_fields?: string
+  /** Why it can't be read, or not to its end. */
   readonly why?: string
 }
 
 export type FieldValue = bigint | number | boolean | string | null
 
-/** Silver doesn't look into larger ones either. */
-const RECORD_BYTES_MAX = 2 ** 20
-
-/** Decodes one record by the schema that its header names. */
+/** Decodes one record by the schema that its header names, by the same code as silver. */
 export async function decodeRecord(
   exchange: Exchange,
   registry: SchemaRegistry,
   value: Uint8Array | null,
 ): Promise<DecodedRecord> {
-  if (!value) return { schema_id: null, why: 'the record has no value' }
-  const id = frameSchemaId(value, 0, value.length)
-  if (id < 0) return { schema_id: null, why: 'the value does not begin with a wire header' }
-  if (value.length > RECORD_BYTES_MAX) return { schema_id: id, why: 'the value is larger than silver looks into' }
-  const found = await registry.schema(id)
-  if (found.kind === 'unknown') return { schema_id: id, why: 'the registry does not know the schema id' }
-  try {
-    const columns = newDecodedColumns(exchange.schema, value, 1)
-    const decoder = compileColumnDecoder(found.schema, exchange.schema)
-    if (!decoder.decode(value, WIRE_HEADER_BYTES, value.length, 0, columns)) {
-      return { schema_id: id, why: 'the value is not an Avro record of its schema' }
-    }
-    const fields = Object.entries(columns.fields).map(([name, field]) => [name, fieldValue(field, columns.source)])
-    return { schema_id: id, fields: Object.fromEntries(fields) }
-  } catch (error) {
-    if (!(error instanceof AssayError)) throw error
-    return { schema_id: id, why: `its schema can't be read as ${exchange.name}'s: ${error.message}` }
+  const { length = 0 } = value ?? {}
+  const id = value ? frameSchemaId(value, 0, length) : -1
+  const schema_id = id < 0 ? null : id
+  const why = (status: number, reason?: string): string | undefined =>
+    describeFrame(status, value ?? undefined, { id, why: reason, headers: undefined })
+  const unread = (status: number, reason?: string): DecodedRecord => {
+    const text = why(status, reason)
+    return { schema_id, ...(text !== undefined && { why: text }) }
   }
+  if (!value) return unread(FrameStatus.value_is_null)
+  if (id < 0) return unread(FrameStatus.malformed_wire_frame)
+  if (length > RECORD_BYTES_MAX) return unread(FrameStatus.record_too_large)
+  const reader = readerSchemaOf(exchange)
+  const use = await decoderLookup(registry, reader, SILVER_RULES.decoding).find(id)
+  if (use.kind !== 'decoder') {
+    if (use.kind === 'incompatible') return unread(FrameStatus.schema_incompatible, use.why)
+    if (id === 0) return unread(FrameStatus.malformed_wire_frame)
+    return { schema_id, why: `the registry does not know the schema id ${use.why}` }
+  }
+  const { decoder } = use
+  const columns = newDecodedColumns(reader, value, 1)
+  const failure = decoder.explain(value, WIRE_HEADER_BYTES, length, columns)
+  if (!failure) {
+    decoder.decode(value, WIRE_HEADER_BYTES, length, 0, columns)
+    const extra_fields = decoder.extraFields(value, WIRE_HEADER_BYTES, length)
+    return { schema_id, fields: fieldsOf(columns), ...(extra_fields !== undefined && { extra_fields }) }
+  }
+  const text = failure.kind === 'damaged' ? describeDamage(failure, length) : failure.why
+  const fields = Object.entries(fieldsOf(columns)).filter(([, field]) => field !== null)
+  return { schema_id, ...(fields.length > 0 && { fields: Object.fromEntries(fields) }), why: text }
+}
+
+function fieldsOf({ fields, source }: DecodedColumns): Record<string, FieldValue> {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fieldValue(field, source)]))
 }
 
 function fieldValue(field: DecodedField, source: Uint8Array): FieldValue {

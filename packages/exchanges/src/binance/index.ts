@@ -22,6 +22,11 @@ export const binance: Exchange = {
   name: 'binance',
   topic: 'market.crypto.trades.binance.raw',
   schema: resourceText('binance/schemas/BinanceRawTrade.avsc'),
+  logicalTypes: {
+    event_time_ms: 'timestamp-millis',
+    trade_time_ms: 'timestamp-millis',
+    ingestion_timestamp: 'timestamp-micros',
+  },
   samples: [
     resource('binance/samples/binance-btcusdt-trades.jsonl'),
     resource('binance/samples/binance-ethusdt-trades.jsonl'),

@@ -10,6 +10,7 @@ export const kraken: Exchange = {
   name: 'kraken',
   topic: 'market.crypto.trades.kraken.raw',
   schema: resourceText('kraken/schemas/KrakenRawTrade.avsc'),
+  logicalTypes: { ingestion_timestamp: 'timestamp-micros' },
   samples: [resource('kraken/samples/kraken-btcusdt-trades.jsonl')],
   newFeedParser: newKrakenFeedParser,
   live: krakenLive,

@@ -1,6 +1,6 @@
-import { compileEncoder, type DecodedColumns, type DecodedField } from '@assay/avro'
+import { compileEncoder, type DecodedColumns, type DecodedField, type DecodingVersion } from '@assay/avro'
 import { AssayError, type BytesColumn, bytesColumn, UsageError } from '@assay/core'
-import type { Exchange } from '@assay/exchanges'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import { frameSchemaId, type SchemaRegistry, wireHeader } from '@assay/schema-registry'
 import { z } from 'zod'
 import { type DecoderLookup, decodeRows, decoderLookup } from '../silver/decode.js'
@@ -138,8 +138,8 @@ export function fixedRegistry({ schema }: Exchange): SchemaRegistry {
 }
 
 /** Decoders for corrected letters. */
-export function fixedLookup(exchange: Exchange): DecoderLookup {
-  return decoderLookup(fixedRegistry(exchange), exchange.schema)
+export function fixedLookup(exchange: Exchange, decoding: DecodingVersion): DecoderLookup {
+  return decoderLookup(fixedRegistry(exchange), readerSchemaOf(exchange), decoding)
 }
 
 /** The batch with the corrections in its bytes, and what is wrong with them. */
@@ -174,7 +174,11 @@ export async function correctRecords(
 ): Promise<CorrectedRecords> {
   const types = fieldTypes(exchange)
   const encode = compileEncoder(exchange.schema)
-  const { columns, valid } = await decodeRows({ ...NO_ROWS, count: coordinates.length, raw }, exchange.schema, lookup)
+  const { columns, valid } = await decodeRows(
+    { ...NO_ROWS, count: coordinates.length, raw },
+    readerSchemaOf(exchange),
+    lookup,
+  )
   const mistakes: string[] = []
   const records = coordinates.map((coordinate, row) => {
     const record = valid[row] === 1 ? recordAt(columns, types, row) : {}

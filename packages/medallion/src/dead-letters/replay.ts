@@ -1,5 +1,5 @@
 import { AssayError, type Position, parseLaneKey, position, START } from '@assay/core'
-import type { Exchange } from '@assay/exchanges'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { LakeTable, PinnedTable, SideFiles, StageContext } from '@assay/pipeline'
 import { commitBatch, isFileGone, pinTrusted, publishPending, replayLane } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
@@ -92,7 +92,7 @@ class Replay {
   constructor(options: ReplayOptions) {
     const { context, exchange, registry, rules, letters, silver, filter, fix } = options
     this.#options = options
-    this.#lookup = decoderLookup(registry, exchange.schema)
+    this.#lookup = decoderLookup(registry, readerSchemaOf(exchange), rules.decoding)
     this.#entry = {
       replay_id: context.random.uuid(),
       started_ms: context.clock.now_ms(),
@@ -171,7 +171,7 @@ class Replay {
     let batch = await this.#select(pinned)
     batch = cutAt(batch, countWithinLookups(batch.rows))
     if (fix) batch = (await applyFix(batch, fix, exchange, this.#lookup)).batch
-    const lookup = fix ? fixedLookup(exchange) : this.#lookup
+    const lookup = fix ? fixedLookup(exchange, rules.decoding) : this.#lookup
     const origin = { lanes: batch.lanes, bronze: (await bronze.pin()).checkpoint }
     const { decodedColumns, rejections } = await judgeRows(session, { exchange, rules, lookup }, batch.rows, origin)
     // Lateness means nothing here, but a batch has the same limit of partitions.

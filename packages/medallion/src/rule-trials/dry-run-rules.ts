@@ -1,5 +1,5 @@
 import { quoteText } from '@assay/engine'
-import type { Exchange } from '@assay/exchanges'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { LakeTable, StageContext, UpstreamTable } from '@assay/pipeline'
 import {
   type Checkpoint,
@@ -64,7 +64,7 @@ const CHANGED = 'rules_changed'
 export async function testRules(options: RuleTestOptions, signal: AbortSignal): Promise<RuleTestReport> {
   const { context, exchange, registry, rules } = options
   const { session, limits } = context
-  const lookup = decoderLookup(registry, exchange.schema)
+  const lookup = decoderLookup(registry, readerSchemaOf(exchange), rules.decoding)
   const upstream = judgedPart(options)
   const tally = newTally()
   let own: Checkpoint = EMPTY_CHECKPOINT

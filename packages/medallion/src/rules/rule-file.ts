@@ -45,6 +45,7 @@ const fileSchema = z.strictObject({
       pairs: z.array(z.string().regex(PAIR_NAME, 'must be BASE/QUOTE')).max(NAMES_MAX),
     })
     .optional(),
+  decoding: z.union([z.literal(1), z.literal(2)], 'this build knows the versions 1 and 2').optional(),
 })
 
 /**
@@ -72,10 +73,16 @@ function parse(json: string, unsaid: RuleSetExtras): RuleSet {
   if (!parsed.success) {
     throw badRuleFile(parsed.error.issues.map(({ path, message }) => `${placeOf(raw, path)}: ${message}`))
   }
-  const { rules, lateness_delay_ms, lateness_jump_ms = unsaid.lateness_jump_ms, reading = unsaid.reading } = parsed.data
+  const {
+    rules,
+    lateness_delay_ms,
+    lateness_jump_ms = unsaid.lateness_jump_ms,
+    reading = unsaid.reading,
+    decoding = unsaid.decoding,
+  } = parsed.data
   const twice = rules.filter((rule, i) => rules.findIndex((other) => other.name === rule.name) < i)
   if (twice.length > 0) throw badRuleFile(twice.map((rule) => `rule ${rule.name}: the name came before`))
-  return defineRuleSet(rules, lateness_delay_ms, { lateness_jump_ms, reading })
+  return defineRuleSet(rules, lateness_delay_ms, { lateness_jump_ms, reading, decoding })
 }
 
 export function badRuleFile(mistakes: readonly string[]): UsageError {

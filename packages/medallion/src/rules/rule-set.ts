@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { DECODING_VERSION, type DecodingVersion } from '@assay/avro'
 import { extendReading, FIRST_READING, type MarketAdditions, PRESENT_READING, type Reading } from '@assay/exchanges'
 
 /**
@@ -39,15 +40,21 @@ export interface RuleSet {
   readonly lateness_jump_ms: number | undefined
   /** How the texts of records become the values that rules look at. */
   readonly reading: Reading
+  /** How records are decoded before that. */
+  readonly decoding: DecodingVersion
 }
 
 /** What a rule set says beside its rules and the delay. */
-export type RuleSetExtras = Pick<RuleSet, 'lateness_jump_ms' | 'reading'>
+export type RuleSetExtras = Pick<RuleSet, 'lateness_jump_ms' | 'reading' | 'decoding'>
 
 /** What today's rule sets say. */
-export const PRESENT_EXTRAS: RuleSetExtras = { lateness_jump_ms: 300_000, reading: PRESENT_READING }
+export const PRESENT_EXTRAS: RuleSetExtras = {
+  lateness_jump_ms: 300_000,
+  reading: PRESENT_READING,
+  decoding: DECODING_VERSION,
+}
 /** What is meant where a ledger's rule set says nothing of these: it is from before they were kept. */
-export const FIRST_EXTRAS: RuleSetExtras = { lateness_jump_ms: undefined, reading: FIRST_READING }
+export const FIRST_EXTRAS: RuleSetExtras = { lateness_jump_ms: undefined, reading: FIRST_READING, decoding: 1 }
 
 export function defineRuleSet(
   rules: readonly Rule[],
@@ -60,14 +67,22 @@ export function defineRuleSet(
 }
 
 /** The rule set as the `rule_sets` ledger keeps it, whole. */
-export function ruleSetJson({ rules, lateness_delay_ms, lateness_jump_ms, reading }: Omit<RuleSet, 'version'>): string {
+export function ruleSetJson(set: Omit<RuleSet, 'version'>): string {
+  const { rules, lateness_delay_ms, lateness_jump_ms, reading, decoding } = set
   const isFirst = reading.method === FIRST_READING.method
-  return JSON.stringify({ rules, lateness_delay_ms, lateness_jump_ms, ...(!isFirst && { reading }) })
+  return JSON.stringify({
+    rules,
+    lateness_delay_ms,
+    lateness_jump_ms,
+    ...(!isFirst && { reading }),
+    ...(decoding !== FIRST_EXTRAS.decoding && { decoding }),
+  })
 }
 
 /** The rule set with more quotes, bases and pairs known; the same object where nothing is new. */
 export function extendRules(set: RuleSet, additions: MarketAdditions): RuleSet {
   const reading = extendReading(set.reading, additions)
   if (reading === set.reading) return set
-  return defineRuleSet(set.rules, set.lateness_delay_ms, { lateness_jump_ms: set.lateness_jump_ms, reading })
+  const { rules, lateness_delay_ms, lateness_jump_ms, decoding } = set
+  return defineRuleSet(rules, lateness_delay_ms, { lateness_jump_ms, reading, decoding })
 }

@@ -9,6 +9,7 @@ export const FrameStatus = {
   malformed_wire_frame: 3,
   unknown_schema_id: 4,
   avro_decode_failed: 5,
+  schema_incompatible: 6,
 } as const
 
 const SINCE = '0.1.0'
@@ -17,14 +18,13 @@ const TOLERANCE_US = 5_000_000
 const YEAR_US = 365 * 86_400 * 1_000_000
 
 function frameRule(reason: Exclude<keyof typeof FrameStatus, 'ok'>): Rule {
-  const value = reason === 'unknown_schema_id' ? 'schema_id::VARCHAR' : "'record of ' || value_bytes || ' bytes'"
   return {
     name: reason,
     predicate: `frame_status <> ${FrameStatus[reason]}`,
     reason,
     type: 'unknown_error',
-    value,
-    since: SINCE,
+    value: `coalesce(frame_detail, ${reason === 'unknown_schema_id' ? 'schema_id::VARCHAR' : "'record of ' || value_bytes || ' bytes'"})`,
+    since: reason === 'schema_incompatible' ? SECOND : SINCE,
   }
 }
 
@@ -100,6 +100,7 @@ export const SILVER_RULES = defineRuleSet(
     frameRule('record_too_large'),
     frameRule('malformed_wire_frame'),
     frameRule('unknown_schema_id'),
+    frameRule('schema_incompatible'),
     frameRule('avro_decode_failed'),
     {
       name: 'event_is_trade',
@@ -143,6 +144,14 @@ export const SILVER_RULES = defineRuleSet(
       type: 'side_validation',
       value: "coalesce(side, side_text, 'missing')",
       since: SINCE,
+    },
+    {
+      name: 'fields_present',
+      predicate: 'missing_fields IS NULL',
+      reason: 'value_is_null',
+      type: 'unknown_error',
+      value: "'field ' || missing_fields",
+      since: SECOND,
     },
     {
       name: 'trade_id_present',

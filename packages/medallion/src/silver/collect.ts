@@ -12,6 +12,9 @@ interface Run {
   readonly end: number
 }
 
+/** Headers are looked at only where the value does not begin with a frame's zero byte. */
+const HEADERS = `CASE WHEN raw_bytes >= '\\x01'::BLOB OR octet_length(raw_bytes) = 0 THEN headers END`
+
 /** What a read gave: its rows, or how many of them were held when the bytes were too many. */
 type Read = { readonly kind: 'rows'; readonly runs: readonly Run[]; readonly inOrder: boolean } | TooMany
 interface TooMany {
@@ -31,7 +34,8 @@ export async function collectBronzeRows(
 ): Promise<{ readonly rows: BronzeRows; readonly plan: LanePlan }> {
   let { plan } = batch
   for (;;) {
-    const select = `SELECT lane_rank, "offset", kafka_timestamp, ingestion_timestamp, raw_bytes FROM (${batch.select(plan)})`
+    const select = `SELECT lane_rank, "offset", kafka_timestamp, ingestion_timestamp, raw_bytes, ${HEADERS} AS headers
+      FROM (${batch.select(plan)})`
     const limit = offsetsOf(plan) === 1 ? Number.POSITIVE_INFINITY : maxBytes
     const read = await readRuns(session, select, limit)
     if (read.kind === 'too_many_bytes') {
@@ -112,7 +116,11 @@ function concat(plan: LanePlan, runs: readonly Run[]): BronzeRows {
     column: rowsOf(columnOf(chunk, 'raw_bytes', 'BLOB'), start, end),
     count: end - start,
   }))
-  return { count, ...rows, raw: concatBytes(raw) }
+  const headers = ordered.map(({ chunk, start, end }) => ({
+    column: rowsOf(columnOf(chunk, 'headers', 'BLOB'), start, end),
+    count: end - start,
+  }))
+  return { count, ...rows, raw: concatBytes(raw), headers: concatBytes(headers) }
 }
 
 function rowsOf(column: BytesColumn, start: number, end: number): BytesColumn {

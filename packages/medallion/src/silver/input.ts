@@ -34,6 +34,9 @@ export function inputColumns(
     { name: 'frame_status', column: { type: 'UTINYINT', data: decoded.frames } },
     { name: 'schema_id', column: { type: 'INTEGER', data: decoded.schemaIds, nulls: decoded.schemaIdNulls } },
     { name: 'value_bytes', column: { type: 'INTEGER', data: decoded.valueBytes } },
+    { name: 'frame_detail', column: decoded.details.column() },
+    { name: 'missing_fields', column: decoded.missing.column() },
+    { name: 'extra_fields', column: decoded.extras.column() },
     ...exchangeColumns,
   ]
 }
@@ -43,5 +46,12 @@ export function mappedSql({ silver }: Exchange): string {
   return `SELECT *, ${quoteText(silver.exchange)} AS exchange, ${quoteText(silver.asset_class)} AS asset_class,
     ${silver.trade_id} AS trade_id, ${silver.event_type} AS event_type, ${silver.side} AS side, ${silver.side_text} AS side_text, ${silver.trade_conditions} AS trade_conditions,
     ${silver.source_sequence} AS source_sequence, ${silver.ingestion_timestamp} AS ingestion_timestamp,
-    ${silver.vendor_data} AS vendor_data FROM ${INPUT}`
+    ${withExtraFields(silver.vendor_data)} AS vendor_data FROM ${INPUT}`
+}
+
+/** The exchange's JSON object with the fields that only the writer's schema has behind its own. */
+function withExtraFields(vendorData: string): string {
+  return `CASE WHEN extra_fields IS NULL THEN ${vendorData}
+    WHEN coalesce(${vendorData}, '{}') = '{}' THEN extra_fields
+    ELSE left(${vendorData}, -1) || ',' || substr(extra_fields, 2) END`
 }

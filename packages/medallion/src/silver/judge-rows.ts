@@ -1,6 +1,6 @@
 import { type Lane, laneKey, type NamedColumn } from '@assay/core'
 import type { Session } from '@assay/engine'
-import type { Exchange } from '@assay/exchanges'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { Checkpoint } from '@assay/pipeline'
 import type { RuleSet } from '../rules/rule-set.js'
 import { type DecoderLookup, decodeRows } from './decode.js'
@@ -34,7 +34,7 @@ export async function judgeRows(
   rows: BronzeRows,
   { lanes, bronze }: Origin,
 ): Promise<Judgement> {
-  const decoded = await decodeRows(rows, exchange.schema, lookup)
+  const decoded = await decodeRows(rows, readerSchemaOf(exchange), lookup)
   const decodedColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
   const numbers = lanes.map((lane) => laneNumber(lane, bronze))
   await session.load(INPUT, inputColumns(rows, decoded, lanes, numbers, decodedColumns), rows.count)

@@ -10,6 +10,8 @@ export interface BronzeRows {
   readonly kafkaNulls: Uint8Array
   readonly bronze_us: BigInt64Array
   readonly raw: BytesColumn
+  /** Headers of records whose value does not begin like a frame, as far as they are at hand. */
+  readonly headers?: BytesColumn
 }
 
 /** The first `count` rows. */
@@ -22,6 +24,7 @@ export function firstRows(rows: BronzeRows, count: number): BronzeRows {
     kafkaNulls: rows.kafkaNulls.subarray(0, count),
     bronze_us: rows.bronze_us.subarray(0, count),
     raw: rows.raw,
+    ...(rows.headers && { headers: rows.headers }),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { LaneKey } from '@assay/core'
 import type { LaneShare } from '@assay/event-log'
-import type { Exchange } from '@assay/exchanges'
+import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type {
   Checkpoint,
   LaneCheckpoint,
@@ -44,7 +44,7 @@ export interface SilverInput {
 /** Judges each bronze row once: into silver, or into the dead-letter queue with a reason. */
 export function silverStage(context: StageContext, input: SilverInput): Stage {
   const main = silverTable(input.exchange.name)
-  const lookup = decoderLookup(input.registry, input.exchange.schema)
+  const lookup = decoderLookup(input.registry, readerSchemaOf(input.exchange), input.rules.decoding)
   const holds: LaneFilter = ({ topic, partition }, bronze) =>
     input.share.holds({ topic: bronze.topics[topic]?.logTopic ?? topic, partition })
   let turn = 0

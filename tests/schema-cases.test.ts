@@ -1,0 +1,144 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { seededRandom, systemClock } from '@assay/core'
+import { openConfluentRegistry, wireHeader } from '@assay/schema-registry'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ConfluentServer } from './support/confluent-server.js'
+import { drain } from './support/drain.js'
+import { checkInvariants } from './support/invariants.js'
+import { binance, type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { produce, type TestRecord } from './support/records.js'
+import { query } from './support/tables.js'
+
+interface CaseFile {
+  readonly note: string
+  readonly schemas: Readonly<Record<string, unknown>>
+  readonly records: readonly { readonly ts: string; readonly key: string; readonly value_hex: string }[]
+}
+
+const FOLDER = new URL('fixtures/cases/', import.meta.url)
+const FEE = { type: 'record', name: 'Fee', namespace: 'com.k2.shared', fields: [{ name: 'amount', type: 'long' }] }
+const LANGUAGES: Readonly<Record<string, string>> = { '27': 'JSON', '28': 'PROTOBUF' }
+
+/** What must come of each case: the price in silver, or the reason and what the detail says. */
+const EXPECTED: Readonly<Record<string, string | readonly [reason: string, detail: RegExp]>> = {
+  '01': '63000.1000000000',
+  '02': '63000.1000000000',
+  '03': '63000.1000000000',
+  '04': '63000.1000000000',
+  '05': '63000.1000000000',
+  '06': ['schema_incompatible', /schema id \d+: field "price": found bytes \(decimal\(12,2\)\), wanted string/],
+  '07': ['schema_incompatible', /field "price": found bytes \(decimal\(12,2\)\), wanted string/],
+  '08': ['schema_incompatible', /field "price": found double, wanted string/],
+  '09': ['price_is_null', /price/],
+  '10': '63000.2000000000',
+  '11': ['schema_incompatible', /"trade_time_ms": found long \(timestamp-micros\), wanted long \(timestamp-millis\)/],
+  '12': '63000.1000000000',
+  '13': ['schema_incompatible', /field "symbol": found enum Sym, wanted string/],
+  '14': '63000.1000000000',
+  '15': ['schema_incompatible', /field "trade_id": found string, wanted long/],
+  '16': ['schema_incompatible', /found record "org\.other\.Trade", wanted record ".*BinanceRawTrade"/],
+  '17': ['schema_incompatible', /found record "org\.other\.Trade"/],
+  '18': '63000.1000000000',
+  '19': '63000.1000000000',
+  '20': '63000.1000000000',
+  '21': '63000.1000000000',
+  '22': '63000.1000000000',
+  '23': '63000.1000000000',
+  '24': '63000.1000000000',
+  '25': ['schema_incompatible', /field "ingestion_timestamp": the writer's schema lacks it, wanted long/],
+  '26': ['avro_decode_failed', /1 byte lies behind its last field/],
+  '27': ['schema_incompatible', /found a JSON Schema, wanted an Avro schema/],
+  '28': ['schema_incompatible', /found a Protobuf schema, wanted an Avro schema/],
+  '29': '63000.1000000000',
+  '30': '63000.1000000000',
+  '31': '63000.1000000000',
+  '32': '63000.1000000000',
+  '33': '63000.1000000000',
+  '34': '63000.1000000000',
+  '35': '63000.1000000000',
+  '36': '63000.1000000000',
+  '37': '63000.3700000000',
+  '38': ['invalid_side', /side/],
+  '39': '63000.1000000000',
+  '40': ['malformed_wire_frame', /id of 8 bytes \(Apicurio.*: 1/],
+  '41': ['malformed_wire_frame', /begins with 0a/],
+  '42': ['malformed_wire_frame', /schema GUID \(01 and 16 bytes\): 09090909-0909/],
+  '43': ['malformed_wire_frame', /single-object encoding \(C3 01\).*0505050505050505/],
+  '44': ['malformed_wire_frame', /plain JSON/],
+  '45': ['malformed_wire_frame', /the value is empty/],
+}
+
+const files = readdirSync(FOLDER).filter((name) => Number(/^av-(\d\d)-/.exec(name)?.[1]) <= 45)
+
+let server: ConfluentServer
+let lake: MemoryLake
+let letters: Map<string, Record<string, unknown>>
+let trades: Map<string, Record<string, unknown>>
+
+/** All cases in one log, each with ids of its own. */
+beforeAll(async () => {
+  server = await ConfluentServer.start()
+  const records: TestRecord[] = []
+  files.forEach((name, i) => {
+    const { schemas, records: own }: CaseFile = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'))
+    const base = 100 * (i + 1)
+    for (const [id, schema] of Object.entries(schemas)) {
+      const schemaType = LANGUAGES[name.slice(3, 5)]
+      server.ids.set(base + Number(id), {
+        schema: typeof schema === 'string' ? schema : JSON.stringify(schema),
+        ...(schemaType !== undefined && Number(id) > 1 && { schemaType }),
+        ...(name.includes('reference') && { references: [{ name: 'Fee', subject: 'fee-value', version: 1 }] }),
+      })
+    }
+    const [record] = own
+    const value = Buffer.from(record?.value_hex ?? '', 'hex')
+    if (value.length > 5 && value[0] === 0 && value.readInt32BE(1) > 0)
+      value.set(wireHeader(base + value.readInt32BE(1)))
+    records.push({ key: Buffer.from(name), value, timestamp_ms: BigInt(record?.ts ?? 0) })
+  })
+  server.versions.set('fee-value/1', { schema: JSON.stringify(FEE) })
+  const registry = await openConfluentRegistry({ url: server.url, clock: systemClock, random: seededRandom(1) })
+  lake = memoryLake({ registry })
+  await produce(lake, binance, records)
+  await drain(lake)
+  const byOffset = (rows: Record<string, unknown>[]) => new Map(rows.map((row) => [String(row.at), row]))
+  letters = byOffset(await query(lake, 'SELECT kafka_offset AS at, * FROM silver_dlq_trades'))
+  trades = byOffset(await query(lake, 'SELECT "offset" AS at, * FROM silver_binance_trades'))
+})
+afterAll(async () => {
+  await lake.close()
+  await server.close()
+})
+
+describe('S1 S3: writers’ schemas are read as registries accept them, and refusals say why', () => {
+  it.each(files)('%s', (name) => {
+    const expected = EXPECTED[name.slice(3, 5)]
+    const at = String(files.indexOf(name))
+    if (typeof expected === 'string') {
+      expect(letters.get(at)?.error_detail).toBeUndefined()
+      expect(trades.get(at)).toMatchObject({ price: expected, symbol: 'BTCUSDT', side: 'BUY' })
+    } else {
+      expect(trades.get(at)).toBeUndefined()
+      expect(letters.get(at)?.error_reason).toBe(expected?.[0])
+      expect(letters.get(at)?.error_detail).toMatch(expected?.[1] ?? /^$/)
+    }
+  })
+
+  it('S1: each record is in exactly one of silver and the dead letters', async () => {
+    expect(letters.size + trades.size).toBe(files.length)
+    await checkInvariants(lake)
+  })
+
+  it('what only the writer’s schema has reaches vendor_data, exactly', () => {
+    const vendorData = (part: string): unknown => {
+      const at = files.findIndex((name) => name.includes(part))
+      return JSON.parse(String(trades.get(String(at))?.vendor_data))
+    }
+    const own = { event_type: 'trade', event_time_ms: 1764000000000, is_buyer_maker: false, is_best_match: null }
+    expect(vendorData('-01-')).toEqual(own)
+    expect(vendorData('-22-')).toEqual({ ...own, fee: { amount: 3 } })
+    expect(vendorData('-33-')).toEqual({ ...own, self: null })
+    expect(vendorData('-34-')).toEqual({ ...own, amounts: 5 })
+    expect(Object.keys(vendorData('-23-') as object).slice(4)).toEqual(['uid', 'fx', 'd', 'm', 'arr'])
+  })
+})
