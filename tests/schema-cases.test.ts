@@ -104,7 +104,7 @@ beforeAll(async () => {
   const byOffset = (rows: Record<string, unknown>[]) => new Map(rows.map((row) => [String(row.at), row]))
   letters = byOffset(await query(lake, 'SELECT kafka_offset AS at, * FROM silver_dlq_trades'))
   trades = byOffset(await query(lake, 'SELECT "offset" AS at, * FROM silver_binance_trades'))
-})
+}, 60_000)
 afterAll(async () => {
   await lake.close()
   await server.close()
