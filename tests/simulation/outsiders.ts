@@ -1,13 +1,16 @@
-import { type LaneKey, parseLaneKey, UsageError } from '@assay/core'
+import { type LaneKey, laneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import type { LaneStatus } from '@assay/event-log'
 import { collect, currentSnapshot } from '@assay/iceberg'
 import { type Layer, runWorkers } from '@assay/lake'
-import { acceptGap, bronzeTable, GAPS_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
-import type { LakeTable } from '@assay/pipeline'
+import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { acceptLoss } from '@assay/operations'
+import type { Checkpoint, LakeTable } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
 import { changeMetadata, compactSome, touch, withHead } from './foreign.js'
 import type { RecordedLog } from './recorded-log.js'
 import type { OutsideAction } from './scenario.js'
 import { codeOf } from './sim-process.js'
+import { StorageLog } from './storage-log.js'
 import type { World } from './world.js'
 
 /** What a worker on a table that was rolled back, or below one, may end in. */
@@ -106,6 +109,11 @@ export class Outsiders {
   /** Each lane meets one mishap of the log at most, so that what it held can be told afterwards. */
   async #mishap(): Promise<void> {
     const world = this.#world
+    if (this.#log instanceof StorageLog) {
+      const told = await this.#log.mishap()
+      if (told !== undefined) world.tell(told)
+      return
+    }
     const { topic } = world.oneOf(this.#lake.exchanges)
     if (this.#mishaps.has(topic)) return
     this.#mishaps.add(topic)
@@ -124,27 +132,10 @@ export class Outsiders {
     for (const exchange of lake.exchanges) {
       const main = await lake.table(bronzeTable(exchange.name))
       const { checkpoint } = await main.pin()
-      for (const [lane, { stop }] of checkpoint.lanes) {
-        if (!stop || this.#left.has(lane)) continue
-        const { partition } = parseLaneKey(lane)
-        const status = (await this.#log.lanes(exchange.topic))[partition]
-        if (!status) continue
-        const told = stop.reason === 'log_truncated' ? stop.from : stop.to
-        const to = stop.reason === 'topic_recreated' || told < status.start ? status.start : told
-        const session = await (await lake.engine()).session()
+      const statuses = await this.#log.lanes(exchange.topic)
+      for (const [lane, to] of this.#words(checkpoint, statuses)) {
         try {
-          const gaps = await lake.table(GAPS_TABLE)
-          const { topicId } = status
-          const accepted = await acceptGap({
-            main,
-            gaps,
-            session,
-            clock: lake.clock,
-            lane,
-            to,
-            note: 'accepted',
-            topicId,
-          })
+          const accepted = await acceptLoss(lake, lane, to, 'accepted')
           hasAccepted = true
           if (accepted.lane === lane) continue
           this.starts.set(accepted.lane, to)
@@ -152,12 +143,23 @@ export class Outsiders {
         } catch (error) {
           // Somebody was faster; the next word will do.
           if (!(error instanceof UsageError)) throw error
-        } finally {
-          await session.close()
         }
       }
     }
     return hasAccepted
+  }
+
+  /** Where each lane goes on that waits for a word: one that bronze has stopped, or that takes no more records. */
+  #words(checkpoint: Checkpoint, statuses: readonly LaneStatus[]): Map<LaneKey, Position> {
+    const words = new Map<LaneKey, Position>()
+    for (const { lane, lost } of statuses) if (lost) words.set(laneKey(lane), lost.to)
+    for (const [lane, { stop }] of checkpoint.lanes) {
+      const status = statuses[parseLaneKey(lane).partition]
+      if (!stop || !status || this.#left.has(lane)) continue
+      const told = stop.reason === 'log_truncated' ? stop.from : stop.to
+      words.set(lane, stop.reason === 'topic_recreated' || told < status.start ? status.start : told)
+    }
+    return words
   }
 
   /** Moves a main table back behind what its checkpoint speaks of. */

@@ -1,5 +1,5 @@
 import { type Lane, laneKey, type Position, type ProduceBatch, position, rowBytes } from '@assay/core'
-import { MemoryLog, type ProducedRange } from '@assay/event-log'
+import { type EventLog, MemoryLog, type ProducedRange } from '@assay/event-log'
 
 /** What a place of the log held at some time; null for a record without value. */
 type Held = Uint8Array | null
@@ -10,6 +10,13 @@ type Held = Uint8Array | null
  */
 export class RecordedLog extends MemoryLog {
   readonly #held = new Map<string, Held[]>()
+  /** Values of which nobody was told whether they were written. */
+  readonly #attempted = new Set<string>()
+
+  /** The log as a process of its own sees it. */
+  openFor(): EventLog {
+    return this
+  }
 
   override async produce(topic: string, batch: ProduceBatch): Promise<readonly ProducedRange[]> {
     const ranges = await super.produce(topic, batch)
@@ -18,13 +25,40 @@ export class RecordedLog extends MemoryLog {
       const read = await this.read(lane, from, { maxRecords: 1e6, maxBytes: 1e9 })
       if (read.kind !== 'records') throw new Error(`${laneKey(lane)} cannot be read back`)
       for (const { offsets, values, count } of read.batches) {
-        for (let i = 0; i < count; i++) {
-          const place = placeOf(statuses[lane.partition]?.topicId ?? '', lane.partition, offsets[i] as bigint)
-          this.#held.set(place, [...(this.#held.get(place) ?? []), rowBytes(values, i) ?? null])
-        }
+        const topicId = statuses[lane.partition]?.topicId ?? ''
+        for (let i = 0; i < count; i++) this.note(topicId, lane.partition, offsets[i] as bigint, { values }, i)
       }
     }
     return ranges
+  }
+
+  /** Notes what a place holds. */
+  note(
+    topicId: string,
+    partition: number,
+    offset: bigint,
+    { values }: Pick<ProduceBatch, 'values'>,
+    row: number,
+  ): void {
+    const place = placeOf(topicId, partition, offset)
+    this.#held.set(place, [...(this.#held.get(place) ?? []), rowBytes(values, row) ?? null])
+  }
+
+  /** Notes that a value may or may not have been written somewhere. */
+  attempted(value: Held): void {
+    this.#attempted.add(textOf(value))
+  }
+
+  wasAttempted(value: Held): boolean {
+    return this.#attempted.has(textOf(value))
+  }
+
+  /** Offsets that ever held something. */
+  offsetsOf(topicId: string, partition: number): readonly bigint[] {
+    const prefix = `${topicId}/${partition}/`
+    return [...this.#held.keys()]
+      .filter((place) => place.startsWith(prefix))
+      .map((place) => BigInt(place.slice(prefix.length)))
   }
 
   /** Everything that the place ever held. */
@@ -45,6 +79,10 @@ export class RecordedLog extends MemoryLog {
     const status = (await this.lanes(lane.topic))[lane.partition]
     if (status) this.deleteBefore(lane, ((status.start + status.end) / 2n) as Position)
   }
+}
+
+function textOf(value: Held): string {
+  return value === null ? 'null' : Buffer.from(value).toString('latin1')
 }
 
 function placeOf(topicId: string, partition: number, offset: bigint): string {

@@ -4,7 +4,17 @@ import { RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
 
 /** What else goes wrong in a run, besides outages and kills. */
-export const PROFILES = ['storm', 'crowd', 'rivals', 'sleepers', 'foreign', 'log', 'rules', 'rollback'] as const
+export const PROFILES = [
+  'storm',
+  'crowd',
+  'rivals',
+  'sleepers',
+  'foreign',
+  'log',
+  'rules',
+  'rollback',
+  'storage',
+] as const
 export type Profile = (typeof PROFILES)[number]
 
 /** Things that outsiders do to log and lake between two calls. */
@@ -67,6 +77,7 @@ const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
   log: ['produce', 'mishap', 'accept', 'kill', 'produce'],
   rules: ['produce', 'registry', 'register_late', 'kill', 'kill'],
   rollback: ['produce', 'rollback', 'kill', 'expire'],
+  storage: ['produce', 'produce', 'mishap', 'mishap', 'accept', 'kill'],
 }
 
 export function scenarioOf(world: World, chosen?: Profile): Scenario {

@@ -1,6 +1,13 @@
 import { type Clock, type Lane, OutageError, type Position, type ProduceBatch, seededRandom } from '@assay/core'
 import type { Session } from '@assay/engine'
-import { type LaneStatus, MemoryLog, type ProducedRange, type ReadLimits, type ReadResult } from '@assay/event-log'
+import {
+  type EventLog,
+  type LaneStatus,
+  MemoryLog,
+  type ProducedRange,
+  type ReadLimits,
+  type ReadResult,
+} from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { HousekeepingPolicy } from '@assay/iceberg'
 import type { ObjectEntry, ObjectStore } from '@assay/object-store'
@@ -8,6 +15,7 @@ import type { SchemaLookup, SchemaRegistry } from '@assay/schema-registry'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { VirtualClock } from '../support/virtual-clock.js'
 import { type CommitWatch, WatchedCatalog } from './commit-watch.js'
+import type { RecordedLog } from './recorded-log.js'
 import type { SimStore } from './sim-store.js'
 import type { Caller, CallKind, World } from './world.js'
 
@@ -15,7 +23,7 @@ import type { Caller, CallKind, World } from './world.js'
 export interface Shared {
   readonly world: World
   readonly store: SimStore
-  readonly log: MemoryLog
+  readonly log: RecordedLog
   readonly registry: SchemaRegistry
   readonly commits: CommitWatch
   readonly exchanges: readonly Exchange[]
@@ -43,7 +51,7 @@ export class SimProcess implements Caller {
     const { world, housekeeping } = shared
     const lake = memoryLake({
       store: new ProcessStore(this, shared.store),
-      log: new ProcessLog(this, shared.log),
+      log: new ProcessLog(this, shared.log.openFor()),
       clock: new ProcessClock(this, world),
       random: seededRandom(world.below(2 ** 32)),
       openCatalog: (store, by) => new WatchedCatalog(name, shared.commits, store, by),
@@ -192,9 +200,9 @@ class ProcessStore implements ObjectStore {
 
 class ProcessLog extends MemoryLog {
   readonly #process: SimProcess
-  readonly #log: MemoryLog
+  readonly #log: EventLog
 
-  constructor(process: SimProcess, log: MemoryLog) {
+  constructor(process: SimProcess, log: EventLog) {
     super()
     this.#process = process
     this.#log = log

@@ -13,6 +13,7 @@ import { RecordedLog } from './recorded-log.js'
 import { type Action, type Profile, type Scenario, scenarioOf } from './scenario.js'
 import { codeOf, type Shared, SimProcess } from './sim-process.js'
 import { SimStore } from './sim-store.js'
+import { StorageLog } from './storage-log.js'
 import { makeTopics, produceChunk, registerLate, registerSchemas } from './workload.js'
 import { type Ambush, CALM, type Commit, ENGINE_FAULT, World, type WorldOptions } from './world.js'
 import { WorldClock } from './world-clock.js'
@@ -38,6 +39,7 @@ const NOTHING_TO_REPLAY = 'table_missing'
 const STEPS_MAX = 12_000
 const STARTS_MAX = 80
 const AFTER_ACTIONS_STEPS = 400
+const HEAL_TRIES_MAX = 40
 const MINUTE_MS = 60_000
 /** Longest outages: a commit waits the one out, and not the other. */
 const OUTAGES_MS = [600, 6_000]
@@ -84,7 +86,10 @@ export class Simulation {
     this.scenario = scenarioOf(this.world, options.profile)
     const clock = new WorldClock(this.world)
     this.store = new SimStore({ clock })
-    this.log = new RecordedLog({ clock, random: seededRandom(seed) })
+    this.log =
+      this.scenario.profile === 'storage'
+        ? new StorageLog(this.world)
+        : new RecordedLog({ clock, random: seededRandom(seed) })
     this.named = new NamedObjects(this.store, this.world)
     this.violations = watchDeletions(this.store, this.named, this.world, this.scenario.housekeeping.grace_ms)
     this.#commits = new CommitWatch(this.violations)
@@ -148,7 +153,11 @@ export class Simulation {
     const lake = this.lake()
     this.violations.push(...(await this.outsiders.rollForward(lake)))
     await lake.close()
-    while (this.#chunks < this.scenario.workload.chunks.length) await this.#produce()
+    for (let left = HEAL_TRIES_MAX; this.#chunks < this.scenario.workload.chunks.length; left--) {
+      if (left === 0) throw new Error('producers are refused for ever')
+      await this.#produce()
+      if (this.log instanceof StorageLog) await this.outsiders.acceptStops(this.#operator)
+    }
     for (const process of this.#processes) process.stop.abort()
     for (const limit = world.steps + STEPS_MAX; await world.step(); ) {
       if (world.steps > limit) throw new Error('the processes do not come to an end')
@@ -219,10 +228,18 @@ export class Simulation {
   }
 
   async #produce(): Promise<void> {
+    const { world } = this
     const chunk = this.scenario.workload.chunks[this.#chunks]
     if (!chunk) return
+    try {
+      await produceChunk(this.log, chunk)
+    } catch (error) {
+      if (!(this.log instanceof StorageLog)) throw error
+      // Killed, out of space, or refused because of damage: the same records come again, later.
+      world.tell(`a producer ends: ${codeOf(error)}`)
+      return
+    }
     this.#chunks++
-    await produceChunk(this.log, chunk)
     if (!this.scenario.isAhead) return
     const limits: BatchLimits = { maxRows: 100, maxBytes: 2 ** 20, maxPartitions: 64 }
     const options = { limits, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }

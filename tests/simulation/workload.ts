@@ -5,6 +5,7 @@ import type { SchemaRegistry } from '@assay/schema-registry'
 import { wireHeader } from '@assay/schema-registry'
 import { binance, kraken } from '../support/memory-lake.js'
 import { batchOf, binanceRecord, keyFor, krakenRecord, START_MS, type TestRecord } from '../support/records.js'
+import { StorageLog } from './storage-log.js'
 
 /** How many workloads there are; each is the same in every run, so that an undisturbed run of it is made only once. */
 export const WORKLOADS = 8
@@ -12,6 +13,8 @@ export const WORKLOADS = 8
 export const RIVALRIES = 2
 const RIVAL_CHUNKS = 5
 const RIVAL_LANES = 2
+/** Records of a call to a log on a disk: many small writes, each of which something may happen to. */
+const PORTION = 2
 /** From here on what a table gets depends on who comes first: trades in several lanes, schemas that come late. */
 const INCOMPARABLE_FROM = 4
 
@@ -117,6 +120,9 @@ export async function makeTopics(log: MemoryLog, { exchanges, partitions }: Work
 }
 
 export async function produceChunk(log: MemoryLog, { exchange, records, hole }: Chunk): Promise<void> {
-  await log.produce(exchange.topic, batchOf(records))
+  const size = log instanceof StorageLog ? PORTION : records.length
+  for (let i = 0; i < records.length; i += size) {
+    await log.produce(exchange.topic, batchOf(records.slice(i, i + size)))
+  }
   if (hole > 0) log.addHole({ topic: exchange.topic, partition: 0 }, hole)
 }

@@ -1,6 +1,6 @@
-import { type LaneKey, laneKey, parseLaneKey, position, UsageError } from '@assay/core'
-import { type Lake, logTopicOf, statusReport } from '@assay/lake'
-import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
+import { laneKey, parseLaneKey, position } from '@assay/core'
+import { type Lake, statusReport } from '@assay/lake'
+import { acceptLoss } from '@assay/operations'
 import { openQuery } from '@assay/query'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
@@ -87,36 +87,11 @@ function addAccept(gaps: Command, accept: Accept): void {
           throw new RangeError('a command line without a lane, an offset or a note was accepted')
         }
         return withExistingLake(place, async (lake) => {
-          const accepted = await acceptIn(lake, laneKey(parsed), to, note)
+          const accepted = await acceptLoss(lake, laneKey(parsed), position(to), note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
           await write(io.stdout, json ? jsonText(accepted) : text)
           return ExitCode.done
         })
       })
     })
-}
-
-async function acceptIn(lake: Lake, lane: LaneKey, to: number, note: string) {
-  for (const exchange of lake.exchanges) {
-    const definition = bronzeTable(exchange.name)
-    if (!(await lake.catalog.load(definition.name))) continue
-    const main = await lake.table(definition)
-    const { checkpoint } = await main.pin()
-    const logTopic = logTopicOf(lane, checkpoint)
-    if (!checkpoint.lanes.has(lane) && logTopic !== exchange.topic) continue
-    const status = (await lake.log.lanes(logTopic))[parseLaneKey(lane).partition]
-    if (!status) break
-    const { lost } = status
-    const damage = lost && to >= lost.to ? lost : undefined
-    // Before the ledger: cut short in between, the same command goes on from here.
-    if (damage) await lake.log.goPastDamage?.(status.lane, position(to))
-    const session = await (await lake.engine()).session()
-    const gaps = await lake.table(GAPS_TABLE)
-    const { clock } = lake
-    const { topicId } = status
-    return acceptGap({ main, gaps, session, clock, lane, to: position(to), note, topicId, ...(damage && { damage }) })
-  }
-  throw new UsageError('unknown_lane', `no bronze table reads a lane ${lane} that the log has`, {
-    hint: 'assay status lists the lanes',
-  })
 }
