@@ -1,7 +1,16 @@
 import { quoteIdentifier } from '@assay/engine'
-import { commit, type PlannedFile } from '@assay/iceberg'
+import {
+  columnsOf,
+  commit,
+  currentSnapshot,
+  type DataFile,
+  keyOfPath,
+  type ManifestFile,
+  type PlannedFile,
+} from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import { CHECKPOINT_PROPERTY, type LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
+import { readManifestList, writeManifestList } from '../../packages/iceberg/src/format/manifest-list.js'
 
 /** SQL over `rows`, a file's rows with their number `rn` from 0, that gives what the file shall hold instead. */
 export type Change = (columns: string) => string
@@ -50,6 +59,44 @@ function partitionValue({ file }: PlannedFile, i: number): string | number | nul
   return typeof value === 'number' || typeof value === 'string' ? value : null
 }
 
+/** A live file of a table as its manifest describes it, described otherwise. */
+export async function describeFileAnew(
+  lake: Lake,
+  definition: TableDefinition,
+  change: (file: DataFile) => Partial<DataFile>,
+): Promise<void> {
+  const { table, file } = await fileOf(lake, definition)
+  const outcome = await commit(table.table, {
+    prepare: () => ({
+      kind: 'proceed',
+      change: {
+        operation: 'overwrite',
+        addFiles: [{ ...file.file, ...change(file.file) }],
+        removeFiles: [file.file.path],
+      },
+    }),
+  })
+  if (outcome.kind !== 'committed') throw new Error(`the damage was ${outcome.kind}`)
+}
+
+/** Writes the manifest list of a table's newest snapshot anew, with other lines. */
+export async function rewriteManifestList(
+  lake: Lake,
+  definition: TableDefinition,
+  change: (manifest: ManifestFile) => Partial<ManifestFile>,
+): Promise<void> {
+  const { table } = await lake.table(definition)
+  const version = await table.load()
+  const snapshot = currentSnapshot(version.metadata)
+  if (!snapshot) throw new Error(`${definition.name} has no snapshot`)
+  const key = keyOfPath(version, snapshot.manifestList)
+  const columns = columnsOf(version.metadata)
+  const manifests = readManifestList((await lake.store.get(key)) as Uint8Array, columns)
+  const { snapshotId, parentId, sequenceNumber } = snapshot
+  const lines = manifests.map((manifest) => ({ ...manifest, ...change(manifest) }))
+  await lake.store.put(key, writeManifestList(lines, { snapshotId, parentId, sequenceNumber }, columns))
+}
+
 /** The nth live file of a table. */
 export async function fileOf(
   lake: Lake,
@@ -63,11 +110,17 @@ export async function fileOf(
   return { table, file, files: files.length }
 }
 
+/** A checkpoint as it stands in the table's property. */
+export interface CheckpointText {
+  readonly lanes: Record<string, { position: string; sequence: number; greatest_us?: string; rules?: string }>
+  readonly topics: Record<string, { topicId: string; laneId: number; logTopic: string }>
+}
+
 /** Changes the text of a table's checkpoint by hand. */
 export async function editCheckpoint(
   lake: Lake,
   definition: TableDefinition,
-  edit: (checkpoint: { lanes: Record<string, { position: string }> }) => void,
+  edit: (checkpoint: CheckpointText) => void,
 ): Promise<void> {
   const { table } = await lake.table(definition)
   await commit(table, {

@@ -11,6 +11,8 @@ export { olderWriter } from './evolution/older-writer.js'
 export { lowerBound, upperBound } from './format/bounds.js'
 export { type ColumnStatistics, type DataFile, dataFile, type FileContent } from './format/data-file.js'
 export { type BrokenInvariant, brokenInvariants, greatestSequence } from './format/invariants.js'
+export { isLive, type ResolvedEntry, resolveEntry } from './format/manifest-entries.js'
+export type { ManifestFile } from './format/manifest-list.js'
 export {
   ancestors,
   currentSchema,
@@ -52,4 +54,4 @@ export type { ColumnRange } from './plan/ranges.js'
 export { createTable, openTable, type TableDescription } from './table/create-table.js'
 export { keyOfPath, pathInTable } from './table/paths.js'
 export { defaultHousekeeping, type HousekeepingPolicy } from './table/policy.js'
-export { Table, type TableDependencies } from './table/table.js'
+export { columnsOf, Table, type TableDependencies } from './table/table.js'

@@ -11,6 +11,7 @@ export { isSuperseded, logTopicOf } from './status/log-lanes.js'
 export {
   type DeadLetterRate,
   type LaneProgress,
+  resumeAt,
   type StatusReport,
   type StoppedLane,
   statusReport,

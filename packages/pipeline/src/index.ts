@@ -29,6 +29,7 @@ export {
   sqlType,
   type TableDefinition,
 } from './table/definition.js'
+export { sqlTypeOf } from './table/iceberg-types.js'
 export {
   type FileFilter,
   LakeTable,

@@ -16,6 +16,8 @@ export interface DerivedPiece {
   /** SQL of the valid rows, and of the dead letters; undefined for none. */
   readonly rows: string | undefined
   readonly letters: string | undefined
+  /** What the stage knows of each lane after the piece. */
+  readonly lanes: Checkpoint['lanes']
   /** Bronze rows that the piece was made of. */
   readonly count: number
 }
@@ -72,6 +74,7 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
         ranges: moved.map(([key, { position }]) => ({ key, from: positionOf(before, key), to: position })),
         rows: union(written.rows),
         letters: union(written.letters),
+        lanes: own.lanes,
         count: outcome.rows,
       }
     }

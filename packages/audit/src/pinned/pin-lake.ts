@@ -13,6 +13,7 @@ import {
   RESOLUTIONS_TABLE,
   RULE_SETS_TABLE,
   silverTable,
+  TRADE_GAPS_TABLE,
 } from '@assay/medallion'
 import type { TableDefinition } from '@assay/pipeline'
 import { type CheckList, Findings } from '../compare/check.js'
@@ -22,6 +23,7 @@ import { PinnedScan } from './pinned-scan.js'
 export interface PinnedLake {
   readonly gold: PinnedScan
   readonly duplicates: PinnedScan
+  readonly tradeGaps: PinnedScan
   readonly letters: PinnedScan
   readonly archive: PinnedScan
   readonly resolutions: PinnedScan
@@ -48,6 +50,7 @@ export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake
     new PinnedScan(definition, await pinExisting(lake, definition))
   const gold = await pin(GOLD_TABLE)
   const duplicates = await published([gold], () => pin(DUPLICATES_TABLE))
+  const tradeGaps = await published([gold], () => pin(TRADE_GAPS_TABLE))
   const silvers = new Map<string, PinnedScan>()
   for (const { name } of lake.exchanges) silvers.set(name, await pin(silverTable(name)))
   const mains = [...silvers.values()]
@@ -64,10 +67,22 @@ export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake
     bronze: bronzes.get(exchange.name) as PinnedScan,
     silver: silvers.get(exchange.name) as PinnedScan,
   }))
-  const sides = [letters, archive, resolutions, replays, duplicates, gaps, ruleSets]
+  const sides = [letters, archive, resolutions, replays, duplicates, tradeGaps, gaps, ruleSets]
   for (const main of [...bronzes.values(), ...mains, archive, gold]) checkOutbox(main, sides, checks)
-  const all = [...bronzes.values(), ...mains, letters, archive, resolutions, replays, gold, duplicates, gaps, ruleSets]
-  return { gold, duplicates, letters, archive, resolutions, replays, ruleSets, gaps, exchanges, all }
+  const all = [
+    ...bronzes.values(),
+    ...mains,
+    letters,
+    archive,
+    resolutions,
+    replays,
+    gold,
+    duplicates,
+    tradeGaps,
+    gaps,
+    ruleSets,
+  ]
+  return { gold, duplicates, tradeGaps, letters, archive, resolutions, replays, ruleSets, gaps, exchanges, all }
 }
 
 /**

@@ -69,10 +69,10 @@ export class PinnedScan {
     return [...planned, ...this.#pending].filter(({ key }) => !this.#unreadable.has(key))
   }
 
-  async files(filter: FileFilter = {}): Promise<ScanFile[]> {
+  async files(filter: FileFilter = {}, isWanted = (_file: PlannedFile): boolean => true): Promise<ScanFile[]> {
     const { table } = this
     if (!table) return []
-    return Promise.all((await this.plan(filter)).map((file) => table.scanFile(file)))
+    return Promise.all((await this.plan(filter)).filter(isWanted).map((file) => table.scanFile(file)))
   }
 
   /** SQL of the table's rows in files that the filter keeps. */

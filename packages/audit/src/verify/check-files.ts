@@ -89,7 +89,8 @@ async function rowsChecked(
 export async function unreadableFiles(session: Session, scans: readonly PinnedScan[]): Promise<string[]> {
   const found: string[] = []
   for (const scan of scans) {
-    for (const file of await scan.plan()) {
+    // A table whose files can't even be listed has a finding of its own.
+    for (const file of await scan.plan().catch(() => [])) {
       const path = (await scan.table?.scanFile(file))?.path
       if (path === undefined || (await isReadable(session, path))) continue
       scan.leaveOut(file.key)

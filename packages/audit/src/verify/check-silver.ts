@@ -3,7 +3,7 @@ import type { Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { DLQ_TABLE } from '@assay/medallion'
-import { isReplayLane, scanSql } from '@assay/pipeline'
+import { type Checkpoint, type ColumnDefinition, isReplayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../compare/check.js'
 import { compareRows, Tally } from '../compare/compare.js'
 import { deriveSilver } from '../derive/derive-silver.js'
@@ -34,16 +34,18 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
   const silver = new Tally()
   const letters = new Tally()
   let rows = 0n
+  let derived: Checkpoint['lanes'] = new Map()
   const purged = await purgedSql(tables.resolutions)
   const empty = { silver: scanSql(pinned.silver.definition, []), letters: scanSql(DLQ_TABLE, []) }
   for await (const piece of deriveSilver({ ...check, bronze: pinned.bronze, ends: endsOf(pinned) })) {
     rows += BigInt(piece.count)
+    derived = piece.lanes
     await compareRows(
       session,
       {
         expected: piece.rows ?? empty.silver,
         found: `SELECT * FROM (${await pinned.silver.rowsIn(piece.ranges)}) WHERE replay_id IS NULL`,
-        columns: derivedColumns(pinned.silver.definition),
+        columns: ofSilver(pinned.silver.definition.columns),
         place: pinned.silver.place(),
         missing: `should be in ${pinned.silver.name}, by its bytes in bronze, and is not`,
         extra: `is in ${pinned.silver.name}, but not among the valid rows of bronze`,
@@ -81,7 +83,35 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
     { derived: letters.expected, in_letters: letters.found, bronze_rows: rows },
     letters.findings,
   )
+  checkLaneState(check, derived)
   return rows
+}
+
+/** What silver knows of a lane beside its position is what its rows make of it: later rows are judged by it. */
+function checkLaneState({ pinned: { silver }, checks }: SilverCheck, derived: Checkpoint['lanes']): void {
+  const findings = new Findings()
+  for (const [key, { position, greatest_us, candidate_us, rules }] of silver.checkpoint.lanes) {
+    const lane = derived.get(key)
+    if (lane?.position !== position) continue
+    if (lane.greatest_us !== greatest_us) {
+      findings.add(`${key}: its greatest event time is ${lane.greatest_us}, the checkpoint says ${greatest_us}`)
+    }
+    if (lane.candidate_us !== candidate_us) {
+      findings.add(`${key}: its event time far ahead is ${lane.candidate_us}, the checkpoint says ${candidate_us}`)
+    }
+    if (lane.rules !== rules)
+      findings.add(`${key}: its rows were judged by ${lane.rules}, the checkpoint says ${rules}`)
+  }
+  checks.done(
+    { promise: 'S2', subject: silver.name, claim: 'what its checkpoint says of each lane is what its rows say' },
+    { lanes: silver.checkpoint.lanes.size, lanes_derived: derived.size },
+    findings,
+  )
+}
+
+/** All that a silver row has of its bronze row, the time at which that was read included; only its own is left out. */
+function ofSilver(columns: readonly ColumnDefinition[]): ColumnDefinition[] {
+  return columns.filter(({ name }) => name !== 'validation_timestamp')
 }
 
 /** Where silver stands, as far as bronze has come. */

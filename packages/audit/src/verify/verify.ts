@@ -7,15 +7,20 @@ import { readRuleHistory } from '../derive/rule-history.js'
 import { type LaneRows, laneRows } from '../pinned/lane-rows.js'
 import { type PinnedExchange, type PinnedLake, pinLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { checkStops, checkTopics, checkUnreadRows } from './check-checkpoint.js'
 import { checkFiles, unreadableFiles } from './check-files.js'
 import { checkDistinct, checkGold, checkKept } from './check-gold.js'
+import { checkLedgers, checkReplayCounts } from './check-ledgers.js'
 import { checkLog } from './check-log.js'
+import { checkManifests } from './check-manifests.js'
 import { checkMetadata, checkSequences } from './check-metadata.js'
 import { checkOffsets } from './check-offsets.js'
 import { checkChain, checkHistory, checkPositions } from './check-positions.js'
 import { checkReplayed, checkResolutions, loadReplayed } from './check-replayed-rows.js'
 import { checkReplayedValues } from './check-replayed-values.js'
 import { checkRuleHistory, checkSilver } from './check-silver.js'
+import { checkStatistics } from './check-statistics.js'
+import { checkTradeGaps } from './check-trade-gaps.js'
 
 export interface VerifyOptions {
   /** Read the log again, too, and compare every record's bytes. */
@@ -61,12 +66,9 @@ class Run {
 
   async all(fromLog: boolean): Promise<bigint> {
     const { gold, exchanges } = this.#tables
-    for (const scan of this.#tables.all) {
-      await this.#guard(claimOf('A12', scan, 'its metadata keeps the rules of the format'), () =>
-        checkMetadata(scan, this.#list),
-      )
-      await checkFiles(this.#lake, this.#session, scan, this.#list)
-    }
+    for (const scan of this.#tables.all) await this.#files(scan)
+    // Only once the files of all tables are known to be there: what can't be read is looked for in all of them.
+    for (const scan of this.#tables.all) await this.#statistics(scan)
     await this.#guard(claimOf('D1', gold, 'replayed rows can be read'), () => loadReplayed(this.#session, exchanges))
     const silverRows = new Map<string, ReadonlyMap<LaneKey, LaneRows>>()
     let rows = 0n
@@ -76,6 +78,12 @@ class Run {
       silverRows.set(exchange.silver.name, checked.silverRows)
     }
     await this.#gold(silverRows)
+    await this.#guard(claimOf('A1', this.#tables.replays, 'no decision is written twice'), () =>
+      checkLedgers(this.#session, this.#tables, this.#list),
+    )
+    await this.#guard(claimOf('D3', this.#tables.replays, 'what a replay says that it took over is in silver'), () =>
+      checkReplayCounts(this.#session, this.#tables, this.#list),
+    )
     await this.#guard(
       claimOf('D1', this.#tables.resolutions, 'what is resolved as replayed is what was replayed'),
       () => checkResolutions(this.#lake, this.#session, this.#tables, this.#list),
@@ -83,10 +91,32 @@ class Run {
     return rows
   }
 
+  async #files(scan: PinnedScan): Promise<void> {
+    await this.#guard(claimOf('A12', scan, 'its metadata keeps the rules of the format'), () =>
+      checkMetadata(scan, this.#list),
+    )
+    await this.#guard(claimOf('A12', scan, 'the manifest list says what is in its manifests'), () =>
+      checkManifests(this.#lake, scan, this.#list),
+    )
+    await this.#guard(claimOf('files', scan, 'every live data file is there, as large as its manifest says'), () =>
+      checkFiles(this.#lake, this.#session, scan, this.#list),
+    )
+  }
+
+  async #statistics(scan: PinnedScan): Promise<void> {
+    await this.#guard(claimOf('A12', scan, 'partition values, bounds and counts are true of the rows'), () =>
+      checkStatistics(this.#session, scan, this.#list),
+    )
+  }
+
   async #exchange(pinned: PinnedExchange, fromLog: boolean) {
     const [lake, session, tables, checks] = [this.#lake, this.#session, this.#tables, this.#list]
     const { bronze, silver } = pinned
     const bronzeRows = await this.#main(bronze, [])
+    checkStops(bronze, checks)
+    await this.#guard(claimOf('chain', bronze, 'its topics are the ones that its lanes were read from'), () =>
+      checkTopics(lake, pinned.exchange.topic, bronze, fromLog, checks),
+    )
     await this.#guard(claimOf('B2', bronze, 'no offset is there twice'), () =>
       checkOffsets(session, bronze, tables.gaps, bronzeRows, checks),
     )
@@ -130,6 +160,9 @@ class Run {
     await this.#guard(claimOf('G4', duplicates, 'each names the row that was kept'), () =>
       checkKept(session, tables, checks),
     )
+    await this.#guard(claimOf('G3', tables.tradeGaps, 'its open gaps are those between the trades of gold'), () =>
+      checkTradeGaps(session, tables, checks),
+    )
   }
 
   /** What is checked of every table with a checkpoint; gives what it holds of each lane. */
@@ -138,6 +171,10 @@ class Run {
     if (upstream.length > 0) {
       checkChain(scan, upstream, this.#list)
       checkSequences(scan, upstream, this.#list)
+      await this.#guard(
+        claimOf('chain', scan, 'what it has still to read lies in files that it has still to read'),
+        () => checkUnreadRows(this.#session, scan, upstream, this.#list),
+      )
     }
     const rows = await this.#guard(claimOf('B2', scan, "every lane's rows end where its checkpoint says"), async () => {
       const found = await laneRows(this.#session, scan)

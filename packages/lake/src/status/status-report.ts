@@ -253,7 +253,7 @@ async function stopsOf(lake: Lake, exchange: Exchange, bronze: Checkpoint): Prom
 }
 
 /** The first offset that can be read again; undefined for a reason that only a newer version knows. */
-function resumeAt(stop: LaneStop): Position | undefined {
+export function resumeAt(stop: LaneStop): Position | undefined {
   switch (stop.reason) {
     case 'records_lost':
     case 'records_unreadable':

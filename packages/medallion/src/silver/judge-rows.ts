@@ -1,4 +1,4 @@
-import { type Lane, laneKey, type NamedColumn } from '@assay/core'
+import { AssayError, type Lane, laneKey, type NamedColumn } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { Checkpoint } from '@assay/pipeline'
@@ -43,6 +43,10 @@ export async function judgeRows(
 
 function laneNumber(lane: Lane, bronze: Checkpoint): LaneNumber {
   const topic = bronze.topics[lane.topic]
-  if (!topic) throw new RangeError(`bronze has rows of ${laneKey(lane)} but no lane id for its topic`)
+  if (!topic) {
+    throw new AssayError('topic_unknown', `bronze has rows of ${laneKey(lane)} but no lane id for its topic`, {
+      hint: 'the checkpoint of bronze was changed by hand: assay verify names what is wrong with it',
+    })
+  }
   return { laneId: topic.laneId, partition: lane.partition }
 }
