@@ -1,5 +1,6 @@
 export * from './clock.js'
 export * from './column.js'
+export * from './disk-faults.js'
 export * from './errors.js'
 export * from './int64.js'
 export * from './lane.js'

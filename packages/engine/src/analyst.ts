@@ -193,7 +193,7 @@ class DuckAnalyst implements Analyst {
     }
     if (error instanceof AssayError) return error
     if (failure === 'refused_by_sandbox') return refused('it reads a file')
-    if (failure === 'fatal') return engineError(error)
+    if (failure === 'fatal' || failure === 'io') return engineError(error)
     return new UsageError('query_invalid', messageOf(error), { cause: error, hint: 'mend the SQL as the message says' })
   }
 }

@@ -1,6 +1,8 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { diskFailure, OutageError } from '@assay/core'
 import duckdb, { type Database } from '@duckdb/node-bindings'
 import { ColumnSource } from './column-source.js'
-import { engineError } from './errors.js'
+import { engineError, messageOf } from './errors.js'
 import { createSession, type Session } from './session.js'
 
 export interface EngineOptions {
@@ -53,6 +55,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
 /** An in-memory instance in UTC, the worker's and the analyst's. */
 export async function openDatabase(options: EngineOptions): Promise<Database> {
+  await assertFilesLeft()
   try {
     const config = duckdb.create_config()
     for (const [name, value] of Object.entries(settingsOf(options))) duckdb.set_config(config, name, value)
@@ -68,6 +71,22 @@ export async function openDatabase(options: EngineOptions): Promise<Database> {
     return database
   } catch (error) {
     throw engineError(error)
+  }
+}
+
+/** Files that the engine opens for a moment while it starts, and as many again. */
+const FILES_LEFT_LEAST = 8
+
+/** Where not one more file can be opened, the engine ends the whole process instead of failing. */
+async function assertFilesLeft(): Promise<void> {
+  const files: FileHandle[] = []
+  try {
+    while (files.length < FILES_LEFT_LEAST) files.push(await open(process.execPath))
+  } catch (cause) {
+    const { fault, hint } = diskFailure(cause instanceof Error && 'code' in cause ? String(cause.code) : undefined)
+    throw new OutageError(`engine_disk_${fault}`, `opening the engine: ${messageOf(cause)}`, { hint, cause })
+  } finally {
+    await Promise.all(files.map((file) => file.close()))
   }
 }
 

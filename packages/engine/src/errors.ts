@@ -1,7 +1,7 @@
-import { AssayError } from '@assay/core'
+import { AssayError, diskFailureInText, OutageError } from '@assay/core'
 
 /** What DuckDB's message says went wrong; its C interface tells no error code, only a message with a fixed prefix. */
-export type Failure = 'out_of_memory' | 'interrupted' | 'fatal' | 'refused_by_sandbox' | 'other'
+export type Failure = 'out_of_memory' | 'interrupted' | 'fatal' | 'refused_by_sandbox' | 'io' | 'other'
 
 export function failureOf(error: unknown): Failure {
   const message = messageOf(error)
@@ -9,7 +9,19 @@ export function failureOf(error: unknown): Failure {
   if (message.startsWith('INTERRUPT Error')) return 'interrupted'
   if (/^(?:FATAL|INTERNAL) Error/.test(message)) return 'fatal'
   if (message.startsWith('Permission Error')) return 'refused_by_sandbox'
+  if (isDiskError(message)) return 'io'
   return 'other'
+}
+
+/**
+ * The operating system refused something with a file: the engine's own words, then what the C library calls it. A file
+ * that is named by a query and isn't there, or is shorter than it says, is no outage.
+ */
+const DISK_ERROR =
+  /^IO Error: (?:Cannot open file|Could not (?:read from|write|seek to|truncate|fsync|remove|rename|set lock on|get file position)|Failed to (?:create directory|get stats for|get file size))/
+
+function isDiskError(message: string): boolean {
+  return DISK_ERROR.test(message)
 }
 
 export function messageOf(error: unknown): string {
@@ -18,7 +30,8 @@ export function messageOf(error: unknown): string {
 
 /**
  * The AssayError for a failed statement: `engine_out_of_memory`, `engine_interrupted`, `engine_broken`
- * (the instance refuses all further work) or `engine_statement_failed`.
+ * (the instance refuses all further work), `engine_statement_failed`, or an OutageError: `engine_disk_full`,
+ * `engine_disk_denied`, `engine_disk_too_many_files`, `engine_disk_failed`.
  */
 export function engineError(error: unknown): AssayError {
   if (error instanceof AssayError) return error
@@ -36,6 +49,10 @@ export function engineError(error: unknown): AssayError {
       })
     case 'fatal':
       return new AssayError('engine_broken', message, { cause: error, hint: 'restart the process' })
+    case 'io': {
+      const { fault, hint } = diskFailureInText(message)
+      return new OutageError(`engine_disk_${fault}`, message, { cause: error, hint })
+    }
     default:
       return new AssayError('engine_statement_failed', message, {
         cause: error,

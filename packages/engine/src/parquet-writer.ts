@@ -80,7 +80,8 @@ export async function writeParquet(connection: Connection, request: WriteParquet
     if (stats.size > 0) throw fieldsDiffer([...stats.keys()], fields)
     return { rows: countOf(row.count), size_bytes: countOf(row.file_size_bytes), columns }
   } catch (error) {
-    await rm(path, { force: true })
+    // What keeps it from being removed, too, must not hide what went wrong; scratch files are removed after a day.
+    await rm(path, { force: true }).catch(() => undefined)
     throw error
   }
 }

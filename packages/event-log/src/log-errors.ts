@@ -1,20 +1,11 @@
-import { AssayError, type Lane, laneKey, OutageError } from '@assay/core'
+import { AssayError, diskFailure, type Lane, laneKey, OutageError } from '@assay/core'
 
 /** What the file system said, as an error that a caller can handle. Errors of ours pass unchanged. */
 export function logError(cause: unknown, doing: string): AssayError {
   if (cause instanceof AssayError) return cause
-  const errno = errorCode(cause)
+  const { fault, hint } = diskFailure(errorCode(cause))
   const message = `${doing}: ${cause instanceof Error ? cause.message : String(cause)}`
-  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
-    return new OutageError('log_full', message, { hint: 'free disk space, or set a retention by size', cause })
-  }
-  if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS') {
-    return new OutageError('log_denied', message, {
-      hint: 'the log needs a folder that it may write to, on a file system with hard links',
-      cause,
-    })
-  }
-  return new OutageError('log_failed', message, { hint: 'check the disk and the folder of the log', cause })
+  return new OutageError(`log_${fault}`, message, { hint, cause })
 }
 
 /** `ENOENT` and its like, or undefined for what isn't an error of the file system. */

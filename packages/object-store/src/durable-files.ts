@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import path from 'node:path'
+import type { HomeFolder } from './home-folder.js'
 
 const KNOWN_FOLDERS_MAX = 10_000
 
@@ -36,20 +37,20 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes folders below a root, remembering those known to be there and on the disk. */
+/** Makes folders below a home, remembering those known to be there and on the disk. */
 export class DurableFolders {
-  readonly #root: string
+  readonly #home: HomeFolder
   readonly #known = new Set<string>()
 
-  constructor(root: string) {
-    this.#root = root
+  constructor(home: HomeFolder) {
+    this.#home = home
   }
 
   async ensure(folder: string): Promise<void> {
     if (this.#known.has(folder)) return
-    await mkdir(folder, { recursive: true })
+    await this.#home.make(folder)
     // Another process may have made a parent a moment ago and not forced it out yet, so the whole chain is.
-    for (let parent = folder; parent !== this.#root; parent = path.dirname(parent)) {
+    for (let parent = folder; parent !== this.#home.path; parent = path.dirname(parent)) {
       await syncFolder(path.dirname(parent))
     }
     if (this.#known.size >= KNOWN_FOLDERS_MAX) this.#known.clear()

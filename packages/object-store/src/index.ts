@@ -1,4 +1,5 @@
 export { type Fault, type FaultPlan, FaultyStore, type StoreCall } from './faulty-store.js'
+export { HomeFolder } from './home-folder.js'
 export { checkKey } from './keys.js'
 export { LocalStore, type LocalStoreDependencies, openLocalStore } from './local-store.js'
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.js'

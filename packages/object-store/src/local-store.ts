@@ -1,7 +1,8 @@
-import { constants, copyFile, link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { AssayError, type Random } from '@assay/core'
 import { DurableFolders, syncFile, syncFolder, writeDurably } from './durable-files.js'
+import { HomeFolder } from './home-folder.js'
 import { checkKey, checkPrefix, SCRATCH_FOLDER } from './keys.js'
 import { listFolder } from './local-list.js'
 import { makeOwnFolder, removeLeftOvers } from './scratch.js'
@@ -10,17 +11,22 @@ import { errorCode, storeError } from './store-errors.js'
 
 export interface LocalStoreDependencies {
   readonly random: Random
+  /** Given when the folder may have been opened before by this process: then it is not made anew. */
+  readonly home?: HomeFolder
 }
 
 /**
  * Opens a folder as an object store, making it if need be. The first write removes scratch files that are a day old.
  * Any number of processes may have the same folder open.
  */
-export async function openLocalStore(rootDirectory: string, { random }: LocalStoreDependencies): Promise<LocalStore> {
-  const root = path.resolve(rootDirectory)
+export async function openLocalStore(
+  rootDirectory: string,
+  { random, home = new HomeFolder(rootDirectory) }: LocalStoreDependencies,
+): Promise<LocalStore> {
   try {
-    await mkdir(path.join(root, SCRATCH_FOLDER), { recursive: true })
-    return new LocalStore(root, random)
+    await home.open()
+    await home.make(path.join(home.path, SCRATCH_FOLDER))
+    return new LocalStore(home, random)
   } catch (error) {
     throw storeError(error, 'opening the store in', rootDirectory)
   }
@@ -28,16 +34,18 @@ export async function openLocalStore(rootDirectory: string, { random }: LocalSto
 
 /** Objects as files: a key is a path below the root. Made by `openLocalStore`. */
 export class LocalStore implements ObjectStore {
+  readonly #home: HomeFolder
   readonly #root: string
   readonly #random: Random
   readonly #folders: DurableFolders
   #scratch: Promise<string> | undefined
   #temporaries = 0
 
-  constructor(root: string, random: Random) {
-    this.#root = root
+  constructor(home: HomeFolder, random: Random) {
+    this.#home = home
+    this.#root = home.path
     this.#random = random
-    this.#folders = new DurableFolders(root)
+    this.#folders = new DurableFolders(home)
   }
 
   location(key: string): string {
@@ -87,6 +95,7 @@ export class LocalStore implements ObjectStore {
       await this.#inFolderOf(file, () => this.#moveIn(key, file, localPath))
       await rm(localPath, { force: true })
     } catch (error) {
+      if (errorCode(error) === 'ENOENT') await this.#home.assertThere()
       throw storeError(error, 'moving in', key)
     }
   }
@@ -104,7 +113,7 @@ export class LocalStore implements ObjectStore {
     try {
       this.#scratch ??= this.#makeScratch()
       const folder = await this.#scratch
-      await mkdir(folder, { recursive: true })
+      await this.#home.make(folder)
       return folder
     } catch (error) {
       this.#scratch = undefined
@@ -115,7 +124,7 @@ export class LocalStore implements ObjectStore {
   /** Not before it is needed: commands that only read would each leave a folder behind. */
   async #makeScratch(): Promise<string> {
     const scratch = path.join(this.#root, SCRATCH_FOLDER)
-    await mkdir(scratch, { recursive: true })
+    await this.#home.make(scratch)
     const own = await makeOwnFolder(scratch, this.#random)
     await removeLeftOvers(scratch, (await stat(own)).mtimeMs)
     return own
@@ -125,6 +134,8 @@ export class LocalStore implements ObjectStore {
     checkPrefix(prefix)
     try {
       yield* listFolder(this.#root, prefix)
+      // Folders that vanish meanwhile are left out, and the whole one may have.
+      await this.#home.assertThere()
     } catch (error) {
       throw storeError(error, 'listing', prefix)
     }
@@ -149,6 +160,7 @@ export class LocalStore implements ObjectStore {
       return await this.#inFolderOf(file, () => publish(temporary, file))
     } catch (error) {
       await removeQuietly(temporary)
+      if (errorCode(error) === 'ENOENT') await this.#home.assertThere()
       throw storeError(error, doing, key)
     }
   }
@@ -205,8 +217,11 @@ export class LocalStore implements ObjectStore {
     } catch (error) {
       const code = errorCode(error)
       // A folder of this name, or a file in the place of a folder: either way no such object.
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || code === 'ERR_FS_EISDIR') return undefined
-      throw storeError(error, doing, key)
+      const isMissing = code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || code === 'ERR_FS_EISDIR'
+      if (!isMissing) throw storeError(error, doing, key)
+      // Where the whole folder has gone, nothing can be said of what is in it.
+      await this.#home.assertThere()
+      return undefined
     }
   }
 }

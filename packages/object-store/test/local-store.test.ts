@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { link, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { OutageError, seededRandom, systemRandom } from '@assay/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type LocalStore, openLocalStore } from '../src/index.js'
+import { HomeFolder, type LocalStore, openLocalStore } from '../src/index.js'
 import { storeContract } from './store-contract.js'
 
 const run = promisify(execFile)
@@ -141,6 +141,62 @@ describe('local store', () => {
     expect(failed).toMatchObject({ code: 'store_failed', hint: expect.any(String) })
     await store.put('folder/b', bytes('x'))
     expect(await store.get('folder/b')).toStrictEqual(bytes('x'))
+  })
+
+  it('T28: while its folder is away, nothing is missing, and nothing is made in its place', async () => {
+    const root = await freshRoot()
+    const store = await openLocalStore(root, { random: systemRandom })
+    await store.put('folder/a', bytes('x'))
+    const scratch = path.join(await store.scratchDirectory(), 'part')
+    await writeFile(scratch, 'part')
+    await rename(root, `${root}-away`)
+    const calls: Record<string, () => Promise<unknown>> = {
+      get: () => store.get('folder/a'),
+      size: () => store.size_bytes('folder/a'),
+      local: () => store.localPath('folder/a'),
+      put: () => store.put('folder/b', bytes('x')),
+      putNew: () => store.put('new/folder/b', bytes('x')),
+      create: () => store.putIfAbsent('folder/b', bytes('x')),
+      putFile: () => store.putFile('folder/c', scratch),
+      delete: () => store.delete('folder/a'),
+      scratch: () => store.scratchDirectory(),
+      list: async () => {
+        for await (const { key } of store.list('')) throw new Error(`it lists ${key}`)
+      },
+    }
+    const whatHappens = async (): Promise<Record<string, unknown>> => {
+      const codes: Record<string, unknown> = {}
+      for (const [name, call] of Object.entries(calls)) {
+        codes[name] = await call().then(
+          () => 'done',
+          (error) => error instanceof OutageError && error.code,
+        )
+      }
+      return codes
+    }
+    const away = Object.fromEntries(Object.keys(calls).map((name) => [name, 'store_away']))
+    expect(await whatHappens()).toEqual(away)
+    expect(existsSync(root)).toBe(false)
+    await mkdir(root)
+    const replaced = Object.fromEntries(Object.keys(calls).map((name) => [name, 'store_replaced']))
+    expect(await whatHappens()).toEqual(replaced)
+    expect(await readdir(root)).toEqual([])
+    await rm(root, { recursive: true })
+    await rename(`${root}-away`, root)
+    expect(await store.get('folder/a')).toStrictEqual(bytes('x'))
+    await store.putFile('folder/c', scratch)
+    expect(await store.putIfAbsent('folder/b', bytes('x'))).toBe('created')
+  })
+
+  it('opened again by the same process, it is not made in the place of one that is away', async () => {
+    const root = await freshRoot()
+    const home = new HomeFolder(root)
+    await (await openLocalStore(root, { random: systemRandom, home })).put('a', bytes('x'))
+    await rename(root, `${root}-away`)
+    await expect(openLocalStore(root, { random: systemRandom, home })).rejects.toMatchObject({ code: 'store_away' })
+    expect(existsSync(root)).toBe(false)
+    await rename(`${root}-away`, root)
+    expect(await (await openLocalStore(root, { random: systemRandom, home })).get('a')).toStrictEqual(bytes('x'))
   })
 
   it.skipIf(!existsSync('/dev/full'))('failure 18: a full disk is `store_full`, and no object appears', async () => {

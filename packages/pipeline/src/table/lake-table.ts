@@ -205,7 +205,8 @@ export class LakeTable {
     const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
     const written = await writeTo(scratch)
     if (written.rows === 0) {
-      await rm(scratch, { force: true })
+      // One that stays is removed with other scratch files.
+      await rm(scratch, { force: true }).catch(() => undefined)
       return undefined
     }
     await this.store.putFile(key, scratch)

@@ -1,0 +1,68 @@
+import { mkdir, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { OutageError } from '@assay/core'
+import { errorCode, storeError } from './store-errors.js'
+
+/**
+ * A folder that is made once, when it is opened for the first time. When it goes away afterwards (renamed, not mounted
+ * any more) that is an outage: nothing is made in its place, and what is missing in it is not taken for missing.
+ */
+export class HomeFolder {
+  readonly path: string
+  #inode: bigint | undefined
+
+  constructor(directory: string) {
+    this.path = path.resolve(directory)
+  }
+
+  /** Makes the folder if need be, but only the first time; later it has to be there still. */
+  async open(): Promise<void> {
+    if (this.#inode !== undefined) return this.assertThere()
+    await mkdir(this.path, { recursive: true })
+    this.#inode = await this.#find()
+  }
+
+  /** Throws an OutageError `store_away` or `store_replaced` unless this is the folder that was opened. */
+  async assertThere(): Promise<void> {
+    const inode = await this.#find()
+    if (inode === this.#inode) return
+    if (inode === undefined) {
+      throw new OutageError('store_away', `the folder ${this.path} is not there any more`, {
+        hint: 'put it back or mount it again; work goes on by itself afterwards, and nothing is made in its place',
+      })
+    }
+    throw new OutageError('store_replaced', `${this.path} is another folder than the one that was opened`, {
+      hint: 'put the old one back or mount it again; to go on with what is there now, start again',
+    })
+  }
+
+  /** Makes a folder below this one, with the folders above it; true when it was not there. */
+  async make(folder: string): Promise<boolean> {
+    await this.assertThere()
+    return this.#make(folder)
+  }
+
+  async #make(folder: string): Promise<boolean> {
+    try {
+      await mkdir(folder)
+      return true
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'EEXIST') return false
+      if (code !== 'ENOENT') throw error
+      // Home itself: it has gone since it was looked for.
+      if (path.dirname(folder).length < this.path.length) throw error
+      await this.#make(path.dirname(folder))
+      return this.#make(folder)
+    }
+  }
+
+  async #find(): Promise<bigint | undefined> {
+    try {
+      return (await stat(this.path, { bigint: true })).ino
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined
+      throw storeError(error, 'looking for', this.path)
+    }
+  }
+}
