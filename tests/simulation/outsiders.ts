@@ -1,6 +1,6 @@
 import { type LaneKey, laneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
 import type { LaneStatus } from '@assay/event-log'
-import { collect, currentSnapshot } from '@assay/iceberg'
+import { collect, currentSnapshot, type TableMetadata } from '@assay/iceberg'
 import { type Layer, runWorkers } from '@assay/lake'
 import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
 import { acceptLoss } from '@assay/operations'
@@ -103,7 +103,8 @@ export class Outsiders {
       for (const table of tables) await touch(table)
       this.#world.now_ms += HOUR_MS
     }
-    for (const name of made) await catalog.forgetVersions(name, { keep: 1, grace_ms: GRACE_MS })
+    const isOld = ({ lastUpdated_ms }: TableMetadata): boolean => this.#world.now_ms - lastUpdated_ms >= GRACE_MS
+    for (const name of made) await catalog.forgetVersions(name, { keep: 1, isOld })
   }
 
   /** Each lane meets one mishap of the log at most, so that what it held can be told afterwards. */

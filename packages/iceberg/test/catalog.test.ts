@@ -3,7 +3,16 @@ import { type Fault, FaultyStore, MemoryStore, type StoreCall } from '@assay/obj
 import { describe, expect, it } from 'vitest'
 import { type CommitOutcome, commit, createTable, FileSystemCatalog, Table } from '../src/index.js'
 import { catalogContract } from './catalog-contract.js'
-import { append, description, keys, livePaths, openWorld, putDataFile, VirtualClock } from './support.js'
+import {
+  append,
+  description,
+  keys,
+  livePaths,
+  olderThanGrace,
+  openWorld,
+  putDataFile,
+  VirtualClock,
+} from './support.js'
 
 const META = 'tables/test/trades/metadata'
 
@@ -81,7 +90,7 @@ describe('loading', () => {
       for (let i = 0; i < 130; i += 1) await append(table, [])
       clock.advance(16 * 60_000)
       await append(table, [])
-      await catalog.forgetVersions('trades', { keep: 100, grace_ms: 0 })
+      await catalog.forgetVersions('trades', { keep: 100, isOld: olderThanGrace(clock) })
       expect(await store.get(`${META}/v2.metadata.json`)).toBeUndefined()
       expect((await sleeper.load('trades'))?.token).toBe('132')
     },
@@ -173,7 +182,7 @@ describe('committing to a version', () => {
         for (let i = 0; i < 140; i += 1) await append(awake.table, [])
         clock.advance(16 * 60_000)
         await append(awake.table, [])
-        await awake.catalog.forgetVersions('trades', { keep: 100, grace_ms: 0 })
+        await awake.catalog.forgetVersions('trades', { keep: 100, isOld: olderThanGrace(clock) })
       }
       return 'none'
     }
@@ -202,7 +211,7 @@ describe('committing to a version', () => {
       await append(awake.table, [])
       clock.advance(16 * 60_000)
       await append(awake.table, [])
-      await awake.catalog.forgetVersions('trades', { keep: 1, grace_ms: 0 })
+      await awake.catalog.forgetVersions('trades', { keep: 1, isOld: olderThanGrace(clock) })
       expect(await inner.size_bytes(key)).toBeUndefined()
       return 'none'
     }
@@ -241,7 +250,7 @@ describe('committing to a version', () => {
       for (let i = 0; i < 3; i += 1) await append(awake.table, [])
       clock.advance(20 * 60_000)
       await append(awake.table, [])
-      await awake.catalog.forgetVersions('trades', { keep: 1, grace_ms: 0 })
+      await awake.catalog.forgetVersions('trades', { keep: 1, isOld: olderThanGrace(clock) })
       expect(await inner.size_bytes(key)).toBeUndefined()
       return 'none'
     }
@@ -356,7 +365,7 @@ describe('committing to a version', () => {
         for (let i = 0; i < 120; i += 1) await append(other.table, [])
         clock.advance(16 * 60_000)
         await append(other.table, [])
-        await other.catalog.forgetVersions('trades', { keep: 100, grace_ms: 0 })
+        await other.catalog.forgetVersions('trades', { keep: 100, isOld: olderThanGrace(clock) })
       }
       return 'none'
     }

@@ -53,6 +53,8 @@ describe('A9: the clean-up', () => {
     for (let i = 0; i < 200; i += 1) await append(table, [])
     expect((await collect(table)).metadataVersions).toEqual([])
     clock.advance(15 * 60_000)
+    expect((await collect(table)).metadataVersions).toEqual([])
+    clock.advance(60_000)
     const { metadataVersions } = await collect(table)
     const numbers = metadataVersions.map((key) => Number(/v(\d+)\.metadata/.exec(key)?.[1]))
     expect(numbers).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))

@@ -164,6 +164,8 @@ describe('A4: metadata of other writers', () => {
       expire,
       setProperties: { a: '1' },
       removeProperties: ['write.format.default'],
+      setRefs: {},
+      dropRefs: [],
     })
     expect(next.snapshotLog.map(({ snapshotId }) => snapshotId)).toEqual([7n])
     expect(next.properties).toEqual({ a: '1' })

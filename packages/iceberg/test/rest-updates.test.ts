@@ -52,7 +52,14 @@ function updateOf(base: TableMetadata, one: Step): MetadataUpdate {
   const old = base.snapshots.filter(({ snapshotId }) => !heads.has(snapshotId))
   const expire = new Set(old.filter((_, i) => one.expire[i]).map(({ snapshotId }) => snapshotId))
   const removeProperties = one.remove.filter((key) => one.set[key] === undefined)
-  return { snapshot: snapshotOf(base, one), setProperties: one.set, removeProperties, expire }
+  return {
+    snapshot: snapshotOf(base, one),
+    setProperties: one.set,
+    removeProperties,
+    expire,
+    setRefs: {},
+    dropRefs: [],
+  }
 }
 
 /** What others do to a table meanwhile without moving main. */

@@ -12,15 +12,18 @@ import {
   planFiles,
   type Table,
   type TableDescription,
+  type TableMetadata,
+  type TableNotice,
   type TableVersion,
 } from '../src/index.js'
 
 /** A clock that stands still unless it is told to go on or somebody sleeps on it. */
 export class VirtualClock implements Clock {
   #now_ms = Date.UTC(2026, 0, 1)
+  #ahead_ms = 0
 
   now_ms(): number {
-    return this.#now_ms
+    return this.#now_ms + this.#ahead_ms
   }
 
   monotonic_ms(): number {
@@ -34,6 +37,16 @@ export class VirtualClock implements Clock {
   advance(ms: number): void {
     this.#now_ms += ms
   }
+
+  /** From now on the wall clock is wrong by as much; no time passes. */
+  jump(ahead_ms: number): void {
+    this.#ahead_ms = ahead_ms
+  }
+}
+
+/** The age at which a version may be forgotten, where the clock is right. */
+export function olderThanGrace(clock: Clock): (metadata: TableMetadata) => boolean {
+  return ({ lastUpdated_ms }) => clock.now_ms() - lastUpdated_ms >= 15 * 60_000
 }
 
 export const description: TableDescription = {
@@ -60,6 +73,7 @@ export async function openWorld(
     readonly name?: string
     readonly housekeeping?: HousekeepingPolicy
     readonly description?: TableDescription
+    readonly onNotice?: (notice: TableNotice) => void
   } = {},
 ): Promise<World> {
   const clock = options.clock ?? new VirtualClock()
@@ -71,6 +85,7 @@ export async function openWorld(
     clock,
     random,
     ...(options.housekeeping ? { housekeeping: options.housekeeping } : {}),
+    ...(options.onNotice ? { onNotice: options.onNotice } : {}),
   })
   return { clock, store, catalog, table }
 }

@@ -18,6 +18,12 @@ export type SwapOutcome =
   /** The base is so old that the commit counts for nothing: drop all state and load again. */
   | { readonly kind: 'void'; readonly reason: string }
 
+export interface ForgetLimits {
+  readonly keep: number
+  /** Whether a version was committed so long ago that no writer builds on it any more: fifteen minutes at least. */
+  readonly isOld: (metadata: TableMetadata) => boolean
+}
+
 /** Which table names point to which metadata. A swap demands that the table's identity and main's head are the base's. */
 export interface Catalog {
   /** Where a new table of this name puts its files. Rejects with `bad_table_name`. */
@@ -33,8 +39,8 @@ export interface Catalog {
   /** Names of all tables, in order. */
   list(): Promise<readonly string[]>
   /**
-   * Deletes metadata files of earlier versions, oldest first: none of the newest `keep`, none that was written
-   * within `grace_ms` (fifteen minutes at least). Returns the keys deleted; a catalog that minds its own history returns none.
+   * Deletes metadata files of earlier versions, oldest first: none of the newest `keep`, none that is not `isOld`.
+   * Returns the keys deleted; a catalog that minds its own history returns none.
    */
-  forgetVersions(name: string, limits: { readonly keep: number; readonly grace_ms: number }): Promise<readonly string[]>
+  forgetVersions(name: string, limits: ForgetLimits): Promise<readonly string[]>
 }

@@ -3,13 +3,12 @@ import type { ObjectStore } from '@assay/object-store'
 import { serializeMetadata, type TableMetadata } from '../format/metadata.js'
 import { withMetadataLog } from '../format/update.js'
 import { isBuiltUpon } from './built-upon.js'
-import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
+import type { Catalog, ForgetLimits, SwapOutcome, TableVersion } from './catalog.js'
 import { readMetadata } from './read-metadata.js'
 import { backOff_ms, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
 
 /** Metadata is kept for fifteen minutes at least; what was seen to be the newest is believed for ten. */
-const GRACE_MS_LEAST = 15 * 60_000
 const BELIEVED_MS = 10 * 60_000
 const OUTAGE_ATTEMPTS = 6
 const LOAD_ATTEMPTS = 20
@@ -268,10 +267,7 @@ export class FileSystemCatalog implements Catalog {
     return [...names].sort()
   }
 
-  async forgetVersions(
-    name: string,
-    { keep, grace_ms }: { readonly keep: number; readonly grace_ms: number },
-  ): Promise<readonly string[]> {
+  async forgetVersions(name: string, { keep, isOld }: ForgetLimits): Promise<readonly string[]> {
     const files = this.#files(name)
     const current = await this.load(name)
     if (!current) return []
@@ -286,7 +282,7 @@ export class FileSystemCatalog implements Catalog {
         at = last + 1
         continue
       }
-      if (this.#clock.now_ms() - youngest.metadata.lastUpdated_ms < Math.max(grace_ms, GRACE_MS_LEAST)) break
+      if (!isOld(youngest.metadata)) break
       for (; at <= last; at += 1) {
         await this.#store.delete(files.key(at))
         deleted.push(files.key(at))

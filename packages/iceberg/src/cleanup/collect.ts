@@ -1,11 +1,12 @@
 import type { TableVersion } from '../catalog/catalog.js'
-import { parseTrashList, type TrashEntry, trashEntries } from '../commit/trash-list.js'
+import { isGraceOver, isOld, parseTrashList, type TrashEntry, trashEntries } from '../commit/trash-list.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { isLive } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import { mayDeleteFiles } from '../format/metadata.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
+import { elapsedAt } from '../table/table-time.js'
 
 /** What a clean-up deleted, as store keys. */
 export interface Collected {
@@ -17,9 +18,11 @@ export interface Collected {
 
 /** As many of the newest metadata files stay as a metadata file names. */
 const VERSIONS_TO_KEEP = 100
+/** A writer that slept no longer than this finds the base that it knew; catalogs believe what they saw for less. */
+const VERSION_GRACE_LEAST_MS = 15 * 60_000
 
 /**
- * Deletes what expiries set free, once its grace time (the table's policy) is over, oldest first; then metadata
+ * Deletes what expiries set free, once its grace time (the table's policy) is over by the table's own time, oldest first; then metadata
  * files of old versions. Idempotent and safe to kill: a listing goes after its files, its entry in the table's
  * property with a later commit. A file that any snapshot of the newest version names is left alone, and so is all of a
  * table that has `gc.enabled` off.
@@ -27,13 +30,17 @@ const VERSIONS_TO_KEEP = 100
 export async function collect(table: Table): Promise<Collected> {
   const version = await table.load()
   const { grace_ms } = table.housekeeping
-  const now_ms = table.clock.now_ms()
+  const now_ms = table.time.now_ms(version)
   const entries = trashEntries(version.metadata, table.propertyPrefix)
-  const isDue = ({ since_ms }: TrashEntry): boolean => since_ms + grace_ms <= now_ms
-  const due = mayDeleteFiles(version.metadata) ? entries.filter(isDue) : []
+  const mayDelete = mayDeleteFiles(version.metadata)
+  const due = mayDelete ? entries.filter((entry) => isGraceOver(entry, now_ms, grace_ms)) : []
   const files: string[] = []
   for (const entry of due) files.push(...(await collectEntry(table, version, entry)))
-  const metadataVersions = await table.catalog.forgetVersions(table.name, { keep: VERSIONS_TO_KEEP, grace_ms })
+  const versionGrace_ms = Math.max(grace_ms, VERSION_GRACE_LEAST_MS)
+  const metadataVersions = await table.catalog.forgetVersions(table.name, {
+    keep: VERSIONS_TO_KEEP,
+    isOld: (metadata) => isOld(elapsedAt(metadata, table.propertyPrefix), now_ms, versionGrace_ms),
+  })
   return { files, metadataVersions, waiting: entries.length - due.length }
 }
 

@@ -17,6 +17,8 @@ export interface OrphanLimits {
   readonly keep: ReadonlySet<string>
   /** Only tell. */
   readonly dryRun?: boolean
+  /** Keys of an earlier search's orphans: others are left to the next one, whatever the clock says of their age. */
+  readonly seenBefore?: ReadonlySet<string>
 }
 
 export interface Orphan {
@@ -36,9 +38,10 @@ export async function removeOrphans(table: Table, limits: OrphanLimits): Promise
       hint: 'give a limit of fifteen minutes or more',
     })
   }
-  const { metadata, tableKey } = await table.load()
+  const first = await table.load()
+  const { metadata, tableKey } = first
   if (!mayDeleteFiles(metadata)) return []
-  const before_ms = table.clock.now_ms() - age_ms
+  const before_ms = certainNow_ms(table, first) - age_ms
   const candidates: Orphan[] = []
   for await (const { key, size_bytes, modified_ms } of table.store.list(`${tableKey}/`)) {
     if (modified_ms < before_ms && !isVersionFile(key.slice(tableKey.length + 1))) candidates.push({ key, size_bytes })
@@ -47,9 +50,17 @@ export async function removeOrphans(table: Table, limits: OrphanLimits): Promise
   const version = await table.load()
   const named = await namedKeys(table, version)
   for (const path of limits.keep) named.add(keyOfPath(version, path))
-  const orphans = candidates.filter(({ key }) => !named.has(key))
+  const orphans = candidates.filter(({ key }) => !named.has(key) && limits.seenBefore?.has(key) !== false)
   if (limits.dryRun !== true) for (const { key } of orphans) await table.store.delete(key)
   return orphans
+}
+
+/**
+ * A wall-clock time that is not later than now: a clock that jumped ahead does not make a file old which a commit in
+ * progress is about to name. Reckoned from the newest commit, since which a process that stays sees time pass.
+ */
+function certainNow_ms(table: Table, version: TableVersion): number {
+  return Math.min(table.clock.now_ms(), version.metadata.lastUpdated_ms + table.time.since_ms(version))
 }
 
 /** Metadata files by any catalog's way of naming them: catalogs clean up behind themselves. */

@@ -116,6 +116,7 @@ class Commit {
     const { manifests, manifestListSize_bytes, objects, snapshot, written } = draft
     for (const { key } of objects) this.#leftovers.delete(key)
     if (this.#added && manifests.some(({ path }) => path === this.#added?.path)) this.#leftovers.delete(this.#added.key)
+    this.#table.time.saw(version, { isOwn: true })
     this.#table.rememberManifests(snapshot.manifestList, manifests, manifestListSize_bytes)
     for (const { path, manifest, bytes } of written) this.#table.rememberManifest(path, manifest, bytes.length)
     return { kind: 'committed', version, snapshot }

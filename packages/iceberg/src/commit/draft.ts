@@ -7,10 +7,19 @@ import { ancestors, currentSnapshot, type Snapshot, type TableMetadata } from '.
 import { summarize } from '../format/summary.js'
 import { applyUpdate } from '../format/update.js'
 import { columnsOf, type Table } from '../table/table.js'
+import { elapsedProperty } from '../table/table-time.js'
 import type { TableChange } from './change.js'
 import { expirable, planExpiry } from './expire.js'
+import { historyChange } from './history-tags.js'
 import { type Attempt, mergeManifests, removeFiles } from './rewrite.js'
-import { serializeTrashEntries, serializeTrashList, trashEntries, trashProperty } from './trash-list.js'
+import {
+  isGraceOver,
+  serializeTrashEntries,
+  serializeTrashList,
+  type TrashEntry,
+  trashEntries,
+  trashProperty,
+} from './trash-list.js'
 import { metadataFile, type PendingObject, type WrittenManifest } from './written-manifest.js'
 
 /** Everything of one attempt, worked out but not yet put. */
@@ -83,24 +92,32 @@ async function assemble(
   summary: Readonly<Record<string, string>>,
   written: readonly WrittenManifest[],
 ): Promise<Draft> {
-  const now_ms = nextTime_ms(table, base.metadata)
-  const house = await keepHouse(table, base, attempt, now_ms)
+  const now = {
+    time_ms: nextTime_ms(table, base.metadata),
+    elapsed_ms: table.time.now_ms(base),
+    propertyPrefix: table.propertyPrefix,
+  }
+  const history = historyChange(base.metadata, table.housekeeping.history, now)
+  const house = await keepHouse(table, base, attempt, now, history.drop)
+  const elapsed = { [elapsedProperty(table.propertyPrefix)]: String(now.elapsed_ms) }
   const parentId = base.metadata.currentSnapshotId
   const list = metadataFile(base, `snap-${attempt.snapshotId}-${table.random.uuid()}.avro`)
   const bytes = writeManifestList(manifests, { ...attempt, parentId }, columnsOf(base.metadata))
   const snapshot: Snapshot = {
     ...attempt,
     parentId,
-    timestamp_ms: now_ms,
+    timestamp_ms: now.time_ms,
     manifestList: list.path,
-    summary,
+    summary: { ...summary, ...elapsed },
     schemaId: base.metadata.currentSchemaId,
   }
   const next = applyUpdate(base.metadata, {
     snapshot,
-    setProperties: { ...change.setProperties, ...house.properties },
+    setProperties: { ...change.setProperties, ...house.properties, ...elapsed },
     removeProperties: change.removeProperties ?? [],
     expire: house.expire,
+    setRefs: history.set,
+    dropRefs: history.drop,
   })
   const objects = [...written, { key: list.key, bytes }, ...house.objects]
   return { kind: 'draft', next, snapshot, manifests, manifestListSize_bytes: bytes.length, written, objects }
@@ -119,22 +136,37 @@ interface House {
   readonly objects: readonly PendingObject[]
 }
 
-/** Expires snapshots by the policy, and brings the table's list of trash up to date on that occasion. */
-async function keepHouse(table: Table, base: TableVersion, attempt: Attempt, now_ms: number): Promise<House> {
-  const old = expirable(table, base, now_ms)
-  if (old.length === 0) return { expire: new Set(), properties: {}, objects: [] }
-  const { snapshots, paths } = await planExpiry(table, base, old)
-  const name = `trash-${table.random.uuid()}.json`
-  const kept = []
-  for (const entry of trashEntries(base.metadata, table.propertyPrefix)) {
-    const due = entry.since_ms + table.housekeeping.grace_ms < now_ms
+interface Now {
+  readonly time_ms: number
+  /** The table's own time. */
+  readonly elapsed_ms: number
+}
+
+/** Expires snapshots by the policy, and brings the table's list of expired files up to date on that occasion. */
+async function keepHouse(
+  table: Table,
+  base: TableVersion,
+  attempt: Attempt,
+  now: Now,
+  droppedTags: readonly string[],
+): Promise<House> {
+  const old = expirable(table, base, droppedTags)
+  const before = trashEntries(base.metadata, table.propertyPrefix)
+  const isUntimed = before.some(({ elapsed_ms }) => elapsed_ms === undefined)
+  if (old.length === 0 && !isUntimed) return { expire: new Set(), properties: {}, objects: [] }
+  const kept: TrashEntry[] = []
+  for (const entry of before) {
+    const due = isGraceOver(entry, now.elapsed_ms, table.housekeeping.grace_ms)
     const collected = due && (await table.store.size_bytes(metadataFile(base, entry.list).key)) === undefined
-    if (!collected) kept.push(entry)
+    if (!collected) kept.push({ elapsed_ms: now.elapsed_ms, ...entry })
   }
-  kept.push({ list: name, since_ms: now_ms, sequence: attempt.sequenceNumber })
-  return {
-    expire: snapshots,
-    properties: { [trashProperty(table.propertyPrefix)]: serializeTrashEntries(kept) },
-    objects: [{ key: metadataFile(base, name).key, bytes: serializeTrashList(paths) }],
+  const objects: PendingObject[] = []
+  const { snapshots, paths } = await planExpiry(table, base, old)
+  if (snapshots.size > 0) {
+    const list = `trash-${table.random.uuid()}.json`
+    kept.push({ list, since_ms: now.time_ms, elapsed_ms: now.elapsed_ms, sequence: attempt.sequenceNumber })
+    objects.push({ key: metadataFile(base, list).key, bytes: serializeTrashList(paths) })
   }
+  const properties = { [trashProperty(table.propertyPrefix)]: serializeTrashEntries(kept) }
+  return { expire: snapshots, properties, objects }
 }

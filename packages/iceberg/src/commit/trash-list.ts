@@ -1,13 +1,16 @@
 import { AssayError } from '@assay/core'
 import { asArray, asInteger, asObject, asString, parseJson } from '../format/json.js'
 import type { TableMetadata } from '../format/metadata.js'
+import { WITNESSED_STEP_MS } from '../table/table-time.js'
 
 /** Files that an expiry made unreferenced: an object in the store lists them, a table property lists those objects. */
 export interface TrashEntry {
   /** Name of the listing in the table's metadata folder. */
   readonly list: string
-  /** Time of the expiry; the grace time counts from here. */
+  /** Wall-clock time of the expiry, for people. */
   readonly since_ms: number
+  /** The table's own time at the expiry, from which the grace time counts; entries of older versions lack it. */
+  readonly elapsed_ms?: number
   /** Sequence number of the commit that expired. */
   readonly sequence: number
 }
@@ -28,6 +31,7 @@ export function trashEntries(metadata: TableMetadata, propertyPrefix: string): r
     return {
       list: asString(entry.list, 'list'),
       since_ms: asInteger(entry.since_ms, 'since_ms'),
+      ...(entry.elapsed_ms !== undefined && { elapsed_ms: asInteger(entry.elapsed_ms, 'elapsed_ms') }),
       sequence: asInteger(entry.sequence, 'sequence'),
     }
   })
@@ -35,6 +39,19 @@ export function trashEntries(metadata: TableMetadata, propertyPrefix: string): r
 
 export function serializeTrashEntries(entries: readonly TrashEntry[]): string {
   return JSON.stringify(entries.slice(-ENTRIES_MAX))
+}
+
+/**
+ * True once the grace time is over for certain: one step of a wall clock, that the table's time may have been misled by,
+ * is allowed for. An entry without a time waits until the next expiry gives it one.
+ */
+export function isGraceOver({ elapsed_ms }: TrashEntry, now_ms: number, grace_ms: number): boolean {
+  return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, grace_ms)
+}
+
+/** True once as much time has passed between two moments of the table's own time, one misleading step allowed for. */
+export function isOld(from_ms: number, now_ms: number, age_ms: number): boolean {
+  return now_ms - from_ms >= age_ms + Math.min(age_ms, WITNESSED_STEP_MS)
 }
 
 /** The content of a listing: paths as the table's metadata named them. */

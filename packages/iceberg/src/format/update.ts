@@ -1,5 +1,5 @@
 import { asObject, type Json, type JsonObject } from './json.js'
-import { MAIN_BRANCH, type Snapshot, type TableMetadata } from './metadata.js'
+import { MAIN_BRANCH, type Snapshot, type SnapshotRef, type TableMetadata } from './metadata.js'
 
 /** What one commit changes. */
 export interface MetadataUpdate {
@@ -9,6 +9,9 @@ export interface MetadataUpdate {
   readonly removeProperties: readonly string[]
   /** Snapshots to forget; never the new one nor the head of a ref. */
   readonly expire: ReadonlySet<bigint>
+  /** Tags to put on snapshots that stay, and to take away. */
+  readonly setRefs: Readonly<Record<string, SnapshotRef>>
+  readonly dropRefs: readonly string[]
 }
 
 /** The metadata after a commit. Pure; `base` stays as it is. */
@@ -23,7 +26,8 @@ export function applyUpdate(base: TableMetadata, update: MetadataUpdate): TableM
     snapshots: [...base.snapshots.filter((one) => !expire.has(one.snapshotId)), snapshot],
     currentSnapshotId: snapshot.snapshotId,
     refs: {
-      ...base.refs,
+      ...Object.fromEntries(Object.entries(base.refs).filter(([name]) => !update.dropRefs.includes(name))),
+      ...update.setRefs,
       [MAIN_BRANCH]: { ...base.refs[MAIN_BRANCH], snapshotId: snapshot.snapshotId, type: 'branch' },
     },
     snapshotLog: trimmedLog(log, expire),

@@ -1,3 +1,5 @@
+import type { HistoryPolicy } from './history-policy.js'
+
 /** How a table is kept healthy by its own commits. */
 export interface HousekeepingPolicy {
   /** As many manifests of a size class are merged into one of the next class. */
@@ -6,12 +8,14 @@ export interface HousekeepingPolicy {
   readonly manifestFilesMax: number
   /** The newest snapshots of main, which never expire. */
   readonly snapshotsToKeep: number
-  /** Younger snapshots never expire. */
+  /** Younger snapshots never expire, by the table's own time, unless there are several times those to keep. */
   readonly snapshotsKept_ms: number
   /** Snapshots expire when as many can: what an expiry costs is paid once for all of them. */
   readonly snapshotsToExpire: number
   /** How long a file that no snapshot names any more is left to readers that are at it. */
   readonly grace_ms: number
+  /** History beyond the newest snapshots. Without, none is made and what others made is left alone. */
+  readonly history?: HistoryPolicy
 }
 
 /**

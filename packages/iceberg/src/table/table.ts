@@ -9,10 +9,13 @@ import { type PartitionColumn, type PartitionTuple, partitionColumns, partitionP
 import { BoundedCache } from './bounded-cache.js'
 import { keyOfPath, pathInTable } from './paths.js'
 import { defaultHousekeeping, type HousekeepingPolicy } from './policy.js'
+import { TableTime } from './table-time.js'
 
 /** A decoded manifest takes several times its compressed size. */
 const CACHE_BYTES = 32 * 1024 * 1024
 const DEFAULT_PREFIX = 'assay.'
+/** Clocks of machines differ by less. */
+const AHEAD_TOLD_MS = 60_000
 
 export interface TableDependencies {
   readonly store: ObjectStore
@@ -22,6 +25,15 @@ export interface TableDependencies {
   readonly housekeeping?: HousekeepingPolicy
   /** What the table properties that this package keeps start with; `assay.` unless given. */
   readonly propertyPrefix?: string
+  readonly onNotice?: (notice: TableNotice) => void
+}
+
+/** Something about a table that its operator should know, told once by each process. */
+export interface TableNotice {
+  /** Its newest commit is stamped later than this machine's clock. */
+  readonly kind: 'ahead_of_clock'
+  readonly table: string
+  readonly ahead_ms: number
 }
 
 /** A name in a catalog, with what is needed to work on the table behind it, and caches of its immutable files. */
@@ -33,6 +45,10 @@ export class Table {
   readonly random: Random
   readonly housekeeping: HousekeepingPolicy
   readonly propertyPrefix: string
+  /** The table's own time, by which ages are told. */
+  readonly time: TableTime
+  readonly #onNotice: ((notice: TableNotice) => void) | undefined
+  #isAheadTold = false
   readonly #lists = new BoundedCache<readonly ManifestFile[]>(CACHE_BYTES)
   readonly #manifests = new BoundedCache<Manifest>(CACHE_BYTES)
   readonly #targets = new Map<string, ManifestTarget>()
@@ -45,15 +61,30 @@ export class Table {
     this.random = dependencies.random
     this.housekeeping = dependencies.housekeeping ?? defaultHousekeeping
     this.propertyPrefix = dependencies.propertyPrefix ?? DEFAULT_PREFIX
+    this.time = new TableTime(this.clock, this.propertyPrefix)
+    this.#onNotice = dependencies.onNotice
   }
 
   /** The newest version. Throws `table_not_found`. */
   async load(): Promise<TableVersion> {
     const version = await this.catalog.load(this.name)
-    if (version) return version
+    if (version) {
+      this.time.saw(version, { isOwn: false })
+      this.#tellIfAhead(version)
+      return version
+    }
     throw new AssayError('table_not_found', `there is no table ${this.name}`, {
       hint: 'create it, or restore the folder or catalog entry that was removed',
     })
+  }
+
+  /** Once: commit times go on from a base that is ahead of the clock, until the clock has caught up. */
+  #tellIfAhead({ metadata }: TableVersion): void {
+    if (this.#isAheadTold || !this.#onNotice) return
+    const ahead_ms = metadata.lastUpdated_ms - this.clock.now_ms()
+    if (ahead_ms < AHEAD_TOLD_MS) return
+    this.#isAheadTold = true
+    this.#onNotice({ kind: 'ahead_of_clock', table: this.name, ahead_ms })
   }
 
   /** Manifests of a snapshot; none without one. Throws `snapshot_gone` when a clean-up was faster: plan again. */

@@ -1,15 +1,16 @@
 import { UsageError } from '@assay/core'
 import {
-  ancestors,
   collect,
   commit,
   defaultFold,
+  expirable,
   FileSystemCatalog,
   type FoldPolicy,
   pathInTable,
   pendingEntries,
   planFold,
   removeOrphans,
+  trashEntries,
 } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import { pinExisting } from '@assay/lake'
@@ -60,15 +61,18 @@ async function compact(lake: Lake, table: LakeTable, dryRun: boolean): Promise<n
   return withJobContext(lake, undefined, ({ session }) => foldSmallFiles(table, session, FOLD_BY_HAND))
 }
 
-/** Snapshots expire within commits, by the table's policy: a commit that changes nothing lets those that are due. */
+/**
+ * Snapshots expire within commits, by the table's policy: a commit that changes nothing lets those that are due. Files
+ * that wait for their grace time are a reason for one, too, since the table's own time goes on with its commits.
+ */
 async function expire({ table }: LakeTable, dryRun: boolean): Promise<Pick<TableMaintenance, 'expired' | 'collected'>> {
-  const { metadata } = await table.load()
-  const { snapshotsToKeep, snapshotsKept_ms, snapshotsToExpire } = table.housekeeping
-  const before_ms = table.clock.now_ms() - snapshotsKept_ms
-  const old = [...ancestors(metadata)].slice(snapshotsToKeep - 1).filter(({ timestamp_ms }) => timestamp_ms < before_ms)
-  const isDue = old.length >= snapshotsToExpire
-  if (dryRun) return { expired: isDue ? old.length : 0 }
-  if (isDue) await commit(table, { prepare: () => ({ kind: 'proceed', change: { operation: 'replace' } }) })
+  const version = await table.load()
+  const { metadata } = version
+  const old = expirable(table, version)
+  if (dryRun) return { expired: old.length }
+  const isWaited = trashEntries(metadata, table.propertyPrefix).length > 0
+  if (old.length > 0 || isWaited)
+    await commit(table, { prepare: () => ({ kind: 'proceed', change: { operation: 'replace' } }) })
   const left = new Set((await table.load()).metadata.snapshots.map(({ snapshotId }) => snapshotId))
   const { files, metadataVersions } = await collect(table)
   return {

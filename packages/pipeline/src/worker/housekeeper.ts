@@ -20,6 +20,8 @@ const COMMITS_BETWEEN_FOLDS = 16
 const COLLECT_MS = 30_000
 /** How often the folder is searched for files that a crash left behind. */
 const ORPHANS_MS = 6 * 3_600_000
+/** The second search comes sooner: what the first one found is deleted by then. */
+const SECOND_SEARCH_MS = 3_600_000
 
 interface Chores {
   commits: number
@@ -33,14 +35,16 @@ export class Housekeeper {
   readonly #main: LakeTable
   readonly #sides: ReadonlyMap<string, LakeTable>
   readonly #chores = new Map<LakeTable, Chores>()
-  #orphans_ms: number
+  #orphansDue_ms: number
+  /** What the last search found. */
+  #orphans: ReadonlySet<string> | undefined
 
   constructor(main: LakeTable, sides: ReadonlyMap<string, LakeTable>, session: Session, monotonic_ms: () => number) {
     this.#main = main
     this.#sides = sides
     this.#session = session
     this.#monotonic_ms = monotonic_ms
-    this.#orphans_ms = monotonic_ms() - ORPHANS_MS
+    this.#orphansDue_ms = monotonic_ms()
   }
 
   /** Does what is due after a commit. What an outage prevents is due again the next time. */
@@ -71,14 +75,21 @@ export class Housekeeper {
     }
   }
 
-  /** Only the main table's: a side table's folder also holds what several outboxes have pending. */
+  /**
+   * Deletes what two searches an hour apart have found, so that no jump of a clock makes a file of a commit in progress
+   * an orphan. Only the main table's: a side table's folder also holds what several outboxes have
+   * pending.
+   */
   async #removeOrphans(): Promise<void> {
     const now_ms = this.#monotonic_ms()
-    if (now_ms - this.#orphans_ms < ORPHANS_MS) return
-    this.#orphans_ms = now_ms
+    if (now_ms < this.#orphansDue_ms) return
+    this.#orphansDue_ms = now_ms + (this.#orphans ? ORPHANS_MS : SECOND_SEARCH_MS)
     const { version, checkpoint } = await this.#main.pin()
     const keys = checkpoint.keys?.path.slice(version.tableKey.length + 1)
-    await removeOrphans(this.#main.table, { keep: new Set(keys ? [pathInTable(version, keys)] : []) })
+    const keep = new Set(keys ? [pathInTable(version, keys)] : [])
+    if (this.#orphans) await removeOrphans(this.#main.table, { keep, seenBefore: this.#orphans })
+    const found = await removeOrphans(this.#main.table, { keep, dryRun: true })
+    this.#orphans = new Set(found.map(({ key }) => key))
   }
 }
 
