@@ -1,5 +1,5 @@
 import { type Clock, isRetryable } from '@assay/core'
-import type { Lake, LakeOptions, openLake } from '@assay/lake'
+import { type Lake, type LakeOptions, noticeText, type openLake } from '@assay/lake'
 import { feedWork } from './feed-work.js'
 import { addHealthRoutes, Liveness, Readiness } from './http/health.js'
 import { listen, newHttpServer } from './http/server.js'
@@ -35,7 +35,9 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
     const { parts, memory_bytes, threads } = config
     const onKafkaEvent: LakeOptions['onKafkaEvent'] = ({ kind, group, message }) => log.info({ kind, group }, message)
     const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message, ...event }) => log.warn(event, message)
-    const opened = await open({ parts, clock, random, memory_bytes, threads, onKafkaEvent, onFileLogEvent })
+    const onTableNotice: LakeOptions['onTableNotice'] = (notice) => log.warn({ ...notice }, noticeText(notice))
+    const events = { onKafkaEvent, onFileLogEvent, onTableNotice }
+    const opened = await open({ parts, clock, random, memory_bytes, threads, ...events })
     try {
       lake = { ...opened, exchanges: opened.exchanges.filter(({ name }) => config.exchanges.includes(name)) }
       readiness.checks = work.checks(lake)

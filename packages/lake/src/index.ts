@@ -17,3 +17,4 @@ export {
   statusReport,
 } from './status/status-report.js'
 export { type TableReport, tableReport } from './status/table-report.js'
+export { noticeText } from './table-notice.js'

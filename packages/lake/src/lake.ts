@@ -3,7 +3,7 @@ import type { Clock, Random } from '@assay/core'
 import { type Engine, openEngine } from '@assay/engine'
 import type { EventLog } from '@assay/event-log'
 import { type Exchange, exchanges } from '@assay/exchanges'
-import type { Catalog } from '@assay/iceberg'
+import { type Catalog, defaultHousekeeping, type TableNotice } from '@assay/iceberg'
 import {
   bronzeTable,
   DLQ_ARCHIVE_TABLE,
@@ -25,11 +25,15 @@ import { DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
 import type { LakeParts } from './settings/lake-parts.js'
 import { LogArrivals } from './status/log-arrivals.js'
 
+const HOUR_MS = 3_600_000
+
 export interface LakeOptions extends PartsContext {
   readonly parts: LakeParts
   readonly memory_bytes?: number
   /** Threads of the engine. One by default: workers run side by side, and more threads spin while they wait. */
   readonly threads?: number
+  /** Told once of each table that an operator should know something of. */
+  readonly onTableNotice?: (notice: TableNotice) => void
 }
 
 /** Everything that a command or service works with, behind its ports. */
@@ -66,6 +70,10 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const parts = await openParts(options.parts, options)
   const { catalog, store } = parts
   const signals = new CommitSignals()
+  const care = {
+    housekeeping: { ...defaultHousekeeping, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
+    ...(options.onTableNotice && { onNotice: options.onTableNotice }),
+  }
   const tables = new Map<string, Promise<LakeTable>>()
   let engine: Promise<Engine> | undefined
   return {
@@ -79,7 +87,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     table(definition) {
       const known = tables.get(definition.name)
       if (known) return known
-      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals })
+      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals, ...care })
       tables.set(definition.name, opened)
       opened.catch(() => tables.delete(definition.name))
       return opened

@@ -1,7 +1,7 @@
 import type { ProducerOptions, TopicOptions } from '@assay/event-log'
 import type { S3Encryption } from '@assay/object-store'
 import type { RegistryAuth } from '@assay/schema-registry'
-import { DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
+import { DEFAULT_HISTORY_HOURS, DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
 import type { PartsValues } from './parts-settings.js'
 
 /** On which parts a lake stands: parsed, so that no half of a pair is missing. */
@@ -9,6 +9,8 @@ export interface LakeParts {
   /** As the user named it. */
   readonly location: string
   readonly workDirectory: string | undefined
+  /** States of each table at full hours that are kept for `--as-of`. */
+  readonly historyHours: number
   readonly store: { readonly kind: 'folder'; readonly directory: string } | S3Part
   /** `absent`: a lake in a bucket that is only asked. */
   readonly log: { readonly kind: 'embedded' | 'absent' } | KafkaPart
@@ -71,6 +73,7 @@ export function embeddedParts(directory: string): LakeParts {
   return {
     location: directory,
     workDirectory: undefined,
+    historyHours: DEFAULT_HISTORY_HOURS,
     store: { kind: 'folder', directory },
     log: { kind: 'embedded' },
     registry: { kind: 'embedded' },
@@ -86,6 +89,7 @@ export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | 
   const parts: LakeParts = {
     location,
     workDirectory: values.ASSAY_WORK_DIR,
+    historyHours: values.ASSAY_HISTORY_HOURS,
     store: location.startsWith('s3://') ? s3Part(values, location, mistakes) : { kind: 'folder', directory: location },
     log: kafkaPart(values, mistakes),
     registry: registryPart(values, mistakes),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
+import { DEFAULT_HISTORY_HOURS, DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
 import {
   flag,
   oneOf,
@@ -44,6 +44,13 @@ export const PARTS_SETTINGS = {
     means:
       "For scratch files, spilled data and cached files of a lake in a bucket. Without: the lake's own folder, or one of the system's temporary folder.",
     schema: optionalText,
+  },
+  ASSAY_HISTORY_HOURS: {
+    fallback: String(DEFAULT_HISTORY_HOURS),
+    accepts: '0 to 720',
+    means:
+      'How far `--as-of` reaches back beyond the newest hundred commits of a table: as many of its states at full hours are kept by tags. The same for all processes that write.',
+    schema: wholeNumber(0, 720),
   },
   ASSAY_CACHE_BYTES: {
     fallback: String(4 * GIB),

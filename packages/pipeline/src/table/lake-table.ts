@@ -6,10 +6,12 @@ import {
   createTable,
   currentSnapshot,
   type DataFile,
+  type HousekeepingPolicy,
   keyOfPath,
   type PlannedFile,
   planFiles,
   type Table,
+  type TableNotice,
   type TableVersion,
 } from '@assay/iceberg'
 import type { ObjectStore } from '@assay/object-store'
@@ -55,6 +57,8 @@ export interface LakeTableDependencies {
   readonly signals: CommitSignals
   /** For how long a commit of an older version of Assay keeps columns from being added; an hour unless given. */
   readonly olderVersions_ms?: number
+  readonly housekeeping?: HousekeepingPolicy
+  readonly onNotice?: (notice: TableNotice) => void
 }
 
 /** Live files of one partition of a table, whose rows are to be written anew. */

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock, systemRandom, UsageError } from '@assay/core'
-import { type Lake, type LakeOptions, type LakeParts, openLake } from '@assay/lake'
+import { type Lake, type LakeOptions, type LakeParts, noticeText, openLake } from '@assay/lake'
 
 /** Folders of a lake; one that has none of them is none. */
 const PARTS = ['log', 'schemas', 'tables']
@@ -9,7 +9,9 @@ const PARTS = ['log', 'schemas', 'tables']
 /** Works on a lake, which is made if it is missing, and closes it. */
 export async function withLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
   const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message }) => process.stderr.write(`warning: ${message}\n`)
-  const lake = await openLake({ parts, clock: systemClock, random: systemRandom, onFileLogEvent })
+  const onTableNotice: LakeOptions['onTableNotice'] = (notice) =>
+    process.stderr.write(`warning: ${noticeText(notice)}\n`)
+  const lake = await openLake({ parts, clock: systemClock, random: systemRandom, onFileLogEvent, onTableNotice })
   try {
     return await work(lake)
   } finally {
