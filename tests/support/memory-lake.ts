@@ -6,7 +6,7 @@ import { type Engine, openEngine, type Session } from '@assay/engine'
 import { MemoryLog } from '@assay/event-log'
 import { type Exchange, exchangeNamed } from '@assay/exchanges'
 import { type Catalog, FileSystemCatalog, type HousekeepingPolicy } from '@assay/iceberg'
-import { type Lake, LogArrivals, tableDefinitions } from '@assay/lake'
+import { type Lake, LogArrivals, readerOf, tableDefinitions } from '@assay/lake'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
 import { CommitSignals, LakeTable } from '@assay/pipeline'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
@@ -81,7 +81,7 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
     log,
     topicPartitions: 1,
     arrivals: new LogArrivals(clock),
-    registry: parts.registry ?? openEmbeddedRegistry(store, 'schemas'),
+    registry: parts.registry ?? openEmbeddedRegistry(store, 'schemas', readerOf),
     catalog,
     exchanges,
     definitions: tableDefinitions(exchanges),

@@ -1,3 +1,4 @@
+export { checkReadable } from './check-readable.js'
 export { type DecodedColumns, type DecodedField, decodedField, newDecodedColumns } from './columns.js'
 export { type ColumnDecoder, compileColumnDecoder, DECODING_VERSION, type DecodingVersion } from './decoder.js'
 export { compileEncoder, type RecordEncoder } from './encoder.js'

@@ -21,6 +21,8 @@ export interface ResolveOptions {
   readonly logicalTypes: boolean
   /** Leave a column null where the writer has null and the reader wants a value; without, the record is refused. */
   readonly nulls: boolean
+  /** Refuse a union of which the reader takes only some branches. */
+  readonly everyBranch?: boolean
 }
 
 /**
@@ -52,7 +54,8 @@ export function resolve(writer: WriterType, reader: ReaderPlan, options: Resolve
     }
     const field = reader.fields[column] as ReaderField
     const made = fieldStep(type, field, column, options)
-    if (givesNothing(made, field)) {
+    const isRefused = options.everyBranch === true && made.children.some(({ op }) => op === Op.refuse)
+    if (isRefused || givesNothing(made, field)) {
       differences.push(`field "${field.name}": found ${describeType(type)}, wanted ${wanted(field)}`)
     }
     if (!field.nullable && made.op === Op.union && made.children.some(({ op }) => op === Op.null)) required.push(column)

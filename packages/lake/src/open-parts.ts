@@ -12,6 +12,7 @@ import {
   openFileLog,
   openKafkaLog,
 } from '@assay/event-log'
+import { exchanges, readerSchemaOf } from '@assay/exchanges'
 import { type Catalog, FileSystemCatalog, openRestCatalog } from '@assay/iceberg'
 import { type ObjectStore, openLocalStore, openS3Store } from '@assay/object-store'
 import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
@@ -146,14 +147,20 @@ function saslOf(sasl: Sasl): KafkaSasl {
   return { mechanism: sasl.mechanism, token: async () => (await readFile(sasl.tokenFile, 'utf8')).trim() }
 }
 
+/** Silver reads the subjects of the exchanges' topics. */
+export function readerOf(subject: string): string | undefined {
+  const exchange = exchanges.find(({ topic }) => subject === `${topic}-value`)
+  return exchange && readerSchemaOf(exchange)
+}
+
 async function openRegistry(
   { registry }: LakeParts,
   store: ObjectStore,
   { clock, random }: PartsContext,
 ): Promise<SchemaRegistry> {
-  if (registry.kind === 'embedded') return openEmbeddedRegistry(store, SCHEMAS_PREFIX)
+  if (registry.kind === 'embedded') return openEmbeddedRegistry(store, SCHEMAS_PREFIX, readerOf)
   const { url, auth } = registry
-  return openConfluentRegistry({ url, clock, random, ...(auth && { auth }) })
+  return openConfluentRegistry({ url, readerOf, clock, random, ...(auth && { auth }) })
 }
 
 async function openCatalog({ catalog }: LakeParts, store: ObjectStore, context: PartsContext): Promise<Catalog> {

@@ -1,6 +1,7 @@
 import { type Clock, type Random, UsageError } from '@assay/core'
 import type { RestService } from '@confluentinc/schemaregistry/dist/rest-service.js'
 import { checkCompatible, incompatible } from './compatibility.js'
+import { checkReader, type ReaderOf } from './reader-gate.js'
 import type { SchemaLookup, SchemaRegistry } from './registry.js'
 import { readAnswer } from './registry-answer.js'
 import { problemError, type RegistryProblem, registryProblem, unreadable } from './registry-problems.js'
@@ -19,6 +20,7 @@ export interface ConfluentRegistryOptions {
   readonly attemptsMax?: number
   /** Schemas kept in memory. */
   readonly cacheSize?: number
+  readonly readerOf?: ReaderOf
   readonly clock: Clock
   readonly random: Random
 }
@@ -76,23 +78,40 @@ class ConfluentRegistry implements SchemaRegistry {
   }
 
   /**
-   * The check against the latest version is made here, whatever the server's own setting; a stricter server may still
-   * refuse. Two writers of one subject that register at the same moment are told apart by the server alone.
+   * The check against the latest version is made here, too, where the subject's level of compatibility wants it; all
+   * others are the server's. Two writers of one subject that register at the same moment are told apart by it alone.
    */
   async register(subject: string, schema: string): Promise<number> {
     const body = { schema: canonicalSchema(schema) }
+    checkReader(subject, body.schema, this.settings.readerOf)
     const path = `/subjects/${encodeURIComponent(subject)}`
     const there = await this.call('POST', path, body)
     if (there.kind === 'answered') return idOf(there.body)
     if (there.kind !== 'unknown') throw problemError(there)
 
     const latest = await this.call('GET', `${path}/versions/latest`)
-    if (latest.kind === 'answered') checkCompatible(subject, body.schema, canonicalSchema(schemaOf(latest.body)))
+    if (latest.kind === 'answered') await this.checkLatest(subject, body.schema, latest.body)
     else if (latest.kind !== 'unknown') throw problemError(latest)
 
     const made = await this.call('POST', `${path}/versions`, body)
     if (made.kind === 'answered') return idOf(made.body)
     throw made.kind === 'conflict' ? incompatible(subject, [made.detail]) : problemError(made)
+  }
+
+  private async checkLatest(subject: string, schema: string, latest: unknown): Promise<void> {
+    const schemaType = textAt(latest, 'schemaType') ?? 'AVRO'
+    if (schemaType !== 'AVRO') throw incompatible(subject, [`the latest is a ${schemaType} schema, this one Avro`])
+    const level = await this.compatibilityOf(subject)
+    if (level === 'NONE' || level.startsWith('FORWARD')) return
+    checkCompatible(subject, schema, schemaOf(latest))
+  }
+
+  /** The subject's own level, else that of the whole registry; BACKWARD where it is not told. */
+  private async compatibilityOf(subject: string): Promise<string> {
+    const answer = await this.call('GET', `/config/${encodeURIComponent(subject)}?defaultToGlobal=true`)
+    if (answer.kind === 'away') throw problemError(answer)
+    const level = answer.kind === 'answered' ? textAt(answer.body, 'compatibilityLevel') : undefined
+    return level ?? 'BACKWARD'
   }
 
   private async ask(id: number, witness: number | undefined): Promise<SchemaLookup> {

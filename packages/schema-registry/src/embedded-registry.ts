@@ -1,6 +1,7 @@
 import { AssayError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { checkCompatible } from './compatibility.js'
+import { checkReader, type ReaderOf } from './reader-gate.js'
 import type { SchemaLookup, SchemaRegistry } from './registry.js'
 import { canonicalSchema } from './schema-text.js'
 import { SCHEMA_ID_MAX } from './wire-header.js'
@@ -20,8 +21,8 @@ interface Entry {
  * `<prefix>/subjects/<subject>/<id>.json`. Besides outages and what the port says, `register` throws
  * `schema_invalid` and `registry_full`, and every call `registry_corrupt` for an entry that can't be read.
  */
-export function openEmbeddedRegistry(store: ObjectStore, prefix: string): SchemaRegistry {
-  return new EmbeddedRegistry(store, prefix)
+export function openEmbeddedRegistry(store: ObjectStore, prefix: string, readerOf?: ReaderOf): SchemaRegistry {
+  return new EmbeddedRegistry(store, prefix, readerOf)
 }
 
 class EmbeddedRegistry implements SchemaRegistry {
@@ -31,10 +32,12 @@ class EmbeddedRegistry implements SchemaRegistry {
   constructor(
     private readonly store: ObjectStore,
     private readonly prefix: string,
+    private readonly readerOf: ReaderOf | undefined,
   ) {}
 
   async register(subject: string, schema: string): Promise<number> {
     const entry = { subject, schema: canonicalSchema(schema) }
+    checkReader(subject, entry.schema, this.readerOf)
     const shared = new Set(await this.listIds(this.subjectFolder(subject)))
     const ids = await this.listIds(this.folder)
     let same: number | undefined

@@ -2,8 +2,8 @@ import { AssayError, OutageError } from '@assay/core'
 
 const DETAIL_CHARACTERS_MAX = 500
 
-/** Error codes of the Confluent API: subject, version or schema not found. */
-const NOT_FOUND_CODES = [40401, 40402, 40403]
+/** Error codes of the Confluent API: subject, version, schema, or a subject's own compatibility not found. */
+const NOT_FOUND_CODES = [40401, 40402, 40403, 40408]
 
 /**
  * What a failed request means. `unknown`: the registry itself says that there is no such subject or schema; any other

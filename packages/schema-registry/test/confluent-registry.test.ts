@@ -217,3 +217,79 @@ test('every mistake in the options is listed at once, and no secret', async () =
   expect(inspect(failed)).not.toContain(PASSWORD)
   await expect(open({ url: 'registry:8081' })).rejects.toMatchObject({ code: 'registry_options_invalid' })
 })
+
+/** What a server holds, by path. */
+const holding =
+  (held: Readonly<Record<string, object>>) =>
+  (path: string): Reply => {
+    const body = held[path]
+    return body ? { status: 200, body: JSON.stringify(body) } : failure(404, 40401)
+  }
+
+test('a subject’s own level of compatibility is respected', async () => {
+  const registry = await open()
+  const schema = JSON.stringify({ type: 'record', name: 'Trade', fields: [{ name: 'venue', type: 'string' }] })
+  const held = { [`/subjects/${SUBJECT}/versions/latest`]: { schema: tradeSchema(1) } }
+  const config = `/config/${SUBJECT}?defaultToGlobal=true`
+  const versions = { [`/subjects/${SUBJECT}/versions`]: { id: 9 } }
+  for (const compatibilityLevel of ['NONE', 'FORWARD', 'FORWARD_TRANSITIVE']) {
+    reply = holding({ ...held, ...versions, [config]: { compatibilityLevel } })
+    expect(await registry.register(SUBJECT, schema)).toBe(9)
+  }
+  for (const compatibilityLevel of ['BACKWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FULL_TRANSITIVE', undefined]) {
+    reply = holding({ ...held, ...versions, ...(compatibilityLevel && { [config]: { compatibilityLevel } }) })
+    await expect(registry.register(SUBJECT, schema)).rejects.toThrow(/venue.*no default/)
+  }
+})
+
+test('a latest schema that only registries accept is still measured, one of another language is refused', async () => {
+  const registry = await open()
+  const latest = (body: object) =>
+    holding({ [`/subjects/${SUBJECT}/versions/latest`]: body, [`/subjects/${SUBJECT}/versions`]: { id: 9 } })
+  const odd = { type: 'record', name: 'Trade', fields: [{ name: 'f-0', type: ['null', 'long'], default: 'x' }] }
+  reply = latest({ schema: JSON.stringify(odd) })
+  expect(await registry.register(SUBJECT, tradeSchema(1))).toBe(9)
+  const other = { type: 'record', name: 'Trade', fields: [{ name: 'f0', type: 'string', default: 7 }] }
+  reply = latest({ schema: JSON.stringify(other) })
+  await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toThrow(/f0 was string and is long/)
+  reply = latest({ schema: '{}', schemaType: 'JSON' })
+  await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toMatchObject({ code: 'schema_incompatible' })
+})
+
+test('references come with a schema, those of references first, and each is asked for once', async () => {
+  const registry = await open()
+  const named = (name: string, ...references: string[]): object => ({
+    schema: `{"type":"fixed","name":"${name}","size":1}`,
+    references: references.map((subject) => ({ name: subject, subject, version: 1 })),
+  })
+  reply = holding({
+    '/schemas/ids/7': named('Top', 'a', 'b'),
+    '/subjects/a/versions/1': named('A', 'c'),
+    '/subjects/b/versions/1': named('B', 'c', 'gone'),
+    '/subjects/c/versions/1': named('C', 'a'),
+  })
+  const found = await registry.schema(7)
+  const names = found.kind === 'found' && found.references?.map((text) => JSON.parse(text).name)
+  expect(names).toEqual(['C', 'A', 'B'])
+  expect(requests).toHaveLength(5)
+  await registry.schema(7)
+  expect(requests).toHaveLength(5)
+})
+
+test('a schema in another language is told as such', async () => {
+  const registry = await open()
+  reply = holding({ '/schemas/ids/7': { schemaType: 'PROTOBUF', schema: 'syntax = "proto3";' } })
+  expect(await registry.schema(7)).toEqual({ kind: 'foreign', schemaType: 'PROTOBUF' })
+})
+
+test('S4 S6: an id is denied only while the registry shows another; without that a refusal is an outage', async () => {
+  const registry = await open()
+  const shown = holding({ '/schemas/ids/1': { schema: tradeSchema(1) } })
+  reply = (path) => (path === '/schemas/ids/7' ? failure(403, 40301) : shown(path))
+  await expect(registry.schema(7)).rejects.toMatchObject({ code: 'registry_denied', retryable: true })
+  expect(await registry.schema(7, 1)).toMatchObject({ kind: 'denied', detail: expect.stringContaining('403') })
+  reply = () => failure(403, 40301)
+  await expect(registry.schema(7, 1)).rejects.toThrow(OutageError)
+  reply = (path) => (path === '/schemas/ids/7' ? failure(500, 50001) : shown(path))
+  await expect(registry.schema(7, 1)).rejects.toThrow(OutageError)
+})

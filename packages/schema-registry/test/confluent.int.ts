@@ -2,12 +2,12 @@ import { OutageError, systemClock, systemRandom } from '@assay/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs, type RegistryPart, startRegistry } from '../../../tests/real-parts/real-parts.js'
 import { openConfluentRegistry, type SchemaRegistry } from '../src/index.js'
-import { registryContract, tradeSchema } from './registry-contract.js'
+import { readerOf, registryContract, tradeSchema } from './registry-contract.js'
 
 let server: RegistryPart
 
 const open = (timeout_ms = 10_000): Promise<SchemaRegistry> =>
-  openConfluentRegistry({ url: server.url, timeout_ms, clock: systemClock, random: systemRandom })
+  openConfluentRegistry({ url: server.url, readerOf, timeout_ms, clock: systemClock, random: systemRandom })
 
 describe.skipIf(!(await needs('registry')))('a registry with Confluent’s API', () => {
   beforeAll(async () => {

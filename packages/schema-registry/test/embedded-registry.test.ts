@@ -5,21 +5,21 @@ import { OutageError, seededRandom } from '@assay/core'
 import { MemoryStore, type ObjectStore, openLocalStore } from '@assay/object-store'
 import { afterAll, expect, test } from 'vitest'
 import { openEmbeddedRegistry } from '../src/index.js'
-import { registryContract, SUBJECT, tradeSchema } from './registry-contract.js'
+import { readerOf, registryContract, SUBJECT, tradeSchema } from './registry-contract.js'
 
 const roots: string[] = []
 afterAll(() => Promise.all(roots.map((root) => rm(root, { recursive: true, force: true }))))
 
 registryContract('in memory', async () => {
   const store = new MemoryStore()
-  return [openEmbeddedRegistry(store, 'schemas'), openEmbeddedRegistry(store, 'schemas')]
+  return [openEmbeddedRegistry(store, 'schemas', readerOf), openEmbeddedRegistry(store, 'schemas', readerOf)]
 })
 
 registryContract('in a local folder', async () => {
   const root = await mkdtemp(path.join(tmpdir(), 'registry-'))
   roots.push(root)
   const stores = await Promise.all([1, 2].map((seed) => openLocalStore(root, { random: seededRandom(seed) })))
-  const [a, b] = stores.map((store) => openEmbeddedRegistry(store, 'schemas'))
+  const [a, b] = stores.map((store) => openEmbeddedRegistry(store, 'schemas', readerOf))
   if (!a || !b) throw new Error('two registries are needed')
   return [a, b]
 })

@@ -1,8 +1,13 @@
 import { UsageError } from '@assay/core'
 import { expect, test } from 'vitest'
-import type { SchemaRegistry } from '../src/index.js'
+import type { ReaderOf, SchemaRegistry } from '../src/index.js'
 
-/** Two processes' views of one registry, without a subject at first. */
+/** A subject whose records somebody reads, and by what. */
+const READ_SUBJECT = 'read-value'
+export const readerOf: ReaderOf = (subject) =>
+  subject === READ_SUBJECT ? recordSchema([{ name: 'price', type: 'string' }]) : undefined
+
+/** Two processes' views of one registry, without a subject at first; both know `readerOf`. */
 export type OpenRegistries = () => Promise<readonly [SchemaRegistry, SchemaRegistry]>
 
 export const SUBJECT = 'market.crypto.trades.binance.raw-value'
@@ -109,5 +114,29 @@ export function registryContract(name: string, open: OpenRegistries): void {
     await expect(b.register('shared-value', recordSchema([{ name: 'price', type: 'long' }]))).rejects.toMatchObject({
       code: 'schema_incompatible',
     })
+  })
+
+  test(`${name}: a schema is measured both ways: by the subject’s latest, and by those who read its records`, async () => {
+    const [a, b] = await open()
+    const price = { name: 'price', type: 'string' }
+    const refusals: [object[], RegExp][] = [
+      [[], /field "price": the writer's schema lacks it, wanted string/],
+      [[{ name: 'price', type: 'double' }], /field "price": found double, wanted string/],
+      [
+        [{ name: 'price', type: ['null', 'string'], default: null }],
+        /field "price": found null or string, wanted string/,
+      ],
+      [[{ name: 'price', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } }], /decimal\(9,2\)/],
+    ]
+    for (const [fields, difference] of refusals) {
+      const refused = await b.register(READ_SUBJECT, recordSchema(fields)).catch((error: unknown) => error)
+      expect(refused).toBeInstanceOf(UsageError)
+      expect(refused).toMatchObject({ code: 'schema_incompatible', message: expect.stringMatching(difference) })
+    }
+    const first = await a.register(READ_SUBJECT, recordSchema([price]))
+    const venue = { name: 'venue', type: 'string' }
+    await expect(b.register(READ_SUBJECT, recordSchema([price, venue]))).rejects.toThrow(/venue.*no default/)
+    const second = await b.register(READ_SUBJECT, recordSchema([price, { ...venue, default: '' }]))
+    expect(second).toBeGreaterThan(first)
   })
 }
