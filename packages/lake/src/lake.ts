@@ -103,6 +103,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     async close() {
       await parts.log.close()
       if (engine) await (await engine).close()
+      await parts.removeScratch()
     },
   }
 }

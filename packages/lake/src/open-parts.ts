@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Clock, type Random, UsageError } from '@assay/core'
@@ -14,7 +14,7 @@ import {
 } from '@assay/event-log'
 import { exchanges, readerSchemaOf } from '@assay/exchanges'
 import { type Catalog, FileSystemCatalog, openRestCatalog } from '@assay/iceberg'
-import { type ObjectStore, openLocalStore, openS3Store } from '@assay/object-store'
+import { type ObjectStore, openLocalStore, openS3Store, ReadOnlyStore } from '@assay/object-store'
 import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import type { KafkaPart, LakeParts, S3Part, Sasl, TlsFiles } from './settings/lake-parts.js'
 
@@ -24,6 +24,8 @@ export interface PartsContext {
   readonly onKafkaEvent?: (event: KafkaEvent) => void
   /** What the embedded log cut off or restored. */
   readonly onFileLogEvent?: (event: FileLogEvent) => void
+  /** `read`: nothing in the lake is written, so that rights to read are enough. */
+  readonly access?: 'read' | 'write'
 }
 
 export interface OpenedParts {
@@ -34,6 +36,8 @@ export interface OpenedParts {
   readonly log: EventLog
   readonly registry: SchemaRegistry
   readonly catalog: Catalog
+  /** Removes what this process kept for itself. */
+  readonly removeScratch: () => Promise<void>
 }
 
 const NAMESPACE = 'market_data'
@@ -42,30 +46,63 @@ const SCHEMAS_PREFIX = 'schemas'
 
 /** Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will. */
 export async function openParts(parts: LakeParts, context: PartsContext): Promise<OpenedParts> {
-  const workDirectory = resolve(parts.workDirectory ?? usualWorkDirectory(parts))
-  const store = await openStore(parts, workDirectory, context)
+  const work = await workPlace(parts, context)
+  try {
+    return await openIn(work, parts, context)
+  } catch (error) {
+    await work.removeScratch()
+    throw error
+  }
+}
+
+async function openIn(work: WorkPlace, parts: LakeParts, context: PartsContext): Promise<OpenedParts> {
+  const { workDirectory, removeScratch } = work
+  const store = await openStore(parts, work, context)
   const registry = await openRegistry(parts, store, context)
   const catalog = await openCatalog(parts, store, context)
   const log = await openLog(parts, context)
-  const shared = { workDirectory, store, log, registry, catalog }
+  const shared = { workDirectory, store, log, registry, catalog, removeScratch }
   if (parts.store.kind === 'folder') {
     return { ...shared, location: resolve(parts.location), dataDirectory: store.location('tables') }
   }
   return { ...shared, location: parts.location, dataDirectory: cacheIn(workDirectory) }
 }
 
-function usualWorkDirectory({ store }: LakeParts): string {
-  if (store.kind === 'folder') return join(store.directory, '.scratch')
-  return join(tmpdir(), 'assay', store.bucket, store.prefix)
+interface WorkPlace {
+  readonly workDirectory: string
+  readonly removeScratch: () => Promise<void>
+}
+
+/** A folder of its own for who must not write in the lake's. */
+async function workPlace({ store, workDirectory }: LakeParts, { access }: PartsContext): Promise<WorkPlace> {
+  const keep = async (): Promise<void> => undefined
+  if (store.kind === 's3') {
+    const usual = join(tmpdir(), 'assay', store.bucket, store.prefix)
+    return { workDirectory: resolve(workDirectory ?? usual), removeScratch: keep }
+  }
+  if (access !== 'read') {
+    return { workDirectory: resolve(workDirectory ?? join(store.directory, '.scratch')), removeScratch: keep }
+  }
+  const own = await mkdtemp(join(workDirectory ?? tmpdir(), 'assay-read-'))
+  return { workDirectory: own, removeScratch: () => rm(own, { recursive: true, force: true }) }
 }
 
 function cacheIn(workDirectory: string): string {
   return join(workDirectory, 'cache')
 }
 
-function openStore({ store }: LakeParts, workDirectory: string, context: PartsContext): Promise<ObjectStore> {
-  if (store.kind === 'folder') return openLocalStore(resolve(store.directory), context)
-  return openBucket(store, workDirectory, context)
+async function openStore(
+  { store }: LakeParts,
+  { workDirectory }: WorkPlace,
+  context: PartsContext,
+): Promise<ObjectStore> {
+  const isRead = context.access === 'read'
+  if (store.kind === 'folder') {
+    const local = await openLocalStore(resolve(store.directory), context)
+    return isRead ? new ReadOnlyStore(local, workDirectory) : local
+  }
+  const bucket = await openBucket(store, workDirectory, context)
+  return isRead ? new ReadOnlyStore(bucket) : bucket
 }
 
 function openBucket(part: S3Part, workDirectory: string, { clock, random }: PartsContext): Promise<ObjectStore> {
@@ -100,8 +137,9 @@ async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLo
   }
 }
 
-function openEmbedded(directory: string, { clock, random, onFileLogEvent }: PartsContext): Promise<EventLog> {
-  return openFileLog({ directory, clock, random, ...(onFileLogEvent && { onEvent: onFileLogEvent }) })
+function openEmbedded(directory: string, context: PartsContext): Promise<EventLog> {
+  const { clock, random, access = 'write', onFileLogEvent } = context
+  return openFileLog({ directory, access, clock, random, ...(onFileLogEvent && { onEvent: onFileLogEvent }) })
 }
 
 async function openKafka(

@@ -108,7 +108,9 @@ describe('configuration of a service', () => {
       ASSAY_PAIRS: 'ARBUSD',
     })
     expect(mistakes).toHaveLength(8)
-    expect(mistakes).toContain('ASSAY_PAIRS must be at most 10000 pairs like BASE/QUOTE, with commas between, not "ARBUSD"')
+    expect(mistakes).toContain(
+      'ASSAY_PAIRS must be at most 10000 pairs like BASE/QUOTE, with commas between, not "ARBUSD"',
+    )
     expect(mistakes).toContain('ASSAY_THREADS must be a whole number from 1 to 256, not "abc"')
     expect(mistakes).toContain('ASSAY_BATCH_ROWS must be a whole number from 1 to 1000000, not "0"')
     expect(mistakes).toContain('ASSAY_COMIT_INTERVAL_MS is not a setting; did you mean ASSAY_COMMIT_INTERVAL_MS?')

@@ -13,6 +13,8 @@ export interface LocalStoreDependencies {
   readonly random: Random
   /** Given when the folder may have been opened before by this process: then it is not made anew. */
   readonly home?: HomeFolder
+  /** `read`: no scratch folder is made. */
+  readonly access?: 'read' | 'write'
 }
 
 /**
@@ -21,11 +23,11 @@ export interface LocalStoreDependencies {
  */
 export async function openLocalStore(
   rootDirectory: string,
-  { random, home = new HomeFolder(rootDirectory) }: LocalStoreDependencies,
+  { random, home = new HomeFolder(rootDirectory), access = 'write' }: LocalStoreDependencies,
 ): Promise<LocalStore> {
   try {
     await home.open()
-    await home.make(path.join(home.path, SCRATCH_FOLDER))
+    if (access === 'write') await home.make(path.join(home.path, SCRATCH_FOLDER))
     return new LocalStore(home, random)
   } catch (error) {
     throw storeError(error, 'opening the store in', rootDirectory)

@@ -30,9 +30,14 @@ export interface Running {
   shows(text: string): Promise<void>
 }
 
-/** Starts the command as a process of its own, without a terminal. */
-export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, [ENTRY, ...args], {
+/** Starts the command as a process of its own, without a terminal; `under` another program, if need be. */
+export function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  under: readonly string[] = [],
+): Running {
+  const [program = '', ...rest] = [...under, process.execPath, ENTRY, ...args]
+  const child = spawn(program, rest, {
     env: { PATH: process.env.PATH, TZ: 'Asia/Tokyo', ...ONE_LANE, ...env },
   })
   const stdout: Buffer[] = []
@@ -70,8 +75,13 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
 }
 
 /** Runs the command to its end; standard input is `input`. */
-export function assay(args: readonly string[], input: string | Buffer = '', env = {}): Promise<Ended> {
-  const running = start(args, env)
+export function assay(
+  args: readonly string[],
+  input: string | Buffer = '',
+  env = {},
+  under: readonly string[] = [],
+): Promise<Ended> {
+  const running = start(args, env, under)
   running.process.stdin.on('error', () => undefined)
   running.process.stdin.end(input)
   return running.ended

@@ -18,6 +18,7 @@ import { LaneTail } from './lane-tail.js'
 import { LaneWriter } from './lane-writer.js'
 import type { LogFiles } from './log-files.js'
 import { machineOwners, type Owners } from './owner.js'
+import { readOnlyFiles } from './read-only-files.js'
 import { listSegments } from './segment-files.js'
 import { createTopic, type FoundTopic, readTopic, restoreTopic, topicMark } from './topic-file.js'
 
@@ -54,15 +55,18 @@ export interface FileLogOptions {
   readonly random: Random
   readonly limits?: Partial<FileLogLimits>
   readonly onEvent?: (event: FileLogEvent) => void
+  /** `read`: nothing is made, changed or locked, so that rights to read are enough. */
+  readonly access?: 'read' | 'write'
   /** Instead of the file system of this machine. */
   readonly files?: LogFiles
   /** Instead of the processes of this machine. */
   readonly owners?: Owners
 }
 
-/** Opens a folder as an event log, making it if need be. Any number of processes may have the same folder open. */
+/** Opens a folder as an event log, making it if need be, but not to read. Any number of processes may have the same folder open. */
 export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
-  const { directory, files = diskFiles, owners = machineOwners, onEvent = () => undefined } = options
+  const { directory, access = 'write', owners = machineOwners, onEvent = () => undefined } = options
+  const files = access === 'read' ? readOnlyFiles(options.files ?? diskFiles) : (options.files ?? diskFiles)
   const all = { ...DEFAULTS, ...options.limits }
   if (!(all.segment_bytes >= 1 && all.segment_bytes <= SEGMENT_BYTES_MAX)) {
     throw new UsageError('bad_limit', `segment_bytes is ${all.segment_bytes}`, {
@@ -72,11 +76,11 @@ export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
   if (endianness() !== 'LE') throw new UsageError('bad_machine', 'the file log needs a little-endian machine')
   const root = path.resolve(directory)
   try {
-    await files.makeFolder(root)
+    if (access === 'write') await files.makeFolder(root)
   } catch (error) {
     throw logError(error, `opening the log in ${directory}`)
   }
-  return new FileLog({ ...options, directory: root, files, owners, onEvent, limits: all })
+  return new FileLog({ ...options, access, directory: root, files, owners, onEvent, limits: all })
 }
 
 type FileLogSettings = Required<Omit<FileLogOptions, 'limits'>> & { readonly limits: FileLogLimits }

@@ -10,7 +10,7 @@ import { tableText } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withExistingLake } from '../run/with-lake.js'
+import { withExistingLake, withLakeToRead } from '../run/with-lake.js'
 
 type Options = Readonly<Partial<Record<Chore | 'retention' | 'pause' | 'resume' | 'dryRun', boolean>>>
 
@@ -39,8 +39,9 @@ export function addMaintain(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       reader.mistakes.push(...mistakesIn(options))
+      const within = options.dryRun ? withLakeToRead : withExistingLake
       accept(reader.mistakes, (io) =>
-        withExistingLake(place, async (lake) => {
+        within(place, async (lake) => {
           const report = await maintain(lake, options)
           await write(io.stdout, json ? jsonText(report) : reportText(report, options.dryRun ?? false))
           return ExitCode.done

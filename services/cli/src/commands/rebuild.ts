@@ -13,7 +13,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
-import { withExistingLake, withLake } from '../run/with-lake.js'
+import { withLake, withLakeToRead } from '../run/with-lake.js'
 
 interface Options {
   readonly into?: string
@@ -56,7 +56,7 @@ export function addRebuild(program: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         await refuseUsed(request.into)
         const parts = embeddedParts(request.into)
-        return withExistingLake(place, (source) => withLake(parts, (target) => run(source, target, request, json, io)))
+        return withLakeToRead(place, (source) => withLake(parts, (target) => run(source, target, request, json, io)))
       })
     })
 }

@@ -14,7 +14,7 @@ import { resultCsv, resultJson, resultTable } from '../print/result.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withExistingLake } from '../run/with-lake.js'
+import { withLakeToRead } from '../run/with-lake.js'
 
 const FORMATS = ['table', 'csv', 'json', 'arrow', 'parquet'] as const
 type Format = (typeof FORMATS)[number]
@@ -67,7 +67,7 @@ export function addSql(program: Command, accept: Accept): void {
             hint: 'add --output FILE, or send standard output to a file',
           })
         }
-        return withExistingLake(place, async (lake) => {
+        return withLakeToRead(place, async (lake) => {
           const query = await openQuery(lake, {
             ...(request.asOf && { asOf: request.asOf }),
             maxRows: request.format === 'table' ? TABLE_ROWS_MAX : TEXT_ROWS_MAX,

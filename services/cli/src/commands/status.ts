@@ -9,7 +9,7 @@ import { instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withExistingLake } from '../run/with-lake.js'
+import { withLakeToRead } from '../run/with-lake.js'
 
 export function addStatus(program: Command, accept: Accept): void {
   program
@@ -26,7 +26,7 @@ export function addStatus(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withExistingLake(place, async (lake) => {
+        withLakeToRead(place, async (lake) => {
           const status = await statusReport(lake)
           await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status))
           return status.stops.length > 0 ? ExitCode.found_wrong : ExitCode.done

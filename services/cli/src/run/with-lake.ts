@@ -7,11 +7,22 @@ import { type Lake, type LakeOptions, type LakeParts, noticeText, openLake } fro
 const PARTS = ['log', 'schemas', 'tables']
 
 /** Works on a lake, which is made if it is missing, and closes it. */
-export async function withLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
+export function withLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
+  return onLake(parts, 'write', work)
+}
+
+async function onLake<T>(parts: LakeParts, access: 'read' | 'write', work: (lake: Lake) => Promise<T>): Promise<T> {
   const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message }) => process.stderr.write(`warning: ${message}\n`)
   const onTableNotice: LakeOptions['onTableNotice'] = (notice) =>
     process.stderr.write(`warning: ${noticeText(notice)}\n`)
-  const lake = await openLake({ parts, clock: systemClock, random: systemRandom, onFileLogEvent, onTableNotice })
+  const lake = await openLake({
+    parts,
+    access,
+    clock: systemClock,
+    random: systemRandom,
+    onFileLogEvent,
+    onTableNotice,
+  })
   try {
     return await work(lake)
   } finally {
@@ -21,7 +32,18 @@ export async function withLake<T>(parts: LakeParts, work: (lake: Lake) => Promis
 
 /** The same on a lake that has to be there already. Throws `lake_missing`, having made nothing. */
 export async function withExistingLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
-  if (await isThere(parts)) return withLake(parts, work)
+  await checkThere(parts)
+  return onLake(parts, 'write', work)
+}
+
+/** The same for work that only reads, for which rights to read are enough. */
+export async function withLakeToRead<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
+  await checkThere(parts)
+  return onLake(parts, 'read', work)
+}
+
+async function checkThere(parts: LakeParts): Promise<void> {
+  if (await isThere(parts)) return
   throw new UsageError('lake_missing', `there is no lake in "${parts.location}"`, {
     hint: 'make one with "assay up" or "assay load", or name the one you mean with --lake',
   })
