@@ -32,6 +32,9 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
     case 'topic_warning':
       log.warn({ worker: event.worker }, event.message)
       return
+    case 'table_warning':
+      log.warn({ worker: event.worker, table: event.table }, event.message)
+      return
     case 'lane_stopped':
       log.error(
         { worker: event.worker, lane: event.lane, reason: event.reason },

@@ -209,7 +209,7 @@ describe('partition paths', () => {
   const path = (type: PrimitiveType, value: Value | null, name = 'p'): string => {
     const schema = { schemaId: 0, fields: [{ id: 1, name, required: false, type }] }
     const spec = { specId: 0, fields: [{ sourceId: 1, fieldId: 1000, name, transform: 'identity' }] }
-    return partitionPath(partitionColumns(spec, [schema]), [value])
+    return partitionPath(partitionColumns(spec, [schema], 'here'), [value])
   }
 
   it.each<[PrimitiveType, Value | null, string]>([

@@ -30,7 +30,7 @@ const spec = {
   specId: 4,
   fields: types.map((_, i) => ({ sourceId: i + 1, fieldId: 1000 + i, name: `c-${i}`, transform: 'identity' })),
 }
-const columns = partitionColumns(spec, [schema])
+const columns = partitionColumns(spec, [schema], 'here')
 const target = { schema, spec, columns }
 
 const count = fc.nat()

@@ -1,5 +1,5 @@
 export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
-export { pinExisting } from './loaded-tables.js'
+export { type ExistingTable, ofTable, pinExisting, type TableProblem } from './loaded-tables.js'
 export { readerOf } from './open-parts.js'
 export { type Layer, runWorkers } from './run-workers.js'
 export { readConfig, readLakeParts, readLiveSymbols, readMarkets, type ServiceConfig } from './settings/config.js'

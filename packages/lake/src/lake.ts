@@ -71,6 +71,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const { catalog, store } = parts
   const signals = new CommitSignals()
   const care = {
+    olderVersions_ms: options.parts.olderVersions_ms,
     housekeeping: { ...defaultHousekeeping, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
     ...(options.onTableNotice && { onNotice: options.onTableNotice }),
   }

@@ -1,7 +1,7 @@
 import type { Exchange } from '@assay/exchanges'
 import { keyOfPath, type PendingEntry, type PlannedFile, pendingEntries, publishedSequence } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
-import { pinExisting } from '@assay/lake'
+import { ofTable, pinExisting } from '@assay/lake'
 import {
   bronzeTable,
   DLQ_ARCHIVE_TABLE,
@@ -46,8 +46,11 @@ export interface PinnedExchange {
  * main table before its side tables; letters before the places that they move to. Workers may run meanwhile.
  */
 export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake> {
-  const pin = async (definition: TableDefinition): Promise<PinnedScan> =>
-    new PinnedScan(definition, await pinExisting(lake, definition))
+  const pin = async (definition: TableDefinition): Promise<PinnedScan> => {
+    const held = await ofTable(definition, () => pinExisting(lake, definition))
+    if ('value' in held) return new PinnedScan(definition, held.value)
+    return new PinnedScan(definition, undefined, held.problem)
+  }
   const gold = await pin(GOLD_TABLE)
   const duplicates = await published([gold], () => pin(DUPLICATES_TABLE))
   const tradeGaps = await published([gold], () => pin(TRADE_GAPS_TABLE))

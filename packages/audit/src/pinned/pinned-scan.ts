@@ -1,6 +1,7 @@
-import { type LaneKey, parseLaneKey } from '@assay/core'
+import { AssayError, type LaneKey, parseLaneKey } from '@assay/core'
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { PlannedFile } from '@assay/iceberg'
+import type { ExistingTable, TableProblem } from '@assay/lake'
 import {
   type Checkpoint,
   type FileFilter,
@@ -32,13 +33,16 @@ export class PinnedScan {
   readonly definition: TableDefinition
   readonly table: LakeTable | undefined
   readonly pinned: PinnedTable | undefined
+  /** Why the table can't be used; whatever asks for its files is told so. */
+  readonly problem: TableProblem | undefined
   readonly #unreadable = new Set<string>()
   readonly #pending: PlannedFile[] = []
 
-  constructor(definition: TableDefinition, held?: { readonly table: LakeTable; readonly pinned: PinnedTable }) {
+  constructor(definition: TableDefinition, held?: ExistingTable, problem?: TableProblem) {
     this.definition = definition
     this.table = held?.table
     this.pinned = held?.pinned
+    this.problem = problem
   }
 
   get name(): string {
@@ -46,6 +50,7 @@ export class PinnedScan {
   }
 
   get checkpoint(): Checkpoint {
+    if (this.problem) throw unusable(this.problem)
     return this.pinned?.checkpoint ?? NO_CHECKPOINT
   }
 
@@ -64,6 +69,7 @@ export class PinnedScan {
   }
 
   async plan(filter: FileFilter = {}): Promise<PlannedFile[]> {
+    if (this.problem) throw unusable(this.problem)
     if (!this.table || !this.pinned) return []
     const planned = await this.table.plan(this.pinned.version, filter)
     return [...planned, ...this.#pending].filter(({ key }) => !this.#unreadable.has(key))
@@ -71,6 +77,7 @@ export class PinnedScan {
 
   async files(filter: FileFilter = {}, isWanted = (_file: PlannedFile): boolean => true): Promise<ScanFile[]> {
     const { table } = this
+    if (this.problem) throw unusable(this.problem)
     if (!table) return []
     return Promise.all((await this.plan(filter)).filter(isWanted).map((file) => table.scanFile(file)))
   }
@@ -103,6 +110,10 @@ export class PinnedScan {
     if (!coordinates) throw new RangeError(`${this.name} has no coordinates`)
     return coordinates
   }
+}
+
+function unusable({ code, message, hint }: TableProblem): AssayError {
+  return new AssayError(code, message, hint === null ? {} : { hint })
 }
 
 /** SQL condition; the least and the greatest offset stand by themselves, so that they reach the files' statistics. */

@@ -92,6 +92,13 @@ class Run {
   }
 
   async #files(scan: PinnedScan): Promise<void> {
+    if (scan.problem) {
+      const { message, code, hint } = scan.problem
+      const findings = new Findings()
+      findings.add(`${message} [${code}]${hint === null ? '' : `; ${hint}`}`)
+      this.#list.done(claimOf('A10', scan, 'it can be used as it is'), {}, findings)
+      return
+    }
     await this.#guard(claimOf('A12', scan, 'its metadata keeps the rules of the format'), () =>
       checkMetadata(scan, this.#list),
     )
@@ -104,6 +111,7 @@ class Run {
   }
 
   async #statistics(scan: PinnedScan): Promise<void> {
+    if (scan.problem) return
     await this.#guard(claimOf('A12', scan, 'partition values, bounds and counts are true of the rows'), () =>
       checkStatistics(this.#session, scan, this.#list),
     )
@@ -133,7 +141,9 @@ class Run {
       return { lake, session, exchange: pinned.exchange, pinned, tables, history, bronzeRows, checks }
     })
     if (!check) return { rows: 0n, silverRows }
-    checkRuleHistory(check)
+    await this.#guard(claimOf('S2', silver, 'the rule_sets ledger covers its positions'), async () =>
+      checkRuleHistory(check),
+    )
     const rows = await this.#guard(claimOf('S1', silver, 'its rows are the valid rows of bronze'), () =>
       checkSilver(check),
     )
@@ -167,8 +177,9 @@ class Run {
 
   /** What is checked of every table with a checkpoint; gives what it holds of each lane. */
   async #main(scan: PinnedScan, upstream: readonly PinnedScan[]): Promise<ReadonlyMap<LaneKey, LaneRows>> {
+    if (scan.problem) return new Map()
     checkHistory(scan, this.#list)
-    if (upstream.length > 0) {
+    if (upstream.length > 0 && !upstream.some(({ problem }) => problem)) {
       checkChain(scan, upstream, this.#list)
       checkSequences(scan, upstream, this.#list)
       await this.#guard(

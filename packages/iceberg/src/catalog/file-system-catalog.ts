@@ -158,8 +158,30 @@ export class FileSystemCatalog implements Catalog {
     const found = await this.#store.get(files.key(number))
     if (!found) return undefined
     const bytes = Buffer.from(found)
-    const file = { table: name, location: this.#store.location(files.key(number)) }
-    return this.#version(name, files, number, readMetadata(file, bytes.toString('utf8')), bytes)
+    try {
+      return this.#version(name, files, number, this.#parse(name, files, number, bytes), bytes)
+    } catch (error) {
+      throw await this.#withWayBack(error, name, files, number)
+    }
+  }
+
+  #parse(name: string, files: VersionFiles, number: number, bytes: Buffer): TableMetadata {
+    return readMetadata({ table: name, location: this.#store.location(files.key(number)) }, bytes.toString('utf8'))
+  }
+
+  /** Where the version before is whole, an operator can go back to it. */
+  async #withWayBack(error: unknown, name: string, files: VersionFiles, number: number): Promise<unknown> {
+    if (!(error instanceof AssayError) || error.retryable) return error
+    const before = await this.#store.get(files.key(number - 1))
+    try {
+      if (before) this.#parse(name, files, number - 1, Buffer.from(before))
+    } catch {
+      return error
+    }
+    if (!before) return error
+    const { code, message, hint, cause } = error
+    const back = `v${number - 1}.metadata.json beside it is whole: stop all writers and rename v${number}.metadata.json to go back to that state`
+    return new AssayError(code, message, { hint: hint === undefined ? back : `${hint}; ${back}`, cause })
   }
 
   #version(name: string, files: VersionFiles, number: number, metadata: TableMetadata, bytes: Buffer): TableVersion {

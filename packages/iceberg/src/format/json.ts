@@ -24,6 +24,7 @@ export function corrupt(message: string, cause?: unknown): AssayError {
 
 /** Parses JSON; integers outside ±2^53 come out as bigints. Throws `corrupt_metadata`. */
 export function parseJson(text: string): Json {
+  if (text.trim() === '') throw corrupt('the metadata file is empty')
   let marked = false
   const prepared = text.replace(STRING_OR_LONG_INTEGER, (token) => {
     if (token.startsWith('"') || Number.isSafeInteger(Number(token))) return token

@@ -164,8 +164,12 @@ export function parseMetadata(text: string): TableMetadata {
 export function metadataFromJson(value: Json | undefined): TableMetadata {
   const object = asObject(value, 'the metadata')
   if (object['format-version'] !== 2) {
-    throw new AssayError('unsupported_format_version', `format version ${String(object['format-version'])} is not 2`, {
-      hint: 'upgrade or rewrite the table as Iceberg format version 2',
+    const version = String(object['format-version'])
+    throw new AssayError('unsupported_format_version', `format version ${version} is not 2`, {
+      hint:
+        version === '1'
+          ? 'upgrade the table: ALTER TABLE … SET TBLPROPERTIES (format-version = 2)'
+          : 'another engine upgraded the table, which cannot be taken back in place: make the newest metadata file of format version 2 the current one again, or copy the rows into a table of version 2',
     })
   }
   const currentSnapshotId = parseCurrentSnapshotId(object['current-snapshot-id'])

@@ -63,14 +63,22 @@ export function specFieldsJson(spec: PartitionSpec): JsonObject[] {
 }
 
 /** Types of a spec's values, by the newest schema that has the source: types only widen. Throws `unsupported_partition` for a transform or source that is not known. */
-export function partitionColumns(spec: PartitionSpec, schemas: readonly Schema[]): readonly PartitionColumn[] {
+export function partitionColumns(
+  spec: PartitionSpec,
+  schemas: readonly Schema[],
+  location: string,
+): readonly PartitionColumn[] {
   return spec.fields.map(({ sourceId, fieldId, name, transform }) => {
     const source = schemas.map((schema) => primitiveOf(schema, sourceId)).findLast((type) => type !== undefined)
     const type = source && resultType(transform, source)
     if (!type) {
-      throw new AssayError('unsupported_partition', `partition field ${name} (${transform}) cannot be read`, {
-        hint: 'its transform is unknown, or its source column is gone from every schema of the table',
-      })
+      throw new AssayError(
+        'unsupported_partition',
+        `partition field ${name} (${transform}) of the table at ${location} cannot be read`,
+        {
+          hint: 'its transform is unknown, or its source column is gone from every schema of the table: drop the field (ALTER TABLE … DROP PARTITION FIELD) and rewrite the files that were written with it',
+        },
+      )
     }
     return { fieldId, sourceId, name, transform, type }
   })

@@ -66,7 +66,7 @@ function newMetadata(
   description: TableDescription,
   { clock, random }: TableDependencies,
 ): TableMetadata {
-  partitionColumns(spec, [schema])
+  partitionColumns(spec, [schema], location)
   return {
     tableUuid: random.uuid(),
     location,

@@ -132,7 +132,11 @@ export class Table {
     const known = this.#targets.get(key)
     if (known) return known
     const spec = specById(metadata, specId)
-    const made = { schema: currentSchema(metadata), spec, columns: partitionColumns(spec, metadata.schemas) }
+    const made = {
+      schema: currentSchema(metadata),
+      spec,
+      columns: partitionColumns(spec, metadata.schemas, metadata.location),
+    }
     this.#targets.set(key, made)
     return made
   }
@@ -152,5 +156,5 @@ export class Table {
 
 /** Partition columns by spec id, for readers. */
 export function columnsOf(metadata: TableMetadata): (specId: number) => readonly PartitionColumn[] {
-  return (specId) => partitionColumns(specById(metadata, specId), metadata.schemas)
+  return (specId) => partitionColumns(specById(metadata, specId), metadata.schemas, metadata.location)
 }

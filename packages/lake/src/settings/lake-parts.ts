@@ -1,5 +1,6 @@
 import type { ProducerOptions, TopicOptions } from '@assay/event-log'
 import type { S3Encryption } from '@assay/object-store'
+import { OLDER_VERSIONS_MS } from '@assay/pipeline'
 import type { RegistryAuth } from '@assay/schema-registry'
 import { DEFAULT_HISTORY_HOURS, DEFAULT_TOPIC_PARTITIONS } from './defaults.js'
 import type { PartsValues } from './parts-settings.js'
@@ -18,6 +19,8 @@ export interface LakeParts {
   readonly catalog: { readonly kind: 'file_system' } | RestCatalogPart
   /** Partitions of a topic that has to be made. */
   readonly topicPartitions: number
+  /** For how long a commit of an older version of Assay keeps columns from being added to a table. */
+  readonly olderVersions_ms: number
 }
 
 export interface S3Part {
@@ -79,6 +82,7 @@ export function embeddedParts(directory: string): LakeParts {
     registry: { kind: 'embedded' },
     catalog: { kind: 'file_system' },
     topicPartitions: DEFAULT_TOPIC_PARTITIONS,
+    olderVersions_ms: OLDER_VERSIONS_MS,
   }
 }
 
@@ -95,6 +99,7 @@ export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | 
     registry: registryPart(values, mistakes),
     catalog: catalogPart(values, mistakes),
     topicPartitions: values.ASSAY_TOPIC_PARTITIONS,
+    olderVersions_ms: values.ASSAY_OLDER_VERSIONS_MINUTES * 60_000,
   }
   return mistakes.length > 0 ? undefined : parts
 }

@@ -58,6 +58,13 @@ export const PARTS_SETTINGS = {
     means: 'Size of the cache of data files of a lake in a bucket.',
     schema: wholeNumber(64 * 2 ** 20, 1024 * GIB),
   },
+  ASSAY_OLDER_VERSIONS_MINUTES: {
+    fallback: '60',
+    accepts: '0 to 10080',
+    means:
+      'For how long a commit of a version of Assay that would lose them keeps new columns from being added to a table. 0 where no such version runs any more.',
+    schema: wholeNumber(0, 10_080),
+  },
   ASSAY_KAFKA_BROKERS: {
     fallback: '',
     accepts: 'host:port,host:port…',

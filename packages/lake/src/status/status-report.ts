@@ -3,16 +3,9 @@ import { isUnreadable, type LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import { currentSnapshot, planFiles } from '@assay/iceberg'
 import { bronzeTable, DLQ_ARCHIVE_TABLE, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
-import {
-  type Checkpoint,
-  type LakeTable,
-  type LaneStop,
-  type PinnedTable,
-  replayLane,
-  type TableDefinition,
-} from '@assay/pipeline'
+import { type Checkpoint, type LaneStop, replayLane, type TableDefinition } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
-import { pinExisting } from '../loaded-tables.js'
+import { type ExistingTable, ofTable, pinExisting, type TableProblem } from '../loaded-tables.js'
 import type { Layer } from '../run-workers.js'
 import { isSuperseded, logLanesOf } from './log-lanes.js'
 import { arrivalInTable, type PinnedUpstream } from './table-arrivals.js'
@@ -65,6 +58,8 @@ export interface StatusReport {
   readonly lanes: readonly LaneProgress[]
   readonly stops: readonly StoppedLane[]
   readonly dead_letters: readonly DeadLetterRate[]
+  /** Tables that nothing can be told of; lanes that they have a part in are left out. */
+  readonly unusable: readonly TableProblem[]
 }
 
 interface TableState {
@@ -72,28 +67,53 @@ interface TableState {
   readonly rows: number
   readonly last_commit_ms: number | null
   /** Undefined for a table that no worker has made yet. */
-  readonly existing: { readonly table: LakeTable; readonly pinned: PinnedTable } | undefined
+  readonly existing: ExistingTable | undefined
+}
+
+interface States {
+  /** Undefined for a table that can't be used. */
+  stateOf(definition: TableDefinition): Promise<TableState | undefined>
+  readonly unusable: Map<string, TableProblem>
 }
 
 /** Where every lane stands in every layer, from the log's ends and the tables' metadata. */
 export async function statusReport(lake: Lake): Promise<StatusReport> {
-  const gold = await stateOf(lake, GOLD_TABLE)
+  const states = statesOf(lake)
+  const gold = await states.stateOf(GOLD_TABLE)
   const lanes: LaneProgress[] = []
   const stops: StoppedLane[] = []
   const dead_letters: DeadLetterRate[] = []
-  const rejected = await rejectedBySource(lake)
+  const rejected = await rejectedBySource(lake, states)
   for (const exchange of lake.exchanges) {
-    const bronze = await stateOf(lake, bronzeTable(exchange.name))
-    const silver = await stateOf(lake, silverTable(exchange.name))
-    lanes.push(...(await bronzeLanes(lake, exchange, bronze)))
-    const above = upstreamOf(bronze, 'ingestion_timestamp')
-    lanes.push(...(await layerLanes(lake, { layer: 'silver', table: silverTable(exchange.name).name }, above, silver)))
-    const valid = upstreamOf(silver, 'validation_timestamp')
-    lanes.push(...(await layerLanes(lake, { layer: 'gold', table: GOLD_TABLE.name }, valid, gold)))
-    stops.push(...(await stopsOf(lake, exchange, bronze.checkpoint)))
-    dead_letters.push(rateOf(exchange, silver, rejected.get(bronzeTable(exchange.name).name) ?? 0))
+    const bronze = await states.stateOf(bronzeTable(exchange.name))
+    const silver = await states.stateOf(silverTable(exchange.name))
+    if (bronze) lanes.push(...(await bronzeLanes(lake, exchange, bronze)))
+    if (bronze && silver) {
+      const own = { layer: 'silver' as const, table: silverTable(exchange.name).name }
+      lanes.push(...(await layerLanes(lake, own, upstreamOf(bronze, 'ingestion_timestamp'), silver)))
+    }
+    if (silver && gold) {
+      const own = { layer: 'gold' as const, table: GOLD_TABLE.name }
+      lanes.push(...(await layerLanes(lake, own, upstreamOf(silver, 'validation_timestamp'), gold)))
+    }
+    if (bronze) stops.push(...(await stopsOf(lake, exchange, bronze.checkpoint)))
+    const letters = rejected && (rejected.get(bronzeTable(exchange.name).name) ?? 0)
+    if (silver && letters !== undefined) dead_letters.push(rateOf(exchange, silver, letters))
   }
-  return { lanes, stops, dead_letters }
+  return { lanes, stops, dead_letters, unusable: [...states.unusable.values()] }
+}
+
+function statesOf(lake: Lake): States {
+  const unusable = new Map<string, TableProblem>()
+  return {
+    unusable,
+    async stateOf(definition) {
+      const state = await ofTable(definition, () => stateOf(lake, definition))
+      if ('value' in state) return state.value
+      unusable.set(definition.name, state.problem)
+      return undefined
+    },
+  }
 }
 
 const NO_STATE: TableState = {
@@ -210,17 +230,25 @@ function layerLanes(
   )
 }
 
-/** Dead letters by bronze table: their tables are partitioned by it, so manifests suffice. */
-async function rejectedBySource(lake: Lake): Promise<Map<string, number>> {
+/**
+ * Dead letters by bronze table: their tables are partitioned by it, so manifests suffice. Undefined when one of them
+ * can't be used.
+ */
+async function rejectedBySource(lake: Lake, states: States): Promise<Map<string, number> | undefined> {
   const counts = new Map<string, number>()
   for (const definition of [DLQ_TABLE, DLQ_ARCHIVE_TABLE]) {
-    const existing = await pinExisting(lake, definition)
-    if (!existing) continue
-    const place = definition.partitionBy.indexOf('bronze_source')
-    for (const { file } of await planFiles(existing.table.table, existing.pinned.version)) {
-      const source = String(file.partition[place])
-      counts.set(source, (counts.get(source) ?? 0) + file.recordCount)
-    }
+    const counted = await ofTable(definition, async () => {
+      const existing = await pinExisting(lake, definition)
+      if (!existing) return
+      const { table, pinned } = existing
+      for (const planned of await planFiles(table.table, pinned.version)) {
+        const source = String(table.partitionOf(pinned.version, planned)?.bronze_source)
+        counts.set(source, (counts.get(source) ?? 0) + planned.file.recordCount)
+      }
+    })
+    if ('value' in counted) continue
+    states.unusable.set(definition.name, counted.problem)
+    return undefined
   }
   return counts
 }

@@ -2,7 +2,7 @@ import type { LaneKey, Position } from '@assay/core'
 import { currentSnapshot, planFiles, type Snapshot } from '@assay/iceberg'
 import type { PinnedTable, TableDefinition } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
-import { pinExisting } from '../loaded-tables.js'
+import { ofTable, pinExisting, type TableProblem } from '../loaded-tables.js'
 import { isSuperseded } from './log-lanes.js'
 
 export interface TableReport {
@@ -18,6 +18,8 @@ export interface TableReport {
   readonly last_commit_ms: number | null
   /** The checkpoint: what the table has taken of each lane. */
   readonly lanes: readonly LaneReport[]
+  /** Why nothing more can be told of the table. */
+  readonly problem: TableProblem | null
 }
 
 export interface LaneReport {
@@ -31,7 +33,17 @@ export interface LaneReport {
 
 /** Every table of the lake, upstream first, from their metadata alone. */
 export async function tableReport(lake: Lake): Promise<TableReport[]> {
-  return Promise.all(lake.definitions.map((definition) => reportOf(lake, definition)))
+  return Promise.all(
+    lake.definitions.map(async (definition) => {
+      const report = await ofTable(definition, () => reportOf(lake, definition))
+      return 'value' in report ? report.value : unusable(report.problem)
+    }),
+  )
+}
+
+function unusable(problem: TableProblem): TableReport {
+  const unknown = { snapshot_id: null, snapshots: 0, last_commit_ms: null, lanes: [] }
+  return { name: problem.table, exists: true, ...NOTHING, ...unknown, problem }
 }
 
 async function reportOf(lake: Lake, definition: TableDefinition): Promise<TableReport> {
@@ -46,6 +58,7 @@ async function reportOf(lake: Lake, definition: TableDefinition): Promise<TableR
     snapshots: existing?.pinned.version.metadata.snapshots.length ?? 0,
     last_commit_ms: snapshot?.timestamp_ms ?? null,
     lanes: existing ? lanesOf(existing.pinned) : [],
+    problem: null,
   }
 }
 

@@ -8,13 +8,12 @@ import {
   type FoldPolicy,
   pathInTable,
   pendingEntries,
-  planFold,
   removeOrphans,
   trashEntries,
 } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
-import { pinExisting } from '@assay/lake'
-import { foldSmallFiles, type LakeTable, type PinnedTable } from '@assay/pipeline'
+import { ofTable, pinExisting, type TableProblem } from '@assay/lake'
+import { foldSmallFiles, foldsOf, type LakeTable, type PinnedTable, type TableDefinition } from '@assay/pipeline'
 import { withJobContext } from '../dead-letters/job-context.js'
 
 /** Chores over whole tables; each counts only when it is dry. */
@@ -30,6 +29,8 @@ export interface TableMaintenance {
   readonly collected?: number
   /** Files that killed writers had left. */
   readonly orphans?: number
+  /** Why the chores of this table were not done, or not all. */
+  readonly problem?: TableProblem
 }
 
 /** By hand, a partition of a few small files is worth a fold; the workers leave it until there are many. */
@@ -43,21 +44,32 @@ export async function maintainTables(
 ): Promise<TableMaintenance[]> {
   const reports: TableMaintenance[] = []
   for (const definition of lake.definitions) {
-    const existing = await pinExisting(lake, definition)
-    if (!existing) continue
-    const { table } = existing
-    reports.push({
-      table: definition.name,
-      ...(chores.has('compact') && { folded: await compact(lake, table, dryRun) }),
-      ...(chores.has('expire') && (await expire(table, dryRun))),
-      ...(chores.has('orphans') && { orphans: await orphans(lake, table, dryRun) }),
-    })
+    const report = await ofTable(definition, () => maintainTable(lake, definition, chores, dryRun))
+    if ('problem' in report) reports.push({ table: definition.name, problem: report.problem })
+    else if (report.value) reports.push(report.value)
   }
   return reports
 }
 
+async function maintainTable(
+  lake: Lake,
+  definition: TableDefinition,
+  chores: ReadonlySet<Chore>,
+  dryRun: boolean,
+): Promise<TableMaintenance | undefined> {
+  const existing = await pinExisting(lake, definition)
+  if (!existing) return undefined
+  const { table } = existing
+  return {
+    table: definition.name,
+    ...(chores.has('compact') && { folded: await compact(lake, table, dryRun) }),
+    ...(chores.has('expire') && (await expire(table, dryRun))),
+    ...(chores.has('orphans') && { orphans: await orphans(lake, table, dryRun) }),
+  }
+}
+
 async function compact(lake: Lake, table: LakeTable, dryRun: boolean): Promise<number> {
-  if (dryRun) return (await planFold(table.table, await table.table.load(), FOLD_BY_HAND)).length
+  if (dryRun) return (await foldsOf(table, FOLD_BY_HAND)).tasks.length
   return withJobContext(lake, undefined, ({ session }) => foldSmallFiles(table, session, FOLD_BY_HAND))
 }
 

@@ -30,7 +30,7 @@ import {
 import { parquetField, sqlTypeOf } from './iceberg-types.js'
 import type { ScanFile } from './scan.js'
 import type { CommitSignals } from './signals.js'
-import { type ColumnsWaiting, TableColumns, type Writable } from './table-columns.js'
+import { TableColumns, type Writable } from './table-columns.js'
 
 /** A snapshot held on to, with the checkpoint that was committed with it. */
 export interface PinnedTable {
@@ -106,9 +106,9 @@ export class LakeTable {
     return this.#dependencies.store
   }
 
-  /** Set while the table does not get columns that the definition has. */
-  get waiting(): ColumnsWaiting | undefined {
-    return this.#columns.waiting
+  /** What people should know of an older version of Assay that works on the table, as of the last write. */
+  get warning(): string | undefined {
+    return this.#columns.warning
   }
 
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */

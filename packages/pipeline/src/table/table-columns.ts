@@ -1,22 +1,18 @@
 import { type Clock, OutageError } from '@assay/core'
 import {
+  currentSchema,
   type Evolved,
   evolveTable,
   matchTable,
   type NestedField,
+  olderWriter,
+  type Snapshot,
   type Table,
   type TableMatch,
   type TableVersion,
   type Wanted,
 } from '@assay/iceberg'
 import { icebergField, type TableDefinition } from './definition.js'
-
-/** Columns that a table does not get yet, since an older version of Assay that would lose them works on it. */
-export interface ColumnsWaiting {
-  readonly columns: readonly string[]
-  /** What is going on and what to do, for people. */
-  readonly message: string
-}
 
 /** A state of a table to write to. */
 export interface Writable {
@@ -44,7 +40,7 @@ export class TableColumns {
   readonly #olderVersions_ms: number
   readonly #wanted: Wanted
   #known: Known | undefined
-  #waiting: ColumnsWaiting | undefined
+  #warning: string | undefined
   #askedAgain_ms = Number.NEGATIVE_INFINITY
 
   constructor(definition: TableDefinition, table: Table, clock: Clock, olderVersions_ms = OLDER_VERSIONS_MS) {
@@ -55,9 +51,9 @@ export class TableColumns {
     this.#wanted = wantedOf(definition)
   }
 
-  /** Set while the definition has columns that the table does not. */
-  get waiting(): ColumnsWaiting | undefined {
-    return this.#waiting
+  /** What people should know of an older version of Assay that works on the table, as of the last write. */
+  get warning(): string | undefined {
+    return this.#warning
   }
 
   /** Throws `table_incompatible`. */
@@ -87,7 +83,7 @@ export class TableColumns {
     const version = await this.#table.load()
     const match = this.match(version)
     if (match.missing.length === 0 && match.specId !== undefined) {
-      this.#waiting = undefined
+      this.#warning = this.#endangered(version)
       return { version, match, specId: match.specId }
     }
     const now_ms = this.#clock.monotonic_ms()
@@ -105,8 +101,20 @@ export class TableColumns {
     if (others.every(({ name }) => known.has(name))) return this.writable()
     const fields = [...this.#wanted.fields, ...others.map((field) => ({ ...field, required: false }))]
     const evolved = await this.#evolve({ ...this.#wanted, fields })
-    if (evolved.kind === 'older_writer') throw olderVersionActive(this.#definition.name, evolved)
+    if (evolved.kind === 'older_writer') throw olderVersionActive(this.#definition.name, evolved.snapshot)
     return this.#settled(evolved)
+  }
+
+  /** Columns were added, by us or another engine, and an older version that would lose them commits all the same. */
+  #endangered({ metadata }: TableVersion): string | undefined {
+    const [first] = metadata.schemas.filter(({ fields }) => fields.length > 0)
+    const original = new Set(first?.fields.map(({ id }) => id))
+    const added = currentSchema(metadata).fields.filter(({ id }) => !original.has(id))
+    if (added.length === 0) return undefined
+    const older = olderWriter(metadata, this.#clock.now_ms(), OLDER_VERSIONS_MS)
+    if (!older) return undefined
+    const { name } = this.#definition
+    return `${name} may lose values of ${namesOf(added)}: ${lastCommit(older)}; upgrade whatever writes to ${name}`
   }
 
   #evolve(wanted: Wanted): Promise<Evolved> {
@@ -116,9 +124,12 @@ export class TableColumns {
   #settled(evolved: Evolved): Writable {
     const { version } = evolved
     const match = this.match(version)
-    this.#waiting = evolved.kind === 'current' ? undefined : waitingFor(this.#definition.name, match, evolved)
+    this.#warning =
+      evolved.kind === 'current'
+        ? this.#endangered(version)
+        : waitingFor(this.#definition.name, match, evolved.snapshot)
     if (match.specId !== undefined) return { version, match, specId: match.specId }
-    if (evolved.kind === 'older_writer') throw olderVersionActive(this.#definition.name, evolved)
+    if (evolved.kind === 'older_writer') throw olderVersionActive(this.#definition.name, evolved.snapshot)
     throw new RangeError(`${this.#definition.name} has no partition spec although it was brought up to date`)
   }
 }
@@ -127,22 +138,20 @@ function wantedOf({ columns, partitionBy }: TableDefinition): Wanted {
   return { fields: columns.map(icebergField), partitionBy }
 }
 
-type OlderWriter = Extract<Evolved, { kind: 'older_writer' }>
-
-function waitingFor(name: string, { missing }: TableMatch, older: OlderWriter): ColumnsWaiting {
-  const columns = missing.map((column) => column.name)
-  return {
-    columns,
-    message: `${name} does not get ${columns.join(', ')} yet, and rows are written without: ${lastCommit(older)}; upgrade whatever writes to ${name}`,
-  }
+function waitingFor(name: string, { missing }: TableMatch, older: Snapshot): string {
+  return `${name} does not get ${namesOf(missing)} yet, and rows are written without: ${lastCommit(older)}; upgrade whatever writes to ${name}`
 }
 
-function lastCommit({ snapshot }: OlderWriter): string {
-  const at = new Date(snapshot.timestamp_ms).toISOString()
-  return `an older version of Assay, which would lose them, committed snapshot ${snapshot.snapshotId} at ${at}`
+function namesOf(fields: readonly NestedField[]): string {
+  return fields.map((field) => field.name).join(', ')
 }
 
-function olderVersionActive(name: string, older: OlderWriter): OutageError {
+function lastCommit({ snapshotId, timestamp_ms }: Snapshot): string {
+  const at = new Date(timestamp_ms).toISOString()
+  return `an older version of Assay, which loses columns that it does not know, committed snapshot ${snapshotId} at ${at}`
+}
+
+function olderVersionActive(name: string, older: Snapshot): OutageError {
   return new OutageError('older_version_active', `${name} cannot be changed yet: ${lastCommit(older)}`, {
     hint: `upgrade whatever writes to ${name}; this goes on an hour after that version's last commit, or after ASSAY_OLDER_VERSIONS_MINUTES`,
   })

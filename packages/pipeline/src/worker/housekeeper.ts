@@ -98,11 +98,19 @@ export class Housekeeper {
  * are. A table with a column that the engine can't write is left as it is.
  */
 export async function foldSmallFiles(table: LakeTable, session: Session, policy?: FoldPolicy): Promise<number> {
-  const version = await table.table.load()
-  if (unwritableColumn(version.metadata)) return 0
-  const tasks = await planFold(table.table, version, policy, table.specId(version))
+  const { version, tasks } = await foldsOf(table, policy)
   for (const task of tasks) await fold(table, session, version, task)
   return tasks.length
+}
+
+/** The folds that a table is due for. */
+export async function foldsOf(
+  table: LakeTable,
+  policy?: FoldPolicy,
+): Promise<{ readonly version: TableVersion; readonly tasks: readonly FoldTask[] }> {
+  const version = await table.table.load()
+  if (unwritableColumn(version.metadata)) return { version, tasks: [] }
+  return { version, tasks: await planFold(table.table, version, policy, table.specId(version)) }
 }
 
 async function fold(table: LakeTable, session: Session, version: TableVersion, task: FoldTask): Promise<void> {

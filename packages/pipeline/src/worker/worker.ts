@@ -21,6 +21,8 @@ export type WorkerEvent =
   | { readonly kind: 'outage'; readonly worker: string; readonly error: unknown; readonly retry_ms: number }
   /** A topic is set up in a way that loses what was meant to be kept. */
   | { readonly kind: 'topic_warning'; readonly worker: string; readonly message: string }
+  /** An older version of Assay works on a table that has, or shall have, columns which it does not know. */
+  | { readonly kind: 'table_warning'; readonly worker: string; readonly table: string; readonly message: string }
   | { readonly kind: 'lane_stopped'; readonly worker: string; readonly lane: string; readonly reason: string }
 
 export interface WorkerOptions {
@@ -52,6 +54,8 @@ const MOVED_WITHOUT_ROWS_MS = 10_000
  * batch, until rows wait a beat longer at each layer.
  */
 const SLACK = 0.75
+/** How often a warning that holds is repeated. */
+const WARN_MS = 60_000
 const BACKOFF_MIN_MS = 100
 /** Short, so that after an outage the first try comes soon. */
 const BACKOFF_MAX_MS = 5_000
@@ -68,6 +72,7 @@ export class Worker {
   readonly #housekeeper: Housekeeper
   #failures = 0
   #replanned = false
+  #warned_ms = Number.NEGATIVE_INFINITY
   #positionsCommitted_ms: number
 
   constructor(options: WorkerOptions) {
@@ -148,6 +153,7 @@ export class Worker {
     this.#positionsCommitted_ms = clock.monotonic_ms()
     await publishPending(main, sides)
     this.#report(batch, outcome.snapshot.sequence, clock.monotonic_ms() - started_ms)
+    this.#warn()
     await this.#housekeeper.afterCommit(batch)
     return batch.more ? 'more' : 'committed'
   }
@@ -164,6 +170,16 @@ export class Worker {
     for (const [lane, { stop }] of batch.change.lanes) {
       const known = batch.change.basis.lanes.get(lane)?.stop
       if (stop && !known) this.#options.onEvent({ kind: 'lane_stopped', worker, lane, reason: stop.reason })
+    }
+  }
+
+  #warn(): void {
+    const { main, sides, clock, onEvent } = this.#options
+    const warnings = [...new Set([main, ...sides.values()])].filter(({ warning }) => warning !== undefined)
+    if (warnings.length === 0 || clock.monotonic_ms() - this.#warned_ms < WARN_MS) return
+    this.#warned_ms = clock.monotonic_ms()
+    for (const { definition, warning = '' } of warnings) {
+      onEvent({ kind: 'table_warning', worker: this.name, table: definition.name, message: warning })
     }
   }
 

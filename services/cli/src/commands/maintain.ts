@@ -6,6 +6,7 @@ import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
+import { problemsText } from '../print/problems.js'
 import { tableText } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
@@ -22,7 +23,8 @@ export function addMaintain(program: Command, accept: Accept): void {
     .summary('compact and clean up the tables, archive old dead letters, pause the writers')
     .description(
       'The workers keep their tables healthy by themselves; this does the same at once and over whole tables, and ' +
-        'may run beside them. Give one or more of the options.',
+        "may run beside them. Give one or more of the options. Exits 1 when a table can't be used as it is; the " +
+        'others are maintained all the same.',
     )
     .option('--compact', 'make the small files of each partition into one')
     .option('--expire', 'forget snapshots that are due, delete files past their grace time')
@@ -44,7 +46,7 @@ export function addMaintain(program: Command, accept: Accept): void {
         within(place, async (lake) => {
           const report = await maintain(lake, options)
           await write(io.stdout, json ? jsonText(report) : reportText(report, options.dryRun ?? false))
-          return ExitCode.done
+          return report.tables?.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done
         }),
       )
     })
@@ -91,8 +93,9 @@ function reportText({ paused, tables, retention }: Report, dryRun: boolean): str
     parts.push(
       tableText(
         [{ head: 'table' }, ...shown.map((head) => ({ head, align: 'right' as const }))],
-        tables.map((table) => [table.table, ...shown.map((head) => count(table[head] ?? 0))]),
+        tables.map((table) => [table.table, ...shown.map((head) => (table.problem ? '' : count(table[head] ?? 0)))]),
       ),
+      problemsText(tables.flatMap(({ problem }) => problem ?? [])),
     )
   }
   if (dryRun) parts.push('dry run: nothing was done\n')

@@ -4,6 +4,7 @@ import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count, duration, percent } from '../print/numbers.js'
+import { problemJson, problemsText } from '../print/problems.js'
 import { tableText } from '../print/table.js'
 import { instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
@@ -19,7 +20,8 @@ export function addStatus(program: Command, accept: Accept): void {
       'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag in rows and ' +
         'as the age of the oldest row that waits (by its arrival, not its event), ' +
         'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, and ' +
-        'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped.',
+        'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped or a table ' +
+        "can't be used as it is.",
     )
     .addHelpText('after', '\nExample:\n  assay status --lake ./lake')
     .action((_options: unknown, command: Command) => {
@@ -29,14 +31,14 @@ export function addStatus(program: Command, accept: Accept): void {
         withLakeToRead(place, async (lake) => {
           const status = await statusReport(lake)
           await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status))
-          return status.stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
+          return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done
         }),
       )
     })
 }
 
-function statusText({ lanes, stops, dead_letters }: StatusReport): string {
-  return `${lanesText(lanes)}${deadLettersText(dead_letters)}${stopsText(stops)}`
+function statusText({ lanes, stops, dead_letters, unusable }: StatusReport): string {
+  return `${lanesText(lanes)}${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
 }
 
 function lanesText(lanes: readonly LaneProgress[]): string {
@@ -94,5 +96,6 @@ function statusJson(lake: string, status: StatusReport): string {
     })),
     dead_letters: status.dead_letters,
     stopped: status.stops,
+    unusable: status.unusable.map((problem) => ({ table: problem.table, ...problemJson(problem) })),
   })
 }

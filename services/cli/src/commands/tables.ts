@@ -4,6 +4,7 @@ import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count, size } from '../print/numbers.js'
+import { problemJson, problemsText } from '../print/problems.js'
 import { tableText } from '../print/table.js'
 import { instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
@@ -17,7 +18,8 @@ export function addTables(program: Command, accept: Accept): void {
     .summary('list the tables: rows, files, bytes, snapshot, checkpoint')
     .description(
       'Lists every table of the lake with its rows, files, bytes, newest snapshot and checkpoint ' +
-        '(how far it has come in each lane). Reads metadata only, so it is quick at any size.',
+        '(how far it has come in each lane). Reads metadata only, so it is quick at any size. Exits 1 when a table ' +
+        "can't be used as it is; says why, and the way back.",
     )
     .addHelpText('after', '\nExample:\n  assay tables --lake ./lake')
     .action((_options: unknown, command: Command) => {
@@ -27,14 +29,14 @@ export function addTables(program: Command, accept: Accept): void {
         withLakeToRead(place, async (lake) => {
           const tables = await tableReport(lake)
           await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables))
-          return ExitCode.done
+          return tables.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done
         }),
       )
     })
 }
 
 export function tablesText(tables: readonly TableReport[]): string {
-  return tableText(
+  const list = tableText(
     [
       { head: 'table' },
       { head: 'rows', align: 'right' },
@@ -46,14 +48,15 @@ export function tablesText(tables: readonly TableReport[]): string {
     ],
     tables.map((table) => [
       table.name,
-      count(table.rows),
-      count(table.files),
-      size(table.size_bytes),
+      table.problem ? '' : count(table.rows),
+      table.problem ? '' : count(table.files),
+      table.problem ? '' : size(table.size_bytes),
       table.snapshot_id === null ? '' : String(table.snapshot_id),
       table.last_commit_ms === null ? '' : instant(table.last_commit_ms),
-      checkpointText(table),
+      table.problem ? 'unusable' : checkpointText(table),
     ]),
   )
+  return `${list}${problemsText(tables.flatMap(({ problem }) => problem ?? []))}`
 }
 
 function checkpointText({ lanes }: TableReport): string {
@@ -70,9 +73,9 @@ export function tablesJson(lake: string, tables: readonly TableReport[]): string
     lake,
     tables: tables.map((table) => ({
       name: table.name,
-      rows: table.rows,
-      files: table.files,
-      bytes: table.size_bytes,
+      rows: table.problem ? null : table.rows,
+      files: table.problem ? null : table.files,
+      bytes: table.problem ? null : table.size_bytes,
       snapshot: table.snapshot_id === null ? null : String(table.snapshot_id),
       snapshots: table.snapshots,
       last_commit: table.last_commit_ms === null ? null : instant(table.last_commit_ms),
@@ -82,6 +85,7 @@ export function tablesJson(lake: string, tables: readonly TableReport[]): string
         watermark: watermark_us === null ? null : instantOfMicros(watermark_us, 'Z'),
         stopped: is_stopped,
       })),
+      ...(table.problem && { problem: problemJson(table.problem) }),
     })),
   })
 }
