@@ -65,6 +65,10 @@ export async function checkAcknowledged(lake: Lake, tables: Tables, log: Storage
     const { checkpoint } = await (await lake.table(bronzeTable(exchange.name))).pin()
     for (const { lane, topicId } of await log.lanes(exchange.topic)) {
       const position = checkpoint.lanes.get(laneKey(lane))?.position ?? 0n
+      for (const offset of log.offsetsOf(topicId, lane.partition)) {
+        const times = log.heldAt(topicId, lane.partition, offset).length
+        if (times > 1) wrong.push(`${laneKey(lane)} ${offset} was given out ${times} times`)
+      }
       const unread = log.offsetsOf(topicId, lane.partition).filter((offset) => offset >= position)
       if (unread.length > 0) wrong.push(`${laneKey(lane)} ${unread[0]} was acknowledged and never read`)
     }

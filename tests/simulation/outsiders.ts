@@ -130,6 +130,7 @@ export class Outsiders {
   /** The operator lets every stopped lane go on where the log still has something; true when there was one. */
   async acceptStops(lake: MemoryLake): Promise<boolean> {
     let hasAccepted = false
+    if (this.#log instanceof StorageLog) this.#log.reopen()
     for (const exchange of lake.exchanges) {
       const main = await lake.table(bronzeTable(exchange.name))
       const { checkpoint } = await main.pin()

@@ -21,6 +21,7 @@ const COMMIT_BATCH = 'packages/pipeline/src/worker/commit-batch.ts'
 const CATALOG = 'packages/iceberg/src/catalog/file-system-catalog.ts'
 const GOLD = 'packages/medallion/src/gold/gold-stage.ts'
 const OUTBOX = 'packages/iceberg/src/outbox/outbox.ts'
+const LOG = 'packages/event-log/src/file'
 
 export const PLANTS: readonly Plant[] = [
   {
@@ -265,6 +266,129 @@ export const PLANTS: readonly Plant[] = [
     profile: 'rivals',
     shows: /gold repeats a trade/,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
+  },
+  {
+    name: 'end-mark-not-looked-at',
+    profile: 'storage',
+    shows: /given out|acknowledged and never read|missing and in no gap|does not come to an end/,
+    edits: [
+      {
+        file: `${LOG}/lane-tail.ts`,
+        find: 'const lost = mark ? lostBelow(mark, newest, this.#options.folder) : await',
+        put: 'const lost = mark ? undefined : await',
+      },
+      {
+        file: `${LOG}/lane-tail.ts`,
+        find: 'const ends = [newest?.next ?? 0n, mark?.next ?? 0n, lost?.to ?? 0n]',
+        put: 'const ends = [newest?.next ?? 0n, lost?.to ?? 0n]',
+      },
+    ],
+  },
+  {
+    name: 'end-mark-not-written',
+    profile: 'storage',
+    shows: /given out|acknowledged and never read|missing and in no gap|log_truncated|hold/,
+    edits: [{ file: `${LOG}/lane-writer.ts`, find: '    await file.write(mark)\n', put: '' }],
+  },
+  {
+    name: 'end-mark-before-the-records',
+    profile: 'storage',
+    shows: /has lost nothing, and a gap/,
+    edits: [
+      {
+        file: `${LOG}/lane-writer.ts`,
+        find: 'await writeBytes(handle, newest.byte, group)',
+        put: `const early = batches.reduce((sum, { rows }) => sum + rows.length, 0)
+    await mark.write({ segment: newest.file.base, byte: newest.byte + group.length, next: newest.next + BigInt(early), start: view.start })
+    await writeBytes(handle, newest.byte, group)`,
+      },
+    ],
+  },
+  {
+    name: 'acknowledged-before-it-is-on-the-disk',
+    profile: 'storage',
+    shows: /has lost nothing, and a gap/,
+    edits: [
+      {
+        file: `${LOG}/lane-writer.ts`,
+        find: 'await writeBytes(handle, newest.byte, group)\n    await handle.sync()',
+        put: 'await writeBytes(handle, newest.byte, group)',
+      },
+    ],
+  },
+  {
+    name: 'producers-write-over-damage',
+    profile: 'storage',
+    shows: /given out/,
+    edits: [
+      { file: `${LOG}/lane-writer.ts`, find: '    if (view.lost) {', put: '    if (view.lost && view.lost.to < 0n) {' },
+    ],
+  },
+  {
+    name: 'offsets-restart-behind-damage',
+    profile: 'storage',
+    shows: /given out|has lost nothing, and a gap|EEXIST|refused for ever|not what the log held/,
+    edits: [
+      {
+        file: `${LOG}/lane-writer.ts`,
+        find: 'const file = await createSegment(files, folder, view.end)',
+        put: 'const file = await createSegment(files, folder, lost.from + 1n)',
+      },
+      {
+        file: `${LOG}/lane-writer.ts`,
+        find: 'byte: 0, next: view.end, start })\n      } else',
+        put: 'byte: 0, next: lost.from + 1n, start })\n      } else',
+      },
+    ],
+  },
+  {
+    name: 'bodies-are-believed',
+    profile: 'storage',
+    shows: /not what the log held/,
+    edits: [
+      {
+        file: `${LOG}/batch-format.ts`,
+        find: 'crc32(buffer.subarray(at + HEADER_BYTES, at + header.total_bytes)) === header.bodyCrc',
+        put: 'header.bodyCrc >= 0',
+      },
+    ],
+  },
+  {
+    name: 'batches-of-another-place-are-believed',
+    profile: 'storage',
+    shows: /not what the log held/,
+    edits: [
+      {
+        file: `${LOG}/batch-format.ts`,
+        find: 'if (isBound && place && flags >>> BOUND_SHIFT !== boundTo(place)) return undefined',
+        put: '',
+      },
+    ],
+  },
+  {
+    name: 'damage-is-skipped-in-silence',
+    profile: 'storage',
+    shows: /missing and in no gap/,
+    edits: [
+      {
+        file: 'packages/pipeline/src/source/log-source.ts',
+        find: 'const to = error instanceof LogDamageError ? error.to : position(from + 1n)',
+        put: `if (error instanceof LogDamageError) return { kind: 'records', batches: [], next: error.to, end: error.to }
+    const to = position(from + 1n)`,
+      },
+    ],
+  },
+  {
+    name: 'a-damaged-topic-is-given-up',
+    profile: 'storage',
+    shows: /log_corrupt/,
+    edits: [
+      {
+        file: `${LOG}/topic-file.ts`,
+        find: 'if (marked) return { ...marked, mark: `$' + '{mark} $' + '{marked.topicId}`, isDescribed: false }',
+        put: '',
+      },
+    ],
   },
 ]
 

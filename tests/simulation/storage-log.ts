@@ -49,7 +49,7 @@ export class StorageLog extends RecordedLog {
   readonly #clock: Clock
   readonly #dead = new Set<string>()
   readonly #marked = new Set<string>()
-  readonly #operator: Promise<FileLog>
+  #operator: Promise<FileLog>
   #producer: { readonly log: Promise<FileLog>; readonly files: ProducerFiles; readonly nonces: Set<string> }
 
   constructor(world: World) {
@@ -63,6 +63,11 @@ export class StorageLog extends RecordedLog {
   /** The log as a process of its own sees it. */
   override openFor(): EventLog {
     return new LateLog(this.#open(this.files, new Set()))
+  }
+
+  /** As the next command of an operator sees it: in a process that has seen nothing before. */
+  reopen(): void {
+    this.#operator = this.#open(this.files, new Set())
   }
 
   override async ensureTopic(topic: string, partitions: number): Promise<void> {
@@ -148,13 +153,16 @@ export class StorageLog extends RecordedLog {
       default: {
         const other = world.oneOf(segments)
         if (this.#marked.has(laneOf(other))) return
-        this.#onNextWrite(({ path }) => {
+        this.#onNextWrite(({ path, byte }) => {
           // What is written to the lane from now on is what it happens to.
           this.damaged.add(laneOf(path))
           if (this.#marked.has(laneOf(path))) return 'done'
           if (kind !== 'misdirected') return kind as 'lost' | 'dropped'
-          this.damaged.add(laneOf(other))
-          return { path: other, byte: Math.min(at, Math.max(0, files.bytesOf(other).length - 8)) }
+          // Where it does most harm: at the same byte of the same file of another lane, where its offsets would fit.
+          const twin = segments.find((one) => one !== path && one.split('/').at(-1) === path.split('/').at(-1))
+          const target = twin !== undefined && !this.#marked.has(laneOf(twin)) ? twin : other
+          this.damaged.add(laneOf(target))
+          return { path: target, byte: target === twin ? byte : Math.min(at, Math.max(0, bytes.length - 8)) }
         })
       }
     }

@@ -149,6 +149,7 @@ describe('A4: metadata of other writers', () => {
     expect(metadata.currentSnapshotId).toBe(6_638_932_453_263_451_337n)
     const again = parseJson(serializeMetadata(metadata)) as Record<string, unknown>
     const expected = parseJson(sparkMetadata) as Record<string, unknown>
+    delete again['assay-checksum']
     expect(JSON.stringify(sorted(again), bigs)).toBe(
       JSON.stringify(sorted(expected), bigs).replace('decimal(9,2)', 'decimal(9, 2)'),
     )

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { AssayError } from '@assay/core'
 import { type AvroRecord, compileAvro, type Encode, type FieldNames } from './codec.js'
 import { AvroInput } from './input.js'
@@ -8,6 +8,11 @@ import { AvroOutput } from './output.js'
 /** `Obj` and the version byte 1 (Avro specification 1.11, "Object Container Files"). */
 const MAGIC = Buffer.from([0x4f, 0x62, 0x6a, 0x01])
 const SYNC_BYTES = 16
+/**
+ * Entry of the header with the CRC-32 of all other entries, and of the blocks as they are stored. Others that write such
+ * files have no checksum, and readers pass over an entry that they don't know.
+ */
+const CHECKSUM = 'assay.crc32'
 const BLOCK_BYTES_MAX = 256 * 1024 * 1024
 const COMPILED_MAX = 256
 
@@ -58,6 +63,9 @@ export function writeAvro(
   const file = new AvroOutput()
   file.raw(MAGIC)
   const entries = new Map([...header, ['avro.schema', schema], ['avro.codec', 'deflate']])
+  entries.delete(CHECKSUM)
+  const crc = headerCrc(entries)
+  entries.set(CHECKSUM, String(records.length > 0 ? blockCrc(crc, records.length, block) : crc))
   file.long(entries.size)
   for (const [key, value] of entries) {
     file.string(key)
@@ -81,18 +89,37 @@ export function readAvro(bytes: Uint8Array, schemas: SchemaCache): AvroFile {
   }
   const header = readHeader(input)
   const sync = input.take(SYNC_BYTES)
+  const blocks: { readonly count: number; readonly stored: Uint8Array }[] = []
+  while (input.remaining_bytes > 0) {
+    const count = input.count(Number.MAX_SAFE_INTEGER)
+    blocks.push({ count, stored: input.sized() })
+    if (!input.take(SYNC_BYTES).equals(sync)) throw new AssayError('corrupt_avro', 'a sync marker is wrong')
+  }
+  const checksum = header.get(CHECKSUM)
+  const crc = blocks.reduce((sum, { count, stored }) => blockCrc(sum, count, stored), headerCrc(header))
+  if (checksum !== undefined && checksum !== String(crc)) {
+    throw new AssayError('corrupt_avro', 'the file is not what was written: its checksum is another', {
+      hint: 'restore it from a copy',
+    })
+  }
   const { decode } = schemas.compile(header.get('avro.schema') ?? '')
   const codec = header.get('avro.codec') ?? 'null'
   const records: AvroRecord[] = []
-  while (input.remaining_bytes > 0) {
-    const count = input.count(Number.MAX_SAFE_INTEGER)
-    const block = new AvroInput(decompress(codec, input.sized()))
+  for (const { count, stored } of blocks) {
+    const block = new AvroInput(decompress(codec, stored))
     if (count < 0 || count > block.remaining_bytes)
       throw new AssayError('corrupt_avro', 'a block claims too many records')
     for (let i = 0; i < count; i += 1) records.push(decode(block) as AvroRecord)
-    if (!input.take(SYNC_BYTES).equals(sync)) throw new AssayError('corrupt_avro', 'a sync marker is wrong')
   }
   return { header, records }
+}
+
+function headerCrc(header: ReadonlyMap<string, string>): number {
+  return crc32(JSON.stringify([...header].filter(([key]) => key !== CHECKSUM)))
+}
+
+function blockCrc(crc: number, count: number, block: Uint8Array): number {
+  return crc32(block, crc32(`${count}:`, crc))
 }
 
 function readHeader(input: AvroInput): Map<string, string> {

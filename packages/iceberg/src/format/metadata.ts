@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { AssayError } from '@assay/core'
 import {
   asArray,
@@ -60,7 +61,16 @@ export interface TableMetadata {
 export const MAIN_BRANCH = 'main'
 export const UNSORTED: JsonObject = { 'order-id': 0, fields: [] }
 
+/**
+ * Last member of a metadata file that we wrote, on a line of its own, with the CRC-32 of all before it. Whoever parses
+ * the file and writes it anew, as other engines and earlier versions do, leaves it out or moves it: then it says nothing.
+ */
+const CHECKSUM = 'assay-checksum'
+const CHECKSUM_AT_END = /^,\n"assay-checksum":"([0-9a-f]{8})"\n\}$/
+const CHECKSUM_LENGTH = checksumMember('00000000').length
+
 const KNOWN = [
+  CHECKSUM,
   'format-version',
   'table-uuid',
   'location',
@@ -157,6 +167,7 @@ function parseCurrentSnapshotId(value: Json | undefined): bigint | undefined {
 
 /** Parses a metadata file. Throws `corrupt_metadata`, or `unsupported_format_version` for one other than 2. */
 export function parseMetadata(text: string): TableMetadata {
+  checkSum(text)
   return metadataFromJson(parseJson(text))
 }
 
@@ -208,6 +219,22 @@ export function metadataFromJson(value: Json | undefined): TableMetadata {
   }
   checkReferences(metadata)
   return metadata
+}
+
+function checksumMember(checksum: string): string {
+  return `,\n"${CHECKSUM}":"${checksum}"\n}`
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0')
+}
+
+function checkSum(text: string): void {
+  const [, checksum] = CHECKSUM_AT_END.exec(text.slice(-CHECKSUM_LENGTH)) ?? []
+  if (checksum === undefined || checksum === checksumOf(text.slice(0, -CHECKSUM_LENGTH))) return
+  throw new AssayError('corrupt_metadata', 'the file is not what was written: its checksum is another', {
+    hint: 'restore it from a copy: a backup, a snapshot of the disk, an older version of the object',
+  })
 }
 
 function checkReferences(metadata: TableMetadata): void {
@@ -268,7 +295,8 @@ export function serializeMetadata(metadata: TableMetadata): string {
     'metadata-file': entry.file,
     'timestamp-ms': entry.timestamp_ms,
   }))
-  return `${shell.slice(0, -1)},"snapshots":${snapshots},"snapshot-log":${snapshotLog},"metadata-log":${metadataLog}}`
+  const text = `${shell.slice(0, -1)},"snapshots":${snapshots},"snapshot-log":${snapshotLog},"metadata-log":${metadataLog}`
+  return text + checksumMember(checksumOf(text))
 }
 
 export function currentSchema(metadata: TableMetadata): Schema {
