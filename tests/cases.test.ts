@@ -97,6 +97,25 @@ describe('currencies', () => {
   })
 })
 
+describe('a book that its exchange names', () => {
+  it('G1 G3: stays one when its currency is read otherwise from some time on', async () => {
+    const lake = newLake()
+    const extended = extendRules(SILVER_RULES, { quotes: ['AEURX'], bases: [], pairs: ['AD/AEUR'] })
+    await loadCases(lake, binance, ['c01-binance-quotes.jsonl'])
+    await drain(lake, { rules: extended })
+    await loadCases(lake, binance, ['c01-binance-quotes.jsonl'])
+    await drain(lake)
+    const ada = "WHERE symbol = 'ADAEUR'"
+    expect(await query(lake, `SELECT currency FROM silver_binance_trades ${ada} ORDER BY "offset"`)).toEqual([
+      { currency: 'AEUR' },
+      { currency: 'EUR' },
+    ])
+    expect(await count(lake, `gold_crypto_trades ${ada}`)).toBe(1)
+    expect(await count(lake, 'gold_duplicates')).toBe(21)
+    await lake.close()
+  })
+})
+
 describe("trades of Kraken's first feed", () => {
   it('G1: equal fills are trades of their own, and a file loaded again, alone or beside itself, adds none', async () => {
     const lake = newLake()

@@ -13,6 +13,7 @@ import {
   RULE_SETS_TABLE,
   silverTable,
   TRADE_GAPS_TABLE,
+  TRADE_KEY,
 } from '@assay/medallion'
 import { type Checkpoint, replayLane } from '@assay/pipeline'
 import { expect } from 'vitest'
@@ -125,14 +126,14 @@ const TRADE = `message_id, trade_id, symbol, exchange, asset_class, "timestamp",
 function goldChecks(exchanges: readonly string[]): Record<string, string> {
   const silver = exchanges.map((name) => `SELECT ${TRADE} FROM ${silverTable(name).name}`).join(' UNION ALL ')
   return {
-    'gold repeats a trade': `SELECT 1 FROM gold_crypto_trades GROUP BY exchange, symbol, currency, trade_id HAVING count(*) > 1`,
+    'gold repeats a trade': `SELECT 1 FROM gold_crypto_trades GROUP BY ${TRADE_KEY} HAVING count(*) > 1`,
     'silver is not gold + duplicates': differs(
       `SELECT ${PLACE} FROM (${silver})`,
       `(SELECT ${PLACE} FROM gold_crypto_trades UNION ALL SELECT ${PLACE} FROM gold_duplicates)`,
     ),
     'gold has other trades than silver': differs(
-      `SELECT DISTINCT exchange, symbol, currency, trade_id FROM (${silver})`,
-      `SELECT exchange, symbol, currency, trade_id FROM gold_crypto_trades`,
+      `SELECT DISTINCT ${TRADE_KEY} FROM (${silver})`,
+      `SELECT ${TRADE_KEY} FROM gold_crypto_trades`,
     ),
     'a gold row is not its silver row': differs(
       `SELECT ${TRADE} FROM gold_crypto_trades`,

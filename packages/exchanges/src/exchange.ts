@@ -112,6 +112,8 @@ export interface Exchange {
   newFeedParser(now_us: () => bigint): FeedParser
   /** How it writes symbols: what breaks this is refused by every feed, and a dead letter in silver. */
   readonly symbols: SymbolGrammar
+  /** True where it writes base and quote apart: then two of its books may have one joined name. */
+  readonly writesPairsApart: boolean
   /** ms since 1970 before which it had no trade. */
   readonly firstTrade_ms: number
   /** Its own feed, whose text frames the feed parser reads. */

@@ -1,6 +1,6 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
-import { DUPLICATES_TABLE, GOLD_TABLE, sameTradeSql, silverTable, TRADE_KEY } from '@assay/medallion'
+import { DUPLICATES_TABLE, GOLD_TABLE, sameTradeSql, silverTable, TRADE_KEY, TRADE_KEY_COLUMNS } from '@assay/medallion'
 import { isReplayLane, replayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../compare/check.js'
 import { addListed, compareRows, Tally } from '../compare/compare.js'
@@ -150,7 +150,7 @@ export async function checkKept(session: Session, { gold }: PinnedLake, checks: 
       keep: (bounds) => bounds.meets('offset', count?.low as bigint, count?.high as bigint),
     })
     await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS
-      SELECT ${PLACE}, ${TRADE_KEY}, "timestamp", price, quantity, side FROM (${rows})
+      SELECT ${PLACE}, ${TRADE_KEY_COLUMNS}, "timestamp", price, quantity, side FROM (${rows})
       WHERE (${PLACE}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${DROPPED})`)
     const same = `k.topic = d.kept_topic AND k."partition" = d.kept_partition AND k."offset" = d.kept_offset
       AND ${sameTradeSql('k', 'd')}`
@@ -186,7 +186,7 @@ export async function checkKept(session: Session, { gold }: PinnedLake, checks: 
 /** Each trade id of a book is in gold once. Only hashes are grouped, and names where a hash is there twice. */
 export async function checkDistinct(session: Session, { gold }: PinnedLake, checks: CheckList): Promise<void> {
   const findings = new Findings()
-  const rows = `SELECT ${TRADE_KEY} FROM (${await gold.sql()})`
+  const rows = `SELECT ${TRADE_KEY_COLUMNS} FROM (${await gold.sql()})`
   const key = `hash(${TRADE_KEY})`
   const [counts] = await session.rows(`SELECT count(*) AS n, sum(rows) AS rows FROM (
     SELECT count(*) AS rows FROM (SELECT ${key} AS h FROM (${rows})) GROUP BY h)`)

@@ -34,6 +34,7 @@ export const binance: Exchange = {
   newFeedParser: newBinanceFeedParser,
   live: binanceLive,
   symbols: binanceSymbols,
+  writesPairsApart: false,
   firstTrade_ms: Date.UTC(2017, 6, 14),
   columns(decoded, valid, reading) {
     const rows = { decoded, valid }

@@ -15,6 +15,7 @@ export const kraken: Exchange = {
   newFeedParser: newKrakenFeedParser,
   live: krakenLive,
   symbols: krakenSymbols,
+  writesPairsApart: true,
   firstTrade_ms: Date.UTC(2011, 6, 28),
   columns(decoded, valid, reading) {
     const rows = { decoded, valid }

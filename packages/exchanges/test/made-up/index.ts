@@ -41,6 +41,7 @@ export const madeUp: Exchange = {
     }
   },
   symbols,
+  writesPairsApart: false,
   firstTrade_ms: Date.UTC(2020, 0, 1),
   live: {
     symbols: ['BTCEUR'],

@@ -2,9 +2,8 @@ import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
 import { columnOf, type ResultChunk, type Session } from '@assay/engine'
 import type { LakeTable, PinnedTable } from '@assay/pipeline'
 import { dateText, scanSql } from '@assay/pipeline'
-import { bookName } from './keys/book-name.js'
 import { type KeySet, StagedKeys } from './keys/key-set.js'
-import { sameTradeSql, TRADE_KEY } from './trade-key.js'
+import { bookName, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './trade-key.js'
 
 /** Silver rows of the batch, each named by its `lane_rank`, which counts over all sources, and `lane_offset`. */
 export const INPUT = 'gold_input'
@@ -186,7 +185,7 @@ async function addNumberless(
       SELECT 1 FROM (${scanSql(gold.definition, files)}) g
       WHERE ${sameTradeSql('g', 'i')}
     ) AS is_duplicate FROM (
-      SELECT lane_rank, lane_offset, ${TRADE_KEY},
+      SELECT lane_rank, lane_offset, ${TRADE_KEY_COLUMNS},
         row_number() OVER (PARTITION BY ${TRADE_KEY} ORDER BY lane_rank, lane_offset) AS nth
       FROM ${INPUT} WHERE source_sequence IS NULL ${before}
     ) i`)

@@ -3,7 +3,7 @@ import type { Session } from '@assay/engine'
 import type { LakeTable, PinnedTable } from '@assay/pipeline'
 import { scanSql } from '@assay/pipeline'
 import { DUPLICATES, filePartition, hourPartition, INPUT } from './find-duplicates.js'
-import { sameTradeSql, TRADE_KEY } from './trade-key.js'
+import { sameTradeSql, TRADE_KEY_COLUMNS } from './trade-key.js'
 
 /** The duplicates, and for each the row that was kept. */
 export const DROPPED = 'gold_dropped'
@@ -17,7 +17,7 @@ const FOUND = `d.lane_rank, d.lane_offset, k.topic AS kept_topic, k."partition" 
   (k."timestamp" IS DISTINCT FROM d."timestamp" OR k.price IS DISTINCT FROM d.price
   OR k.quantity IS DISTINCT FROM d.quantity OR k.side IS DISTINCT FROM d.side) AS is_conflict`
 const OPEN = `(SELECT * FROM ${DROPPED} ANTI JOIN ${KEPT} USING ${ROW})`
-const COLUMNS = `${TRADE_KEY}, "timestamp", price, quantity, side, source_sequence, topic, "partition", "offset"`
+const COLUMNS = `${TRADE_KEY_COLUMNS}, "timestamp", price, quantity, side, source_sequence, topic, "partition", "offset"`
 
 /**
  * Looks up the kept row of every duplicate: in the batch itself, then in its hour's partition, then

@@ -2,9 +2,9 @@ import type { Random } from '@assay/core'
 import { columnOf, type Session } from '@assay/engine'
 import type { Checkpoint, LakeTable, PinnedTable } from '@assay/pipeline'
 import { type ScanFile, scanSql } from '@assay/pipeline'
-import { BOOK_SQL } from './keys/book-name.js'
 import { decodeKeySet, encodeKeySet } from './keys/key-file.js'
 import { type BookKeys, KeySet } from './keys/key-set.js'
+import { BOOK_SQL } from './trade-key.js'
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** Files read at once when the set is brought up to date. */

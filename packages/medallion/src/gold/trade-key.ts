@@ -1,10 +1,41 @@
-/** What makes a trade one of its own: its book and the exchange's id in it. */
-const KEY_COLUMNS = ['exchange', 'symbol', 'currency', 'trade_id'] as const
+import { quoteText } from '@assay/engine'
+import { exchanges } from '@assay/exchanges'
 
-/** SQL of the columns. */
-export const TRADE_KEY = KEY_COLUMNS.join(', ')
+/**
+ * Exchanges that write base and quote apart: two of their books may have one joined name, so that the currency is part
+ * of the key. Where the exchange itself writes a joined name, that name is the book, whatever was known of its currency
+ * when a row was read.
+ */
+const APART: ReadonlySet<string> = new Set(
+  exchanges.filter(({ writesPairsApart }) => writesPairsApart).map(({ silver }) => silver.exchange),
+)
+const IS_APART = `exchange IN (${[...APART].map(quoteText).join(', ') || "''"})`
+
+/** SQL of what makes a trade one of its own: its book and the exchange's id in it. */
+export const TRADE_KEY = `exchange, symbol, CASE WHEN ${IS_APART} THEN currency END, trade_id`
+
+/** The columns that the key is made of. */
+export const TRADE_KEY_COLUMNS = 'exchange, symbol, currency, trade_id'
 
 /** SQL that is TRUE where rows of two relations are the same trade. */
 export function sameTradeSql(a: string, b: string): string {
-  return KEY_COLUMNS.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ')
+  const equal = (column: string): string => `${a}.${column} = ${b}.${column}`
+  return `${equal('exchange')} AND ${equal('symbol')} AND ${equal('trade_id')}
+    AND (NOT ${a}.${IS_APART} OR ${equal('currency')})`
 }
+
+/**
+ * The books of gold's key set are named `exchange/currency/symbol`, without the currency where it is no part of the key.
+ * Neither an exchange's nor a currency's name has a slash.
+ */
+export function bookName(exchange: string, currency: string, symbol: string): string {
+  return `${exchange}/${APART.has(exchange) ? currency : ''}/${symbol}`
+}
+
+/** SQL of the name. */
+export const BOOK_SQL = `exchange || '/' || CASE WHEN ${IS_APART} THEN currency ELSE '' END || '/' || symbol`
+
+/** SQL of the parts of a name in a column `book`. */
+export const BOOK_EXCHANGE_SQL = "split_part(book, '/', 1)"
+export const BOOK_CURRENCY_SQL = "nullif(split_part(book, '/', 2), '')"
+export const BOOK_SYMBOL_SQL = "substr(book, length(split_part(book, '/', 1)) + length(split_part(book, '/', 2)) + 3)"
