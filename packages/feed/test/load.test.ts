@@ -3,7 +3,7 @@ import { exchangeNamed } from '@assay/exchanges'
 import { WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import { describe, expect, test } from 'vitest'
 import { chunksOf, memoryTarget, recordsOf, SleepingClock } from '../../../tests/support/parts.js'
-import { type LoadReport, loadSources } from '../src/index.js'
+import { type LoadReport, loadSources, type TimeBounds } from '../src/index.js'
 
 const binance = exchangeNamed('binance')
 const kraken = exchangeNamed('kraken')
@@ -17,7 +17,7 @@ function trade(id: number, more: Record<string, unknown> = {}): string {
 function load(
   target: ReturnType<typeof memoryTarget>,
   text: string,
-  options: { exchange?: typeof binance; rate?: number; signal?: AbortSignal } = {},
+  options: { exchange?: typeof binance; rate?: number; signal?: AbortSignal; bounds?: Partial<TimeBounds> } = {},
 ): Promise<LoadReport> {
   const { exchange = binance, signal = new AbortController().signal, ...rest } = options
   const sources = [{ name: 'trades.jsonl', chunks: chunksOf(text, 100) }]
@@ -69,6 +69,20 @@ describe('loading feed messages', () => {
     const [batch] = await recordsOf(target.log, kraken.topic)
     const start = BigInt(Date.UTC(2025, 0, 1))
     expect([...(batch?.timestamps_ms ?? [])].slice(0, 2)).toEqual([start + 1n, start + 1n])
+  })
+
+  test('T16: trades outside the bounds of time are refused, each for itself, with its time and the bound', async () => {
+    const at = (T: number): string => trade(1, { T })
+    const first = Date.UTC(2017, 6, 14)
+    const last = new SleepingClock().now + 86_400_000
+    const usual = await load(memoryTarget(new SleepingClock()), [first - 1, first, last, last + 1].map(at).join('\n'))
+    expect(usual.refusals.map(({ line, reason }) => [line, reason])).toEqual([
+      [1, "the trade's time 2017-07-13T23:59:59.999Z is before 2017-07-14T00:00:00.000Z"],
+      [4, "the trade's time 2026-05-02T00:00:00.001Z is after 2026-05-02T00:00:00.000Z"],
+    ])
+    const bounds = { notBefore_us: 0n, notAfter_us: BigInt(first) * 1000n }
+    const own = await load(memoryTarget(new SleepingClock()), [0, first, first + 1].map(at).join('\n'), { bounds })
+    expect(own).toMatchObject({ produced: 2, refused: 1, refusals: [{ line: 3 }] })
   })
 
   test('a record too large for the log is refused alone', async () => {

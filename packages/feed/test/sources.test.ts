@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { UsageError } from '@assay/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chunksOf } from '../../../tests/support/parts.js'
@@ -18,6 +20,67 @@ describe('sources', () => {
     const opening = openSources([join(folder, 'a.jsonl'), join(folder, 'missing'), folder, '-', '-'], chunksOf('', 1))
     await expect(opening).rejects.toThrow(UsageError)
     await expect(opening).rejects.toThrow(/missing: there is no such file\n.*a folder.*\n.*once only/)
+  })
+
+  const textOf = async (name: string): Promise<string> => {
+    const [source] = await openSources([join(folder, name)], chunksOf('', 1))
+    const chunks: Uint8Array[] = []
+    for await (const chunk of source?.chunks ?? []) chunks.push(chunk)
+    return Buffer.concat(chunks).toString()
+  }
+
+  test('A6: what is packed with gzip is unpacked as it is read, in one member or several', async () => {
+    const text = '{"e":"trade"}\n'.repeat(100_000)
+    await writeFile(join(folder, 'one.gz'), gzipSync(text))
+    await writeFile(join(folder, 'two.gz'), Buffer.concat([gzipSync('{"a":1}\n'), gzipSync(text)]))
+    expect((await textOf('one.gz')) === text).toBe(true)
+    expect((await textOf('two.gz')) === `{"a":1}\n${text}`).toBe(true)
+  })
+
+  test('what is packed and cut short, or damaged, is told', async () => {
+    const packed = gzipSync(randomBytes(10_000))
+    await writeFile(join(folder, 'cut.gz'), packed.subarray(0, 5_000))
+    const damaged = Buffer.from(packed)
+    damaged[5_000] = (damaged[5_000] as number) ^ 0xff
+    await writeFile(join(folder, 'damaged.gz'), damaged)
+    for (const name of ['cut.gz', 'damaged.gz']) {
+      await expect(textOf(name)).rejects.toMatchObject({
+        code: 'file_unreadable',
+        message: expect.stringContaining(name),
+      })
+    }
+  })
+
+  test.each([
+    [
+      'id,price,qty,quote_qty,time,is_buyer_maker,is_best_match\n1,2,3,6,1735689600000,True,True\n',
+      /Binance's CSV of trades/,
+    ],
+    ['1,2.5,3,7.5,1735689600000100,true,false\r\n', /Binance's CSV of trades/],
+    ['26129,0.01633102,4.70443515,27781,27781,1498793709153,true,true\n', /aggregate trades/],
+    ['1616663113.25,51234.5,0.0021\n', /time and sales/],
+    ['a,b,c\n1,2,3\n', /a CSV file/],
+    ['PK\u0003\u0004rest', /a zip archive/],
+    ['PAR1....', /a Parquet file/],
+    ['Obj\u0001....', /an Avro container file/],
+  ])('a file of another kind is known by its beginning and refused with what to do: %j', async (text, kind) => {
+    await writeFile(join(folder, 'other'), text)
+    await expect(textOf('other')).rejects.toMatchObject({
+      code: 'file_unreadable',
+      message: expect.stringMatching(kind),
+    })
+  })
+
+  test.each([
+    '',
+    '\n\n',
+    '{"a":1,"b":2,"c":3}',
+    ' \ufeff[1,[["2","3"]],"trade","A/B"]',
+    'nonsense, and more\n{"a":1}\n',
+    'x,y,z\n{"a":1}',
+  ])('anything else is read line by line: %j', async (text) => {
+    await writeFile(join(folder, 'text'), text)
+    expect(await textOf('text')).toBe(text)
   })
 
   test('files and standard input are read in the order given', async () => {

@@ -1,6 +1,8 @@
+import { compileColumnDecoder, decodedField, newDecodedColumns } from '@assay/avro'
 import { OutageError, systemClock } from '@assay/core'
 import type { MemoryLog } from '@assay/event-log'
 import { exchangeNamed } from '@assay/exchanges'
+import { WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { memoryTarget, recordsOf } from '../../../tests/support/parts.js'
@@ -78,6 +80,39 @@ async function until(isDone: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe('the ingest', () => {
+  test('T16: refuses a time at which there can have been no trade, and says so', async () => {
+    const { post, count } = ingest()
+    const [seconds, ahead] = [1_764_000_000, Date.now() + 2 * 86_400_000]
+    const outcome = await post('binance', `[${trade(1, { T: seconds })},${trade(2, { T: ahead })},${trade(3)}]`)
+    expect(outcome.body.items).toEqual([
+      { outcome: 'refused', reason: expect.stringMatching(/1970-01-21T10:00:00.000Z is before 2017.*seconds/) },
+      { outcome: 'refused', reason: expect.stringMatching(/is after/) },
+      { outcome: 'accepted', records: 1 },
+    ])
+    expect(await count(binance.topic)).toBe(1)
+  })
+
+  test("G1: equal trades of Kraken's first feed, sent again, are numbered as they were", async () => {
+    const { post, target } = ingest()
+    const fill = `["5541.2","0.15","${Math.floor(Date.now() / 1000)}.000001","s","l",""]`
+    const message = `[[1,[${fill},${fill}],"trade","XBT/USD"]]`
+    for (let i = 0; i < 2; i++) expect((await post('kraken', message)).body).toMatchObject({ records: 2 })
+    const batches = []
+    for (const { lane } of await target.log.lanes(kraken.topic)) {
+      batches.push(...(await recordsOf(target.log, kraken.topic, lane.partition)))
+    }
+    const decoder = compileColumnDecoder(kraken.schema, kraken.schema)
+    const numbers = batches.flatMap(({ count, values: { data, offsets } }) => {
+      const decoded = newDecodedColumns(kraken.schema, data, count)
+      for (let i = 0; i < count; i++) {
+        const body = (offsets[i] as number) + WIRE_HEADER_BYTES
+        expect(decoder.decode(data, body, offsets[i + 1] as number, i, decoded)).toBe(true)
+      }
+      return [...decodedField(decoded, 'fill_number', 'long').data]
+    })
+    expect(numbers).toEqual([0n, 1n, 0n, 1n])
+  })
+
   test('tells of each message of an array what became of it; what was accepted is in the log', async () => {
     const { post, count, events } = ingest()
     const outcome = await post('binance', `[${trade(1)}, ${trade(2, { p: 3 })} ,{"e":"kline"},${trade(3)},[1],"x"]`)

@@ -24,7 +24,7 @@ export { coordinateOf, type LetterPlace } from './dead-letters/select-dead-lette
 export { goldStage } from './gold/gold-stage.js'
 export { DUPLICATES_TABLE, GOLD_TABLE } from './gold/gold-tables.js'
 export { TRADE_GAPS_TABLE } from './gold/trade-gaps-table.js'
-export { sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './gold/trade-key.js'
+export { BOOK_SQL, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './gold/trade-key.js'
 export { checkRules } from './rule-trials/check-rules.js'
 export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'
 export { parseRuleFile, parseRuleSet } from './rules/rule-file.js'

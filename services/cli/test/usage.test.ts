@@ -52,6 +52,26 @@ describe('mistakes in the command line', () => {
     await expect(access(lake)).rejects.toThrow()
   })
 
+  test('are told of currencies and of bounds of time, too, before anything is made', async () => {
+    const lake = folder.path('unpaired')
+    for (const args of [
+      ['up', '--drain'],
+      ['rules', 'list'],
+    ]) {
+      const { code, stderr } = await here([...args, '--lake', lake], { ASSAY_PAIRS: 'ARBUSD' })
+      expect([args, code]).toEqual([args, 2])
+      expect(stderr).toContain('ASSAY_PAIRS must be at most 10000 pairs like BASE/QUOTE')
+    }
+    const load = ['load', BINANCE_BTC, '--exchange', 'binance', '--lake', lake]
+    const wrong = await here([...load, '--not-before', 'yesterday', '--not-after', '2026-02-30'])
+    expect(wrong.code).toBe(2)
+    expect(wrong.stderr).toContain('--not-before takes a day or a time, not "yesterday"')
+    expect(wrong.stderr).toContain('--not-after takes a day or a time, not "2026-02-30"')
+    const crossed = await here([...load, '--not-before', '2026-01-02', '--not-after', '2026-01-01'])
+    expect(crossed.stderr).toContain('--not-before lies after --not-after')
+    await expect(access(lake)).rejects.toThrow()
+  })
+
   test('are told of the symbols to follow live, too, before anything is made', async () => {
     const lake = folder.path('unfollowed')
     const { code, stderr } = await here(['up', '--feed', 'live', '--lake', lake], { ASSAY_SYMBOLS: 'binance:btc' })

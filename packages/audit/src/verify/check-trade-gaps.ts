@@ -1,5 +1,5 @@
 import type { Session } from '@assay/engine'
-import { GOLD_TABLE, TRADE_GAPS_TABLE } from '@assay/medallion'
+import { BOOK_SQL, GOLD_TABLE, TRADE_GAPS_TABLE } from '@assay/medallion'
 import { type CheckList, Findings } from '../compare/check.js'
 import { addListed } from '../compare/compare.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
@@ -17,10 +17,10 @@ const TEXT = `exchange || '/' || symbol || ' ' || from_id || '..' || (to_id - 1)
  */
 export async function checkTradeGaps(session: Session, tables: PinnedLake, checks: CheckList): Promise<void> {
   const findings = new Findings()
-  const numbers = `SELECT DISTINCT exchange, currency, symbol, source_sequence AS id FROM (${await tables.gold.sql()})
+  const numbers = `SELECT DISTINCT exchange, symbol, ${BOOK_SQL} AS book, source_sequence AS id FROM (${await tables.gold.sql()})
     WHERE source_sequence BETWEEN ${-NUMBER_MAX} AND ${NUMBER_MAX}`
   const between = `SELECT exchange, symbol, id + 1 AS from_id, next AS to_id, count(*)::BIGINT AS gaps FROM (
-      SELECT *, lead(id) OVER (PARTITION BY exchange, currency, symbol ORDER BY id) AS next FROM (${numbers})
+      SELECT *, lead(id) OVER (PARTITION BY book ORDER BY id) AS next FROM (${numbers})
     ) WHERE next > id + 1 GROUP BY ALL`
   const ledger = `SELECT ${GAP}, (count(*) FILTER (change = 'opened') - count(*) FILTER (change = 'closed'))::BIGINT AS open
     FROM (${await tables.tradeGaps.sql()}) GROUP BY ALL`

@@ -37,5 +37,4 @@ export const BOOK_SQL = `exchange || '/' || CASE WHEN ${IS_APART} THEN currency 
 
 /** SQL of the parts of a name in a column `book`. */
 export const BOOK_EXCHANGE_SQL = "split_part(book, '/', 1)"
-export const BOOK_CURRENCY_SQL = "nullif(split_part(book, '/', 2), '')"
 export const BOOK_SYMBOL_SQL = "substr(book, length(split_part(book, '/', 1)) + length(split_part(book, '/', 2)) + 3)"

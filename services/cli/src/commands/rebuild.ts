@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { type RebuildReport, rebuildLake } from '@assay/audit'
 import { systemClock, UsageError } from '@assay/core'
 import { embeddedParts, type Lake } from '@assay/lake'
+import type { RuleSet } from '@assay/medallion'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
@@ -54,9 +55,12 @@ export function addRebuild(program: Command, accept: Accept): void {
       const { lake: place, json } = globalOptions(command, reader)
       const request = readRequest(reader, options)
       accept(reader.mistakes, async (io) => {
+        const present = presentRules(io)
         await refuseUsed(request.into)
         const parts = embeddedParts(request.into)
-        return withLakeToRead(place, (source) => withLake(parts, (target) => run(source, target, request, json, io)))
+        return withLakeToRead(place, (source) =>
+          withLake(parts, (target) => run(source, target, { ...request, present }, json, io)),
+        )
       })
     })
 }
@@ -88,17 +92,23 @@ async function refuseUsed(folder: string): Promise<void> {
   })
 }
 
-async function run(source: Lake, target: Lake, request: Request, json: boolean, io: Io): Promise<ExitCode> {
+async function run(
+  source: Lake,
+  target: Lake,
+  request: Request & { readonly present: RuleSet },
+  json: boolean,
+  io: Io,
+): Promise<ExitCode> {
   const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
   const rows = new Map<string, number>()
-  const { compare, rules, batchRows } = request
+  const { compare, rules, present, batchRows } = request
   const report = await rebuildLake(
     source,
     target,
     {
       compare,
       rules,
-      present: presentRules(io),
+      present,
       ...(batchRows !== undefined && { batchRows }),
       onEvent: (event) => {
         if (event.kind !== 'committed') return

@@ -67,10 +67,11 @@ export function addUp(program: Command, accept: Accept): void {
       const named = readFeed(reader, options.feed, drain)
       accept(reader.mistakes, (io) => {
         const feed = named === 'live' ? readLiveSymbols(io.env) : named
-        const request = { feed, drain, adopt: options.adopt ?? false, json }
+        const request = { feed, drain, adopt: options.adopt ?? false, json, rules: presentRules(io) }
         return withLake(place, async (lake) => {
-          const rules = options.rules === undefined ? undefined : await readRules(lake, await readText(options.rules))
-          return up(lake, { ...request, rules: presentRules(io, rules) }, io)
+          if (options.rules === undefined) return up(lake, request, io)
+          const rules = presentRules(io, await readRules(lake, await readText(options.rules)))
+          return up(lake, { ...request, rules }, io)
         })
       })
     })
