@@ -1,23 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { seededRandom, systemClock } from '@assay/core'
-import { openConfluentRegistry, wireHeader } from '@assay/schema-registry'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ConfluentServer } from './support/confluent-server.js'
+import type { ConfluentServer } from './support/confluent-server.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { binance, type MemoryLake, memoryLake } from './support/memory-lake.js'
-import { produce, type TestRecord } from './support/records.js'
+import type { MemoryLake } from './support/memory-lake.js'
+import { schemaCaseLake, schemaCases } from './support/schema-cases.js'
 import { query } from './support/tables.js'
-
-interface CaseFile {
-  readonly note: string
-  readonly schemas: Readonly<Record<string, unknown>>
-  readonly records: readonly { readonly ts: string; readonly key: string; readonly value_hex: string }[]
-}
-
-const FOLDER = new URL('fixtures/cases/', import.meta.url)
-const FEE = { type: 'record', name: 'Fee', namespace: 'com.k2.shared', fields: [{ name: 'amount', type: 'long' }] }
-const LANGUAGES: Readonly<Record<string, string>> = { '27': 'JSON', '28': 'PROTOBUF' }
 
 /** What must come of each case: the price in silver, or the reason and what the detail says. */
 const EXPECTED: Readonly<Record<string, string | readonly [reason: string, detail: RegExp]>> = {
@@ -68,38 +55,15 @@ const EXPECTED: Readonly<Record<string, string | readonly [reason: string, detai
   '45': ['malformed_wire_frame', /the value is empty/],
 }
 
-const files = readdirSync(FOLDER).filter((name) => Number(/^av-(\d\d)-/.exec(name)?.[1]) <= 45)
-
 let server: ConfluentServer
 let lake: MemoryLake
 let letters: Map<string, Record<string, unknown>>
 let trades: Map<string, Record<string, unknown>>
 
-/** All cases in one log, each with ids of its own. */
 beforeAll(async () => {
-  server = await ConfluentServer.start()
-  const records: TestRecord[] = []
-  files.forEach((name, i) => {
-    const { schemas, records: own }: CaseFile = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'))
-    const base = 100 * (i + 1)
-    for (const [id, schema] of Object.entries(schemas)) {
-      const schemaType = LANGUAGES[name.slice(3, 5)]
-      server.ids.set(base + Number(id), {
-        schema: typeof schema === 'string' ? schema : JSON.stringify(schema),
-        ...(schemaType !== undefined && Number(id) > 1 && { schemaType }),
-        ...(name.includes('reference') && { references: [{ name: 'Fee', subject: 'fee-value', version: 1 }] }),
-      })
-    }
-    const [record] = own
-    const value = Buffer.from(record?.value_hex ?? '', 'hex')
-    if (value.length > 5 && value[0] === 0 && value.readInt32BE(1) > 0)
-      value.set(wireHeader(base + value.readInt32BE(1)))
-    records.push({ key: Buffer.from(name), value, timestamp_ms: BigInt(record?.ts ?? 0) })
-  })
-  server.versions.set('fee-value/1', { schema: JSON.stringify(FEE) })
-  const registry = await openConfluentRegistry({ url: server.url, clock: systemClock, random: seededRandom(1) })
-  lake = memoryLake({ registry })
-  await produce(lake, binance, records)
+  const made = await schemaCaseLake()
+  lake = made.lake
+  server = made.server
   await drain(lake)
   const byOffset = (rows: Record<string, unknown>[]) => new Map(rows.map((row) => [String(row.at), row]))
   letters = byOffset(await query(lake, 'SELECT kafka_offset AS at, * FROM silver_dlq_trades'))
@@ -111,9 +75,9 @@ afterAll(async () => {
 })
 
 describe('S1 S3: writers’ schemas are read as registries accept them, and refusals say why', () => {
-  it.each(files)('%s', (name) => {
+  it.each(schemaCases)('%s', (name) => {
     const expected = EXPECTED[name.slice(3, 5)]
-    const at = String(files.indexOf(name))
+    const at = String(schemaCases.indexOf(name))
     if (typeof expected === 'string') {
       expect(letters.get(at)?.error_detail).toBeUndefined()
       expect(trades.get(at)).toMatchObject({ price: expected, symbol: 'BTCUSDT', side: 'BUY' })
@@ -125,13 +89,13 @@ describe('S1 S3: writers’ schemas are read as registries accept them, and refu
   })
 
   it('S1: each record is in exactly one of silver and the dead letters', async () => {
-    expect(letters.size + trades.size).toBe(files.length)
+    expect(letters.size + trades.size).toBe(schemaCases.length)
     await checkInvariants(lake)
   })
 
   it('what only the writer’s schema has reaches vendor_data, exactly', () => {
     const vendorData = (part: string): unknown => {
-      const at = files.findIndex((name) => name.includes(part))
+      const at = schemaCases.findIndex((name) => name.includes(part))
       return JSON.parse(String(trades.get(String(at))?.vendor_data))
     }
     const own = { event_type: 'trade', event_time_ms: 1764000000000, is_buyer_maker: false, is_best_match: null }
