@@ -268,6 +268,7 @@ function processSession(process: SimProcess, session: Session): Session {
     load: (table, columns, count) => turn(`load ${table}`, () => session.load(table, columns, count)),
     append: (table, columns, count) => turn(`append ${table}`, () => session.append(table, columns, count)),
     rows: (sql, maxRows) => turn('rows', () => session.rows(sql, maxRows)),
+    query: (sql, maxRows) => turn('query', () => session.query(sql, maxRows)),
     async *read(sql) {
       const chunks = session.read(sql)[Symbol.asyncIterator]()
       try {

@@ -1,4 +1,8 @@
-export { type Analyst, type AnalystOptions, openAnalyst, type QueryParam } from './analyst.js'
+export { type AllowedFiles, type Analyst, openAnalyst, type QueryParam } from './analyst/analyst.js'
+export type { AnswerChunk, AnswerColumn, AnswerStream } from './analyst/answer-stream.js'
+export { MEMORY_HINT, tooWide } from './analyst/query-error.js'
+export type { GatedStatement } from './analyst/statement-gate.js'
+export type { IntervalValue, PlainValue, TimeUnit, ValueType } from './analyst/value-type.js'
 export { type Engine, type EngineOptions, openEngine } from './engine.js'
 export type { StatValue } from './parquet-stats.js'
 export type {

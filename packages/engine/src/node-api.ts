@@ -6,9 +6,13 @@ const api: typeof NodeApi = createRequire(import.meta.url)('@duckdb/node-api')
 
 export const {
   DuckDBArrayType,
+  DuckDBArrayValue,
   DuckDBBlobValue,
   DuckDBDataChunk,
   DuckDBDateValue,
+  DuckDBDecimalType,
+  DuckDBDecimalValue,
+  DuckDBIntervalValue,
   DuckDBListType,
   DuckDBListValue,
   DuckDBMapType,
@@ -16,7 +20,11 @@ export const {
   DuckDBResult,
   DuckDBStructType,
   DuckDBStructValue,
+  DuckDBTimestampMillisecondsValue,
+  DuckDBTimestampNanosecondsValue,
+  DuckDBTimestampSecondsValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
+  DuckDBTimeValue,
   DuckDBTypeId,
 } = api

@@ -11,7 +11,7 @@ import {
 } from './parquet-writer.js'
 import type { ResultChunk } from './result-chunk.js'
 import { readChunks } from './result-reader.js'
-import { readRows } from './row-reader.js'
+import { type QueryResult, readRows } from './row-reader.js'
 import { quoteIdentifier } from './sql-text.js'
 import { whileRunning } from './stand-still.js'
 import { openStream } from './stream.js'
@@ -34,6 +34,8 @@ export interface Session {
    * LIST an array. Throws `too_many_rows` beyond `maxRows` (default 10,000).
    */
   rows(sql: string, maxRows?: number): Promise<Record<string, unknown>[]>
+  /** A small result as rows of values, described as in `rows`, and what its columns are; cut after `maxRows`. */
+  query(sql: string, maxRows: number): Promise<QueryResult>
   /** A result of any size as typed columns, in order, computed as it is read. It may be left early. */
   read(sql: string): AsyncIterable<ResultChunk>
   /** Writes a query's rows to a Parquet file, in order. Nothing of the file is left when it fails. */
@@ -99,6 +101,10 @@ class DuckSession implements Session {
       }
       return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])))
     })
+  }
+
+  query(sql: string, maxRows: number): Promise<QueryResult> {
+    return this.#alone(async () => readRows(await openStream(this.#connection, sql), maxRows))
   }
 
   async *read(sql: string): AsyncGenerator<ResultChunk, void, undefined> {

@@ -1,34 +1,59 @@
 import { quoteIdentifier } from '@assay/engine'
 import { planFiles } from '@assay/iceberg'
-import type { Lake } from '@assay/lake'
-import { pinExisting } from '@assay/lake'
+import { type Lake, pinExisting } from '@assay/lake'
 import { type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/pipeline'
 import { type AsOf, snapshotAt, timeOf } from './as-of.js'
+import type { DefinedView, Reads } from './protocol/messages.js'
 import { peopleViews, type View } from './views.js'
 
-/** One snapshot of each table, as views: the tables' own, then those for people (Q2). */
-export async function planViews(lake: Lake, asOf: AsOf | undefined): Promise<View[]> {
-  const pinned = await pinTables(lake)
+/** Names of all tables and views that a statement may read. */
+export function readableNames(lake: Lake): string[] {
+  return [...lake.definitions, ...peopleViews(lake.exchanges)].map(({ name }) => name)
+}
+
+export interface ViewRequest {
+  /** The tables and views that are read; only these are pinned. */
+  readonly names: readonly string[]
+  /** With all others, too, as empty ones: for a statement that asks which there are. */
+  readonly isCatalogRead: boolean
+  readonly asOf?: AsOf
+}
+
+/** One snapshot of each table that is read, as views, then the views for people over them (Q2). */
+export async function planViews(lake: Lake, { names, isCatalogRead, asOf }: ViewRequest): Promise<Reads> {
+  const views = peopleViews(lake.exchanges).filter(({ name }) => isCatalogRead || names.includes(name))
+  const read = new Set([...names, ...views.filter(({ name }) => names.includes(name)).flatMap(({ reads }) => reads)])
+  const pinned = await pinTables(lake, asOf?.kind === 'snapshot' ? undefined : read)
   const time_ms =
     asOf &&
     timeOf(
       asOf,
       [...pinned.values()].map(({ version }) => version.metadata),
     )
+  const shown = new Set([...read, ...views.flatMap((view: View) => view.reads)])
   const tables = await Promise.all(
-    lake.definitions.map(async (definition) => {
-      const pin = pinned.get(definition.name)
-      const files = pin ? await filesOf(lake, definition, pin, time_ms) : []
-      return { name: definition.name, select: selectOf(definition, files) }
-    }),
+    lake.definitions
+      .filter(({ name }) => isCatalogRead || shown.has(name))
+      .map(async (definition) => {
+        const pin = read.has(definition.name) ? pinned.get(definition.name) : undefined
+        const files = pin ? await filesOf(lake, definition, pin, time_ms) : []
+        return { view: { name: definition.name, select: selectOf(definition, files) }, files }
+      }),
   )
-  return [...tables, ...peopleViews(lake.exchanges)]
+  return {
+    views: [...tables.map(({ view }) => view), ...views.map(({ name, select }): DefinedView => ({ name, select }))],
+    files: [...new Set(tables.flatMap(({ files }) => files.flatMap(({ path, deletes }) => [path, ...deletes])))],
+  }
 }
 
-/** Downstream tables first, so that whatever one of them shows is in the tables that it came from. */
-async function pinTables(lake: Lake): Promise<Map<string, PinnedTable>> {
+/**
+ * Downstream tables first, so that whatever one of them shows is in the tables that it came from. All of them where a
+ * snapshot is to be found that may be any table's.
+ */
+async function pinTables(lake: Lake, names: ReadonlySet<string> | undefined): Promise<Map<string, PinnedTable>> {
   const pinned = new Map<string, PinnedTable>()
   for (const definition of [...lake.definitions].reverse()) {
+    if (names && !names.has(definition.name)) continue
     const existing = await pinExisting(lake, definition)
     if (existing) pinned.set(definition.name, existing.pinned)
   }

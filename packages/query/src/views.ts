@@ -13,14 +13,24 @@ import {
 export interface View {
   readonly name: string
   readonly select: string
+  /** Tables that it is made of. */
+  readonly reads: readonly string[]
 }
 
 /** Views for people, over the views of the tables. */
 export function peopleViews(exchanges: readonly Exchange[]): View[] {
   return [
-    { name: 'silver_dlq_open', select: openLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name) },
-    { name: 'gold_trade_gaps', select: tradeGaps() },
-    { name: 'lineage', select: lineage(exchanges) },
+    {
+      name: 'silver_dlq_open',
+      select: openLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),
+      reads: [DLQ_TABLE.name, RESOLUTIONS_TABLE.name],
+    },
+    { name: 'gold_trade_gaps', select: tradeGaps(), reads: [TRADE_GAPS_TABLE.name] },
+    {
+      name: 'lineage',
+      select: lineage(exchanges),
+      reads: [GOLD_TABLE.name, ...exchanges.flatMap(({ name }) => [silverTable(name).name, bronzeTable(name).name])],
+    },
   ]
 }
 

@@ -53,7 +53,7 @@ describe('a wrong rule, from the alarm to the repair', () => {
     const rate = 'SELECT sum(passed) / sum(selected) AS rate FROM replays WHERE finished_at IS NOT NULL AND passed > 0'
     expect(await run(['sql', rate, ...lake])).toMatchObject([{ rate: 1 }])
     const open = 'SELECT count(*) AS n FROM silver_dlq_open'
-    expect(await run(['sql', open, ...lake])).toMatchObject([{ n: 0 }])
+    expect(await run(['sql', open, ...lake])).toMatchObject([{ n: '0' }])
     expect(await run(['maintain', '--retention', '--compact', '--expire', '--orphans', ...lake])).toMatchObject({
       retention: { archived: 0, purged: 0 },
     })

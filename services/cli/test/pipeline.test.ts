@@ -92,7 +92,7 @@ describe('the recorded trades, loaded and drained', () => {
       gold_duplicates: 4001,
     })
     const conflicts = await json(['sql', 'SELECT count(*) FILTER (is_conflict) AS n FROM gold_duplicates', ...lake])
-    expect(conflicts).toEqual([{ n: 0 }])
+    expect(conflicts).toEqual([{ n: '0' }])
   }, 60_000)
 
   test('S3: the sum of price × quantity of each file is exact', async () => {
@@ -101,9 +101,9 @@ describe('the recorded trades, loaded and drained', () => {
     const binance = [/"p":"([\d.]+)"/, /"q":"([\d.]+)"/] as const
     const kraken = [/"price":([\d.]+)/, /"qty":([\d.]+)/] as const
     expect(await json(['sql', sql, ...lake])).toEqual([
-      { exchange: 'BINANCE', symbol: 'BTCUSDT', n: 2001, notional: await notionalOf(BINANCE_BTC, ...binance) },
-      { exchange: 'BINANCE', symbol: 'ETHUSDT', n: 1000, notional: await notionalOf(BINANCE_ETH, ...binance) },
-      { exchange: 'KRAKEN', symbol: 'BTCUSDT', n: 1000, notional: await notionalOf(KRAKEN_BTC, ...kraken) },
+      { exchange: 'BINANCE', symbol: 'BTCUSDT', n: '2001', notional: await notionalOf(BINANCE_BTC, ...binance) },
+      { exchange: 'BINANCE', symbol: 'ETHUSDT', n: '1000', notional: await notionalOf(BINANCE_ETH, ...binance) },
+      { exchange: 'KRAKEN', symbol: 'BTCUSDT', n: '1000', notional: await notionalOf(KRAKEN_BTC, ...kraken) },
     ])
   })
 
@@ -128,7 +128,7 @@ describe('the recorded trades, loaded and drained', () => {
     expect(status.dead_letters[0]).toEqual({ exchange: 'binance', judged: 6002, rejected: 0, rate: 0 })
   })
 
-  test('sql prints csv, json, parquet and a table of the same exact values', async () => {
+  test('sql prints csv, json, ndjson, arrow, parquet and a table of the same exact values', async () => {
     const sql = `SELECT trade_id, price, trade_conditions, kafka_timestamp, exchange_date, "offset"
       FROM gold_crypto_trades WHERE trade_id = 'KRAKEN-BTCUSDT-10218208'`
     const csv = await here(['sql', sql, '--format', 'csv', ...lake])
@@ -143,7 +143,7 @@ describe('the recorded trades, loaded and drained', () => {
         trade_conditions: ['limit'],
         kafka_timestamp: '2025-11-10T17:23:53.972000Z',
         exchange_date: '2025-11-10',
-        offset: 0,
+        offset: '0',
       },
     ])
     const table = await here(['sql', sql, ...lake])
@@ -152,8 +152,12 @@ describe('the recorded trades, loaded and drained', () => {
     expect(parquet.stdout.subarray(0, 4).toString()).toBe('PAR1')
     expect(parquet.stdout.subarray(-4).toString()).toBe('PAR1')
     const output = folder.path('gold.csv')
-    expect((await here(['sql', sql, '--format', 'csv', '--output', output, ...lake])).stdout.length).toBe(0)
+    expect((await here(['sql', sql, '-o', output, ...lake])).stdout.length).toBe(0)
     expect(await readFile(output)).toEqual(csv.stdout)
+    const lines = await here(['sql', sql, '--format', 'ndjson', ...lake])
+    expect(JSON.parse(lines.stdout.toString())).toMatchObject({ price: '105433.6000000000', offset: '0' })
+    const arrow = await here(['sql', sql, '--format', 'arrow', ...lake])
+    expect(arrow.stdout.subarray(-8)).toEqual(Buffer.from('ffffffff00000000', 'hex'))
   }, 60_000)
 
   test('Q1: a statement that does more than read is refused with 2', async () => {
@@ -225,11 +229,13 @@ describe('simulate', () => {
       gold_crypto_trades: injected.valid - injected.duplicates,
       gold_duplicates: injected.duplicates,
     })
-    const reasons = await json<{ error_reason: string; n: number }[]>([
+    const reasons = await json<{ error_reason: string; n: string }[]>([
       'sql',
       'SELECT error_reason, count(*) AS n FROM silver_dlq_trades GROUP BY ALL',
       ...lake,
     ])
-    expect(Object.fromEntries(reasons.map(({ error_reason, n }) => [error_reason, n]))).toEqual(injected.invalid)
+    expect(Object.fromEntries(reasons.map(({ error_reason, n }) => [error_reason, Number(n)]))).toEqual(
+      injected.invalid,
+    )
   }, 60_000)
 })

@@ -1,39 +1,62 @@
-import { createReadStream } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { AssayError, UsageError } from '@assay/core'
-import { type AsOf, openQuery, parseAsOf, type Query, type QueryResult } from '@assay/query'
+import { systemClock, systemRandom, UsageError } from '@assay/core'
+import type { LakeParts } from '@assay/lake'
+import {
+  type AsOf,
+  ask,
+  DEFAULT_LIMITS,
+  type HeadColumn,
+  parseAsOf,
+  QueryChild,
+  type QueryLimits,
+  type RowCount,
+  STREAM_FORMATS,
+  type Statement,
+} from '@assay/query'
 import type { Command } from 'commander'
+import { openOutput, type ResultOutput } from '../output/output-file.js'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
-import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
-import { resultCsv, resultJson, resultTable } from '../print/result.js'
+import { tableText } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLakeToRead } from '../run/with-lake.js'
 
-const FORMATS = ['table', 'csv', 'json', 'arrow', 'parquet'] as const
+const FORMATS = ['table', ...STREAM_FORMATS, 'parquet'] as const
 type Format = (typeof FORMATS)[number]
+
+/** How the end of a file's name tells the format. */
+const EXTENSIONS: Readonly<Record<string, Format>> = {
+  csv: 'csv',
+  json: 'json',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  arrow: 'arrow',
+  arrows: 'arrow',
+  parquet: 'parquet',
+  txt: 'table',
+}
 
 /** Rows that a table shows; more are of no use to eyes. */
 const TABLE_ROWS_MAX = 1_000
-/** Rows of csv, json and arrow, which are made in memory; Parquet has no limit. */
-const TEXT_ROWS_MAX = 250_000
-const TIMEOUT_MS = 10 * 60_000
+const MIB = 2 ** 20
+const TIMEOUT_SECONDS = { least: 1, most: 7 * 86_400 }
+const MEMORY_MIB = { least: 64, most: 1_048_576 }
 
 interface Options {
   readonly format?: string
   readonly asOf?: string
   readonly output?: string
+  readonly timeout?: string
+  readonly memory?: string
 }
 
 interface Request {
   readonly sql: string
   readonly format: Format
+  readonly limits: QueryLimits
   readonly asOf?: AsOf
   readonly output?: string
 }
@@ -43,102 +66,147 @@ export function addSql(program: Command, accept: Accept): void {
     .command('sql')
     .summary('ask the tables in SQL')
     .description(
-      "Runs one SELECT in DuckDB's SQL over the newest snapshot of every table, read-only. Tables have the names " +
-        'that "assay tables" lists (market_data.<name> works too); views besides: lineage (each gold trade with its ' +
-        'silver row and raw bytes), silver_dlq_open. Decimals are exact in every format; times are UTC.',
+      "Runs one SELECT in DuckDB's SQL over the newest snapshot of every table that it reads, read-only, in a process " +
+        'of its own with limits. Tables have the names that "assay tables" lists (market_data.<name> works too); views ' +
+        'besides: lineage (each gold trade with its silver row and raw bytes), silver_dlq_open. Every format is exact; ' +
+        'times are UTC. In json and ndjson, BIGINT and wider integers and decimals are texts, as many readers would ' +
+        'round them; narrower integers and doubles are numbers.',
     )
     .argument('<statement>', 'one SELECT, quoted')
-    .option('--format <name>', `${FORMATS.join(', ')} (table by default)`)
+    .option('--format <name>', `${FORMATS.join(', ')} (what the output's name ends in, else table)`)
     .option('--as-of <when>', 'the lake as it was: a time (2026-01-31T12:00:00Z) or a snapshot id from "assay tables"')
-    .option('--output <file>', 'write the result to a file instead of standard output')
+    .option('-o, --output <file>', 'write the result to a file instead of standard output')
+    .option('--timeout <seconds>', `time to answer (${DEFAULT_LIMITS.timeout_ms / 1000} by default)`)
+    .option('--memory <mib>', `memory for the query in MiB (${DEFAULT_LIMITS.memory_bytes / MIB} by default)`)
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  assay sql "SELECT exchange, symbol, count(*) AS trades FROM gold_crypto_trades GROUP BY ALL"\n' +
-        '  assay sql "FROM gold_crypto_trades" --format parquet --output gold.parquet',
+        '  assay sql "FROM gold_crypto_trades" -o gold.parquet',
     )
     .action((sql: string, options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       const request = readRequest(reader, sql, options, json)
-      accept(reader.mistakes, (io) => {
-        if (isBinary(request.format) && request.output === undefined && io.stdoutIsTerminal) {
-          throw new UsageError('binary_to_terminal', `${request.format} is binary and is not written to a terminal`, {
-            hint: 'add --output FILE, or send standard output to a file',
-          })
-        }
-        return withLakeToRead(place, async (lake) => {
-          const query = await openQuery(lake, {
-            ...(request.asOf && { asOf: request.asOf }),
-            maxRows: request.format === 'table' ? TABLE_ROWS_MAX : TEXT_ROWS_MAX,
-            timeout_ms: TIMEOUT_MS,
-          })
-          io.signal.addEventListener('abort', () => void query.close(), { once: true })
-          try {
-            await (request.format === 'parquet' ? writeParquet(query, request, io) : writeResult(query, request, io))
-          } finally {
-            await query.close()
-          }
-          return ExitCode.done
-        })
-      })
+      accept(reader.mistakes, (io) => runSql(place, request, io))
     })
 }
 
 function readRequest(reader: OptionReader, sql: string, options: Options, json: boolean): Request {
-  const format = reader.choice('format', options.format, FORMATS)
-  if (json && format !== undefined && format !== 'json') {
-    reader.mistakes.push(`--json and --format ${format} ask for different things`)
-  }
   const { asOf: when, output } = options
+  const format = readFormat(reader, options, json)
   const asOf = reader.parsed(when, parseAsOf)
+  const timeout_s = reader.integer('timeout', options.timeout, TIMEOUT_SECONDS)
+  const memory_mib = reader.integer('memory', options.memory, MEMORY_MIB)
   if (sql.trim() === '') reader.mistakes.push('the statement is empty')
   return {
     sql,
-    format: format ?? (json ? 'json' : 'table'),
+    format,
+    limits: {
+      ...DEFAULT_LIMITS,
+      ...(timeout_s !== undefined && { timeout_ms: timeout_s * 1000 }),
+      ...(memory_mib !== undefined && { memory_bytes: memory_mib * MIB }),
+    },
     ...(asOf && { asOf }),
     ...(output !== undefined && { output }),
   }
 }
 
-function isBinary(format: Format): boolean {
-  return format === 'arrow' || format === 'parquet'
-}
-
-async function encode(result: QueryResult, format: Format): Promise<string | Uint8Array> {
-  if (format === 'csv') return resultCsv(result)
-  if (format === 'json') return jsonText(resultJson(result))
-  if (format !== 'arrow') return resultTable(result)
-  // Every command would wait for a library that few ask for.
-  const { resultArrow } = await import('../print/arrow.js')
-  return resultArrow(result)
-}
-
-async function writeResult(query: Query, { sql, format, output }: Request, io: Io): Promise<void> {
-  const result = await query.run(sql)
-  if (result.isTruncated && format !== 'table') {
-    throw new AssayError('query_too_large', `the result has more than ${count(TEXT_ROWS_MAX)} rows`, {
-      hint: 'narrow it, or take all of it as --format parquet --output FILE',
-    })
-  }
-  const content = await encode(result, format)
-  await (output === undefined ? write(io.stdout, content) : writeFile(output, content))
-  if (result.isTruncated) {
-    await write(
-      io.stderr,
-      `note: these are the first ${count(TABLE_ROWS_MAX)} rows; csv, json, arrow and parquet give more\n`,
+/** The format that is asked for, in up to three ways, which must not disagree. */
+function readFormat(reader: OptionReader, options: Options, json: boolean): Format {
+  const { output } = options
+  const named = reader.choice('format', options.format, FORMATS)
+  const extension = /\.([a-z]+)$/i.exec(output ?? '')?.[1]?.toLowerCase()
+  const byName = extension === undefined ? undefined : EXTENSIONS[extension]
+  const asked = [
+    ...(named === undefined ? [] : [[`--format ${named}`, named] as const]),
+    ...(json ? [['--json', 'json'] as const] : []),
+    ...(byName === undefined ? [] : [[`--output ${output}`, byName] as const]),
+  ]
+  const [first, ...others] = asked
+  const other = others.find(([, format]) => format !== first?.[1])
+  if (first && other) reader.mistakes.push(`${first[0]} and ${other[0]} ask for different formats`)
+  if (!first && output !== undefined && options.format === undefined) {
+    reader.mistakes.push(
+      `--output ${output} does not tell the format: end it in .${Object.keys(EXTENSIONS).join(', .')}, or add --format`,
     )
   }
+  return first?.[1] ?? 'table'
 }
 
-async function writeParquet(query: Query, { sql, output }: Request, io: Io): Promise<void> {
-  if (output !== undefined) return query.exportParquet(sql, output)
-  const folder = await mkdtemp(join(tmpdir(), 'assay-sql-'))
-  try {
-    const file = join(folder, 'result.parquet')
-    await query.exportParquet(sql, file)
-    await pipeline(createReadStream(file), io.stdout, { end: false })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+async function runSql(place: LakeParts, request: Request, io: Io): Promise<ExitCode> {
+  const { format, output, limits } = request
+  if ((format === 'arrow' || format === 'parquet') && output === undefined && io.stdoutIsTerminal) {
+    throw new UsageError('binary_to_terminal', `${format} is binary and is not written to a terminal`, {
+      hint: 'add --output FILE, or send standard output to a file',
+    })
   }
+  // Started first, since it gets ready while the lake is opened.
+  const child = new QueryChild({
+    limits,
+    scratchDirectory: place.workDirectory ?? tmpdir(),
+    clock: systemClock,
+    random: systemRandom,
+  })
+  try {
+    const target = await openOutput(output, io, systemRandom)
+    try {
+      await withLakeToRead(place, async (lake) => {
+        const statement = await statementOf(request, target)
+        const parts = ask(lake, child, statement, { signal: io.signal, ...(request.asOf && { asOf: request.asOf }) })
+        await writeAnswer(parts, { isTable: format === 'table', target }, io)
+      })
+      await target.commit()
+    } finally {
+      await target.discard()
+    }
+    return ExitCode.done
+  } finally {
+    await child.close()
+  }
+}
+
+async function statementOf({ sql, format }: Request, target: ResultOutput): Promise<Statement> {
+  if (format === 'table') return { sql, output: { kind: 'cells', rows_max: TABLE_ROWS_MAX } }
+  if (format === 'parquet') return { sql, output: { kind: 'parquet', path: await target.filePath() } }
+  return { sql, output: { kind: 'stream', format } }
+}
+
+async function writeAnswer(
+  parts: ReturnType<typeof ask>,
+  { isTable, target }: { readonly isTable: boolean; readonly target: ResultOutput },
+  io: Io,
+): Promise<void> {
+  let columns: readonly HeadColumn[] = []
+  const cells: (readonly (string | null)[])[] = []
+  for await (const part of parts) {
+    if (part.kind === 'head') columns = part.columns
+    else if (part.kind === 'bytes') await target.write(part.bytes)
+    else if (part.kind === 'cells') cells.push(...part.rows)
+    else if (isTable) {
+      await writeTable(columns, cells, target)
+      await noteOthers(cells.length, part, io)
+    }
+  }
+}
+
+/** Tells how many rows the table does not show. */
+async function noteOthers(shown: number, { rows, isAll }: RowCount, io: Io): Promise<void> {
+  if (rows <= BigInt(shown)) return
+  const all = `${isAll ? '' : 'more than '}${count(rows)}`
+  await write(io.stderr, `note: these are the first ${count(shown)} of ${all} rows; every other format gives all\n`)
+}
+
+function writeTable(
+  columns: readonly HeadColumn[],
+  rows: readonly (readonly (string | null)[])[],
+  target: ResultOutput,
+): Promise<void> {
+  const heads = columns.map(({ name, isNumeric }) => ({ head: name, align: isNumeric ? 'right' : 'left' }) as const)
+  return target.write(
+    tableText(
+      heads,
+      rows.map((row) => row.map((cell) => cell ?? 'NULL')),
+    ),
+  )
 }

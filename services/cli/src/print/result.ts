@@ -1,7 +1,7 @@
-import type { QueryResult } from '@assay/query'
+import { dateOfDays, type QueryResult } from '@assay/query'
 import { exactInteger } from './json.js'
 import { tableText } from './table.js'
-import { dateOfDays, instantOfMicros } from './times.js'
+import { instantOfMicros } from './times.js'
 
 /** A value as JSON holds it exactly: numbers a double can't hold, decimals among them, are texts; bytes are hex. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
@@ -18,18 +18,6 @@ export function resultTable({ columns, rows }: QueryResult): string {
     columns.map(({ name, type }) => ({ head: name, align: NUMERIC.test(type) ? 'right' : 'left' })),
     rows.map((row) => columns.map(({ type }, i) => textValue(row[i], type) ?? 'NULL')),
   )
-}
-
-/** RFC 4180 with a header and `\n`; NULL is nothing, the empty text is `""`. */
-export function resultCsv({ columns, rows }: QueryResult): string {
-  const lines = [columns.map(({ name }) => csvField(name))]
-  for (const row of rows) lines.push(columns.map(({ type }, i) => csvField(textValue(row[i], type))))
-  return `${lines.map((fields) => fields.join(',')).join('\n')}\n`
-}
-
-function csvField(text: string | undefined): string {
-  if (text === undefined) return ''
-  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** A value as text, undefined for NULL; lists and structs as JSON. */

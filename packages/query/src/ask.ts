@@ -1,0 +1,48 @@
+import type { Lake } from '@assay/lake'
+import type { AsOf } from './as-of.js'
+import type { AnswerPart, Resolver } from './children/query-child.js'
+import { planViews, readableNames } from './plan-views.js'
+import type { Statement } from './protocol/messages.js'
+import { isPlanStale, withReplan } from './replan.js'
+
+/** What answers statements: one child, or a pool of them. */
+export interface Answering {
+  run(statement: Statement, resolver: Resolver, signal: AbortSignal): AsyncGenerator<AnswerPart, void, undefined>
+}
+
+/**
+ * Answers a statement of people's over the lake's tables, one snapshot of each that it reads, pinned before it runs
+ * (Q2). The child gets nothing but the names of these tables' files on this machine: what has to be fetched is, by
+ * this process. Asks once more, with a fresh plan, when a clean-up took a file before anything of the answer was out.
+ */
+export async function* ask(
+  lake: Lake,
+  answering: Answering,
+  statement: Statement,
+  { asOf, signal }: { readonly asOf?: AsOf; readonly signal: AbortSignal },
+): AsyncGenerator<AnswerPart, void, undefined> {
+  const resolver: Resolver = {
+    tables: readableNames(lake),
+    resolve: (names, isCatalogRead) =>
+      withReplan(
+        () => planViews(lake, { names, isCatalogRead, ...(asOf && { asOf }) }),
+        async () => undefined,
+      ),
+  }
+  let head: AnswerPart | undefined
+  let isOut = false
+  try {
+    for await (const part of answering.run(statement, resolver, signal)) {
+      if (part.kind === 'head') {
+        head = part
+        continue
+      }
+      if (!isOut && head) yield head
+      isOut = true
+      yield part
+    }
+  } catch (error) {
+    if (isOut || !isPlanStale(error)) throw error
+    yield* answering.run(statement, resolver, signal)
+  }
+}
