@@ -1,0 +1,92 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { verifyLake } from '@assay/audit'
+import { seededRandom, systemClock } from '@assay/core'
+import { currentSchema, currentSnapshot } from '@assay/iceberg'
+import { tableReport } from '@assay/lake'
+import { CommitSignals, defineColumns, foldSmallFiles, LakeTable, scanSql } from '@assay/pipeline'
+import { expect, it } from 'vitest'
+import { diskLake, temporaryFolder } from './support/disk-lake.js'
+import { drain } from './support/drain.js'
+import { binance } from './support/memory-lake.js'
+import { produceSimulated } from './support/records.js'
+
+function unpacked(version: string): string {
+  const folder = temporaryFolder()
+  const packed = readFileSync(join(import.meta.dirname, `fixtures/lakes/lake-${version}.jsonl.gz`))
+  for (const line of gunzipSync(packed).toString().split('\n')) {
+    const [path, bytes] = JSON.parse(line) as [string, string]
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), Buffer.from(bytes, 'base64'))
+  }
+  return folder
+}
+
+const ROWS = {
+  bronze_binance_trades: 160,
+  bronze_kraken_trades: 60,
+  silver_binance_trades: 155,
+  silver_kraken_trades: 59,
+  silver_dlq_trades: 6,
+  gold_crypto_trades: 171,
+  gold_duplicates: 43,
+}
+
+it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every table, folds and verifies', async () => {
+  const lake = await diskLake(unpacked('0.1.0'), 7)
+  const counted = async () =>
+    Object.fromEntries((await tableReport(lake)).filter(({ rows }) => rows > 0).map(({ name, rows }) => [name, rows]))
+  expect(await counted()).toMatchObject(ROWS)
+  await produceSimulated(lake, binance, { count: 40, seed: 9, symbols: 3 })
+  await drain(lake)
+  expect(await counted()).toMatchObject({
+    ...ROWS,
+    bronze_binance_trades: 200,
+    silver_binance_trades: 195,
+    gold_duplicates: 83,
+  })
+
+  const { catalog, store } = lake
+  const session = await (await lake.engine()).session()
+  const parts = { catalog, store, clock: systemClock, random: seededRandom(8), signals: new CommitSignals() }
+  for (const definition of lake.definitions) {
+    const specs = definition.columns.map(({ name, type }) => [name, type] as const)
+    const grown = { ...definition, columns: defineColumns([...specs, ['one_more', 'list<string>']]) }
+    const table = await LakeTable.open(grown, { ...parts, olderVersions_ms: 0 })
+    const files = await table.files(await table.pin())
+    const [before] = await session.rows(`SELECT count(*) AS n, count(one_more) AS more FROM (${scanSql(grown, files)})`)
+    expect(before?.more).toBe(0n)
+    // The first write is what brings the table up to date, even one of no rows.
+    const nothing = await table.write(session, `SELECT * FROM (${scanSql(grown, files)}) WHERE false`, {})
+    expect(nothing).toBeUndefined()
+    const { metadata } = await table.table.load()
+    const fields = currentSchema(metadata).fields
+    expect(fields.map(({ name }) => name)).toEqual([...definition.columns.map(({ name }) => name), 'one_more'])
+    expect(fields.at(-1)).toMatchObject({ id: metadata.lastColumnId - 1, type: { elementId: metadata.lastColumnId } })
+    await foldSmallFiles(table, session, {
+      smallFilesMax: 1,
+      small_bytes: 2 ** 30,
+      task_bytes: 2 ** 30,
+      taskFiles: 99,
+      taskRows: 10 ** 6,
+    })
+    const after = await table.files(await table.pin())
+    expect(await session.rows(`SELECT count(*) AS n, count(one_more) AS more FROM (${scanSql(grown, after)})`)).toEqual(
+      [before],
+    )
+  }
+  await session.close()
+  await produceSimulated(lake, binance, { count: 20, seed: 10, symbols: 3 })
+  await drain(lake)
+  const { checks } = await verifyLake(lake, {
+    fromLog: true,
+    signal: new AbortController().signal,
+    onCheck: () => undefined,
+  })
+  expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+  const bronze = await lake.table(lake.definitions[0] as (typeof lake.definitions)[0])
+  const { metadata } = await bronze.table.load()
+  expect(currentSnapshot(metadata)?.summary['assay.version']).toBeDefined()
+  expect(metadata.snapshots.some(({ summary }) => summary['assay.version'] === undefined)).toBe(true)
+})
