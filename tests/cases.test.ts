@@ -1,6 +1,6 @@
 import { rebuildLake, verifyLake } from '@assay/audit'
 import type { LoadReport } from '@assay/feed'
-import { extendRules, SILVER_RULES } from '@assay/medallion'
+import { defineRuleSet, extendRules, SILVER_RULES } from '@assay/medallion'
 import { describe, expect, it } from 'vitest'
 import { caseNamed, loadCases, produceCase } from './support/cases.js'
 import { drain } from './support/drain.js'
@@ -240,6 +240,23 @@ describe('one bad value', () => {
     ])
     await settle(lake)
     expect(await query(lake, 'SELECT DISTINCT is_late FROM silver_binance_trades')).toEqual([{ is_late: false }])
+    await lake.close()
+  })
+
+  it('T16: a lane that it had moved ahead under rules that trusted any time goes on rightly under those of today', async () => {
+    const lake = newLake()
+    const notAfter_us = BigInt(Date.UTC(2201, 0, 1)) * 1000n
+    const { rules, lateness_delay_ms, reading, decoding } = SILVER_RULES
+    const trusting = defineRuleSet(rules, lateness_delay_ms, { lateness_jump_ms: undefined, reading, decoding })
+    await loadCases(lake, binance, ['c13', 'c11'].map(caseNamed), { notAfter_us })
+    await drain(lake, { rules: trusting })
+    await loadCases(lake, binance, ['c01', 'c06'].map(caseNamed))
+    await settle(lake)
+    const late = 'SELECT is_late, count(*)::INTEGER AS n FROM silver_binance_trades GROUP BY 1 ORDER BY 1'
+    const [inTime, behind] = await query(lake, late)
+    expect([inTime?.is_late, behind]).toEqual([false, { is_late: true, n: 2 }])
+    const { checks } = await verifyLake(lake, { fromLog: true, signal: NEVER, onCheck: () => undefined })
+    expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])
     await lake.close()
   })
 

@@ -48,6 +48,12 @@ describe("an exchange's own feed", () => {
     expect(live.symbols.length).toBeLessThanOrEqual(live.symbolsMax)
   })
 
+  test('symbols of other scripts are followed, too', () => {
+    const { url } = binance.live.connect(['BTCUSDT', '币安人生USDT'])
+    expect(new URL(url).searchParams.get('streams')).toBe('btcusdt@trade/币安人生usdt@trade')
+    expect(url).toMatch(/^[\x21-\x7e]+$/)
+  })
+
   test.each(exchanges)('$name: recorded trades are data', ({ live, samples }) => {
     const [line = ''] = readFileSync(samples[0] as URL, 'utf8').split('\n')
     expect(live.onText(line)).toEqual({ kind: 'data' })

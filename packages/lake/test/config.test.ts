@@ -65,7 +65,7 @@ describe('configuration of a service', () => {
         ASSAY_HTTP_HOST: '0.0.0.0',
         ASSAY_HTTP_PORT: '8080',
         ASSAY_FEED: 'simulated',
-        ASSAY_SYMBOLS: 'kraken:SOL/EUR,BTC/USD',
+        ASSAY_SYMBOLS: 'binance:币安人生USDT;kraken:SOL/EUR,AAPLx/USD',
         ASSAY_FEED_RATE: '12.5',
         ASSAY_FEED_SKEW: '0',
         ASSAY_FEED_BURST: '5/60',
@@ -87,7 +87,10 @@ describe('configuration of a service', () => {
       grace_ms: 100,
       feed: {
         source: 'simulated',
-        symbols: new Map([['kraken', ['SOL/EUR', 'BTC/USD']]]),
+        symbols: new Map([
+          ['binance', ['币安人生USDT']],
+          ['kraken', ['SOL/EUR', 'AAPLx/USD']],
+        ]),
         rate: 12.5,
         skew: 0,
         burst: { factor: 5, every_seconds: 60 },

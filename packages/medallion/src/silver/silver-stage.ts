@@ -26,6 +26,7 @@ import { SILVER_SIDES } from './dead-letter-tables.js'
 import { countWithinLookups, type DecoderLookup, decoderLookup } from './decode.js'
 import type { Rejection } from './judge.js'
 import { judgeRows } from './judge-rows.js'
+import type { LaneClockState } from './lane-clock.js'
 import { judgeTimes, type Verdicts } from './lateness.js'
 import { type BronzeRows, firstRows } from './rows.js'
 import { DLQ_TABLE, silverTable } from './silver-tables.js'
@@ -117,16 +118,23 @@ async function judgeBatch(
     lanes: ranges.map(({ lane }) => lane),
     bronze: batch.pinned.checkpoint,
   })
-  const before = ranges.map(({ key }) => {
-    const lane = checkpoint.lanes.get(key)
-    return { greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us }
-  })
+  const before = ranges.map(({ key }) => clockBefore(checkpoint.lanes.get(key), input.rules))
   const verdicts = judgeTimes(rows, decodedColumns, rejections, before, { ...input.rules, ...limits })
   return {
     ...cutAt(rows, plan, verdicts.count),
     rejections: rejections.filter(({ row }) => row < verdicts.count),
     verdicts,
   }
+}
+
+/**
+ * What is known of a lane's event times. What other rules had trusted is no more than a candidate for these: they may
+ * have trusted anything, and a lane that one wrong value had moved ahead goes on rightly.
+ */
+function clockBefore(lane: LaneCheckpoint | undefined, { version, lateness_jump_ms }: RuleSet): LaneClockState {
+  const { greatest_us, candidate_us, rules } = lane ?? {}
+  if (lateness_jump_ms === undefined || rules === undefined || rules === version) return { greatest_us, candidate_us }
+  return { greatest_us: undefined, candidate_us: greatest_us }
 }
 
 function cutAt(rows: BronzeRows, plan: LanePlan, count: number): { rows: BronzeRows; plan: LanePlan } {
@@ -147,7 +155,7 @@ function rejectedByType(rejections: readonly Rejection[]): Record<string, number
 function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey): Partial<LaneCheckpoint> {
   const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
   return {
-    ...(lane?.greatest_us !== undefined && { greatest_us: lane.greatest_us }),
+    greatest_us: lane?.greatest_us,
     candidate_us: lane?.candidate_us,
     ...(lane?.written !== undefined && { written: lane.written }),
   }

@@ -39,7 +39,7 @@ export interface LaneCheckpoint {
   /** Greatest offset of the lane with a row in this table; tells a rollback from an expiry. */
   readonly written?: bigint
   /** Greatest trusted event time of valid rows, µs (silver). */
-  readonly greatest_us?: bigint
+  readonly greatest_us?: bigint | undefined
   /** Event time of a row far ahead of that, which no other row has borne out yet (silver). */
   readonly candidate_us?: bigint | undefined
   /** Leader epoch of the last record read (bronze), where the log keeps epochs. */
