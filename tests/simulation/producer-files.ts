@@ -92,6 +92,10 @@ class ProducerFile implements LogFile {
     return this.#process.call(() => this.#file.read(buffer, offset, length, byte))
   }
 
+  readNow(buffer: Uint8Array, byte: number): number {
+    return this.#file.readNow(buffer, byte)
+  }
+
   write(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number> {
     return this.#process.call(
       () => this.#file.write(buffer, offset, length, byte),

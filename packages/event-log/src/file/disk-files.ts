@@ -1,5 +1,5 @@
-import { type BigIntStats, statSync } from 'node:fs'
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type BigIntStats, readSync, statSync } from 'node:fs'
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { errorCode, unlessMissing } from '../log-errors.js'
 import type { FileStat, LogFile, LogFiles } from './log-files.js'
 
@@ -42,7 +42,8 @@ export const diskFiles: LogFiles = {
     }
   },
   rename,
-  remove: (path) => rm(path, { force: true }),
+  // Half of what `rm` does: this is asked for with every write.
+  remove: (path) => unlessMissing(unlink(path)),
 }
 
 class DiskFile implements LogFile {
@@ -54,6 +55,10 @@ class DiskFile implements LogFile {
 
   async read(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number> {
     return (await this.#handle.read(buffer, offset, length, byte)).bytesRead
+  }
+
+  readNow(buffer: Uint8Array, byte: number): number {
+    return readSync(this.#handle.fd, buffer, 0, buffer.length, byte)
   }
 
   async write(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number> {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { OutageError } from '@assay/core'
-import { createWith, type LogFile, type LogFiles, readBytes, writeBytes } from './log-files.js'
+import { createWith, type LogFile, type LogFiles, writeBytes } from './log-files.js'
 
 /*
  * The end mark of a lane: what was acknowledged, beside the lane's folder and not in it, so that it outlives the loss
@@ -72,7 +72,9 @@ export class EndMarkFile {
   async read(): Promise<FoundMark> {
     const handle = await this.#open()
     if (!handle) return { kind: 'missing' }
-    const slot = newestSlot(await readBytes(handle, 0, FILE_BYTES), (lane) => isSame(lane, this.#lane))
+    const bytes = new Uint8Array(FILE_BYTES)
+    const read_bytes = handle.readNow(bytes, 0)
+    const slot = newestSlot(bytes.subarray(0, read_bytes), (lane) => isSame(lane, this.#lane))
     if (!slot) return { kind: 'damaged' }
     this.#sequence = slot.sequence
     return { kind: 'known', mark: slot.mark }

@@ -12,6 +12,8 @@ export interface FileStat {
 export interface LogFile {
   /** Fills a part of the buffer from a byte of the file on; gives how many bytes it got, 0 at the end of the file. */
   read(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number>
+  /** Fills the buffer at once, for a few bytes that are asked for with every call. */
+  readNow(buffer: Uint8Array, byte: number): number
   /** Writes a part of the buffer at a byte of the file; gives how many bytes it took. */
   write(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number>
   truncate(size_bytes: number): Promise<void>

@@ -196,6 +196,12 @@ class OpenFile implements LogFile {
     return found.length
   }
 
+  readNow(buffer: Uint8Array, byte: number): number {
+    const found = this.#file.bytes.subarray(byte, byte + buffer.length)
+    buffer.set(found)
+    return found.length
+  }
+
   async write(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number> {
     return this.#files.write(this.#path, this.#file, byte, buffer.subarray(offset, offset + length))
   }
