@@ -119,6 +119,8 @@ async function drainLayer(lake: MemoryLake, layer: Layer): Promise<void> {
 
 /** What a day's clean-up leaves is what the newest versions name. */
 async function cleanUp({ world, store, named, violations }: Simulation, lake: MemoryLake): Promise<void> {
+  // Ages are told by what a process saw of the table: it has to be there when the day begins.
+  for (const definition of lake.definitions) await (await lake.table(definition)).table.load()
   world.now_ms += DAY_MS + 60_000
   for (const definition of lake.definitions) {
     const { table } = await lake.table(definition)
