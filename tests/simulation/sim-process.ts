@@ -161,6 +161,10 @@ class ProcessStore implements ObjectStore {
     return this.#store.location(key)
   }
 
+  isLocationOf(location: string, key: string): Promise<boolean> {
+    return this.#store.isLocationOf(location, key)
+  }
+
   get(key: string): Promise<Uint8Array | undefined> {
     return this.#process.call('read', `get ${key}`, () => this.#store.get(key))
   }

@@ -28,6 +28,7 @@ export {
   type TableMetadata,
 } from './format/metadata.js'
 export { type PartitionField, type PartitionSpec, type PartitionTuple, partitionKey } from './format/partition.js'
+export { FILE_PATH_ID, POSITION_ID } from './format/reserved-ids.js'
 export {
   type IcebergType,
   type ListType,
@@ -54,8 +55,12 @@ export { type Ancestry, ancestry } from './plan/ancestry.js'
 export { type PlannedFile, type PlanOptions, planFiles } from './plan/plan-files.js'
 export { defaultFold, type FoldPolicy, type FoldTask, planFold } from './plan/plan-fold.js'
 export type { ColumnRange } from './plan/ranges.js'
+export type { DeleteFileRewriter } from './relocate/relocate-manifests.js'
+export { type RelocateOptions, relocateTable } from './relocate/relocate-table.js'
+export type { Relocation } from './relocate/relocation.js'
 export { createTable, openTable, type TableDescription } from './table/create-table.js'
 export type { HistoryPolicy } from './table/history-policy.js'
+export { refuseIfMoved } from './table/moved.js'
 export { keyOfPath, pathInTable } from './table/paths.js'
 export { defaultHousekeeping, type HousekeepingPolicy } from './table/policy.js'
 export { columnsOf, Table, type TableDependencies, type TableNotice } from './table/table.js'

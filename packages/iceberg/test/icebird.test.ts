@@ -15,6 +15,7 @@ function withLocation(store: ObjectStore, origin: string): ObjectStore {
   return new Proxy(store, {
     get: (target, property) => {
       if (property === 'location') return (key: string) => `${origin}/${key}`
+      if (property === 'isLocationOf') return async () => true
       const member: unknown = Reflect.get(target, property)
       return typeof member === 'function' ? member.bind(target) : member
     },

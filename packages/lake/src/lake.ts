@@ -24,6 +24,7 @@ import { openParts, type PartsContext } from './open-parts.js'
 import { DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
 import type { LakeParts } from './settings/lake-parts.js'
 import { LogArrivals } from './status/log-arrivals.js'
+import { onceMoved } from './table-notice.js'
 
 const HOUR_MS = 3_600_000
 
@@ -73,7 +74,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const care = {
     olderVersions_ms: options.parts.olderVersions_ms,
     housekeeping: { ...defaultHousekeeping, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
-    ...(options.onTableNotice && { onNotice: options.onTableNotice }),
+    ...(options.onTableNotice && { onNotice: onceMoved(options.onTableNotice) }),
   }
   const tables = new Map<string, Promise<LakeTable>>()
   let engine: Promise<Engine> | undefined

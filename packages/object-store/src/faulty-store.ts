@@ -4,7 +4,7 @@ import type { ObjectEntry, ObjectStore } from './store.js'
 /** One call of a store's method; `index` counts from 0 over all methods. `key` is the prefix of a listing. */
 export interface StoreCall {
   readonly index: number
-  readonly method: Exclude<keyof ObjectStore, 'location'>
+  readonly method: Exclude<keyof ObjectStore, 'location' | 'isLocationOf'>
   readonly key: string
 }
 
@@ -31,6 +31,10 @@ export class FaultyStore implements ObjectStore {
 
   location(key: string): string {
     return this.#inner.location(key)
+  }
+
+  isLocationOf(location: string, key: string): Promise<boolean> {
+    return this.#inner.isLocationOf(location, key)
   }
 
   get(key: string): Promise<Uint8Array | undefined> {

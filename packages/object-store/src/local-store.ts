@@ -55,6 +55,16 @@ export class LocalStore implements ObjectStore {
     return path.join(this.#root, key)
   }
 
+  /** By the folder itself, so that links and mounts to it are the same place. */
+  async isLocationOf(location: string, key: string): Promise<boolean> {
+    const named = location.replace(/^file:(?:\/\/)?(?=\/)/, '').replace(/(?<=.)\/+$/, '')
+    const file = this.location(key)
+    if (named === file) return true
+    if (!path.isAbsolute(named)) return false
+    const [theirs, ours] = await Promise.all([identityOf(named), identityOf(file)])
+    return theirs !== undefined && theirs === ours
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     const file = this.location(key)
     return this.#unlessMissing('reading', key, async () => {
@@ -242,4 +252,15 @@ async function isFolder(file: string): Promise<boolean> {
 /** For temporary files only: one that stays is removed by another store's first write. */
 async function removeQuietly(file: string): Promise<void> {
   await rm(file, { force: true }).catch(() => undefined)
+}
+
+/** Device and inode; undefined where there is nothing. */
+async function identityOf(file: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(file, { bigint: true })
+    return `${dev}/${ino}`
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errorCode(error) ?? '')) return undefined
+    throw storeError(error, 'looking up', file)
+  }
 }

@@ -35,6 +35,10 @@ export class MemoryStore implements ObjectStore {
     return `memory:///${key}`
   }
 
+  async isLocationOf(location: string, key: string): Promise<boolean> {
+    return location === this.location(key)
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     checkKey(key)
     return this.#objects.get(key)?.bytes.slice()

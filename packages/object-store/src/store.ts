@@ -14,6 +14,8 @@ export interface ObjectEntry {
 export interface ObjectStore {
   /** Absolute URI or path of a key, as other engines would open it. */
   location(key: string): string
+  /** Whether a location that somebody wrote down is where the key lies: by another name of the same place, too. */
+  isLocationOf(location: string, key: string): Promise<boolean>
   /** The whole object, or undefined if there is none. */
   get(key: string): Promise<Uint8Array | undefined>
   /** Size in bytes, or undefined if there is none. */

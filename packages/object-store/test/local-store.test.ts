@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { link, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -211,5 +211,21 @@ describe('local store', () => {
     expect(store.location('a/b')).toBe(path.join(root, 'a', 'b'))
     await store.put('a/b', bytes('x'))
     expect(await store.localPath('a/b')).toBe(store.location('a/b'))
+  })
+
+  it('knows a folder under another name: a link, a file address, not a copy', async () => {
+    const root = await freshRoot()
+    const store = await openLocalStore(root, { random: systemRandom })
+    await store.put('a/b', bytes('x'))
+    await symlink(root, `${root}-link`)
+    await mkdir(`${root}-copy/a`, { recursive: true })
+    for (const same of [`${root}-link/a`, `file:${root}/a`, `file://${root}/a/`]) {
+      expect(await store.isLocationOf(same, 'a'), same).toBe(true)
+    }
+    for (const other of [`${root}-copy/a`, `${root}-gone/a`, 'a', 's3://bucket/a']) {
+      expect(await store.isLocationOf(other, 'a'), other).toBe(false)
+    }
+    await rm(`${root}-link`)
+    await rm(`${root}-copy`, { recursive: true })
   })
 })

@@ -50,6 +50,14 @@ export function storeContract(name: string, open: () => Promise<ObjectStore>): v
       }
     })
 
+    it('knows its own locations from others', async () => {
+      await store.put('a/b', bytes('x'))
+      expect(await store.isLocationOf(store.location('a'), 'a')).toBe(true)
+      for (const other of [store.location('b'), `${store.location('a')}x`, 'a', '']) {
+        expect(await store.isLocationOf(other, 'a')).toBe(false)
+      }
+    })
+
     it('shares no buffer with its callers', async () => {
       const content = bytes('before')
       await store.put('k', content)

@@ -3,6 +3,7 @@ import type { TableVersion } from '../catalog/catalog.js'
 import { backOff_ms } from '../catalog/retry.js'
 import type { DataFile } from '../format/data-file.js'
 import { greatestSequence } from '../format/invariants.js'
+import { refuseIfMoved } from '../table/moved.js'
 import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 import type { CommitOutcome, CommitRequest, ManifestRef, TableChange } from './change.js'
@@ -13,7 +14,7 @@ import { encodeManifest, putAll } from './written-manifest.js'
 /** A commit that loses as often meets something other than chance. */
 const ATTEMPTS_MAX = 200
 /** Errors that leave no doubt that nothing was committed. */
-const CERTAIN_LOSSES: ReadonlySet<string> = new Set(['paused', 'commit_contention'])
+const CERTAIN_LOSSES: ReadonlySet<string> = new Set(['paused', 'commit_contention', 'table_moved'])
 
 /**
  * Commits a change, again and again on newer bases as long as others come first. Data files and the manifest of the
@@ -51,6 +52,7 @@ class Commit {
     const { catalog, clock, name, random } = this.#table
     for (let tried = 1; tried <= ATTEMPTS_MAX; tried += 1) {
       const base = await this.#table.load()
+      await refuseIfMoved(this.#table, base)
       const drafted = await this.#prepare(base)
       if (drafted.kind === 'refused') return this.#end(drafted)
       for (const { key } of drafted.objects) this.#leftovers.add(key)

@@ -50,13 +50,17 @@ export interface ManifestTarget {
   readonly columns: readonly PartitionColumn[]
 }
 
-/** Writes a data manifest. The encoders of a spec are compiled once for each target object. */
-export function writeManifest(target: ManifestTarget, entries: readonly ManifestEntry[]): Buffer {
+/** Writes a manifest. The encoders of a spec are compiled once for each target object. */
+export function writeManifest(
+  target: ManifestTarget,
+  entries: readonly ManifestEntry[],
+  content: 'data' | 'deletes' = 'data',
+): Buffer {
   const { schemaText, encode, header } = manifestWriter(target)
   return writeAvro(
     schemaText,
     encode,
-    header,
+    new Map([...header, ['content', content]]),
     entries.map((entry) => entryRecord(entry, target.columns)),
   )
 }
@@ -81,7 +85,6 @@ function manifestWriter(target: ManifestTarget): ManifestWriter {
       ['partition-spec', serializeJson(specFieldsJson(target.spec))],
       ['partition-spec-id', String(target.spec.specId)],
       ['format-version', '2'],
-      ['content', 'data'],
     ]),
   }
   writers.set(target, made)

@@ -71,6 +71,6 @@ const METADATA_LOG_MAX = 100
 
 /** Adds the base's own file to the list of previous metadata files, of which the newest hundred are named. */
 export function withMetadataLog(next: TableMetadata, base: TableMetadata, baseLocation: string): TableMetadata {
-  const log = [...base.metadataLog, { file: baseLocation, timestamp_ms: base.lastUpdated_ms }]
+  const log = [...next.metadataLog, { file: baseLocation, timestamp_ms: base.lastUpdated_ms }]
   return { ...next, metadataLog: log.slice(-METADATA_LOG_MAX) }
 }

@@ -20,7 +20,7 @@ export interface PendingEntry {
 /** More would mean that a side table takes nothing any more: the main table stops before that is forgotten. */
 const PENDING_MAX = 100
 
-function pendingProperty(prefix: string): string {
+export function pendingProperty(prefix: string): string {
   return `${prefix}pending`
 }
 
@@ -64,13 +64,17 @@ export function pendingChange(
       hint: 'mend the side table (is its catalog entry gone?); nothing is lost, and publishing goes on by itself',
     })
   }
+  return { [pendingProperty(propertyPrefix)]: serializePending(entries) }
+}
+
+export function serializePending(entries: readonly PendingEntry[]): string {
   const json = entries.map(({ table, manifest, length_bytes, sequence }) => ({
     table,
     manifest,
     length: length_bytes,
     sequence,
   }))
-  return { [pendingProperty(propertyPrefix)]: JSON.stringify(json) }
+  return JSON.stringify(json)
 }
 
 /** The sequence number of the main table's last published entry; 0 before the first. */

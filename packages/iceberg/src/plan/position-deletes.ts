@@ -2,9 +2,7 @@ import { AssayError } from '@assay/core'
 import type { DataFile } from '../format/data-file.js'
 import type { ResolvedEntry } from '../format/manifest-entries.js'
 import { partitionKey } from '../format/partition.js'
-
-/** Column `file_path` of position-delete files (specification, "Reserved field ids"). */
-const FILE_PATH_ID = 2_147_483_546
+import { FILE_PATH_ID } from '../format/reserved-ids.js'
 
 interface DeleteFile {
   readonly file: DataFile

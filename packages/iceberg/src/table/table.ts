@@ -29,12 +29,11 @@ export interface TableDependencies {
 }
 
 /** Something about a table that its operator should know, told once by each process. */
-export interface TableNotice {
+export type TableNotice =
   /** Its newest commit is stamped later than this machine's clock. */
-  readonly kind: 'ahead_of_clock'
-  readonly table: string
-  readonly ahead_ms: number
-}
+  | { readonly kind: 'ahead_of_clock'; readonly table: string; readonly ahead_ms: number }
+  /** Its metadata names another place than the one that it was found in. */
+  | { readonly kind: 'moved'; readonly table: string; readonly location: string; readonly found: string }
 
 /** A name in a catalog, with what is needed to work on the table behind it, and caches of its immutable files. */
 export class Table {
@@ -49,6 +48,7 @@ export class Table {
   readonly time: TableTime
   readonly #onNotice: ((notice: TableNotice) => void) | undefined
   #isAheadTold = false
+  #placed: { readonly location: string; readonly isMoved: boolean } | undefined
   readonly #lists = new BoundedCache<readonly ManifestFile[]>(CACHE_BYTES)
   readonly #manifests = new BoundedCache<Manifest>(CACHE_BYTES)
   readonly #targets = new Map<string, ManifestTarget>()
@@ -71,11 +71,21 @@ export class Table {
     if (version) {
       this.time.saw(version, { isOwn: false })
       this.#tellIfAhead(version)
+      if (this.#onNotice) await this.isMoved(version)
       return version
     }
     throw new AssayError('table_not_found', `there is no table ${this.name}`, {
       hint: 'create it, or restore the folder or catalog entry that was removed',
     })
+  }
+
+  /** Whether the metadata names another place than the one in which the table was found: the lake was copied or moved. */
+  async isMoved({ metadata: { location }, tableKey }: TableVersion): Promise<boolean> {
+    if (this.#placed?.location === location) return this.#placed.isMoved
+    const isMoved = !(await this.store.isLocationOf(location, tableKey))
+    this.#placed = { location, isMoved }
+    if (isMoved) this.#onNotice?.({ kind: 'moved', table: this.name, location, found: this.store.location(tableKey) })
+    return isMoved
   }
 
   /** Once: commit times go on from a base that is ahead of the clock, until the clock has caught up. */

@@ -35,6 +35,10 @@ export class ProvenStore implements ObjectStore {
     return this.#store.location(key)
   }
 
+  isLocationOf(location: string, key: string): Promise<boolean> {
+    return this.#store.isLocationOf(location, key)
+  }
+
   get(key: string): Promise<Uint8Array | undefined> {
     return this.#store.get(key)
   }

@@ -74,6 +74,11 @@ export class S3Store implements ObjectStore {
     return `s3://${this.#bucket}/${this.#object(key).Key}`
   }
 
+  /** Engines write the same bucket as s3, s3a and s3n. */
+  async isLocationOf(location: string, key: string): Promise<boolean> {
+    return location.replace(/^s3[an]:/, 's3:').replace(/\/+$/, '') === this.location(key)
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     const object = this.#object(key)
     const reply = await this.#requests.run('reading', key, async (client) => {

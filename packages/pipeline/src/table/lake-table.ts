@@ -10,6 +10,7 @@ import {
   keyOfPath,
   type PlannedFile,
   planFiles,
+  refuseIfMoved,
   type Table,
   type TableNotice,
   type TableVersion,
@@ -204,6 +205,7 @@ export class LakeTable {
     partition: Readonly<Record<string, PartitionValue>>,
     writeTo: (path: string) => Promise<WrittenParquet>,
   ): Promise<DataFile | undefined> {
+    await refuseIfMoved(this.table, version)
     const tuple = partitionTuple(this.definition, match, partition)
     const { path, key } = this.table.newDataFile(version, tuple, specId)
     const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`

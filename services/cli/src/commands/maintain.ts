@@ -1,6 +1,14 @@
 import type { Lake } from '@assay/lake'
 import { ARCHIVE_DAYS, HOT_DAYS } from '@assay/medallion'
-import { type Chore, maintainTables, runRetention, setPaused, type TableMaintenance } from '@assay/operations'
+import {
+  type Chore,
+  maintainTables,
+  type RelocatedTable,
+  relocateLake,
+  runRetention,
+  setPaused,
+  type TableMaintenance,
+} from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
@@ -13,7 +21,7 @@ import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToRead } from '../run/with-lake.js'
 
-type Options = Readonly<Partial<Record<Chore | 'retention' | 'pause' | 'resume' | 'dryRun', boolean>>>
+type Options = Readonly<Partial<Record<Chore | 'retention' | 'relocate' | 'pause' | 'resume' | 'dryRun', boolean>>>
 
 const CHORES: readonly Chore[] = ['compact', 'expire', 'orphans']
 
@@ -33,6 +41,7 @@ export function addMaintain(program: Command, accept: Accept): void {
       '--retention',
       `dead letters: after ${HOT_DAYS} days to the archive; purged ${ARCHIVE_DAYS} days after that, or after their resolution`,
     )
+    .option('--relocate', 'of a lake that was copied or moved: make this its place, in the metadata of every table')
     .option('--pause', 'stop all commits of Assay, so that another engine may write the tables')
     .option('--resume', 'let them go on')
     .option('--dry-run', 'count what would be done, do nothing')
@@ -53,10 +62,10 @@ export function addMaintain(program: Command, accept: Accept): void {
 }
 
 function mistakesIn(options: Options): string[] {
-  const { pause, resume, dryRun } = options
-  const works = options.retention === true || CHORES.some((chore) => options[chore])
+  const { pause, resume, dryRun, relocate } = options
+  const works = relocate === true || options.retention === true || CHORES.some((chore) => options[chore])
   if (!works && !pause && !resume)
-    return ['nothing to do: give --compact, --expire, --orphans, --retention, --pause or --resume']
+    return ['nothing to do: give --compact, --expire, --orphans, --retention, --relocate, --pause or --resume']
   if (pause && resume) return ['--pause and --resume are opposites']
   if (pause && works) return ['--pause stops the very commits that the others make: resume first']
   if (dryRun && (pause || resume)) return ['--dry-run has no meaning for --pause and --resume']
@@ -65,6 +74,7 @@ function mistakesIn(options: Options): string[] {
 
 interface Report {
   readonly paused?: boolean
+  readonly relocated?: readonly RelocatedTable[]
   readonly tables?: readonly TableMaintenance[]
   readonly retention?: { readonly archived: number; readonly purged: number }
 }
@@ -75,14 +85,20 @@ async function maintain(lake: Lake, options: Options): Promise<Report> {
   const chores = new Set(CHORES.filter((chore) => options[chore]))
   return {
     ...((pause || resume) && { paused: pause }),
+    ...(options.relocate && { relocated: await relocateLake(lake, dryRun) }),
     ...(retention && { retention: await runRetention(lake, dryRun) }),
     ...(chores.size > 0 && { tables: await maintainTables(lake, chores, dryRun) }),
   }
 }
 
-function reportText({ paused, tables, retention }: Report, dryRun: boolean): string {
+function reportText({ paused, relocated, tables, retention }: Report, dryRun: boolean): string {
   const parts: string[] = []
   if (paused !== undefined) parts.push(paused ? 'paused: no commit of Assay until --resume\n' : 'resumed\n')
+  if (relocated) {
+    const moved = relocated.filter(({ from }) => from !== null)
+    parts.push(`tables relocated: ${count(moved.length)} of ${count(relocated.length)}\n`)
+    for (const { table, from } of moved) parts.push(`  ${table}, from ${from}\n`)
+  }
   if (retention) {
     const { archived, purged } = retention
     parts.push(`dead letters: ${count(archived)} to the archive, ${count(purged)} purged from it\n`)
