@@ -8,8 +8,11 @@ export interface LeavingHost {
   kill(pid: number, signal: 'SIGKILL'): unknown
 }
 
-/** Stops what runs on threads that JavaScript does not own, and resolves when it stands still. */
-export type StandStill = () => Promise<void>
+/**
+ * Stops what runs on threads that JavaScript does not own, takes on nothing else, and resolves when all stands still.
+ * `gone` aborts where the process turns out to be there still, as one of a test is.
+ */
+export type StandStill = (gone: AbortSignal) => Promise<void>
 
 /** What the threads are given to stand still. */
 const STAND_STILL_MS = 250
@@ -31,9 +34,11 @@ export function beforeLeaving(standStill: StandStill): void {
  */
 export async function leave(code: number, host: LeavingHost = process): Promise<void> {
   if (!startWatchdog(host.pid)) host.kill(host.pid, 'SIGKILL')
-  const stopped = Promise.allSettled([...standStills].map((standStill) => standStill()))
+  const gone = new AbortController()
+  const stopped = Promise.allSettled([...standStills].map((standStill) => standStill(gone.signal)))
   await Promise.race([stopped, systemClock.sleep(STAND_STILL_MS)])
   host.exit(code)
+  gone.abort()
 }
 
 /** Does nothing once its parent has gone: the number may be another's by then. */

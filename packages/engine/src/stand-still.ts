@@ -23,9 +23,12 @@ export async function whileRunning<T>(connection: Connection, work: () => Promis
  * Stops every statement of the process and takes no other. Meanwhile JavaScript goes on: a statement that waits for a
  * column source is answered, sees the interrupt, and ends.
  */
-async function standStill(): Promise<void> {
+async function standStill(gone: AbortSignal): Promise<void> {
   isLeaving = true
-  while (running.size > 0) {
+  gone.addEventListener('abort', () => {
+    isLeaving = false
+  })
+  while (running.size > 0 && !gone.aborted) {
     for (const connection of running.values()) duckdb.interrupt(connection)
     await Promise.race([Promise.allSettled(running.keys()), systemClock.sleep(INTERRUPT_AGAIN_MS)])
   }

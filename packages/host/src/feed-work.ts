@@ -4,7 +4,7 @@ import { runFeed, runLiveFeed } from '@assay/feed'
 import type { Lake } from '@assay/lake'
 import { addClosedIngestRoute, addIngestRoute } from './ingest/ingest.js'
 import { logCheck, registryCheck } from './layer-work.js'
-import { logFeedEvent } from './log.js'
+import { feedLog } from './log.js'
 import { FeedMetrics } from './metrics/feed-metrics.js'
 import type { ServiceParts, ServiceWork } from './service-work.js'
 
@@ -17,10 +17,11 @@ export function feedWork(parts: ServiceParts): ServiceWork {
   const { config, clock, log, registry, server, liveness } = parts
   const metrics = new FeedMetrics(registry, config.exchanges)
   const isTime = perExchange(clock, REFUSAL_LOG_MS)
+  const logEvent = feedLog(log, clock)
   const onEvent = (event: FeedEvent): void => {
     metrics.onEvent(event)
-    if (event.kind !== 'progress') logFeedEvent(log, event)
-    else if (event.refused > 0 && isTime(event.exchange)) logFeedEvent(log, event)
+    if (event.kind !== 'progress' || event.refused === 0 || isTime(event.exchange)) logEvent(event)
+    else logEvent({ ...event, refused: 0 })
     liveness.beat(event.exchange)
   }
   if (config.feed.ingestTokens.length > 0 || LOOPBACK.test(config.http.host)) {

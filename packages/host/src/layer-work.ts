@@ -5,7 +5,7 @@ import { type Layer, runWorkers } from '@assay/lake'
 import { extendRules, GOLD_TABLE, type RuleSet, SILVER_RULES } from '@assay/medallion'
 import { readRules } from '@assay/operations'
 import type { Checks } from './http/health.js'
-import { logWorkerEvent, messageOf } from './log.js'
+import { messageOf, workerLog } from './log.js'
 import { LaneMetrics } from './metrics/lane-metrics.js'
 import { WorkerMetrics } from './metrics/worker-metrics.js'
 import type { ServiceParts, ServiceWork } from './service-work.js'
@@ -14,6 +14,7 @@ import type { ServiceParts, ServiceWork } from './service-work.js'
 export function layerWork(layer: Layer, { config, clock, log, registry, liveness }: ServiceParts): ServiceWork {
   const workers = new WorkerMetrics(registry, layer, config.exchanges)
   const lanes = new LaneMetrics(registry, layer, clock)
+  const { onEvent: logEvent, onRecovered } = workerLog(log, clock)
   const loops = layer === 'gold' ? ['gold'] : config.exchanges.map((exchange) => `${layer}-${exchange}`)
   return {
     loops,
@@ -38,8 +39,9 @@ export function layerWork(layer: Layer, { config, clock, log, registry, liveness
           keySet_bytes: config.keySet_bytes,
           onEvent: (event) => {
             workers.onEvent(event)
-            logWorkerEvent(log, event)
+            logEvent(event)
           },
+          onRecovered,
           onTurn: (worker) => liveness.beat(worker),
         },
         signal,

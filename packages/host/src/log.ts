@@ -1,4 +1,4 @@
-import { AssayError, type Clock } from '@assay/core'
+import { AssayError, type Clock, RepeatLimit } from '@assay/core'
 import type { FeedEvent } from '@assay/feed'
 import type { WorkerEvent } from '@assay/pipeline'
 import { type DestinationStream, type Logger, pino } from 'pino'
@@ -15,7 +15,21 @@ export function openLog(service: string, clock: Clock, stdout: DestinationStream
   )
 }
 
-export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
+/** Logs what workers tell; an outage that lasts is told less and less often. */
+export function workerLog(log: Logger, clock: Clock) {
+  const outages = new RepeatLimit(clock)
+  return {
+    onEvent(event: WorkerEvent): void {
+      if (event.kind !== 'outage' || outages.isDue(event.worker, codeOf(event.error))) logWorkerEvent(log, event)
+    },
+    onRecovered(worker: string, outage_ms: number): void {
+      outages.end(worker)
+      log.info({ worker, outage_seconds: Math.round(outage_ms) / 1000 }, 'the outage is over')
+    },
+  }
+}
+
+function logWorkerEvent(log: Logger, event: WorkerEvent): void {
   switch (event.kind) {
     case 'committed':
       log.debug({ ...event }, 'committed')
@@ -43,7 +57,29 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
   }
 }
 
-export function logFeedEvent(log: Logger, event: FeedEvent): void {
+/** Logs what a feed tells; an outage that lasts is told less and less often. */
+export function feedLog(log: Logger, clock: Clock): (event: FeedEvent) => void {
+  const outages = new RepeatLimit(clock)
+  return (event) => {
+    if (event.kind === 'outage' && !outages.isDue(event.exchange, codeOf(event.error))) return
+    // Each try begins anew; that the outage is over is told once something is in the log.
+    if (event.kind === 'simulating' && outages.lasts(event.exchange)) return
+    if (event.kind === 'progress') {
+      const outage_ms = outages.end(event.exchange)
+      if (outage_ms !== undefined) {
+        const outage_seconds = Math.round(outage_ms) / 1000
+        log.info({ exchange: event.exchange, outage_seconds }, 'the outage of the log is over')
+      }
+    }
+    logFeedEvent(log, event)
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof AssayError ? error.code : 'defect'
+}
+
+function logFeedEvent(log: Logger, event: FeedEvent): void {
   const { exchange } = event
   switch (event.kind) {
     case 'sample_loaded':

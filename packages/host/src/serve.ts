@@ -1,19 +1,13 @@
-import { type Clock, isRetryable } from '@assay/core'
-import { type Lake, type LakeOptions, noticeText, type openLake } from '@assay/lake'
+import { type Clock, RepeatLimit } from '@assay/core'
+import { keepAtIt, type Lake, type LakeOptions, lakeHome, noticeText, type openLake } from '@assay/lake'
 import { feedWork } from './feed-work.js'
 import { addHealthRoutes, Liveness, Readiness } from './http/health.js'
 import { listen, newHttpServer } from './http/server.js'
 import { layerWork } from './layer-work.js'
-import { errorFields, messageOf } from './log.js'
+import { codeOf, errorFields, messageOf } from './log.js'
 import { addMetricsRoute, newMetrics } from './metrics/metrics.js'
 import type { ServiceName } from './run-service.js'
 import type { ServiceParts } from './service-work.js'
-
-const BACKOFF_MIN_MS = 500
-/** Short, so that after an outage the first try comes soon. */
-const BACKOFF_MAX_MS = 5_000
-/** A lake that was open for so long was a good one: the next failure is a first one. */
-const STABLE_MS = 60_000
 
 type Given = Pick<ServiceParts, 'config' | 'clock' | 'random' | 'log'> & { readonly open: typeof openLake }
 
@@ -30,6 +24,10 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
   const work = service === 'feed' ? feedWork(parts) : layerWork(service, parts)
   addHealthRoutes(server, liveness, readiness)
   addMetricsRoute(server, registry, () => work.refresh(lake))
+  // Remembers the lake's folder over all openings.
+  const home = lakeHome(config.parts)
+  const outages = new RepeatLimit(clock)
+  let isToldOpen = false
   const workOnce = async (): Promise<void> => {
     for (const loop of work.loops) liveness.beat(loop)
     const { parts, memory_bytes, threads } = config
@@ -37,11 +35,12 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
     const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message, ...event }) => log.warn(event, message)
     const onTableNotice: LakeOptions['onTableNotice'] = (notice) => log.warn({ ...notice }, noticeText(notice))
     const events = { onKafkaEvent, onFileLogEvent, onTableNotice }
-    const opened = await open({ parts, clock, random, memory_bytes, threads, ...events })
+    const opened = await open({ parts, clock, random, memory_bytes, threads, ...events, ...(home && { home }) })
     try {
       lake = { ...opened, exchanges: opened.exchanges.filter(({ name }) => config.exchanges.includes(name)) }
       readiness.checks = work.checks(lake)
-      log.info({ lake: lake.location }, 'started')
+      if (!isToldOpen) log.info({ lake: lake.location }, 'started')
+      isToldOpen = true
       await work.run(lake, signal)
       // Whoever is being answered still needs the lake.
       if (signal.aborted) await within(config.grace_ms / 2, clock, server.close())
@@ -53,36 +52,17 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
   }
   try {
     log.info({ address: await listen(server, config.http.host, config.http.port) }, 'listening')
-    const onOutage = (error: unknown): void => {
+    const onOutage = (error: unknown, retry_ms: number, failures: number): void => {
+      if (failures === 1) outages.end('lake')
       readiness.whyClosed = `${errorFields(error).code}: ${messageOf(error)}`
+      if (!outages.isDue('lake', codeOf(error))) return
+      isToldOpen = false
+      log.warn({ retry_ms, ...errorFields(error) }, `outage, opening the lake again: ${messageOf(error)}`)
     }
-    await keepAtIt(workOnce, onOutage, given, signal)
+    await keepAtIt(workOnce, { clock, random, onOutage }, signal)
   } finally {
     await within(config.grace_ms / 2, clock, server.close())
     registry.clear()
-  }
-}
-
-/** Waits outages out with growing pauses: parts may be started in any order, and go and come back. */
-async function keepAtIt(
-  work: () => Promise<void>,
-  onOutage: (error: unknown) => void,
-  { clock, random, log }: Given,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let failures = 0; !signal.aborted; ) {
-    const started_ms = clock.monotonic_ms()
-    try {
-      await work()
-    } catch (error) {
-      if (!isRetryable(error)) throw error
-      onOutage(error)
-      if (clock.monotonic_ms() - started_ms >= STABLE_MS) failures = 0
-      const limit_ms = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** failures++)
-      const retry_ms = Math.round(limit_ms * (0.5 + random.unit() / 2))
-      log.warn({ retry_ms, ...errorFields(error) }, `outage, opening the lake again: ${messageOf(error)}`)
-      await clock.sleep(retry_ms, signal)
-    }
   }
 }
 

@@ -1,6 +1,7 @@
+export { keepAtIt } from './keep-at-it.js'
 export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
 export { type ExistingTable, ofTable, pinExisting, type TableProblem } from './loaded-tables.js'
-export { readerOf } from './open-parts.js'
+export { lakeHome, readerOf } from './open-parts.js'
 export { type Layer, runWorkers } from './run-workers.js'
 export { readConfig, readLakeParts, readLiveSymbols, readMarkets, type ServiceConfig } from './settings/config.js'
 export { configurationPage } from './settings/config-page.js'

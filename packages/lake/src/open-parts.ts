@@ -14,7 +14,7 @@ import {
 } from '@assay/event-log'
 import { exchanges, readerSchemaOf } from '@assay/exchanges'
 import { type Catalog, FileSystemCatalog, openRestCatalog } from '@assay/iceberg'
-import { type ObjectStore, openLocalStore, openS3Store, ReadOnlyStore } from '@assay/object-store'
+import { HomeFolder, type ObjectStore, openLocalStore, openS3Store, ReadOnlyStore } from '@assay/object-store'
 import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import type { KafkaPart, LakeParts, S3Part, Sasl, TlsFiles } from './settings/lake-parts.js'
 
@@ -26,6 +26,13 @@ export interface PartsContext {
   readonly onFileLogEvent?: (event: FileLogEvent) => void
   /** `read`: nothing in the lake is written, so that rights to read are enough. */
   readonly access?: 'read' | 'write'
+  /** Given, as `lakeHome` made it, by who opens the lake again after an outage: a folder that has gone is not made anew. */
+  readonly home?: HomeFolder
+}
+
+/** The folder of a lake that lies in one. */
+export function lakeHome({ store }: LakeParts): HomeFolder | undefined {
+  return store.kind === 'folder' ? new HomeFolder(store.directory) : undefined
 }
 
 export interface OpenedParts {
@@ -45,7 +52,9 @@ const TABLES_PREFIX = `tables/${NAMESPACE}`
 const SCHEMAS_PREFIX = 'schemas'
 
 /** Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will. */
-export async function openParts(parts: LakeParts, context: PartsContext): Promise<OpenedParts> {
+export async function openParts(parts: LakeParts, given: PartsContext): Promise<OpenedParts> {
+  const home = given.home ?? lakeHome(parts)
+  const context = { ...given, ...(home && { home }) }
   const work = await workPlace(parts, context)
   try {
     return await openIn(work, parts, context)
@@ -138,8 +147,15 @@ async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLo
 }
 
 function openEmbedded(directory: string, context: PartsContext): Promise<EventLog> {
-  const { clock, random, access = 'write', onFileLogEvent } = context
-  return openFileLog({ directory, access, clock, random, ...(onFileLogEvent && { onEvent: onFileLogEvent }) })
+  const { clock, random, access = 'write', home, onFileLogEvent } = context
+  return openFileLog({
+    directory,
+    access,
+    clock,
+    random,
+    ...(home && { home }),
+    ...(onFileLogEvent && { onEvent: onFileLogEvent }),
+  })
 }
 
 async function openKafka(

@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly onEvent: (event: WorkerEvent) => void
   /** Called after every turn of a worker's loop, outages included. */
   readonly onTurn?: (worker: string) => void
+  /** Called when a worker's outage is over. */
+  readonly onRecovered?: (worker: string, outage_ms: number) => void
 }
 
 const ALL_LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
@@ -120,6 +122,7 @@ async function workerParts(lake: Lake, options: RunOptions, upstreamEnded?: () =
     ...(upstreamEnded && { upstreamEnded }),
     onEvent: options.onEvent,
     ...(options.onTurn && { onTurn: options.onTurn }),
+    ...(options.onRecovered && { onRecovered: options.onRecovered }),
     table: (definition) => lake.table(definition),
   }
 }

@@ -15,10 +15,10 @@ export class HomeFolder {
     this.path = path.resolve(directory)
   }
 
-  /** Makes the folder if need be, but only the first time; later it has to be there still. */
-  async open(): Promise<void> {
+  /** Makes the folder if need be, but not to read, and only the first time; later it has to be there still. */
+  async open(access: 'read' | 'write'): Promise<void> {
     if (this.#inode !== undefined) return this.assertThere()
-    await mkdir(this.path, { recursive: true })
+    if (access === 'write') await mkdir(this.path, { recursive: true })
     this.#inode = await this.#find()
   }
 

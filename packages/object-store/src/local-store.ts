@@ -26,7 +26,7 @@ export async function openLocalStore(
   { random, home = new HomeFolder(rootDirectory), access = 'write' }: LocalStoreDependencies,
 ): Promise<LocalStore> {
   try {
-    await home.open()
+    await home.open(access)
     if (access === 'write') await home.make(path.join(home.path, SCRATCH_FOLDER))
     return new LocalStore(home, random)
   } catch (error) {

@@ -12,6 +12,7 @@ import { laneSeal } from './batch-format.js'
 import { diskFiles } from './disk-files.js'
 import { EndMarkFile } from './end-mark.js'
 import { type FileLogEvent, topicRestored } from './file-log-event.js'
+import { filesIn, type LogHome } from './home-files.js'
 import { LaneLock } from './lane-lock.js'
 import { LaneReader } from './lane-reader.js'
 import { LaneTail } from './lane-tail.js'
@@ -59,14 +60,17 @@ export interface FileLogOptions {
   readonly access?: 'read' | 'write'
   /** Instead of the file system of this machine. */
   readonly files?: LogFiles
+  /** Given when the folder that the log lies in may go away and come back while it is open. */
+  readonly home?: LogHome
   /** Instead of the processes of this machine. */
   readonly owners?: Owners
 }
 
 /** Opens a folder as an event log, making it if need be, but not to read. Any number of processes may have the same folder open. */
 export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
-  const { directory, access = 'write', owners = machineOwners, onEvent = () => undefined } = options
-  const files = access === 'read' ? readOnlyFiles(options.files ?? diskFiles) : (options.files ?? diskFiles)
+  const { directory, home, access = 'write', owners = machineOwners, onEvent = () => undefined } = options
+  const there = home ? filesIn(home, options.files ?? diskFiles) : (options.files ?? diskFiles)
+  const files = access === 'read' ? readOnlyFiles(there) : there
   const all = { ...DEFAULTS, ...options.limits }
   if (!(all.segment_bytes >= 1 && all.segment_bytes <= SEGMENT_BYTES_MAX)) {
     throw new UsageError('bad_limit', `segment_bytes is ${all.segment_bytes}`, {
@@ -83,7 +87,7 @@ export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
   return new FileLog({ ...options, access, directory: root, files, owners, onEvent, limits: all })
 }
 
-type FileLogSettings = Required<Omit<FileLogOptions, 'limits'>> & { readonly limits: FileLogLimits }
+type FileLogSettings = Required<Omit<FileLogOptions, 'limits' | 'home'>> & { readonly limits: FileLogLimits }
 
 /** One lane of one topic, as long as that topic exists. */
 interface FileLane {

@@ -1,12 +1,12 @@
-import { AssayError, type Clock, isRetryable, type Random } from '@assay/core'
+import type { Clock, Random } from '@assay/core'
 import type { Session } from '@assay/engine'
 import type { Batch, Stage } from '../stage/stage.js'
 import type { LakeTable } from '../table/lake-table.js'
 import { pinTrusted } from '../table/rollback.js'
 import { commitBatch, dropFiles } from './commit-batch.js'
-import { isFileGone } from './file-gone.js'
 import { Housekeeper } from './housekeeper.js'
 import { publishPending } from './publish.js'
+import { remedyFor } from './remedy.js'
 
 /** What a worker tells of itself, for logs, metrics and the console. */
 export type WorkerEvent =
@@ -42,6 +42,8 @@ export interface WorkerOptions {
   readonly onEvent: (event: WorkerEvent) => void
   /** Called after every turn of the loop, outages included. */
   readonly onTurn?: (worker: string) => void
+  /** Called when a turn has passed after one or more outages. */
+  readonly onRecovered?: (worker: string, outage_ms: number) => void
 }
 
 /** `held`: positions moved without rows, not worth a commit of their own yet. */
@@ -59,8 +61,6 @@ const WARN_MS = 60_000
 const BACKOFF_MIN_MS = 100
 /** Short, so that after an outage the first try comes soon. */
 const BACKOFF_MAX_MS = 5_000
-/** Attempts, with growing pauses of some ten seconds in all, before a batch is taken to be too much for the engine. */
-const CROWDED_ATTEMPTS_MAX = 7
 
 /**
  * The one loop that runs any stage: read the checkpoint, plan and run a batch, commit rows and checkpoint,
@@ -73,6 +73,7 @@ export class Worker {
   #failures = 0
   #replanned = false
   #warned_ms = Number.NEGATIVE_INFINITY
+  #outageBegan_ms: number | undefined
   #positionsCommitted_ms: number
 
   constructor(options: WorkerOptions) {
@@ -87,43 +88,57 @@ export class Worker {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const started_ms = this.#options.clock.monotonic_ms()
-      const ended = this.#options.upstreamEnded?.() ?? false
-      const turn = await this.#attempt(() => this.#turn(signal), signal)
-      this.#options.onTurn?.(this.name)
-      if (turn === 'idle' && ended) return
-      if (turn !== 'more') await this.#attempt(() => this.#pause(turn, started_ms, signal), signal)
-    }
-  }
-
-  /** One turn or pause; an outage is waited out with growing pauses, and where files of the plan are gone it plans again once. */
-  async #attempt<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | 'more'> {
-    try {
-      const done = await work()
-      this.#failures = 0
-      this.#replanned = false
-      return done
-    } catch (error) {
-      this.#options.stage.forget()
-      if (isFileGone(error) && !this.#replanned) {
-        this.#replanned = true
-        this.#options.onEvent({ kind: 'refused', worker: this.name, reason: 'a clean-up took files of the plan' })
-        return 'more'
+    for (let isDrained = false; !signal.aborted && !isDrained; ) {
+      try {
+        isDrained = await this.#turnAndPause(signal)
+        this.#recovered()
+      } catch (error) {
+        await this.#mend(error, signal)
       }
-      const paused = error instanceof AssayError && error.code === 'paused'
-      if (!isRetryable(error) && !paused && !this.#mayBeCrowded(error)) throw error
-      const retry_ms = paused ? WAIT_MS : this.#backoff_ms()
-      this.#options.onEvent({ kind: 'outage', worker: this.name, error, retry_ms })
-      await this.#options.clock.sleep(retry_ms, signal)
-      return 'more'
     }
   }
 
-  /** Workers share the engine's memory: what a neighbour holds now, it gives back. */
-  #mayBeCrowded(error: unknown): boolean {
-    const isOut = error instanceof AssayError && error.code === 'engine_out_of_memory'
-    return isOut && this.#failures < CROWDED_ATTEMPTS_MAX
+  /** True when nothing is left to come. */
+  async #turnAndPause(signal: AbortSignal): Promise<boolean> {
+    const started_ms = this.#options.clock.monotonic_ms()
+    const ended = this.#options.upstreamEnded?.() ?? false
+    const turn = await this.#turn(signal)
+    this.#options.onTurn?.(this.name)
+    if (turn === 'idle' && ended) return true
+    if (turn !== 'more') await this.#pause(turn, started_ms, signal)
+    return false
+  }
+
+  /** Does what there is to do about a failure, waiting included; throws what can't be mended by waiting. */
+  async #mend(error: unknown, signal: AbortSignal): Promise<void> {
+    const { stage, clock, onEvent, onTurn } = this.#options
+    stage.forget()
+    const remedy = remedyFor(error, { count: this.#failures, isReplanned: this.#replanned })
+    switch (remedy) {
+      case 'give_up':
+        throw error
+      case 'plan_again':
+        this.#replanned = true
+        onEvent({ kind: 'refused', worker: this.name, reason: 'a clean-up took files of the plan' })
+        return
+      case 'wait_paused':
+      case 'wait_longer': {
+        this.#outageBegan_ms ??= clock.monotonic_ms()
+        const retry_ms = remedy === 'wait_paused' ? WAIT_MS : this.#backoff_ms()
+        onEvent({ kind: 'outage', worker: this.name, error, retry_ms })
+        onTurn?.(this.name)
+        await clock.sleep(retry_ms, signal)
+      }
+    }
+  }
+
+  #recovered(): void {
+    this.#failures = 0
+    this.#replanned = false
+    if (this.#outageBegan_ms === undefined) return
+    const outage_ms = this.#options.clock.monotonic_ms() - this.#outageBegan_ms
+    this.#outageBegan_ms = undefined
+    this.#options.onRecovered?.(this.name, outage_ms)
   }
 
   #backoff_ms(): number {

@@ -1,9 +1,59 @@
+import { AssayError, type Clock, RepeatLimit } from '@assay/core'
 import type { FeedEvent } from '@assay/feed'
 import type { WorkerEvent } from '@assay/pipeline'
 import type { Logger } from 'pino'
+import type { Waits } from './up-waits.js'
+
+/** Logs what happens, an outage that lasts less and less often, and keeps what is waited for up to date. */
+export class UpEvents {
+  readonly #log: Logger
+  readonly #waits: Waits
+  readonly #outages: RepeatLimit
+
+  constructor(log: Logger, waits: Waits, clock: Clock) {
+    this.#log = log
+    this.#waits = waits
+    this.#outages = new RepeatLimit(clock)
+  }
+
+  onWorker(event: WorkerEvent): void {
+    // The lake is open, and all that a worker needs to begin with.
+    this.#waits.end('lake')
+    if (event.kind !== 'outage') logWorkerEvent(this.#log, event)
+    else if (this.#begin(event.worker, event.error)) logWorkerEvent(this.#log, event)
+  }
+
+  onRecovered(worker: string, outage_ms: number): void {
+    this.end(worker)
+    this.#log.info({ worker, outage_seconds: Math.round(outage_ms) / 1000 }, 'the outage is over')
+  }
+
+  onFeed(event: FeedEvent): void {
+    const who = `feed-${event.exchange}`
+    if (event.kind === 'progress' || event.kind === 'connected') this.end(who)
+    // Each try begins anew; the status tells when the wait is over.
+    if (event.kind === 'simulating' && this.#outages.lasts(who)) return
+    if (event.kind !== 'outage') logFeedEvent(this.#log, event)
+    else if (this.#begin(who, event.error)) logFeedEvent(this.#log, event)
+  }
+
+  onOutage(who: string, error: unknown, retry_ms: number): void {
+    if (this.#begin(who, error)) this.#log.warn({ retry_ms }, `outage, trying again: ${messageOf(error)}`)
+  }
+
+  end(who: string): void {
+    this.#waits.end(who)
+    this.#outages.end(who)
+  }
+
+  #begin(who: string, error: unknown): boolean {
+    this.#waits.begin(who, error)
+    return this.#outages.isDue(who, error instanceof AssayError ? error.code : 'defect')
+  }
+}
 
 /** Logs what an operator should know; commits and lost races are everyday business. */
-export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
+function logWorkerEvent(log: Logger, event: WorkerEvent): void {
   switch (event.kind) {
     case 'committed':
       log.debug({ worker: event.worker, ...event.counts, duration_ms: event.duration_ms }, 'committed')
@@ -28,7 +78,7 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
   }
 }
 
-export function logFeedEvent(log: Logger, event: FeedEvent): void {
+function logFeedEvent(log: Logger, event: FeedEvent): void {
   switch (event.kind) {
     case 'sample_loaded':
       log.info({ exchange: event.exchange, records: event.produced }, 'recorded trades are in the log')

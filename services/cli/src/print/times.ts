@@ -9,3 +9,8 @@ export function instant(time_ms: number): string {
 export function instantOfMicros(time_us: bigint, zone: 'Z' | ''): string {
   return instantOf(time_us, 'us', zone)
 }
+
+/** The time of day here, in seconds. */
+export function timeOfDay(at_ms: number): string {
+  return new Date(at_ms).toTimeString().slice(0, 8)
+}

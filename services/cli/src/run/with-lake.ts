@@ -6,18 +6,26 @@ import { type Lake, type LakeOptions, type LakeParts, noticeText, openLake } fro
 /** Folders of a lake; one that has none of them is none. */
 const PARTS = ['log', 'schemas', 'tables']
 
-/** Works on a lake, which is made if it is missing, and closes it. */
-export function withLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
-  return onLake(parts, 'write', work)
+/** Works on a lake, which is made if it is missing, and closes it. `home`: its folder, if this opens it again. */
+export function withLake<T>(
+  parts: LakeParts,
+  work: (lake: Lake) => Promise<T>,
+  home?: LakeOptions['home'],
+): Promise<T> {
+  return onLake(parts, { access: 'write', ...(home && { home }) }, work)
 }
 
-async function onLake<T>(parts: LakeParts, access: 'read' | 'write', work: (lake: Lake) => Promise<T>): Promise<T> {
+async function onLake<T>(
+  parts: LakeParts,
+  how: Pick<LakeOptions, 'access' | 'home'>,
+  work: (lake: Lake) => Promise<T>,
+): Promise<T> {
   const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message }) => process.stderr.write(`warning: ${message}\n`)
   const onTableNotice: LakeOptions['onTableNotice'] = (notice) =>
     process.stderr.write(`warning: ${noticeText(notice)}\n`)
   const lake = await openLake({
+    ...how,
     parts,
-    access,
     clock: systemClock,
     random: systemRandom,
     onFileLogEvent,
@@ -33,13 +41,13 @@ async function onLake<T>(parts: LakeParts, access: 'read' | 'write', work: (lake
 /** The same on a lake that has to be there already. Throws `lake_missing`, having made nothing. */
 export async function withExistingLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
   await checkThere(parts)
-  return onLake(parts, 'write', work)
+  return onLake(parts, { access: 'write' }, work)
 }
 
 /** The same for work that only reads, for which rights to read are enough. */
 export async function withLakeToRead<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
   await checkThere(parts)
-  return onLake(parts, 'read', work)
+  return onLake(parts, { access: 'read' }, work)
 }
 
 async function checkThere(parts: LakeParts): Promise<void> {

@@ -1,0 +1,202 @@
+import { AssayError, OutageError, systemClock, systemRandom } from '@assay/core'
+import { type FeedEvent, type FeedMode, type LiveFeedOptions, runFeed, runLiveFeed } from '@assay/feed'
+import {
+  DEFAULT_COMMIT_INTERVAL_MS,
+  keepAtIt,
+  type Lake,
+  type LakeParts,
+  lakeHome,
+  runWorkers,
+  type StatusReport,
+  statusReport,
+  type TableReport,
+  tableReport,
+} from '@assay/lake'
+import type { RuleSet } from '@assay/medallion'
+import type { Logger } from 'pino'
+import { LiveLines } from '../print/live-lines.js'
+import { ExitCode } from '../run/exit-code.js'
+import { type Io, write } from '../run/io.js'
+import { withLake } from '../run/with-lake.js'
+import { stopsText } from './status.js'
+import { tablesJson, tablesText } from './tables.js'
+import { UpEvents } from './up-events.js'
+import { LayerLines } from './up-status.js'
+import { Waits } from './up-waits.js'
+
+export interface UpRequest {
+  /** Undefined for no feed at all. */
+  readonly feed: FeedMode | LiveFeedOptions['symbols'] | undefined
+  readonly drain: boolean
+  readonly adopt: boolean
+  readonly json: boolean
+  /** What silver judges by. */
+  readonly rules: (lake: Lake) => Promise<RuleSet>
+}
+
+const STATUS_INTERVAL_MS = 1_000
+/** A status that has not been read by then is waited for, and said to be. */
+const STATUS_MS_MAX = 5_000
+/** What the last look at lanes that stopped may take, when the end was asked for. */
+const LAST_LOOK_MS_MAX = 2_000
+
+interface Screen {
+  readonly io: Io
+  readonly live: LiveLines
+  readonly log: Logger
+  readonly waits: Waits
+  readonly events: UpEvents
+  /** Whether it was said where the lake is. */
+  isNamed: boolean
+}
+
+/**
+ * Runs the pipeline until the signal. Outages are waited out, at the start, too; only what can't be mended by waiting
+ * ends it. A drain ends at the end of the log, or with the outage that keeps it from beginning.
+ */
+export async function runUp(parts: LakeParts, request: UpRequest, io: Io): Promise<ExitCode> {
+  const screen = await openScreen(request, io)
+  const home = lakeHome(parts)
+  let code: ExitCode = ExitCode.done
+  const work = (): Promise<void> =>
+    withLake(
+      parts,
+      async (lake) => {
+        code = await up(lake, request, screen)
+      },
+      home,
+    )
+  try {
+    if (request.drain) await work()
+    else {
+      const onOutage = (error: unknown, retry_ms: number, failures: number): void => {
+        if (failures === 1) screen.events.end('lake')
+        screen.events.onOutage('lake', error, retry_ms)
+        screen.live.update(screen.waits.lines())
+      }
+      await keepAtIt(work, { clock: systemClock, random: systemRandom, onOutage }, io.signal)
+    }
+  } finally {
+    screen.live.end()
+  }
+  return code
+}
+
+async function openScreen({ drain, json }: UpRequest, io: Io): Promise<Screen> {
+  // The status is what a standing pipeline prints; beside totals or JSON it is only progress.
+  const toStdout = !drain && !json
+  const live = new LiveLines(
+    toStdout ? io.stdout : io.stderr,
+    toStdout ? io.stdoutIsTerminal : io.stderrIsTerminal,
+    systemClock,
+  )
+  // Every other command would wait for what makes the log readable.
+  const { openLog } = await import('../print/log.js')
+  const log = openLog(io, live)
+  const waits = new Waits(systemClock)
+  return { io, live, log, waits, events: new UpEvents(log, waits, systemClock), isNamed: false }
+}
+
+async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitCode> {
+  const { io, live, events } = screen
+  const isResult = request.drain || request.json
+  if (!screen.isNamed) await write(isResult ? io.stderr : io.stdout, `lake ${lake.location}\n`)
+  screen.isNamed = true
+  await runAll(lake, request, screen)
+  live.end()
+  events.end('lake')
+  const { stops } = isResult ? await statusReport(lake) : await lastStatus(lake)
+  if (isResult) {
+    const tables = await tableReport(lake)
+    await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables))
+  }
+  await write(io.stderr, stopsText(stops))
+  return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
+}
+
+/** Runs workers, feed and status lines until the signal, the end of a drain, or the first failure. */
+async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, screen: Screen): Promise<void> {
+  const { io, events } = screen
+  const ended = new AbortController()
+  const signal = AbortSignal.any([io.signal, ended.signal])
+  const endAll = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      ended.abort()
+      throw error
+    })
+  const options = { drain, adopt, interval_ms: DEFAULT_COMMIT_INTERVAL_MS, rules: await rules(lake) }
+  const workers = runWorkers(
+    lake,
+    {
+      ...options,
+      onEvent: (event) => events.onWorker(event),
+      onRecovered: (worker, outage_ms) => events.onRecovered(worker, outage_ms),
+    },
+    signal,
+  )
+  const status = showStatus(lake, screen, signal)
+  const feeding = feed && startFeed(lake, feed, (event) => events.onFeed(event), signal)
+  const outcomes = await Promise.allSettled([
+    endAll(workers.then(() => ended.abort())),
+    endAll(Promise.resolve(feeding)),
+    status,
+  ])
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
+function startFeed(
+  lake: Lake,
+  feed: NonNullable<UpRequest['feed']>,
+  onEvent: (event: FeedEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (typeof feed === 'string') return runFeed(lake, feed, onEvent, signal)
+  return runLiveFeed(lake, { symbols: feed, onEvent }, signal)
+}
+
+type Seen = { readonly tables: readonly TableReport[]; readonly status: StatusReport }
+
+async function readStatus(lake: Lake): Promise<Seen> {
+  return { tables: await tableReport(lake), status: await statusReport(lake) }
+}
+
+/** Shows how far the layers are, and what is waited for. Nothing that keeps it from being read ends the run. */
+async function showStatus(lake: Lake, { live, waits }: Screen, signal: AbortSignal): Promise<void> {
+  const { clock } = lake
+  const lines = new LayerLines(clock)
+  let shown: readonly string[] = []
+  while (!signal.aborted) {
+    const asked_ms = clock.monotonic_ms()
+    const read = new AbortController()
+    void readStatus(lake)
+      .then(({ tables, status }) => {
+        shown = lines.next(tables, status)
+        waits.end('status')
+        waits.end('lake')
+      })
+      .catch((error: unknown) => {
+        // Whoever closes the lake breaks off what is read for nothing.
+        if (!signal.aborted) waits.begin('status', error)
+      })
+      .finally(() => read.abort())
+    while (!signal.aborted && !read.signal.aborted) {
+      await clock.sleep(STATUS_INTERVAL_MS, AbortSignal.any([signal, read.signal]))
+      if (!read.signal.aborted && clock.monotonic_ms() - asked_ms >= STATUS_MS_MAX) {
+        waits.begin('status', new OutageError('no_answer', 'the state of the lake has not been read yet'))
+        live.update([...shown, ...waits.lines()])
+      }
+    }
+    if (signal.aborted) return
+    live.update([...shown, ...waits.lines()])
+    await clock.sleep(STATUS_INTERVAL_MS, signal)
+  }
+}
+
+/** Lanes that stand still, as far as that can be told in a moment: the end must not wait for an outage. */
+async function lastStatus(lake: Lake): Promise<Pick<StatusReport, 'stops'>> {
+  const read = statusReport(lake).catch((error: unknown) => {
+    if (error instanceof AssayError) return { stops: [] }
+    throw error
+  })
+  return Promise.race([read, systemClock.sleep(LAST_LOOK_MS_MAX).then(() => ({ stops: [] }))])
+}
