@@ -24,8 +24,8 @@ const statements = {
   stream: (session) => all(session.read("select n, t from read_parquet('" + folder + "/there.parquet')")),
   fold: (session, i) => session.writeParquet({ select: "select n, t from read_parquet(['" + folder + "/there.parquet', '" + folder + "/there.parquet']) order by n",
     path: folder + '/folded-' + i + '.parquet', fields }),
-  spill: (session) => session.run(spills),
-  'read of what was spilled': (session) => session.rows('select count(*), max(t) from spilled'),
+  // What was spilled and can't be read is lost with its table: both are tried again.
+  spill: async (session) => { await session.run(spills); await session.rows('select count(*), max(t) from spilled') },
 }
 const held = []
 const hold = () => { try { for (;;) held.push(fs.openSync('/dev/null')) } catch {} }
@@ -86,7 +86,7 @@ describe('A1: every statement that touches the disk', () => {
       expect([statement, message, isRetryable]).toEqual([statement, message, true])
     }
     const passed = new Set(outcomes.filter(([, outcome]) => outcome === 'ok').map(([statement]) => statement))
-    expect(passed.size).toBe(7)
+    expect(passed.size).toBe(6)
     return failed.length
   }
 
