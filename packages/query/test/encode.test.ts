@@ -101,9 +101,11 @@ describe('S3: every value comes out with all its digits', () => {
       },
       { b: null, i8: null, i16: null, i32: null, i64: null, i128: null, u64: null, dec: null, f64: null, txt: null },
     ])
-    expect(String(await encoded("SELECT 1::BIGINT AS n, 'NaN'::DOUBLE AS f, '-Infinity'::FLOAT AS g", 'ndjson'))).toBe(
-      '{"n":"1","f":"NaN","g":"-Infinity"}\n',
-    )
+    expect(
+      String(
+        await encoded("SELECT 1::BIGINT AS n, 'NaN'::DOUBLE AS f, '-Infinity'::FLOAT AS g, 12::DOUBLE AS h", 'ndjson'),
+      ),
+    ).toBe('{"n":"1","f":"NaN","g":"-Infinity","h":12.0}\n')
     expect(JSON.parse(String(await encoded(TIMES, 'json')))).toEqual([
       {
         tz: '2025-11-10T15:23:53.971744Z',

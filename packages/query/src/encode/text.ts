@@ -58,9 +58,13 @@ export function jsonOf(value: PlainValue, type: ValueType): string {
   }
 }
 
-/** The shortest digits that give the same double again; JSON knows a negative zero, JavaScript's text doesn't. */
+/**
+ * The shortest digits that give the same double again, always with a point or an exponent: many readers would take 12 for
+ * an integer, and the column's type would hang on its values.
+ */
 function floatJson(value: number): string {
-  return Object.is(value, -0) ? '-0.0' : String(value)
+  const text = Object.is(value, -0) ? '-0' : String(value)
+  return /[.e]/.test(text) ? text : `${text}.0`
 }
 
 function decimalText(unscaled: bigint, scale: number): string {
