@@ -38,10 +38,10 @@ describe('A9: history by tags', () => {
     const hour = (time_ms: number): number => Math.floor(time_ms / HOUR_MS)
     const hours = tagged.map(({ snapshot }) => hour(snapshot.timestamp_ms))
     expect(hours).toEqual(hours.map((_, i) => hour(world.clock.now_ms()) - 6 + i))
-    // Each is the last commit of its hour.
+    // Each is the last commit of its hour, and held until just before the next, which came at the full one.
     for (const { snapshot } of tagged) expect(snapshot.timestamp_ms % HOUR_MS).toBe((HOUR_MS * 3) / 4)
     for (const { name, snapshot } of tagged) {
-      expect(name).toMatch(/^assay-history-2026-01-01T\d\d\.45Z-\d+$/)
+      expect(name).toMatch(/^assay-history-2026-01-01T\d\d\.59Z-\d+$/)
       const version = await world.table.load()
       for (const { file } of await planFiles(world.table, version, { snapshotId: snapshot.snapshotId })) {
         expect(await world.store.size_bytes(keyOfPath(version, file.path)), name).toBeDefined()

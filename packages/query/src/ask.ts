@@ -5,6 +5,14 @@ import { planViews, readableNames } from './plan-views.js'
 import type { Statement } from './protocol/messages.js'
 import { isPlanStale, withReplan } from './replan.js'
 
+export interface AskOptions {
+  /** The lake as it was then; as it is without. */
+  readonly asOf?: AsOf
+  readonly signal: AbortSignal
+  /** Told what of the answer is otherwise than asked for; more than once where it is planned again. */
+  readonly onNote?: (note: string) => void
+}
+
 /** What answers statements: one child, or a pool of them. */
 export interface Answering {
   run(statement: Statement, resolver: Resolver, signal: AbortSignal): AsyncGenerator<AnswerPart, void, undefined>
@@ -19,13 +27,13 @@ export async function* ask(
   lake: Lake,
   answering: Answering,
   statement: Statement,
-  { asOf, signal }: { readonly asOf?: AsOf; readonly signal: AbortSignal },
+  { asOf, signal, onNote }: AskOptions,
 ): AsyncGenerator<AnswerPart, void, undefined> {
   const resolver: Resolver = {
     tables: readableNames(lake),
     resolve: (names, isCatalogRead) =>
       withReplan(
-        () => planViews(lake, { names, isCatalogRead, ...(asOf && { asOf }) }),
+        () => planViews(lake, { names, isCatalogRead, ...(asOf && { asOf }), ...(onNote && { onNote }) }),
         async () => undefined,
       ),
   }

@@ -2,7 +2,7 @@ import { quoteIdentifier } from '@assay/engine'
 import { planFiles } from '@assay/iceberg'
 import { type Lake, pinExisting } from '@assay/lake'
 import { type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/pipeline'
-import { type AsOf, snapshotAt, timeOf } from './as-of.js'
+import { type AsOf, type Moment, momentOf, noteOf, snapshotAt } from './as-of.js'
 import type { DefinedView, Reads } from './protocol/messages.js'
 import { peopleViews, type View } from './views.js'
 
@@ -17,26 +17,25 @@ export interface ViewRequest {
   /** With all others, too, as empty ones: for a statement that asks which there are. */
   readonly isCatalogRead: boolean
   readonly asOf?: AsOf
+  /** Told where the tables are shown as of another time than the one asked for. */
+  readonly onNote?: (note: string) => void
 }
 
 /** One snapshot of each table that is read, as views, then the views for people over them (Q2). */
-export async function planViews(lake: Lake, { names, isCatalogRead, asOf }: ViewRequest): Promise<Reads> {
+export async function planViews(lake: Lake, { names, isCatalogRead, asOf, onNote }: ViewRequest): Promise<Reads> {
   const views = peopleViews(lake.exchanges).filter(({ name }) => isCatalogRead || names.includes(name))
   const read = new Set([...names, ...views.filter(({ name }) => names.includes(name)).flatMap(({ reads }) => reads)])
   const pinned = await pinTables(lake, asOf?.kind === 'snapshot' ? undefined : read)
-  const time_ms =
-    asOf &&
-    timeOf(
-      asOf,
-      [...pinned.values()].map(({ version }) => version.metadata),
-    )
+  const moment = asOf && momentIn(lake, asOf, pinned, read)
+  const note = moment && noteOf(moment)
+  if (note !== undefined) onNote?.(note)
   const shown = new Set([...read, ...views.flatMap((view: View) => view.reads)])
   const tables = await Promise.all(
     lake.definitions
       .filter(({ name }) => isCatalogRead || shown.has(name))
       .map(async (definition) => {
         const pin = read.has(definition.name) ? pinned.get(definition.name) : undefined
-        const files = pin ? await filesOf(lake, definition, pin, time_ms) : []
+        const files = pin ? await filesOf(lake, definition, pin, moment) : []
         return { view: { name: definition.name, select: selectOf(definition, files) }, files }
       }),
   )
@@ -60,15 +59,26 @@ async function pinTables(lake: Lake, names: ReadonlySet<string> | undefined): Pr
   return pinned
 }
 
+function momentIn(
+  { clock }: Lake,
+  asOf: AsOf,
+  pinned: ReadonlyMap<string, PinnedTable>,
+  read: ReadonlySet<string>,
+): Moment {
+  const all = [...pinned.values()].map(({ version }) => version.metadata)
+  const shown = [...pinned].filter(([name]) => read.has(name)).map(([, { version }]) => version.metadata)
+  return momentOf(asOf, all, shown, clock.now_ms())
+}
+
 async function filesOf(
   lake: Lake,
   definition: TableDefinition,
   { version }: PinnedTable,
-  time_ms: number | undefined,
+  moment: Moment | undefined,
 ): Promise<ScanFile[]> {
   const lakeTable = await lake.table(definition)
-  const snapshot = time_ms === undefined ? undefined : snapshotAt(definition.name, version.metadata, time_ms)
-  if (time_ms !== undefined && !snapshot) return []
+  const snapshot = moment && snapshotAt(definition.name, version.metadata, moment)
+  if (moment && !snapshot) return []
   const planned = await planFiles(lakeTable.table, version, snapshot ? { snapshotId: snapshot.snapshotId } : {})
   return Promise.all(planned.map((file) => lakeTable.scanFile(file)))
 }

@@ -16,7 +16,16 @@ describe('as of', () => {
     expect(parseAsOf('9007199254740993')).toEqual({ kind: 'snapshot', id: 9007199254740993n })
   })
 
-  test.each(['yesterday', '2026', '2026-13-01', '31.01.2026', '', '-5', '12345678901234567890'])(
+  test.each([
+    ['30s', 30_000],
+    ['10m', 600_000],
+    ['2h', 7_200_000],
+    ['3d', 259_200_000],
+  ])('%s is how long ago', (text, ago_ms) => {
+    expect(parseAsOf(text)).toEqual({ kind: 'ago', ago_ms })
+  })
+
+  test.each(['10x', 'm', '1.5h', 'yesterday', '2026', '2026-13-01', '31.01.2026', '', '-5', '12345678901234567890'])(
     '%j is neither',
     (text) => {
       expect(() => parseAsOf(text)).toThrow(/neither a time nor a snapshot/)

@@ -3,7 +3,7 @@ import type { HistoryPolicy } from '../table/history-policy.js'
 import { elapsedOf } from '../table/table-time.js'
 
 /** Tags of the history, as against those that people and other engines make. */
-const NAME = /^assay-history-\d{4}-\d{2}-\d{2}T\d{2}\.\d{2}Z-\d+$/
+const NAME = /^assay-history-(\d{4}-\d{2}-\d{2}T\d{2})\.(\d{2})Z-\d+$/
 
 /** Tags to set and to drop with a commit. */
 export interface HistoryChange {
@@ -11,21 +11,29 @@ export interface HistoryChange {
   readonly drop: readonly string[]
 }
 
-function nameOf({ timestamp_ms, sequenceNumber }: Snapshot): string {
-  const minute = new Date(timestamp_ms).toISOString().slice(0, 16).replace(':', '.')
+/** The name says until when the table was in that state. */
+function nameOf({ sequenceNumber }: Snapshot, until_ms: number): string {
+  const minute = new Date(until_ms).toISOString().slice(0, 16).replace(':', '.')
   return `assay-history-${minute}Z-${sequenceNumber}`
 }
 
+export interface TaggedSnapshot {
+  readonly name: string
+  readonly snapshot: Snapshot
+  /** A time up to which main's head was this snapshot, as far as the name tells; its own at least. */
+  readonly until_ms: number
+}
+
 /** The snapshots that the table's history tags keep, oldest first; all were main's head once. */
-export function taggedHistory(
-  metadata: TableMetadata,
-): readonly { readonly name: string; readonly snapshot: Snapshot }[] {
+export function taggedHistory(metadata: TableMetadata): readonly TaggedSnapshot[] {
   const byId = new Map(metadata.snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   return Object.entries(metadata.refs)
-    .filter(([name, { type }]) => type === 'tag' && NAME.test(name))
-    .flatMap(([name, { snapshotId }]) => {
+    .flatMap(([name, { type, snapshotId }]) => {
+      const match = type === 'tag' ? NAME.exec(name) : null
       const snapshot = byId.get(snapshotId)
-      return snapshot ? [{ name, snapshot }] : []
+      if (!match || !snapshot) return []
+      const named_ms = Date.parse(`${match[1]}:${match[2]}:00Z`)
+      return [{ name, snapshot, until_ms: Math.max(snapshot.timestamp_ms, Number.isNaN(named_ms) ? 0 : named_ms) }]
     })
     .sort((a, b) => a.snapshot.sequenceNumber - b.snapshot.sequenceNumber)
 }
@@ -53,7 +61,7 @@ export function historyChange(
   const next = policy.tagsToKeep > 0 ? toTag(metadata, policy, now, tagged.at(-1)?.snapshot) : undefined
   const keep = Math.max(0, policy.tagsToKeep - (next ? 1 : 0))
   return {
-    set: next ? { [nameOf(next)]: { snapshotId: next.snapshotId, type: 'tag' } } : {},
+    set: next ? { [nameOf(next.snapshot, next.until_ms)]: { snapshotId: next.snapshot.snapshotId, type: 'tag' } } : {},
     drop: tagged.slice(0, Math.max(0, tagged.length - keep)).map(({ name }) => name),
   }
 }
@@ -63,13 +71,17 @@ function toTag(
   { tagEvery_ms }: HistoryPolicy,
   { time_ms, elapsed_ms, propertyPrefix }: Parameters<typeof historyChange>[2],
   last: Snapshot | undefined,
-): Snapshot | undefined {
+): Pick<TaggedSnapshot, 'snapshot' | 'until_ms'> | undefined {
   const [head, ...older] = ancestors(metadata)
   // A catalog that shows only the newest snapshot keeps no history that a tag could reach.
   if (!head || metadata.snapshots.length < 2) return undefined
-  if (!last) return older.at(-1)
+  const first = older.at(-1)
+  if (!last) return first && { snapshot: first, until_ms: first.timestamp_ms }
   if (last.sequenceNumber >= head.sequenceNumber) return undefined
   const since_ms = elapsed_ms - (elapsedOf(last, propertyPrefix) ?? 0)
-  const passes = Math.floor(time_ms / tagEvery_ms) > Math.floor(head.timestamp_ms / tagEvery_ms)
-  return (passes && since_ms >= tagEvery_ms / 2) || since_ms >= tagEvery_ms * 1.5 ? head : undefined
+  const multiple_ms = Math.floor(time_ms / tagEvery_ms) * tagEvery_ms
+  if (multiple_ms > head.timestamp_ms && since_ms >= tagEvery_ms / 2) {
+    return { snapshot: head, until_ms: Math.min(multiple_ms, time_ms - 1) }
+  }
+  return since_ms >= tagEvery_ms * 1.5 ? { snapshot: head, until_ms: time_ms - 1 } : undefined
 }

@@ -74,7 +74,10 @@ export function addSql(program: Command, accept: Accept): void {
     )
     .argument('<statement>', 'one SELECT, quoted')
     .option('--format <name>', `${FORMATS.join(', ')} (what the output's name ends in, else table)`)
-    .option('--as-of <when>', 'the lake as it was: a time (2026-01-31T12:00:00Z) or a snapshot id from "assay tables"')
+    .option(
+      '--as-of <when>',
+      'the lake as it was: a time (2026-01-31T12:00:00Z), how long ago (10m, 2h, 3d), or a snapshot id from "assay tables"',
+    )
     .option('-o, --output <file>', 'write the result to a file instead of standard output')
     .option('--timeout <seconds>', `time to answer (${DEFAULT_LIMITS.timeout_ms / 1000} by default)`)
     .option('--memory <mib>', `memory for the query in MiB (${DEFAULT_LIMITS.memory_bytes / MIB} by default)`)
@@ -153,8 +156,14 @@ async function runSql(place: LakeParts, request: Request, io: Io): Promise<ExitC
     try {
       await withLakeToRead(place, async (lake) => {
         const statement = await statementOf(request, target)
-        const parts = ask(lake, child, statement, { signal: io.signal, ...(request.asOf && { asOf: request.asOf }) })
+        const notes = new Set<string>()
+        const parts = ask(lake, child, statement, {
+          signal: io.signal,
+          ...(request.asOf && { asOf: request.asOf }),
+          onNote: (note) => notes.add(note),
+        })
         await writeAnswer(parts, { isTable: format === 'table', target }, io)
+        for (const note of notes) await write(io.stderr, `note: ${note}\n`)
       })
       await target.commit()
     } finally {
