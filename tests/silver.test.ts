@@ -1,3 +1,4 @@
+import { compileEncoder } from '@assay/avro'
 import { OutageError, seededRandom } from '@assay/core'
 import { MemoryLog } from '@assay/event-log'
 import type { SchemaRegistry } from '@assay/schema-registry'
@@ -207,6 +208,36 @@ describe('the registry', () => {
     await lake.close()
   })
 
+  it('S4 S6: an id that it refuses while it shows others stops only its own records, one that refuses everything is waited for', async () => {
+    const store = new TestStore()
+    const real = openEmbeddedRegistry(store, 'schemas')
+    let calls = 0
+    const registry: SchemaRegistry = {
+      register: (subject, schema) => real.register(subject, schema),
+      schema: async (id, witness) => {
+        const isAllRefused = ++calls <= 7
+        if (!isAllRefused && id !== 4711) return real.schema(id)
+        if (!isAllRefused && witness !== undefined) return { kind: 'denied', detail: 'HTTP 403' }
+        throw new OutageError('registry_denied', 'refused')
+      },
+    }
+    const lake = memoryLake({ store, registry })
+    const id = await registerSchema(lake, binance)
+    const good = binanceRecord(binance, id, { trade_id: 1 })
+    const value = (good.value as Uint8Array).slice()
+    value.set(wireHeader(4711))
+    await produce(lake, binance, [{ ...good, value }, good, { ...good, value }])
+    const outages = (await drain(lake)).filter(({ kind }) => kind === 'outage')
+    await checkInvariants(lake)
+    expect(outages.length).toBeGreaterThan(1)
+    expect(await reasons(lake)).toEqual({ '0': 'unknown_schema_id', '2': 'unknown_schema_id' })
+    expect(await query(lake, 'SELECT DISTINCT error_detail AS d FROM silver_dlq_trades')).toEqual([
+      { d: 'unknown_schema_id: 4711, which the registry refuses to show (HTTP 403)' },
+    ])
+    expect(await query(lake, 'SELECT count(*)::INTEGER AS n FROM gold_crypto_trades')).toEqual([{ n: 1 }])
+    await lake.close()
+  })
+
   it('S6: thousands of random schema ids are cut into bounded look-ups, and the good records come through', async () => {
     const store = new TestStore()
     const real = openEmbeddedRegistry(store, 'schemas')
@@ -228,6 +259,62 @@ describe('the registry', () => {
     expect(lookups).toHaveLength(2_501)
     await checkInvariants(lake)
     expect(await query(lake, 'SELECT count(*)::INTEGER AS n FROM gold_crypto_trades')).toEqual([{ n: 1 }])
+    await lake.close()
+  })
+})
+
+describe('missing values', () => {
+  it('S1 S5: a null for a field that must have a value is told by the rule that knows it, else by its name', async () => {
+    const lake = memoryLake()
+    const { fields, ...schema } = JSON.parse(binance.schema) as { fields: { name: string; type: unknown }[] }
+    const nullable = fields.map(({ name, type }) => ({ name, type: Array.isArray(type) ? type : ['null', type] }))
+    const id = await lake.registry.register('nullable', JSON.stringify({ ...schema, fields: nullable }))
+    const encode = compileEncoder(JSON.stringify({ ...schema, fields: nullable }))
+    const trade: Record<string, unknown> = {
+      event_type: 'trade',
+      event_time_ms: START_MS,
+      symbol: 'BTCUSDT',
+      trade_id: 1,
+      price: '1',
+      quantity: '1',
+      trade_time_ms: START_MS,
+      is_buyer_maker: true,
+      is_best_match: null,
+      ingestion_timestamp: 1,
+    }
+    const values = [
+      trade,
+      ...Object.keys(trade).map((name) => ({ ...trade, [name]: null })),
+      { ...trade, price: null, side: null },
+    ]
+    const records = values.map((value) => ({
+      key: Buffer.from('k'),
+      value: encode(value, wireHeader(id)),
+      timestamp_ms: BigInt(START_MS),
+    }))
+    await produce(lake, binance, records)
+    await drain(lake)
+    await checkInvariants(lake)
+    const letters = await query(
+      lake,
+      'SELECT error_reason AS r, error_detail AS d FROM silver_dlq_trades ORDER BY kafka_offset',
+    )
+    const named = Object.keys(trade).filter((name) => name !== 'is_best_match')
+    expect(letters.map(({ r }) => r)).toEqual([
+      'event_is_no_trade',
+      'value_is_null',
+      'symbol_required',
+      'value_is_null',
+      'price_is_null',
+      'quantity_is_null',
+      'timestamp_malformed',
+      'invalid_side',
+      'value_is_null',
+      'price_is_null',
+    ])
+    named.forEach((name, i) => {
+      expect(letters[i]?.d).toContain(`value_is_null: field ${name}`)
+    })
     await lake.close()
   })
 })

@@ -208,9 +208,19 @@ function asVersion1(out: DecodedRows): void {
 async function lookUp(ids: ReadonlySet<number>, lookup: DecoderLookup): Promise<ReadonlyMap<number, SchemaUse>> {
   const uses = new Map<number, SchemaUse>()
   const waiting = [...ids]
+  const refused: number[] = []
   const work = async (): Promise<void> => {
-    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) uses.set(id, await lookup.find(id))
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      try {
+        uses.set(id, await lookup.find(id))
+      } catch (error) {
+        if (!(error instanceof AssayError) || error.code !== 'registry_denied') throw error
+        refused.push(id)
+      }
+    }
   }
   await Promise.all(Array.from({ length: Math.min(LOOKUPS_AT_ONCE, waiting.length) }, work))
+  // Once another id has been shown it can be told whether these are refused or everything is.
+  for (const id of refused) uses.set(id, await lookup.find(id))
   return uses
 }
