@@ -105,6 +105,11 @@ export interface EventLog {
    * producers go on behind them, and no offset is given out again. Only a log has it that keeps its own storage.
    */
   goPastDamage?(lane: Lane, to: Position): Promise<void>
+  /**
+   * For who is going to read a topic for good, and may write to the log: makes what the log keeps to tell whether what
+   * it acknowledged is still there, where an earlier version has not.
+   */
+  prepare?(topic: string): Promise<void>
   /** What speaks against reading a topic as it is set up. Only a log has it whose topics others may have made. */
   inspectTopic?(topic: string): Promise<readonly TopicFinding[]>
   /**

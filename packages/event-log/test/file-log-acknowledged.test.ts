@@ -356,7 +356,7 @@ describe('B5: the end mark', () => {
   it('B5: a lane of an earlier version gets its mark at the first opening, and what it holds is whole from then on', async () => {
     const files = await written(3)
     await asEarlier(files)
-    await using(files, async (log) => void (await log.share('assay', 't')))
+    await using(files, async (log) => void (await log.prepare('t')))
     files.setBytes(SEGMENT, files.bytesOf(SEGMENT).subarray(0, -1))
     await expectRefused(files, 3, LAST_OF_3)
   })
@@ -369,7 +369,7 @@ describe('B5: the end mark', () => {
       const files = whole.copy()
       files.flipBit(SEGMENT, bit)
       await using(files, async (log) => {
-        await log.share('assay', 't')
+        await log.prepare('t')
         await expect(log.read(lane, position(6), ALL)).rejects.toMatchObject({ code: 'log_corrupt' })
         await expect(log.produce('t', numbered('x', 1))).rejects.toMatchObject({ code: 'log_corrupt' })
       })

@@ -157,6 +157,7 @@ async function openBronze(
 ): Promise<Omit<Job, 'ended'>> {
   const definition = bronzeTable(exchange.name)
   await inspectTopic(lake, exchange, options)
+  await lake.log.prepare?.(exchange.topic)
   const share = await shareOf(lake, definition, exchange.topic, options)
   const parts = await workerParts(lake, options, upstreamEnded)
   const { worker } = await openWorker(parts, definition, (context) =>

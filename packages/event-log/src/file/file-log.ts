@@ -196,11 +196,14 @@ export class FileLog implements EventLog {
     })
   }
 
-  share(_group: string, topic: string): Promise<LaneShare> {
-    return this.#do(`joining those who read ${topic}`, async () => {
+  async share(): Promise<LaneShare> {
+    return EVERY_LANE
+  }
+
+  prepare(topic: string): Promise<void> {
+    return this.#do(`preparing ${topic}`, async () => {
       const found = await this.#topic(topic)
       if (found) await this.#keepMarks(found)
-      return EVERY_LANE
     })
   }
 
