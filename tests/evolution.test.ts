@@ -3,7 +3,7 @@ import { DLQ_ARCHIVE_TABLE, DLQ_TABLE, silverTable } from '@assay/medallion'
 import { runRetention } from '@assay/operations'
 import { defineColumns, foldSmallFiles, LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
-import { misjudgedLake, tradesWithRejects } from './support/dead-letters.js'
+import { misjudgedLake, produceBinance, tradesWithRejects } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import {
   addColumns,
@@ -364,6 +364,29 @@ describe('columns that a later version adds', () => {
       [null, null],
       ['kept', null],
       ['both', 'B'],
+    ])
+    await lake.close()
+  })
+
+  it('A10: T30: are warned of by the worker whose table has them, while an older version commits to it', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 2))
+    const bronze = await lake.table(lake.definitions[0] as TableDefinition)
+    await addColumns(bronze, [{ name: 'note', type: 'string' }])
+    await changeMetadata(bronze, (metadata) => ({
+      ...metadata,
+      snapshots: metadata.snapshots.map(({ summary: { 'assay.version': _, ...summary }, ...one }) => ({
+        ...one,
+        summary: { operation: 'append', ...summary },
+      })),
+    }))
+    await produceBinance(lake, tradesWithRejects(6, 2))
+    const warnings = (await drain(lake)).filter(({ kind }) => kind === 'table_warning')
+    expect(warnings).toMatchObject([
+      {
+        worker: 'bronze-binance',
+        table: 'bronze_binance_trades',
+        message: expect.stringMatching(/bronze_binance_trades may lose values of note: an older version.*upgrade/),
+      },
     ])
     await lake.close()
   })
