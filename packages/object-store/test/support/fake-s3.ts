@@ -43,6 +43,8 @@ export interface ForeignAnswer {
 interface FakeObject {
   readonly bytes: Buffer
   readonly headers: Record<string, string>
+  /** Long ago without. */
+  readonly modified?: string
 }
 
 /** As much of S3 as the store's requests need, to do what a real server will not do on demand. */
@@ -127,7 +129,7 @@ export class FakeS3 {
     }
     if (method === 'PUT') {
       if (object && headers['if-none-match'] === '*' && !ignoresCondition) return TAKEN
-      this.objects.set(key, { bytes: body, headers: metadataOf(headers) })
+      this.objects.set(key, { bytes: body, headers: metadataOf(headers), modified: new Date().toISOString() })
       return done(200, { etag: etagOf(body) })
     }
     if (!object) return { status: 404, code: 'NoSuchKey' }
@@ -156,7 +158,7 @@ export class FakeS3 {
     }
     if (this.objects.has(key) && headers['if-none-match'] === '*') return TAKEN
     const bytes = Buffer.concat([...parts].sort(([a], [b]) => a - b).map(([, piece]) => piece))
-    this.objects.set(key, { bytes, headers: this.#uploadHeaders.get(id) ?? {} })
+    this.objects.set(key, { bytes, headers: this.#uploadHeaders.get(id) ?? {}, modified: new Date().toISOString() })
     this.uploads.delete(id)
     return xml('<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
   }
@@ -164,7 +166,11 @@ export class FakeS3 {
   #list(prefix: string): Answer {
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix))
     const sorted = keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    const contents = sorted.map((key) => `<Contents><Key>${key}</Key><Size>1</Size>${MODIFIED}</Contents>`)
+    const contents = sorted.map((key) => {
+      const { bytes, modified = LONG_AGO } = this.objects.get(key) as FakeObject
+      const size = `<Size>${bytes.length}</Size><LastModified>${modified}</LastModified>`
+      return `<Contents><Key>${key}</Key>${size}</Contents>`
+    })
     return xml(`<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`)
   }
 }
@@ -175,7 +181,7 @@ type Answer =
 
 const TAKEN = { status: 412, code: 'PreconditionFailed' }
 
-const MODIFIED = '<LastModified>2026-11-30T00:00:00.000Z</LastModified>'
+const LONG_AGO = '2026-01-01T00:00:00.000Z'
 
 function etagOf(bytes: Buffer): string {
   return `"${createHash('md5').update(bytes).digest('hex')}"`
