@@ -6,6 +6,7 @@ import { listen, newHttpServer } from './http/server.js'
 import { layerWork } from './layer-work.js'
 import { codeOf, errorFields, messageOf } from './log.js'
 import { addMetricsRoute, newMetrics } from './metrics/metrics.js'
+import { StoreMetrics } from './metrics/store-metrics.js'
 import type { ServiceName } from './run-service.js'
 import type { ServiceParts } from './service-work.js'
 
@@ -17,6 +18,7 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
   const onDefect = (error: unknown): void => log.error(errorFields(error), `an answer failed: ${messageOf(error)}`)
   const server = newHttpServer(onDefect)
   const registry = newMetrics()
+  const storeMetrics = new StoreMetrics(registry)
   const liveness = new Liveness(clock)
   const readiness = new Readiness(clock, onDefect)
   let lake: Lake | undefined
@@ -34,8 +36,9 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
     const onKafkaEvent: LakeOptions['onKafkaEvent'] = ({ kind, group, message }) => log.info({ kind, group }, message)
     const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message, ...event }) => log.warn(event, message)
     const onTableNotice: LakeOptions['onTableNotice'] = (notice) => log.warn({ ...notice }, noticeText(notice))
-    const events = { onKafkaEvent, onFileLogEvent, onTableNotice }
-    const opened = await open({ parts, clock, random, memory_bytes, threads, ...events, ...(home && { home }) })
+    const events = { onKafkaEvent, onFileLogEvent, onTableNotice, onStoreRequest: storeMetrics.onRequest }
+    const given = { parts, clock, random, memory_bytes, threads, commitInterval_ms: config.commitInterval_ms }
+    const opened = await open({ ...given, ...events, ...(home && { home }) })
     try {
       lake = { ...opened, exchanges: opened.exchanges.filter(({ name }) => config.exchanges.includes(name)) }
       readiness.checks = work.checks(lake)

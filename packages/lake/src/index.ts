@@ -1,3 +1,4 @@
+export { type OnS3Request as OnStoreRequest, S3_OPERATIONS as STORE_OPERATIONS } from '@assay/object-store'
 export { keepAtIt } from './keep-at-it.js'
 export { type Lake, type LakeOptions, openLake, tableDefinitions } from './lake.js'
 export { type ExistingTable, ofTable, pinExisting, type TableProblem } from './loaded-tables.js'

@@ -21,7 +21,7 @@ import type { ObjectStore } from '@assay/object-store'
 import { CommitSignals, LakeTable, type TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import { openParts, type PartsContext } from './open-parts.js'
-import { DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
+import { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
 import type { LakeParts } from './settings/lake-parts.js'
 import { LogArrivals } from './status/log-arrivals.js'
 import { onceMoved } from './table-notice.js'
@@ -33,9 +33,14 @@ export interface LakeOptions extends PartsContext {
   readonly memory_bytes?: number
   /** Threads of the engine. One by default: workers run side by side, and more threads spin while they wait. */
   readonly threads?: number
+  /** Least time between two commits to a table, by which others are looked for. */
+  readonly commitInterval_ms?: number
   /** Told once of each table that an operator should know something of. */
   readonly onTableNotice?: (notice: TableNotice) => void
 }
+
+const POLL_MS_MIN = 100
+const POLL_MS_MAX = 5_000
 
 /** Everything that a command or service works with, behind its ports. */
 export interface Lake {
@@ -71,6 +76,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const parts = await openParts(options.parts, options)
   const { catalog, store } = parts
   const signals = new CommitSignals()
+  const poll_ms = pollInterval_ms(options)
   const care = {
     olderVersions_ms: options.parts.olderVersions_ms,
     housekeeping: { ...defaultHousekeeping, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
@@ -89,7 +95,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     table(definition) {
       const known = tables.get(definition.name)
       if (known) return known
-      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals, ...care })
+      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals, poll_ms, ...care })
       tables.set(definition.name, opened)
       opened.catch(() => tables.delete(definition.name))
       return opened
@@ -108,6 +114,12 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
       await parts.removeScratch()
     },
   }
+}
+
+/** A look at a table in a folder costs nothing, one in a bucket or a catalog is a request: half a commit's time will do. */
+function pollInterval_ms({ parts, commitInterval_ms = DEFAULT_COMMIT_INTERVAL_MS }: LakeOptions): number {
+  if (parts.store.kind === 'folder' && parts.catalog.kind === 'file_system') return POLL_MS_MIN
+  return Math.max(POLL_MS_MIN, Math.min(commitInterval_ms / 2, POLL_MS_MAX))
 }
 
 /** Every table of a lake with these exchanges, upstream first. */

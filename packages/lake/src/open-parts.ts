@@ -14,7 +14,14 @@ import {
 } from '@assay/event-log'
 import { exchanges, readerSchemaOf } from '@assay/exchanges'
 import { type Catalog, FileSystemCatalog, openRestCatalog } from '@assay/iceberg'
-import { HomeFolder, type ObjectStore, openLocalStore, openS3Store, ReadOnlyStore } from '@assay/object-store'
+import {
+  HomeFolder,
+  type ObjectStore,
+  type OnS3Request,
+  openLocalStore,
+  openS3Store,
+  ReadOnlyStore,
+} from '@assay/object-store'
 import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import type { KafkaPart, LakeParts, S3Part, Sasl, TlsFiles } from './settings/lake-parts.js'
 
@@ -24,6 +31,8 @@ export interface PartsContext {
   readonly onKafkaEvent?: (event: KafkaEvent) => void
   /** What the embedded log cut off or restored. */
   readonly onFileLogEvent?: (event: FileLogEvent) => void
+  /** Told of every request to a bucket. */
+  readonly onStoreRequest?: OnS3Request
   /** `read`: nothing in the lake is written, so that rights to read are enough. */
   readonly access?: 'read' | 'write'
   /** Given, as `lakeHome` made it, by who opens the lake again after an outage: a folder that has gone is not made anew. */
@@ -114,7 +123,8 @@ async function openStore(
   return isRead ? new ReadOnlyStore(bucket) : bucket
 }
 
-function openBucket(part: S3Part, workDirectory: string, { clock, random }: PartsContext): Promise<ObjectStore> {
+function openBucket(part: S3Part, workDirectory: string, context: PartsContext): Promise<ObjectStore> {
+  const { clock, random, onStoreRequest } = context
   const { bucket, prefix, endpoint, region, pathStyle, sse, cache_bytes } = part
   return openS3Store({
     bucket,
@@ -127,6 +137,7 @@ function openBucket(part: S3Part, workDirectory: string, { clock, random }: Part
     random,
     ...(endpoint !== undefined && { endpoint }),
     ...(sse !== undefined && { sse }),
+    ...(onStoreRequest && { onRequest: onStoreRequest }),
   })
 }
 

@@ -10,7 +10,6 @@ export { probeConditionalPuts, probeLeftOvers, removeProbeLeftOvers } from './s3
 export {
   type OnS3Request,
   S3_OPERATIONS,
-  S3_REQUEST_OUTCOMES,
   type S3Operation,
   type S3RequestOutcome,
 } from './s3/s3-request.js'

@@ -3,6 +3,7 @@ import { markdownTable } from '@assay/lake'
 import { Registry } from 'prom-client'
 import { FeedMetrics } from './feed-metrics.js'
 import { LaneMetrics } from './lane-metrics.js'
+import { StoreMetrics } from './store-metrics.js'
 import { WorkerMetrics } from './worker-metrics.js'
 
 const HEAD = `# Metrics of the services
@@ -18,6 +19,7 @@ This page is made from the code: \`npm run build && node docs/write-metrics.mjs\
 export function metricsPage(clock: Clock): string {
   const registry = new Registry()
   new FeedMetrics(registry, [])
+  new StoreMetrics(registry)
   for (const layer of ['bronze', 'silver', 'gold'] as const) {
     new WorkerMetrics(registry, layer, [])
     new LaneMetrics(registry, layer, clock)

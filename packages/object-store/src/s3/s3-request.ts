@@ -33,17 +33,6 @@ export type S3RequestOutcome =
   | 'unreadable'
   | 'no_answer'
 
-export const S3_REQUEST_OUTCOMES: readonly S3RequestOutcome[] = [
-  'ok',
-  'missing',
-  'exists',
-  'refused',
-  'throttled',
-  'failed',
-  'unreadable',
-  'no_answer',
-]
-
 /** Told of every request, repeated ones included. */
 export type OnS3Request = (operation: S3Operation, outcome: S3RequestOutcome) => void
 

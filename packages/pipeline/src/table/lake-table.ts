@@ -56,6 +56,8 @@ export interface LakeTableDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly signals: CommitSignals
+  /** How often to look for commits of other processes while waiting for one; a tenth of a second by default. */
+  readonly poll_ms?: number
   /** For how long a commit of an older version of Assay keeps columns from being added; an hour unless given. */
   readonly olderVersions_ms?: number
   readonly housekeeping?: HousekeepingPolicy
@@ -110,6 +112,11 @@ export class LakeTable {
   /** What people should know of an older version of Assay that works on the table, as of the last write. */
   get warning(): string | undefined {
     return this.#columns.warning
+  }
+
+  /** The state last seen by this object, which asks nobody. */
+  get lastPinned(): PinnedTable | undefined {
+    return this.#pinned
   }
 
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */
@@ -309,12 +316,12 @@ export class LakeTable {
     signal: AbortSignal,
     held: (checkpoint: Checkpoint) => Checkpoint = (checkpoint) => checkpoint,
   ): Promise<void> {
-    const { clock, signals } = this.#dependencies
+    const { clock, signals, poll_ms = POLL_MS } = this.#dependencies
     const until_ms = clock.monotonic_ms() + timeout_ms
     while (!signal.aborted && !standsBeyond(held((await this.pin()).checkpoint), own)) {
       const left_ms = until_ms - clock.monotonic_ms()
       if (left_ms <= 0) return
-      await signals.wait(this.definition.name, clock.sleep(Math.min(POLL_MS, left_ms), signal))
+      await signals.wait(this.definition.name, clock.sleep(Math.min(poll_ms, left_ms), signal))
     }
   }
 }
