@@ -5,6 +5,7 @@ import { verifyLake } from '@assay/audit'
 import { seededRandom, systemClock } from '@assay/core'
 import { currentSchema, currentSnapshot } from '@assay/iceberg'
 import { tableReport } from '@assay/lake'
+import { relocateLake } from '@assay/operations'
 import { CommitSignals, defineColumns, foldSmallFiles, LakeTable, scanSql } from '@assay/pipeline'
 import { expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
@@ -35,6 +36,8 @@ const ROWS = {
 
 it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every table, folds and verifies', async () => {
   const lake = await diskLake(unpacked('0.1.0'), 7)
+  // It was made in another folder.
+  await relocateLake(lake, false)
   const counted = async () =>
     Object.fromEntries((await tableReport(lake)).filter(({ rows }) => rows > 0).map(({ name, rows }) => [name, rows]))
   expect(await counted()).toMatchObject(ROWS)

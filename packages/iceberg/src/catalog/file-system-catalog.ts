@@ -36,8 +36,6 @@ export class FileSystemCatalog implements Catalog {
   /** What a version's file holds. */
   readonly #bytes = new WeakMap<TableVersion, Buffer>()
   readonly #oldest = new Map<string, number>()
-  /** The version that the hint was last raised to from here. */
-  readonly #hinted = new Map<string, number>()
 
   /** Tables lie under `<prefix>/<name>`. */
   constructor(
@@ -205,7 +203,7 @@ export class FileSystemCatalog implements Catalog {
       await this.#settled(() => this.#store.delete(files.key(1)))
       return 'exists'
     }
-    await this.#raiseHint(name, files, 1)
+    await files.raiseHint(1)
     this.#remember(name, this.#version(name, files, 1, metadata, bytes))
     return 'created'
   }
@@ -219,27 +217,12 @@ export class FileSystemCatalog implements Catalog {
     const put = await this.#putVersion(files, number, bytes)
     if (put === 'taken') return { kind: 'conflict' }
     const version = this.#version(name, files, number, metadata, bytes)
-    if (!this.#isSurelyThere(name, base)) {
-      // Another who slept may have put a file of his own where the base was cleaned up.
-      const there = await this.#settled(() => this.#store.get(files.key(number - 1)))
-      if (!there || this.#bytes.get(base)?.equals(there) === false) return this.#settleWithoutBase(name, files, version)
-    }
-    await this.#raiseHint(name, files, number)
+    // Another who slept may have put a file of his own where the base was cleaned up.
+    const there = await this.#settled(() => this.#store.get(files.key(number - 1)))
+    if (!there || this.#bytes.get(base)?.equals(there) === false) return this.#settleWithoutBase(name, files, version)
+    await files.raiseHint(number)
     this.#remember(name, version)
     return { kind: 'committed', version }
-  }
-
-  /** A base that is young, and was the newest a moment ago, can't have been cleaned up: it is not read once more. */
-  #isSurelyThere(name: string, base: TableVersion): boolean {
-    const known = this.#newest.get(name)
-    const age_ms = this.#clock.now_ms() - base.metadata.lastUpdated_ms
-    return known?.version === base && this.#isFresh(known) && age_ms >= 0 && age_ms < BELIEVED_MS
-  }
-
-  /** Upon a commit of our own the hint is what we made it, and need not be read before it is raised. */
-  async #raiseHint(name: string, files: VersionFiles, number: number): Promise<void> {
-    await files.raiseHint(number, this.#hinted.get(name) === number - 1)
-    this.#hinted.set(name, number)
   }
 
   /**

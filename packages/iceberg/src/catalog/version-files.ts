@@ -38,10 +38,10 @@ export class VersionFiles {
     return text && text.length <= HINT_DIGITS_MAX && /^\d+$/.test(text) ? Number(text) : undefined
   }
 
-  /** Raises the hint; it saves time only, so an outage is no reason to fail. `isKnownLower` spares a look at it. */
-  async raiseHint(version: number, isKnownLower: boolean): Promise<void> {
+  /** Raises the hint; it saves time only, so an outage is no reason to fail. */
+  async raiseHint(version: number): Promise<void> {
     try {
-      const hinted = isKnownLower ? undefined : await this.hint()
+      const hinted = await this.hint()
       if (hinted !== undefined && hinted >= version) return
       await this.#store.put(this.#hintKey, Buffer.from(String(version), 'latin1'))
     } catch (error) {

@@ -114,11 +114,6 @@ export class LakeTable {
     return this.#columns.warning
   }
 
-  /** The state last seen by this object, which asks nobody. */
-  get lastPinned(): PinnedTable | undefined {
-    return this.#pinned
-  }
-
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */
   async pin(): Promise<PinnedTable> {
     const version = await this.table.load()

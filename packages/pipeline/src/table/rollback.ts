@@ -24,11 +24,11 @@ export function checkpointStanding(
 }
 
 /**
- * The table's state with a checkpoint that may be worked on: the one that was `seen` a moment ago, or the newest. Throws `table_rolled_back` when the rows that
+ * The table's state with a checkpoint that may be worked on. Throws `table_rolled_back` when the rows that
  * the checkpoint speaks of are no longer there (T9).
  */
-export async function pinTrusted(table: UpstreamTable, session: Session, seen?: PinnedTable): Promise<PinnedTable> {
-  const pinned = seen ?? (await table.pin())
+export async function pinTrusted(table: UpstreamTable, session: Session): Promise<PinnedTable> {
+  const pinned = await table.pin()
   const standing = checkpointStanding(pinned.version.metadata, pinned.checkpoint)
   if (standing === 'held') return pinned
   const lost = standing === 'unknown' ? await laneWithLostRows(table, pinned, session) : undefined

@@ -49,8 +49,7 @@ export interface WorkerOptions {
 /** `held`: positions moved without rows, not worth a commit of their own yet. */
 type Turn = 'idle' | 'held' | 'committed' | 'more' | 'refused'
 
-const WAIT_MS = 2_000
-const PAUSED_RETRY_MS = 1_000
+const WAIT_MS = 1_000
 const MOVED_WITHOUT_ROWS_MS = 10_000
 /**
  * Workers below bronze follow its beat. Held to the whole interval they would fall a little behind with every
@@ -125,7 +124,7 @@ export class Worker {
       case 'wait_paused':
       case 'wait_longer': {
         this.#outageBegan_ms ??= clock.monotonic_ms()
-        const retry_ms = remedy === 'wait_paused' ? PAUSED_RETRY_MS : this.#backoff_ms()
+        const retry_ms = remedy === 'wait_paused' ? WAIT_MS : this.#backoff_ms()
         onEvent({ kind: 'outage', worker: this.name, error, retry_ms })
         onTurn?.(this.name)
         await clock.sleep(retry_ms, signal)
@@ -151,7 +150,7 @@ export class Worker {
     const { stage, main, sides, session, clock } = this.#options
     const started_ms = clock.monotonic_ms()
     await publishPending(main, sides)
-    const { checkpoint } = await pinTrusted(main, session, main.lastPinned)
+    const { checkpoint } = await pinTrusted(main, session)
     const batch = await stage.run(checkpoint, signal)
     if (batch.kind === 'idle') return 'idle'
     if (signal.aborted) {
@@ -208,8 +207,7 @@ export class Worker {
     }
     if (turn === 'committed' || turn === 'held') await clock.sleep(this.#untilNext_ms(started_ms), signal)
     if (signal.aborted) return
-    // That of the turn: every look at the table is a request to the store.
-    const { checkpoint } = main.lastPinned ?? (await main.pin())
+    const { checkpoint } = await main.pin()
     await stage.wait(checkpoint, WAIT_MS, signal)
     if (turn === 'idle' && this.#options.aligned) await clock.sleep(this.#untilNext_ms(clock.monotonic_ms()), signal)
   }

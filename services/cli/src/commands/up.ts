@@ -41,6 +41,8 @@ export function addUp(program: Command, accept: Accept): void {
       const drain = options.drain ?? false
       const named = readFeed(reader, options.feed, drain)
       accept(reader.mistakes, (io) => {
+        // Mistakes in settings are told before a lake is made.
+        const present = presentRules(io)
         const feed = named === 'live' ? readLiveSymbols(io.env) : named
         const { adopt = false, rules } = options
         return runUp(
@@ -51,7 +53,7 @@ export function addUp(program: Command, accept: Accept): void {
             adopt,
             json,
             rules: async (lake) =>
-              rules === undefined ? presentRules(io) : presentRules(io, await readRules(lake, await readText(rules))),
+              rules === undefined ? present : presentRules(io, await readRules(lake, await readText(rules))),
           },
           io,
         )
