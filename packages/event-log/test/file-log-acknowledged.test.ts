@@ -392,6 +392,58 @@ async function asEarlier(files: MemoryFiles): Promise<void> {
   files.setBytes(SEGMENT, new Uint8Array(Buffer.concat(groups)))
 }
 
+describe('the end mark of a lane', () => {
+  /** Files in which something happens between a look that finds nothing and the next. */
+  class BusyFiles extends MemoryFiles {
+    atMissingMark: (() => Promise<void>) | undefined
+
+    override async open(file: string, access: 'read' | 'write'): ReturnType<MemoryFiles['open']> {
+      const found = await super.open(file, access)
+      const act = found || file !== MARK ? undefined : this.atMissingMark
+      if (!act) return found
+      this.atMissingMark = undefined
+      await act()
+      return undefined
+    }
+  }
+
+  it('B5: that another process makes at the moment at which it is looked for can be written', async () => {
+    const files = new BusyFiles()
+    await using(files, async (log) => {
+      await log.ensureTopic('t', 1)
+      await files.remove(MARK)
+      files.atMissingMark = () => using(files, async (other) => void (await other.produce('t', numbered('other', 1))))
+      await using(files, async (own) => {
+        await own.lanes('t')
+        expect(await own.produce('t', numbered('own', 1))).toMatchObject([{ to: 2n }])
+        expect(await own.produce('t', numbered('own', 1))).toMatchObject([{ to: 3n }])
+      })
+    })
+  })
+
+  it('B5: that could only be read is written once the rights are back', async () => {
+    class DeniedFiles extends MemoryFiles {
+      isDenied = false
+      override async open(file: string, access: 'read' | 'write'): ReturnType<MemoryFiles['open']> {
+        if (this.isDenied && access === 'write') throw Object.assign(new Error('denied'), { code: 'EACCES' })
+        return super.open(file, access)
+      }
+    }
+    const files = new DeniedFiles()
+    await using(files, async (log) => {
+      await log.ensureTopic('t', 1)
+      await log.produce('t', numbered('a', 1))
+    })
+    await using(files, async (log) => {
+      files.isDenied = true
+      expect(await log.lanes('t')).toMatchObject([{ end: 1n }])
+      await expect(log.produce('t', numbered('b', 1))).rejects.toThrow()
+      files.isDenied = false
+      expect(await log.produce('t', numbered('c', 1))).toMatchObject([{ to: 2n }])
+    })
+  })
+})
+
 describe('B5: the description of a topic', () => {
   const TOPIC = '/log/t/topic.json'
 

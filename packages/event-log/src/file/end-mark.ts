@@ -60,6 +60,7 @@ export class EndMarkFile {
   readonly #path: string
   readonly #lane: MarkedLane
   #handle: LogFile | undefined
+  #isReadOnly = false
   /** Number of the last write, as far as this object has seen. */
   #sequence = 0n
 
@@ -82,6 +83,8 @@ export class EndMarkFile {
 
   /** To be called after `read`. In the hands of the operating system when it resolves, on the disk after `sync`. */
   async write(mark: EndMark): Promise<void> {
+    // What could only be read may be written by now: the rights were given back.
+    if (this.#isReadOnly) await this.close()
     let handle = await this.#open()
     if (!handle) {
       if (await this.make(mark)) return
@@ -117,29 +120,31 @@ export class EndMarkFile {
   async close(): Promise<void> {
     const handle = this.#handle
     this.#handle = undefined
+    this.#isReadOnly = false
     await handle?.close()
   }
 
   async #open(): Promise<LogFile | undefined> {
     if (this.#handle) return this.#handle
-    const opened = (await this.#files.open(this.#path, 'write').catch(deniedAsUndefined)) ?? (await this.#openToRead())
+    let isReadOnly = false
+    const opened = await this.#files.open(this.#path, 'write').catch((error: NodeJS.ErrnoException) => {
+      if (!DENIED.has(error.code)) throw error
+      // Who may only read the log reads its marks, too.
+      isReadOnly = true
+      return this.#files.open(this.#path, 'read')
+    })
     if (this.#handle) await opened?.close()
-    else this.#handle = opened
+    else {
+      this.#handle = opened
+      this.#isReadOnly = isReadOnly
+    }
     return this.#handle
-  }
-
-  /** Who may only read the log reads its marks, too. */
-  #openToRead(): Promise<LogFile | undefined> {
-    return this.#files.open(this.#path, 'read')
   }
 }
 
 let made = 0
 
-function deniedAsUndefined(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') return undefined
-  throw error
-}
+const DENIED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
 /** What the marks of a topic's lanes say that the topic is; undefined when there are none, or they disagree. */
 export async function markedTopic(

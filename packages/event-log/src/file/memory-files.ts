@@ -31,14 +31,14 @@ export class MemoryFiles implements LogFiles {
   /** Decides what becomes of a write. */
   onWrite: ((write: FileWrite) => WriteFate) | undefined
 
-  async open(file: string, _access: 'read' | 'write'): Promise<LogFile | undefined> {
+  async open(file: string, access: 'read' | 'write'): Promise<LogFile | undefined> {
     const found = this.#files.get(file)
-    return found && new OpenFile(this, file, found)
+    return found && new OpenFile(this, file, found, access)
   }
 
   async create(file: string): Promise<LogFile> {
     if (this.#files.has(file)) throw failure('EEXIST', file)
-    return new OpenFile(this, file, this.#put(file, new Uint8Array()))
+    return new OpenFile(this, file, this.#put(file, new Uint8Array()), 'write')
   }
 
   async readAll(file: string): Promise<Uint8Array | undefined> {
@@ -183,11 +183,17 @@ class OpenFile implements LogFile {
   readonly #files: MemoryFiles
   readonly #path: string
   readonly #file: MemoryFile
+  readonly #access: 'read' | 'write'
 
-  constructor(files: MemoryFiles, path: string, file: MemoryFile) {
+  constructor(files: MemoryFiles, path: string, file: MemoryFile, access: 'read' | 'write') {
     this.#files = files
     this.#path = path
     this.#file = file
+    this.#access = access
+  }
+
+  #checkWritable(): void {
+    if (this.#access === 'read') throw failure('EBADF', this.#path)
   }
 
   async read(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number> {
@@ -203,10 +209,12 @@ class OpenFile implements LogFile {
   }
 
   async write(buffer: Uint8Array, offset: number, length: number, byte: number): Promise<number> {
+    this.#checkWritable()
     return this.#files.write(this.#path, this.#file, byte, buffer.subarray(offset, offset + length))
   }
 
   async truncate(size_bytes: number): Promise<void> {
+    this.#checkWritable()
     const bytes = new Uint8Array(size_bytes)
     bytes.set(this.#file.bytes.subarray(0, size_bytes))
     this.#file.bytes = bytes
