@@ -73,8 +73,14 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: 'packages/pipeline/src/source/lane-plan.ts',
-        find: 'range.upper === range.upstream ? pinnedSequence : (before?.sequence ?? 0)',
+        find: 'range.upper === range.upstream ? pinnedSequence : range.sequence',
         put: 'pinnedSequence',
+      },
+      // A sequence that upstream's history does not bear out would count for nothing.
+      {
+        file: 'packages/pipeline/src/source/table-source.ts',
+        find: 'withTrustedSequences(upstream.definition, pinned, adopted)',
+        put: 'adopted',
       },
     ],
   },
@@ -109,8 +115,8 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: 'packages/pipeline/src/worker/housekeeper.ts',
-        find: 'await Promise.all(task.files.map((file) => table.scanFile(file)))',
-        put: 'await Promise.all(task.files.slice(1).map((file) => table.scanFile(file)))',
+        find: 'table.copyRows(session, { table, version, files: task.files })',
+        put: 'table.copyRows(session, { table, version, files: task.files.slice(1) })',
       },
     ],
   },
@@ -120,9 +126,9 @@ export const PLANTS: readonly Plant[] = [
     shows: /may still be read/,
     edits: [
       {
-        file: 'packages/iceberg/src/cleanup/collect.ts',
-        find: 'since_ms + grace_ms <= now_ms',
-        put: 'since_ms <= now_ms',
+        file: 'packages/iceberg/src/commit/trash-list.ts',
+        find: 'return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, grace_ms)',
+        put: 'return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, 0)',
       },
     ],
   },
@@ -232,8 +238,8 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: 'packages/iceberg/src/commit/commit.ts',
-        find: "new Set(['paused', 'commit_contention'])",
-        put: "new Set(['paused', 'commit_contention', 'commit_outcome_unknown'])",
+        find: "new Set(['paused', 'commit_contention', 'table_moved'])",
+        put: "new Set(['paused', 'commit_contention', 'table_moved', 'commit_outcome_unknown'])",
       },
     ],
   },
@@ -305,18 +311,6 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'acknowledged-before-it-is-on-the-disk',
-    profile: 'storage',
-    shows: /has lost nothing, and a gap/,
-    edits: [
-      {
-        file: `${LOG}/lane-writer.ts`,
-        find: 'await writeBytes(handle, newest.byte, group)\n    await handle.sync()',
-        put: 'await writeBytes(handle, newest.byte, group)',
-      },
-    ],
-  },
-  {
     name: 'producers-write-over-damage',
     profile: 'storage',
     shows: /given out/,
@@ -350,18 +344,6 @@ export const PLANTS: readonly Plant[] = [
         file: `${LOG}/batch-format.ts`,
         find: 'crc32(buffer.subarray(at + HEADER_BYTES, at + header.total_bytes)) === header.bodyCrc',
         put: 'header.bodyCrc >= 0',
-      },
-    ],
-  },
-  {
-    name: 'batches-of-another-place-are-believed',
-    profile: 'storage',
-    shows: /not what the log held/,
-    edits: [
-      {
-        file: `${LOG}/batch-format.ts`,
-        find: 'if (isBound && place && flags >>> BOUND_SHIFT !== boundTo(place)) return undefined',
-        put: '',
       },
     ],
   },
