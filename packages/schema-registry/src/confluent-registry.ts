@@ -102,13 +102,14 @@ class ConfluentRegistry implements SchemaRegistry {
     const schemaType = textAt(latest, 'schemaType') ?? 'AVRO'
     if (schemaType !== 'AVRO') throw incompatible(subject, [`the latest is a ${schemaType} schema, this one Avro`])
     const level = await this.compatibilityOf(subject)
-    if (level === 'NONE' || level.startsWith('FORWARD')) return
+    // NONE is also what some registries answer for a subject that was never given a level.
+    if (level.startsWith('FORWARD')) return
     checkCompatible(subject, schema, schemaOf(latest))
   }
 
-  /** The subject's own level, else that of the whole registry; BACKWARD where it is not told. */
+  /** The subject's own level; BACKWARD where it has none, whatever the registry's general one is. */
   private async compatibilityOf(subject: string): Promise<string> {
-    const answer = await this.call('GET', `/config/${encodeURIComponent(subject)}?defaultToGlobal=true`)
+    const answer = await this.call('GET', `/config/${encodeURIComponent(subject)}`)
     if (answer.kind === 'away') throw problemError(answer)
     const level = answer.kind === 'answered' ? textAt(answer.body, 'compatibilityLevel') : undefined
     return level ?? 'BACKWARD'

@@ -230,13 +230,13 @@ test('a subject’s own level of compatibility is respected', async () => {
   const registry = await open()
   const schema = JSON.stringify({ type: 'record', name: 'Trade', fields: [{ name: 'venue', type: 'string' }] })
   const held = { [`/subjects/${SUBJECT}/versions/latest`]: { schema: tradeSchema(1) } }
-  const config = `/config/${SUBJECT}?defaultToGlobal=true`
+  const config = `/config/${SUBJECT}`
   const versions = { [`/subjects/${SUBJECT}/versions`]: { id: 9 } }
-  for (const compatibilityLevel of ['NONE', 'FORWARD', 'FORWARD_TRANSITIVE']) {
+  for (const compatibilityLevel of ['FORWARD', 'FORWARD_TRANSITIVE']) {
     reply = holding({ ...held, ...versions, [config]: { compatibilityLevel } })
     expect(await registry.register(SUBJECT, schema)).toBe(9)
   }
-  for (const compatibilityLevel of ['BACKWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FULL_TRANSITIVE', undefined]) {
+  for (const compatibilityLevel of ['BACKWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FULL_TRANSITIVE', 'NONE', undefined]) {
     reply = holding({ ...held, ...versions, ...(compatibilityLevel && { [config]: { compatibilityLevel } }) })
     await expect(registry.register(SUBJECT, schema)).rejects.toThrow(/venue.*no default/)
   }
