@@ -58,10 +58,13 @@ export async function answerOf(
   return Buffer.concat(pieces)
 }
 
-/** The code of what the statement fails with, or `answered`. */
-export function codeOf(answering: Answering, sql: string): Promise<string> {
-  return answerOf(answering, sql).then(
-    () => 'answered',
-    (error: { readonly code?: string }) => error.code ?? String(error),
-  )
+/** The code of what the statement fails with, or `answered`. Keeps nothing of the answer. */
+export async function codeOf(answering: Answering, sql: string): Promise<string> {
+  let isWhole = false
+  try {
+    for await (const part of answering.run({ sql, output: CSV }, TRADES, NEVER)) isWhole = part.kind === 'end'
+  } catch (error) {
+    return (error as { readonly code?: string }).code ?? String(error)
+  }
+  return isWhole ? 'answered' : 'an answer ended without its end mark'
 }
