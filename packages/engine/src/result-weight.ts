@@ -1,5 +1,6 @@
+import { UsageError } from '@assay/core'
 import type { DuckDBType } from '@duckdb/node-api'
-import duckdb, { type Vector } from '@duckdb/node-bindings'
+import duckdb, { type DataChunk, type Vector } from '@duckdb/node-bindings'
 import { DuckDBArrayType, DuckDBListType, DuckDBMapType, DuckDBStructType, DuckDBTypeId } from './node-api.js'
 import { readNulls } from './result-reader.js'
 import { ENTRY_BYTES } from './string-vector.js'
@@ -12,11 +13,27 @@ const STRING_TYPES: ReadonlySet<DuckDBType['typeId']> = new Set<DuckDBType['type
   DuckDBTypeId.GEOMETRY,
 ])
 
+/** What all columns of a chunk will take, as `weightOf` tells it of one. Throws `unsupported_column_type` for one that can't be weighed. */
+export function chunkWeight(chunk: DataChunk, types: readonly DuckDBType[]): number {
+  const count = duckdb.data_chunk_get_size(chunk)
+  let total_bytes = 0
+  types.forEach((type, i) => {
+    const weight_bytes = weightOf(duckdb.data_chunk_get_vector(chunk, i), type, count)
+    if (weight_bytes === undefined) {
+      throw new UsageError('unsupported_column_type', `column ${i + 1} of the result has the type ${type}`, {
+        hint: 'cast it to VARCHAR',
+      })
+    }
+    total_bytes += weight_bytes
+  })
+  return total_bytes
+}
+
 /**
  * About how many bytes the values of a vector will take as JavaScript values, without making them: one row of a
  * result can hold a list of 10⁸ numbers. Undefined for a type that can't be weighed.
  */
-export function weightOf(vector: Vector, type: DuckDBType, count: number): number | undefined {
+function weightOf(vector: Vector, type: DuckDBType, count: number): number | undefined {
   if (STRING_TYPES.has(type.typeId)) return count * ENTRY_BYTES + stringBytes(vector, count)
   if (type instanceof DuckDBListType) return listWeight(vector, count, [type.valueType])
   if (type instanceof DuckDBMapType) return listWeight(vector, count, [type.keyType, type.valueType])

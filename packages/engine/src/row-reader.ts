@@ -1,6 +1,6 @@
-import { AssayError, UsageError } from '@assay/core'
-import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
-import duckdb, { type DataChunk, type Result } from '@duckdb/node-bindings'
+import { AssayError } from '@assay/core'
+import type { DuckDBValue } from '@duckdb/node-api'
+import duckdb, { type Result } from '@duckdb/node-bindings'
 import {
   DuckDBBlobValue,
   DuckDBDataChunk,
@@ -11,7 +11,7 @@ import {
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
 } from './node-api.js'
-import { weightOf } from './result-weight.js'
+import { chunkWeight } from './result-weight.js'
 import type { Stream } from './stream.js'
 
 /** A column of a result and its DuckDB type, such as `DECIMAL(28,10)` or `TIMESTAMP WITH TIME ZONE`. */
@@ -63,21 +63,6 @@ async function readSome(result: Result, maxRows: number): Promise<QueryResult> {
       rows.push(row.map(plainValue))
     }
   }
-}
-
-function chunkWeight(chunk: DataChunk, types: readonly DuckDBType[]): number {
-  const count = duckdb.data_chunk_get_size(chunk)
-  let total = 0
-  types.forEach((type, i) => {
-    const weight = weightOf(duckdb.data_chunk_get_vector(chunk, i), type, count)
-    if (weight === undefined) {
-      throw new UsageError('unsupported_column_type', `column ${i + 1} of the result has the type ${type}`, {
-        hint: 'cast it to VARCHAR',
-      })
-    }
-    total += weight
-  })
-  return total
 }
 
 function tooLarge(): AssayError {

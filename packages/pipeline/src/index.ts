@@ -11,6 +11,7 @@ export { cutPlan, type LanePlan, type LaneRange, lanesAfter } from './source/lan
 export { freeLaneId, generationName, type LogLane, type LogLanes, matchLogLanes } from './source/log-lanes.js'
 export { isUsableTimestamp, kafkaDay, type LogBatch, readLog } from './source/log-source.js'
 export { hasBacklog, heldBy, type LaneFilter, planTableBatch, type TableBatch } from './source/table-source.js'
+export { lanesMoved } from './source/trusted-sequence.js'
 export { dateText, dayOfDate, timestampLiteral } from './sql/times.js'
 export type { PartitionValue, StageContext, WriteDataFile } from './stage/context.js'
 export {

@@ -1,8 +1,8 @@
-import { AssayError, UsageError } from '@assay/core'
+import { AssayError } from '@assay/core'
 import type { DuckDBType } from '@duckdb/node-api'
 import duckdb, { type DataChunk } from '@duckdb/node-bindings'
 import { DuckDBDataChunk, DuckDBResult } from '../node-api.js'
-import { weightOf } from '../result-weight.js'
+import { chunkWeight } from '../result-weight.js'
 import type { Stream } from '../stream.js'
 import { queryError } from './query-error.js'
 import { type PlainValue, plainValue, type ValueType, valueTypeOf } from './value-type.js'
@@ -78,16 +78,7 @@ async function* readChunks(
 
 /** One row can hold a list of 10⁸ numbers: a chunk is weighed before its values are made. */
 function weighed(chunk: DataChunk, types: readonly DuckDBType[], count: number): number {
-  let weight_bytes = 0
-  types.forEach((type, i) => {
-    const weight = weightOf(duckdb.data_chunk_get_vector(chunk, i), type, count)
-    if (weight === undefined) {
-      throw new UsageError('unsupported_column_type', `column ${i + 1} of the result has the type ${type}`, {
-        hint: 'cast it to VARCHAR',
-      })
-    }
-    weight_bytes += weight
-  })
+  const weight_bytes = chunkWeight(chunk, types)
   if (weight_bytes > CHUNK_BYTES_MAX) {
     throw new AssayError('query_too_large', `${count} rows of the result take over ${CHUNK_BYTES_MAX / 2 ** 20} MiB`, {
       hint: 'select fewer or shorter columns, unnest long lists, or aggregate',

@@ -1,8 +1,7 @@
 import { type LaneKey, type Position, parseLaneKey, position } from '@assay/core'
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Snapshot } from '@assay/iceberg'
-import { isReplayLane, type LakeTable, laneSql, type PinnedTable, scanSql } from '@assay/pipeline'
-import { z } from 'zod'
+import { isReplayLane, type LakeTable, laneSql, lanesMoved, type PinnedTable, scanSql } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
 
 /** A table that another one reads, as it was pinned. */
@@ -46,23 +45,10 @@ function isFirstBeyond(history: readonly Snapshot[], arrived: number, lane: Lane
   return true
 }
 
-const lanesSchema = z.record(z.string(), z.object({ position: z.string().regex(/^\d{1,19}$/) }))
-
 /** How far a snapshot brought a lane; undefined for one that left the lane as it was. */
-function positionIn({ summary }: Snapshot, lane: LaneKey): Position | undefined {
-  const text = summary['assay.lanes']
-  if (text === undefined || !text.includes(JSON.stringify(lane))) return undefined
-  const lanes = lanesSchema.safeParse(parsed(text))
-  const at = lanes.success ? lanes.data[lane]?.position : undefined
+function positionIn(snapshot: Snapshot, lane: LaneKey): Position | undefined {
+  const at = lanesMoved(snapshot)[lane]?.position
   return at === undefined ? undefined : position(at)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** When the first row of the lane at or beyond `from` was written, ms; undefined where only rejected records wait. */

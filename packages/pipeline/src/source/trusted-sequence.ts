@@ -59,7 +59,7 @@ type LanesMoved = Readonly<Record<string, { readonly position: string }>>
 const parsed = new WeakMap<Snapshot, LanesMoved>()
 
 /** The lanes that a snapshot's batch moved; none for those of other engines. */
-function lanesMoved(snapshot: Snapshot): LanesMoved {
+export function lanesMoved(snapshot: Snapshot): LanesMoved {
   const known = parsed.get(snapshot)
   if (known) return known
   const moved = parseLanes(snapshot.summary[LANES_SUMMARY])
