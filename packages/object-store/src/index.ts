@@ -6,7 +6,7 @@ export { MemoryStore, type MemoryStoreOptions } from './memory-store.js'
 export { ReadOnlyStore } from './read-only-store.js'
 export { openS3Store } from './s3/open.js'
 export type { S3Encryption, S3Limits, S3StoreOptions } from './s3/options.js'
-export { probeConditionalPuts, probeLeftOvers, removeProbeLeftOvers } from './s3/probe.js'
+export { probeConditionalPuts } from './s3/probe.js'
 export {
   type OnS3Request,
   S3_OPERATIONS,

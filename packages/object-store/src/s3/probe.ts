@@ -41,7 +41,7 @@ export async function removeProbeLeftOvers(store: ObjectStore, now_ms: number): 
 }
 
 /** What probes of killed processes have left. */
-export async function probeLeftOvers(store: ObjectStore, now_ms: number): Promise<readonly string[]> {
+async function probeLeftOvers(store: ObjectStore, now_ms: number): Promise<readonly string[]> {
   const keys: string[] = []
   for await (const { key, modified_ms } of store.list(PROBE_PREFIX)) {
     if (modified_ms <= now_ms - LEFT_OVER_AFTER_MS) keys.push(key)
