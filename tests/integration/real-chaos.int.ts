@@ -15,6 +15,7 @@ const LAYERS = ['bronze', 'silver', 'gold'] as const
 const LOAD: Load = { count: 8_000, seed: 5, partitions: 4, rate: 400 }
 const SEED = 20_261_121
 const MEMORY_BYTES_MAX = 700 * 2 ** 20
+const GOLD_MS = 60_000
 
 describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('services on parts that fail', () => {
   let parts: RealParts
@@ -101,7 +102,8 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('service
     const lake = await parts.open(parts.environment('store'))
     await Promise.all(services.map((service) => service.untilReadiness(200)))
     const producing = produce(lake, LOAD)
-    await sleep(3_000)
+    // Every worker is at work then: one that has yet to open its tables has nowhere to wait.
+    await eventually('gold has trades of both exchanges', () => hasTradesOfBoth(lake), GOLD_MS)
     await store.down()
     for (const service of services)
       expect(JSON.stringify(await service.untilReadiness(503))).toContain('store_unreachable')
@@ -173,6 +175,11 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('service
     }
   })
 })
+
+async function hasTradesOfBoth(lake: Lake): Promise<boolean> {
+  const [row] = await query(lake, 'SELECT count(DISTINCT exchange)::INT AS exchanges FROM gold_crypto_trades')
+  return row?.exchanges === 2
+}
 
 async function counts(lake: Lake): Promise<Record<string, unknown>> {
   const tables = (layer: string) =>

@@ -12,8 +12,6 @@ export interface Plant {
   readonly name: string
   /** Where it shows soonest. */
   readonly profile: Profile
-  /** What in its findings tells that it was this mistake. */
-  readonly shows: RegExp
   readonly edits: readonly Edit[]
 }
 
@@ -27,7 +25,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-demand',
     profile: 'crowd',
-    shows: /does not come to an end|out of bounds|upstream_behind|repeats a place/,
     edits: [
       {
         file: COMMIT_BATCH,
@@ -39,13 +36,11 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'swap-ignores-conflict',
     profile: 'crowd',
-    shows: /fails/,
     edits: [{ file: CATALOG, find: "if (put === 'taken') return { kind: 'conflict' }", put: '' }],
   },
   {
     name: 'lost-answer-is-a-conflict',
     profile: 'storm',
-    shows: /may still be read|named but gone|is not/,
     edits: [
       {
         file: CATALOG,
@@ -57,7 +52,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'published-twice',
     profile: 'crowd',
-    shows: /snapshot_exists|is not silver/,
     edits: [
       {
         file: OUTBOX,
@@ -69,7 +63,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'sequence-moves-before-the-end',
     profile: 'crowd',
-    shows: /is not silver/,
     edits: [
       {
         file: 'packages/pipeline/src/source/lane-plan.ts',
@@ -87,7 +80,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'position-is-behind-the-last-row',
     profile: 'storm',
-    shows: /to deeply equal/,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-source.ts',
@@ -99,7 +91,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'lost-records-go-unnoticed',
     profile: 'log',
-    shows: /missing and in no gap/,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-lanes.ts',
@@ -111,7 +102,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'fold-drops-a-file',
     profile: 'foreign',
-    shows: /is not the log|is not silver|is not gold|other trades/,
     edits: [
       {
         file: 'packages/pipeline/src/worker/housekeeper.ts',
@@ -123,7 +113,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'clean-up-without-grace',
     profile: 'sleepers',
-    shows: /may still be read/,
     edits: [
       {
         file: 'packages/iceberg/src/commit/trash-list.ts',
@@ -135,7 +124,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'replay-ignores-earlier-resolutions',
     profile: 'rules',
-    shows: /repeats a replay|is not silver/,
     edits: [
       {
         file: 'packages/medallion/src/dead-letters/dead-letter-filter.ts',
@@ -152,7 +140,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-forgotten-at-restart',
     profile: 'crowd',
-    shows: /gold repeats a trade/,
     edits: [
       {
         file: 'packages/medallion/src/gold/key-keeper.ts',
@@ -164,7 +151,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
-    shows: /is not silver|is not gold|other trades/,
     edits: [
       {
         file: 'packages/iceberg/src/plan/plan-files.ts',
@@ -176,7 +162,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-merged-before-the-commit',
     profile: 'crowd',
-    shows: /tables are|gold/,
     edits: [
       {
         file: GOLD,
@@ -193,7 +178,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'rollback-unnoticed',
     profile: 'rollback',
-    shows: /rollback|rolled back/,
     edits: [
       {
         file: 'packages/pipeline/src/table/rollback.ts',
@@ -210,7 +194,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'base-not-looked-at-after-put',
     profile: 'sleepers',
-    shows: /is committed, which it is not/,
     edits: [
       {
         file: CATALOG,
@@ -222,7 +205,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'without-its-base-a-commit-is-void',
     profile: 'sleepers',
-    shows: /is void, which it is not/,
     edits: [
       {
         file: CATALOG,
@@ -234,7 +216,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'files-deleted-though-outcome-unknown',
     profile: 'storm',
-    shows: /may still be read|named but gone|is not|snapshot_gone/,
     edits: [
       {
         file: 'packages/iceberg/src/commit/commit.ts',
@@ -246,7 +227,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'fold-of-files-that-are-gone',
     profile: 'foreign',
-    shows: /does not come to an end|repeats|is not/,
     edits: [
       {
         file: 'packages/iceberg/src/commit/draft.ts',
@@ -258,7 +238,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-not-brought-up-to-date',
     profile: 'rivals',
-    shows: /gold repeats a trade/,
     edits: [
       {
         file: 'packages/medallion/src/gold/key-keeper.ts',
@@ -270,13 +249,11 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'gold-demands-its-lanes-only',
     profile: 'rivals',
-    shows: /gold repeats a trade/,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
   {
     name: 'end-mark-not-looked-at',
     profile: 'storage',
-    shows: /given out|acknowledged and never read|missing and in no gap|does not come to an end/,
     edits: [
       {
         file: `${LOG}/lane-tail.ts`,
@@ -293,13 +270,11 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'end-mark-not-written',
     profile: 'storage',
-    shows: /given out|acknowledged and never read|missing and in no gap|log_truncated|hold/,
     edits: [{ file: `${LOG}/lane-writer.ts`, find: '    await file.write(mark)\n', put: '' }],
   },
   {
     name: 'end-mark-before-the-records',
     profile: 'storage',
-    shows: /has lost nothing, and a gap/,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -313,7 +288,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'producers-write-over-damage',
     profile: 'storage',
-    shows: /given out/,
     edits: [
       { file: `${LOG}/lane-writer.ts`, find: '    if (view.lost) {', put: '    if (view.lost && view.lost.to < 0n) {' },
     ],
@@ -321,7 +295,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'offsets-restart-behind-damage',
     profile: 'storage',
-    shows: /given out|has lost nothing, and a gap|EEXIST|refused for ever|not what the log held/,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -338,7 +311,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'bodies-are-believed',
     profile: 'storage',
-    shows: /not what the log held/,
     edits: [
       {
         file: `${LOG}/batch-format.ts`,
@@ -350,7 +322,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'damage-is-skipped-in-silence',
     profile: 'storage',
-    shows: /missing and in no gap/,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-source.ts',
@@ -363,7 +334,6 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'a-damaged-topic-is-given-up',
     profile: 'storage',
-    shows: /log_corrupt/,
     edits: [
       {
         file: `${LOG}/topic-file.ts`,

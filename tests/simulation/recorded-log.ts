@@ -12,6 +12,8 @@ export class RecordedLog extends MemoryLog {
   readonly #held = new Map<string, Held[]>()
   /** Values of which nobody was told whether they were written. */
   readonly #attempted = new Set<string>()
+  /** Places that lost their record and have had no other since: a hole may have come upon them. */
+  readonly #cut = new Set<string>()
 
   /** The log as a process of its own sees it. */
   openFor(): EventLog {
@@ -41,6 +43,7 @@ export class RecordedLog extends MemoryLog {
     row: number,
   ): void {
     const place = placeOf(topicId, partition, offset)
+    this.#cut.delete(place)
     this.#held.set(place, [...(this.#held.get(place) ?? []), rowBytes(values, row) ?? null])
   }
 
@@ -53,11 +56,11 @@ export class RecordedLog extends MemoryLog {
     return this.#attempted.has(textOf(value))
   }
 
-  /** Offsets that ever held something. */
+  /** Offsets that a reader who comes last must have found something at, now or before it was lost to retention. */
   offsetsOf(topicId: string, partition: number): readonly bigint[] {
     const prefix = `${topicId}/${partition}/`
     return [...this.#held.keys()]
-      .filter((place) => place.startsWith(prefix))
+      .filter((place) => place.startsWith(prefix) && !this.#cut.has(place))
       .map((place) => BigInt(place.slice(prefix.length)))
   }
 
@@ -70,8 +73,13 @@ export class RecordedLog extends MemoryLog {
   async cut(lane: Lane, records: number): Promise<void> {
     const status = (await this.lanes(lane.topic))[lane.partition]
     if (!status) return
-    const end = status.end - BigInt(records)
-    this.truncate(lane, position(end < status.start ? status.start : end))
+    const least = status.end - BigInt(records)
+    const end = position(least < status.start ? status.start : least)
+    for (let offset: bigint = end; offset < status.end; offset++) {
+      const place = placeOf(status.topicId, lane.partition, offset)
+      if (this.#held.has(place)) this.#cut.add(place)
+    }
+    this.truncate(lane, end)
   }
 
   /** Retention takes the older half of what is there. */
