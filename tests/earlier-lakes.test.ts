@@ -1,28 +1,15 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { verifyLake } from '@assay/audit'
 import { seededRandom, systemClock } from '@assay/core'
 import { currentSchema, currentSnapshot } from '@assay/iceberg'
 import { tableReport } from '@assay/lake'
 import { relocateLake } from '@assay/operations'
-import { CommitSignals, defineColumns, foldSmallFiles, LakeTable, scanSql } from '@assay/pipeline'
+import { CommitSignals, foldSmallFiles, LakeTable, scanSql } from '@assay/pipeline'
 import { expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
 import { drain } from './support/drain.js'
+import { unpackLake, withOneMore } from './support/earlier-lake.js'
 import { binance } from './support/memory-lake.js'
 import { produceSimulated } from './support/records.js'
-
-function unpacked(version: string): string {
-  const folder = temporaryFolder()
-  const packed = readFileSync(join(import.meta.dirname, `fixtures/lakes/lake-${version}.jsonl.gz`))
-  for (const line of gunzipSync(packed).toString().split('\n')) {
-    const [path, bytes] = JSON.parse(line) as [string, string]
-    mkdirSync(dirname(join(folder, path)), { recursive: true })
-    writeFileSync(join(folder, path), Buffer.from(bytes, 'base64'))
-  }
-  return folder
-}
 
 const ROWS = {
   bronze_binance_trades: 160,
@@ -35,7 +22,7 @@ const ROWS = {
 }
 
 it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every table, folds and verifies', async () => {
-  const lake = await diskLake(unpacked('0.1.0'), 7)
+  const lake = await diskLake(unpackLake('0.1.0', temporaryFolder()), 7)
   // It was made in another folder.
   await relocateLake(lake, false)
   const counted = async () =>
@@ -54,8 +41,7 @@ it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every 
   const session = await (await lake.engine()).session()
   const parts = { catalog, store, clock: systemClock, random: seededRandom(8), signals: new CommitSignals() }
   for (const definition of lake.definitions) {
-    const specs = definition.columns.map(({ name, type }) => [name, type] as const)
-    const grown = { ...definition, columns: defineColumns([...specs, ['one_more', 'list<string>']]) }
+    const grown = withOneMore(definition)
     const table = await LakeTable.open(grown, { ...parts, olderVersions_ms: 0 })
     const files = await table.files(await table.pin())
     const [before] = await session.rows(`SELECT count(*) AS n, count(one_more) AS more FROM (${scanSql(grown, files)})`)

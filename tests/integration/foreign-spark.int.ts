@@ -8,11 +8,24 @@ import { loadSources, openSources, simulateFeed } from '@assay/feed'
 import { type FileSystemCatalog, pendingEntries } from '@assay/iceberg'
 import { embeddedParts, type Lake, openLake } from '@assay/lake'
 import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { relocateLake } from '@assay/operations'
 import { CHECKPOINT_PROPERTY, type TableDefinition, type WorkerEvent } from '@assay/pipeline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { diskLake } from '../support/disk-lake.js'
 import { drain, runUntil } from '../support/drain.js'
+import { unpackLake } from '../support/earlier-lake.js'
 import { checkInvariants } from '../support/invariants.js'
 import { compareWithPyIceberg, compareWithSpark, Spark, sparkParts } from './foreign-spark.js'
+import {
+  addColumnsBySpark,
+  compareEvolved,
+  evolveBySpark,
+  foldAll,
+  openLater,
+  showEarlier,
+  specsOfGold,
+  writeLater,
+} from './spark-evolved.js'
 
 const parts = await sparkParts()
 const binance = exchangeNamed('binance')
@@ -165,6 +178,25 @@ describe.skipIf(!parts)('Spark on the tables of a file-system lake', () => {
     await spark.sql(`CALL lake.system.set_current_snapshot(${name}, ${newest?.[0]})`)
     await drain(lake)
     await checkInvariants(lake)
+  })
+
+  it('A4: A10: T25: Spark and PyIceberg read what an earlier version, Spark and a later version made of one table, before and after folds', async () => {
+    const earlier = await diskLake(unpackLake('0.1.0', join(folder, 'earlier')), 7)
+    // It was made in another folder.
+    await relocateLake(earlier, false)
+    await showEarlier(spark, join(folder, 'earlier', 'tables'))
+    await addColumnsBySpark(earlier, spark)
+    await drain(earlier)
+    const tables = await openLater(earlier)
+    const session = await (await earlier.engine()).session()
+    for (const table of tables) await writeLater(session, table)
+    await evolveBySpark(earlier, spark)
+    for (const table of tables) await writeLater(session, table)
+    const before = await compareEvolved(tables, session, spark)
+    expect(await specsOfGold(spark)).toBe(3)
+    expect(await foldAll(tables, session)).toBeGreaterThanOrEqual(4)
+    expect(await compareEvolved(tables, session, spark)).toEqual(before)
+    await session.close()
   })
 
   it('A4: rows that Spark deleted by position from a table above do not come down', async () => {
