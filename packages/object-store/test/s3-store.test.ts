@@ -311,6 +311,19 @@ describe('the probe', () => {
     expect([...server.objects.keys()].sort()).toEqual([keptProof(), 'lake/k'])
   })
 
+  it('A9: what a probe leaves that was killed just before another proved the store is removed an hour later', async () => {
+    const modified = new Date(now_ms - 60_000).toISOString()
+    server.objects.set('lake/assay-probe-1', { bytes: Buffer.alloc(1), headers: {}, modified })
+    await write(await open({ probeRounds: 1 }))
+    // Whoever made it may still be at it.
+    expect([...server.objects.keys()].sort()).toEqual(['lake/assay-probe-1', keptProof(), 'lake/k'])
+    now_ms += 3_600_000
+    const before = server.count('PUT')
+    await write(await open({ probeRounds: 1, random: seededRandom(2) }))
+    expect([...server.objects.keys()].sort()).toEqual([keptProof(), 'lake/k'])
+    expect(server.count('PUT') - before).toBe(1)
+  })
+
   it('A2: refuses a store that lets several writers win, also now and then', async () => {
     server.fault = always('PUT', 'overwrite')
     await expect(open({ probeRounds: 2 }).then(write)).rejects.toMatchObject(refused)

@@ -33,21 +33,14 @@ export async function probeConditionalPuts(
   }
 }
 
-/** Deletes what probes of killed processes have left. Returns the keys. */
-export async function removeProbeLeftOvers(store: ObjectStore, now_ms: number): Promise<readonly string[]> {
-  const keys = await probeLeftOvers(store, now_ms)
-  for (const key of keys) await store.delete(key)
-  return keys
-}
-
-/** What probes of killed processes have left. */
-async function probeLeftOvers(store: ObjectStore, now_ms: number): Promise<readonly string[]> {
+/** Deletes what probes of killed processes have left. */
+export async function removeProbeLeftOvers(store: ObjectStore, now_ms: number): Promise<void> {
   const keys: string[] = []
   for await (const { key, modified_ms } of store.list(PROBE_PREFIX)) {
     if (modified_ms <= now_ms - LEFT_OVER_AFTER_MS) keys.push(key)
     if (keys.length === LEFT_OVERS_MAX) break
   }
-  return keys
+  for (const key of keys) await store.delete(key)
 }
 
 function notAtomic(winners: number): UsageError {

@@ -96,8 +96,9 @@ export class ProvenStore implements ObjectStore {
     const hash = createHash('sha256').update(JSON.stringify(named)).digest('hex')
     const key = `${PROOFS_PREFIX}${hash.slice(0, 32)}.json`
     const now_ms = clock.now_ms()
-    if (isInForce(await this.#store.get(key), now_ms)) return
+    // Whoever was killed in a probe may have been followed at once by one who proved the store for a month.
     await removeProbeLeftOvers(this.#store, now_ms)
+    if (isInForce(await this.#store.get(key), now_ms)) return
     try {
       await probeConditionalPuts(this.#store, { rounds, random })
     } catch (error) {
