@@ -11,7 +11,11 @@ import { WorkerMetrics } from './metrics/worker-metrics.js'
 import type { ServiceParts, ServiceWork } from './service-work.js'
 
 /** The workers of one layer. */
-export function layerWork(layer: Layer, { config, clock, log, registry, liveness }: ServiceParts): ServiceWork {
+export function layerWork(layer: Layer): (parts: ServiceParts) => ServiceWork {
+  return (parts) => workOf(layer, parts)
+}
+
+function workOf(layer: Layer, { config, clock, log, registry, liveness }: ServiceParts): ServiceWork {
   const workers = new WorkerMetrics(registry, layer, config.exchanges)
   const lanes = new LaneMetrics(registry, layer, clock)
   const { onEvent: logEvent, onRecovered } = workerLog(log, clock)

@@ -1,8 +1,9 @@
 import { type Clock, leave, type Random, type SignalHost, type StopRequest, UsageError } from '@assay/core'
-import type { Layer } from '@assay/lake'
 import { openLake, readConfig } from '@assay/lake'
 import type { DestinationStream, Logger } from 'pino'
 import { errorFields, messageOf, openLog } from './log.js'
+import { serve } from './serve.js'
+import type { ServiceParts, ServiceWork } from './service-work.js'
 
 /** What a service touches of the process that it runs in; `process` is one. */
 export interface ServiceHost extends SignalHost {
@@ -10,10 +11,10 @@ export interface ServiceHost extends SignalHost {
   readonly stdout: DestinationStream
 }
 
-export type ServiceName = 'feed' | Layer
-
 export interface ServiceOptions {
-  readonly service: ServiceName
+  /** Its name in the log. */
+  readonly service: string
+  readonly work: (parts: ServiceParts) => ServiceWork
   readonly clock: Clock
   readonly random: Random
   /** Listens for signals since the process began. */
@@ -29,16 +30,14 @@ const ExitCode = { done: 0, failed: 1, usage: 2 } as const
  * to the exit code when a signal has ended it gracefully or when it has failed; never rejects.
  */
 export async function runService(options: ServiceOptions, host: ServiceHost): Promise<number> {
-  const { service, clock, random, stop, open = openLake } = options
+  const { service, work, clock, random, stop, open = openLake } = options
   const log = openLog(service, clock, host.stdout)
   const ended = new AbortController()
   try {
     const config = readConfig(host.env)
     log.level = config.logLevel
     stop.onFirst((name) => void endInTime(name, { grace_ms: config.grace_ms, clock, log, host, ended: ended.signal }))
-    // Here, since commands import this package too, and HTTP takes its time to load.
-    const { serve } = await import('./serve.js')
-    await serve(service, { config, clock, random, log, open }, stop.signal)
+    await serve(work, { config, clock, random, log, open }, stop.signal)
     log.info('stopped')
     return ExitCode.done
   } catch (error) {

@@ -1,19 +1,20 @@
 import { type Clock, RepeatLimit } from '@assay/core'
 import { keepAtIt, type Lake, type LakeOptions, lakeHome, noticeText, type openLake } from '@assay/lake'
-import { feedWork } from './feed-work.js'
 import { addHealthRoutes, Liveness, Readiness } from './http/health.js'
 import { listen, newHttpServer } from './http/server.js'
-import { layerWork } from './layer-work.js'
 import { codeOf, errorFields, messageOf } from './log.js'
 import { addMetricsRoute, newMetrics } from './metrics/metrics.js'
 import { StoreMetrics } from './metrics/store-metrics.js'
-import type { ServiceName } from './run-service.js'
-import type { ServiceParts } from './service-work.js'
+import type { ServiceParts, ServiceWork } from './service-work.js'
 
 type Given = Pick<ServiceParts, 'config' | 'clock' | 'random' | 'log'> & { readonly open: typeof openLake }
 
 /** Answers HTTP and works on the lake until the signal. */
-export async function serve(service: ServiceName, given: Given, signal: AbortSignal): Promise<void> {
+export async function serve(
+  workOf: (parts: ServiceParts) => ServiceWork,
+  given: Given,
+  signal: AbortSignal,
+): Promise<void> {
   const { config, clock, random, log, open } = given
   const onDefect = (error: unknown): void => log.error(errorFields(error), `an answer failed: ${messageOf(error)}`)
   const server = newHttpServer(onDefect)
@@ -22,8 +23,7 @@ export async function serve(service: ServiceName, given: Given, signal: AbortSig
   const liveness = new Liveness(clock)
   const readiness = new Readiness(clock, onDefect)
   let lake: Lake | undefined
-  const parts = { config, clock, random, log, registry, liveness, server, lake: () => lake }
-  const work = service === 'feed' ? feedWork(parts) : layerWork(service, parts)
+  const work = workOf({ config, clock, random, log, registry, liveness, server, lake: () => lake })
   addHealthRoutes(server, liveness, readiness)
   addMetricsRoute(server, registry, () => work.refresh(lake))
   // Remembers the lake's folder over all openings.

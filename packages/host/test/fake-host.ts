@@ -1,5 +1,15 @@
 import type { StopSignal } from '@assay/core'
-import type { ServiceHost } from '../src/index.js'
+import { layerWork, type ServiceHost } from '@assay/host'
+import { feedWork } from '../../../services/feed/src/feed-work.js'
+
+/** What each service of the project hands to the frame. */
+export const WORK = {
+  feed: feedWork,
+  bronze: layerWork('bronze'),
+  silver: layerWork('silver'),
+  gold: layerWork('gold'),
+}
+export type ServiceName = keyof typeof WORK
 
 /** A process of which only the log and the exit code are looked at. */
 export class FakeHost implements ServiceHost {

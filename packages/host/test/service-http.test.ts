@@ -2,11 +2,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OutageError, stopOnSignals, systemClock, systemRandom } from '@assay/core'
+import { runService } from '@assay/host'
 import { type LakeOptions, openLake } from '@assay/lake'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { runService, type ServiceName } from '../src/index.js'
+import { FeedMetrics } from '../../../services/feed/src/feed-metrics.js'
 import { metricsPage } from '../src/metrics/metrics-page.js'
-import { FakeHost } from './fake-host.js'
+import { FakeHost, type ServiceName, WORK } from './fake-host.js'
 
 let folder: string
 const running: { host: FakeHost; code: Promise<number> }[] = []
@@ -31,7 +32,7 @@ async function start(
   open?: typeof openLake,
 ): Promise<FakeHost> {
   const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_COMMIT_INTERVAL_MS: '50', ...env })
-  const code = runService({ ...parts(host), service, ...(open && { open }) }, host)
+  const code = runService({ ...parts(host), service, work: WORK[service], ...(open && { open }) }, host)
   running.push({ host, code })
   await host.logged('listening')
   return host
@@ -110,7 +111,7 @@ describe('what every service answers', () => {
   test('an address that is taken ends it with 2', async () => {
     const first = await start('feed', { ASSAY_FEED: 'none' })
     const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_HTTP_PORT: new URL(first.address).port })
-    expect(await runService({ ...parts(host), service: 'bronze' }, host)).toBe(2)
+    expect(await runService({ ...parts(host), service: 'bronze', work: WORK.bronze }, host)).toBe(2)
     expect(host.lines.at(-1)).toMatchObject({ level: 'fatal', code: 'http_address_unusable' })
   })
 })
@@ -118,7 +119,9 @@ describe('what every service answers', () => {
 describe('metrics', () => {
   test('are described by a page that is current', async () => {
     const page = await readFile(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
-    expect(page, 'run: node docs/write-metrics.mjs').toBe(metricsPage(systemClock))
+    expect(page, 'run: node docs/write-metrics.mjs').toBe(
+      metricsPage(systemClock, (registry) => new FeedMetrics(registry, [])),
+    )
   })
 
   test('feed, bronze, silver and gold tell what became of each record, lane by lane', async () => {

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type Clock, stopOnSignals, systemClock, systemRandom } from '@assay/core'
+import { runService } from '@assay/host'
 import { embeddedParts, openLake } from '@assay/lake'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { runService, type ServiceName } from '../src/index.js'
-import { FakeHost } from './fake-host.js'
+import { FakeHost, type ServiceName, WORK } from './fake-host.js'
 
 let folder: string
 beforeEach(async () => {
@@ -18,7 +18,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }))
 
 function run(service: ServiceName, host: FakeHost, clock: Clock = systemClock): Promise<number> {
-  return runService({ service, clock, random: systemRandom, stop: stopOnSignals(host, systemClock) }, host)
+  const stop = stopOnSignals(host, systemClock)
+  return runService({ service, work: WORK[service], clock, random: systemRandom, stop }, host)
 }
 
 describe('a service', () => {

@@ -2,5 +2,6 @@ import { stopOnSignals, systemClock, systemRandom } from '@assay/core'
 
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
-const { runService } = await import('@assay/host')
-await stop.exit(await runService({ service: 'bronze', clock: systemClock, random: systemRandom, stop }, process))
+const { layerWork, runService } = await import('@assay/host')
+const frame = { service: 'bronze', clock: systemClock, random: systemRandom, stop }
+await stop.exit(await runService({ ...frame, work: layerWork('bronze') }, process))

@@ -3,4 +3,6 @@ import { stopOnSignals, systemClock, systemRandom } from '@assay/core'
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
 const { runService } = await import('@assay/host')
-await stop.exit(await runService({ service: 'feed', clock: systemClock, random: systemRandom, stop }, process))
+const { feedWork } = await import('./feed-work.js')
+const frame = { service: 'feed', clock: systemClock, random: systemRandom, stop }
+await stop.exit(await runService({ ...frame, work: feedWork }, process))

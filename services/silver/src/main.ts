@@ -2,5 +2,6 @@ import { stopOnSignals, systemClock, systemRandom } from '@assay/core'
 
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
-const { runService } = await import('@assay/host')
-await stop.exit(await runService({ service: 'silver', clock: systemClock, random: systemRandom, stop }, process))
+const { layerWork, runService } = await import('@assay/host')
+const frame = { service: 'silver', clock: systemClock, random: systemRandom, stop }
+await stop.exit(await runService({ ...frame, work: layerWork('silver') }, process))

@@ -1,7 +1,6 @@
 import type { Clock } from '@assay/core'
 import { markdownTable } from '@assay/lake'
 import { Registry } from 'prom-client'
-import { FeedMetrics } from './feed-metrics.js'
 import { LaneMetrics } from './lane-metrics.js'
 import { StoreMetrics } from './store-metrics.js'
 import { WorkerMetrics } from './worker-metrics.js'
@@ -15,10 +14,10 @@ at once. Positions and lags of a lane carry \`exchange\`, \`topic\` and \`partit
 This page is made from the code: \`npm run build && node docs/write-metrics.mjs\`.
 `
 
-/** The reference page of the metrics, in Markdown. */
-export function metricsPage(clock: Clock): string {
+/** The reference page of the metrics, in Markdown: those of the layers' services, and what `addOthers` registers. */
+export function metricsPage(clock: Clock, addOthers: (registry: Registry) => void): string {
   const registry = new Registry()
-  new FeedMetrics(registry, [])
+  addOthers(registry)
   new StoreMetrics(registry)
   for (const layer of ['bronze', 'silver', 'gold'] as const) {
     new WorkerMetrics(registry, layer, [])

@@ -1,12 +1,11 @@
 import type { Clock } from '@assay/core'
 import type { FeedEvent } from '@assay/feed'
 import { runFeed, runLiveFeed } from '@assay/feed'
+import { logCheck, registryCheck, type ServiceParts, type ServiceWork } from '@assay/host'
 import type { Lake } from '@assay/lake'
+import { feedLog } from './feed-log.js'
+import { FeedMetrics } from './feed-metrics.js'
 import { addClosedIngestRoute, addIngestRoute } from './ingest/ingest.js'
-import { logCheck, registryCheck } from './layer-work.js'
-import { feedLog } from './log.js'
-import { FeedMetrics } from './metrics/feed-metrics.js'
-import type { ServiceParts, ServiceWork } from './service-work.js'
 
 /** How often a message that was not understood is logged; the metrics count all of them. */
 const REFUSAL_LOG_MS = 60_000

@@ -1,6 +1,6 @@
 import type { FeedEvent } from '@assay/feed'
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { IngestEvent } from '../ingest/ingest.js'
+import type { IngestEvent } from './ingest/ingest.js'
 
 /** What feeds and ingest tell by their events, as metrics. */
 export class FeedMetrics {

@@ -1,9 +1,8 @@
 import { type Clock, OutageError } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
 import type { FeedTarget } from '@assay/feed'
+import { bearerCheck, type Problem, sendProblem } from '@assay/host'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { bearerCheck } from '../http/bearer.js'
-import { type Problem, sendProblem } from '../http/problem.js'
 import { EVENTS_MAX, eventTexts } from './ingest-body.js'
 import { IngestWriter, type ItemOutcome } from './ingest-writer.js'
 
