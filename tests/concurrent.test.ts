@@ -76,7 +76,7 @@ describe('several processes', () => {
     ] as const
     await lakes[0].log.ensureTopic(binance.topic, 2)
     const stop = new AbortController()
-    const options = { drain: false, adopt: false, interval_ms: 10, layers: ['bronze', 'silver', 'gold'] as const }
+    const options = { drain: false, adopt: false, interval_ms: 10 }
     const working = lakes
       .slice(0, 2)
       .map((lake) => runWorkers(lake, { ...options, onEvent: () => undefined }, stop.signal))

@@ -19,6 +19,7 @@ async function runCrowded(failures: number): Promise<readonly WorkerEvent[]> {
     random: lake.random,
     limits: DEFAULT_LIMITS,
     interval_ms: 0,
+    aligned: false,
     upstreamEnded: () => true,
     onEvent: (event: WorkerEvent) => void events.push(event),
     table: (definition: Parameters<typeof lake.table>[0]) => lake.table(definition),

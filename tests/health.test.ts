@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { collect, commit, type HousekeepingPolicy, removeOrphans } from '@assay/iceberg'
 import { type Lake, runWorkers } from '@assay/lake'
-import { bronzeTable } from '@assay/medallion'
+import { bronzeLayer, bronzeTable } from '@assay/medallion'
 import { type Fault, FaultyStore } from '@assay/object-store'
 import { CommitSignals, foldSmallFiles, LakeTable, type TableDefinition } from '@assay/pipeline'
 import { openQuery } from '@assay/query'
@@ -101,7 +101,7 @@ describe('a long day', () => {
     const onEvent = ({ kind }: { kind: string }): void => {
       if (kind === 'committed') void next()
     }
-    await runWorkers(lake, { drain: false, adopt: false, interval_ms: 0, layers: ['bronze'], onEvent }, stop.signal)
+    await runWorkers(lake, { drain: false, adopt: false, interval_ms: 0, layers: [bronzeLayer], onEvent }, stop.signal)
     const table = await lake.table(bronzeTable('binance'))
     const { version } = await table.pin()
     expect(await table.plan(version, {})).toSatisfy((files: readonly unknown[]) => files.length <= 50)

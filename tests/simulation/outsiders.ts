@@ -1,8 +1,8 @@
 import { type LaneKey, laneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
 import type { LaneStatus } from '@assay/event-log'
 import { collect, currentSnapshot, type TableMetadata } from '@assay/iceberg'
-import { type Layer, runWorkers } from '@assay/lake'
-import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
+import { runWorkers } from '@assay/lake'
+import { bronzeTable, GOLD_TABLE, LAYERS, silverTable } from '@assay/medallion'
 import { acceptLoss } from '@assay/operations'
 import type { Checkpoint, LakeTable } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
@@ -19,7 +19,6 @@ export const ROLLED_BACK: ReadonlySet<string> = new Set([
   'upstream_behind',
   'letter_without_record',
 ])
-const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 const GRACE_MS = 15 * 60_000
 const HOUR_MS = 3_600_000
 const NIGHT_HOURS = 2
@@ -192,7 +191,7 @@ export class Outsiders {
     const wrong: string[] = []
     const head = currentSnapshot((await table.table.load()).metadata)
     if (head?.snapshotId !== to) wrong.push(`${name} was built upon after a rollback`)
-    const layers = LAYERS.filter((layer) => name.startsWith(layer))
+    const layers = LAYERS.filter((layer) => name.startsWith(layer.name))
     const options = { layers, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
     const ended = await runWorkers(lake, options, new AbortController().signal).then(() => 'the end', codeOf)
     if (!ROLLED_BACK.has(ended)) wrong.push(`a rollback of ${name} led to ${ended}`)

@@ -1,5 +1,6 @@
 import { collect, removeOrphans } from '@assay/iceberg'
-import { type Layer, runWorkers } from '@assay/lake'
+import { runWorkers } from '@assay/lake'
+import { goldLayer, LAYERS, type Layer } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import { drain } from '../support/drain.js'
 import { checkTables } from '../support/invariants.js'
@@ -35,7 +36,6 @@ const DAY_MS = 86_400_000
 /** Ledgers that tell of what happened in a run. */
 const OWN_RUNS: ReadonlySet<string> = new Set(['gaps', 'replays'])
 const EVENTS_MAX = 30
-const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 /** A lane may have to be let go on twice: after a cut, and again where retention overtook that. */
 const ROUNDS = 2
 /** On a disk that does what disks do each of a lane's batches may be damaged by itself. */
@@ -78,7 +78,7 @@ async function checkAfter(simulation: Simulation): Promise<void> {
     await drainAll(simulation, lake).catch((error: unknown) => violations.push(describe(error)))
     if (scenario.replays > 0) {
       await replayLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
-      await drainLayer(lake, 'gold')
+      await drainLayer(lake, goldLayer)
     }
     await cleanUp(simulation, lake)
     await withTables(lake, async (tables) => {
@@ -114,7 +114,7 @@ async function drainLayer(lake: MemoryLake, layer: Layer): Promise<void> {
   }
   const options = { layers: [layer], drain: true, adopt: false, interval_ms: 0, onEvent }
   await runWorkers(lake, options, stop.signal)
-  if (stop.signal.aborted) throw new Error(`${layer} does not come to an end`)
+  if (stop.signal.aborted) throw new Error(`${layer.name} does not come to an end`)
 }
 
 /** What a day's clean-up leaves is what the newest versions name. */

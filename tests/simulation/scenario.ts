@@ -1,5 +1,5 @@
 import type { HousekeepingPolicy } from '@assay/iceberg'
-import type { Layer } from '@assay/lake'
+import type { LayerName } from '@assay/medallion'
 import { RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
 
@@ -38,7 +38,7 @@ export interface Scenario {
   /** Limit of a batch; each process draws its own below it. */
   readonly maxRows: number
   /** Layers of each process that is kept running. */
-  readonly processes: readonly (readonly Layer[])[]
+  readonly processes: readonly (readonly LayerName[])[]
   /** Greatest number of partitions of a batch. */
   readonly maxPartitions: number
   /** Processes that fold and clean up all the time. */
@@ -58,7 +58,7 @@ export interface Scenario {
   readonly housekeeping: HousekeepingPolicy
 }
 
-const EVERY_LAYER: readonly Layer[] = ['bronze', 'silver', 'gold']
+const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold']
 /** Two workers of gold who do its work by turns: each cut of a batch may leave each of them a lane of its own. */
 const RIVALRY = {
   processes: [['gold'], ['gold']],

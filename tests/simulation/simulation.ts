@@ -1,8 +1,9 @@
 import { isRetryable, seededRandom } from '@assay/core'
-import { type Layer, runWorkers } from '@assay/lake'
-import { defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/medallion'
+import { runWorkers } from '@assay/lake'
+import { bronzeLayer, defineRuleSet, type LayerName, type RuleSet, SILVER_RULES, silverLayer } from '@assay/medallion'
 import type { BatchLimits } from '@assay/pipeline'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
+import { layersNamed } from '../support/layers.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { CommitWatch } from './commit-watch.js'
 import { watchDeletions } from './deletion-watch.js'
@@ -57,7 +58,7 @@ const FREEZES_MS = [2_000, 12 * MINUTE_MS, 40 * MINUTE_MS, 600 * MINUTE_MS]
 
 /** A process slot: who runs in it, and how often somebody was started. */
 interface Slot {
-  readonly layers: readonly Layer[] | 'keeper' | 'replay'
+  readonly layers: readonly LayerName[] | 'keeper' | 'replay'
   process: SimProcess | undefined
   /** Actions that had happened when it was started. */
   acts: number
@@ -201,7 +202,7 @@ export class Simulation {
 
   #start(layers: Slot['layers']): SimProcess {
     const { world, scenario } = this
-    const what = typeof layers === 'string' ? layers : layers.length === 1 ? (layers[0] as Layer) : 'all'
+    const what = typeof layers === 'string' ? layers : layers.length === 1 ? (layers[0] as LayerName) : 'all'
     const shared: Shared = {
       world,
       store: this.store,
@@ -220,7 +221,8 @@ export class Simulation {
     else {
       const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER, STRICTER]) : SILVER_RULES
       const drains = !world.chance(scenario.standing)
-      const options = { layers, limits, rules, drain: drains, adopt: false, interval_ms: 50, onEvent: () => undefined }
+      const how = { limits, rules, drain: drains, adopt: false, interval_ms: 50, onEvent: () => undefined }
+      const options = { ...how, layers: layersNamed(layers) }
       process.begin((lake, signal) => runWorkers(lake, options, signal))
     }
     world.tell(`${process.name} starts`)
@@ -243,7 +245,7 @@ export class Simulation {
     if (!this.scenario.isAhead) return
     const limits: BatchLimits = { maxRows: 100, maxBytes: 2 ** 20, maxPartitions: 64 }
     const options = { limits, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
-    for (const layer of ['bronze', 'silver'] as const)
+    for (const layer of [bronzeLayer, silverLayer])
       await runWorkers(this.#operator, { ...options, layers: [layer] }, new AbortController().signal)
   }
 

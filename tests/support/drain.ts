@@ -1,9 +1,10 @@
-import { type Lake, type Layer, runWorkers } from '@assay/lake'
-import type { RuleSet } from '@assay/medallion'
+import { type Lake, runWorkers } from '@assay/lake'
+import type { LayerName, RuleSet } from '@assay/medallion'
 import type { BatchLimits, WorkerEvent } from '@assay/pipeline'
+import { layersNamed } from './layers.js'
 
 export interface DrainOptions {
-  readonly layers?: readonly Layer[]
+  readonly layers?: readonly LayerName[]
   readonly limits?: Partial<BatchLimits>
   readonly adopt?: boolean
   readonly rules?: RuleSet
@@ -34,7 +35,7 @@ function runOptions(events: WorkerEvent[], options: DrainOptions, drains: boolea
     interval_ms: 0,
     limits: { ...LIMITS, ...options.limits },
     onEvent: (event: WorkerEvent) => void events.push(event),
-    ...(layers && { layers }),
+    ...(layers && { layers: layersNamed(layers) }),
     ...(rules && { rules }),
     ...(keySet_bytes !== undefined && { keySet_bytes }),
   }

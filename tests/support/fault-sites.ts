@@ -1,17 +1,18 @@
 import { isRetryable, type Random, seededRandom } from '@assay/core'
-import type { Layer } from '@assay/lake'
+import type { LayerName } from '@assay/medallion'
 import { type FaultPlan, FaultyStore, type ObjectStore, type StoreCall } from '@assay/object-store'
 import { expect } from 'vitest'
 import { drain } from './drain.js'
+import { LAYER_NAMES } from './layers.js'
 import { binance, copyOf, type MemoryLake, memoryLake } from './memory-lake.js'
 import { binanceRecord, produce, registerSchema } from './records.js'
 import { digests } from './tables.js'
 
-export const LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
+export const LAYERS = LAYER_NAMES
 const STARTS_MAX = 500
 const READS: ReadonlySet<string> = new Set(['get', 'size_bytes', 'localPath', 'scratchDirectory', 'list'])
 
-const TABLES: Readonly<Record<Layer, readonly string[]>> = {
+const TABLES: Readonly<Record<LayerName, readonly string[]>> = {
   bronze: ['bronze_binance_trades'],
   silver: ['silver_binance_trades', 'silver_dlq_trades', 'rule_sets'],
   gold: ['gold_crypto_trades', 'gold_duplicates'],
@@ -46,7 +47,7 @@ function sitesOf(kind: 'error_before' | 'error_after'): (site: StoreCall) => boo
 export async function drainThrough(
   store: ObjectStore,
   from: MemoryLake,
-  layers: readonly Layer[],
+  layers: readonly LayerName[],
   plan: FaultPlan,
   random: Random,
   maxRows: number,
@@ -67,7 +68,7 @@ export async function drainThrough(
 }
 
 /** Drains a layer once for each chosen call, which fails; every table must end as if nothing had happened. */
-export async function failInTurn(layer: Layer, maxRows: number): Promise<void> {
+export async function failInTurn(layer: LayerName, maxRows: number): Promise<void> {
   const before = await loadedLake()
   await drain(before, { layers: LAYERS.slice(0, LAYERS.indexOf(layer)), limits: { maxRows } })
   const undisturbed = await copyOf(before.store, before.clock)

@@ -6,7 +6,8 @@ import { type Engine, openEngine, type Session } from '@assay/engine'
 import { MemoryLog } from '@assay/event-log'
 import { type Exchange, exchangeNamed } from '@assay/exchanges'
 import { type Catalog, FileSystemCatalog, type HousekeepingPolicy } from '@assay/iceberg'
-import { type Lake, LogArrivals, readerOf, tableDefinitions } from '@assay/lake'
+import { type Lake, LogArrivals, readerOf } from '@assay/lake'
+import { LAYERS, type Layer, tablesOf } from '@assay/medallion'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
 import { CommitSignals, LakeTable } from '@assay/pipeline'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
@@ -28,6 +29,7 @@ export interface MemoryLakeParts {
   readonly random?: Random
   readonly registry?: SchemaRegistry
   readonly exchanges?: readonly Exchange[]
+  readonly layers?: readonly Layer[]
   /** Instead of a plain catalog over the store. */
   readonly openCatalog?: (store: ObjectStore, by: { readonly clock: Clock; readonly random: Random }) => Catalog
   readonly housekeeping?: HousekeepingPolicy
@@ -64,6 +66,7 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   const log = parts.log ?? new MemoryLog({ clock })
   const random = parts.random ?? seededRandom(seeds++)
   const exchanges = parts.exchanges ?? [binance]
+  const layers = parts.layers ?? LAYERS
   const { openCatalog = (over, by) => new FileSystemCatalog(over, 'tables/market_data', by) } = parts
   const catalog = openCatalog(store, { clock, random })
   const signals = new CommitSignals()
@@ -84,7 +87,8 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
     registry: parts.registry ?? openEmbeddedRegistry(store, 'schemas', readerOf),
     catalog,
     exchanges,
-    definitions: tableDefinitions(exchanges),
+    layers,
+    definitions: tablesOf(layers, exchanges),
     table(definition) {
       const known = tables.get(definition.name)
       if (known) return known

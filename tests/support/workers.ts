@@ -69,6 +69,7 @@ async function partsOf(
     random: lake.random,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     interval_ms: 0,
+    aligned: false,
     upstreamEnded: () => true,
     onEvent: (event: WorkerEvent) => void events.push(event),
     table: (definition: Parameters<Lake['table']>[0]) => lake.table(definition),

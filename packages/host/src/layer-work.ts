@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { AssayError, UsageError } from '@assay/core'
-import type { Lake } from '@assay/lake'
-import { type Layer, runWorkers } from '@assay/lake'
-import { extendRules, GOLD_TABLE, type RuleSet, SILVER_RULES } from '@assay/medallion'
+import { exchanges } from '@assay/exchanges'
+import { type Lake, runWorkers } from '@assay/lake'
+import { extendRules, type Layer, type LayerWorker, type RuleSet, SILVER_RULES } from '@assay/medallion'
 import { readRules } from '@assay/operations'
 import type { Checks } from './http/health.js'
 import { messageOf, workerLog } from './log.js'
@@ -16,20 +16,20 @@ export function layerWork(layer: Layer): (parts: ServiceParts) => ServiceWork {
 }
 
 function workOf(layer: Layer, { config, clock, log, registry, liveness }: ServiceParts): ServiceWork {
-  const workers = new WorkerMetrics(registry, layer, config.exchanges)
+  const ofLayer = layer.workers(exchanges.filter(({ name }) => config.exchanges.includes(name)))
+  const workers = new WorkerMetrics(registry, layer, ofLayer)
   const lanes = new LaneMetrics(registry, layer, clock)
   const { onEvent: logEvent, onRecovered } = workerLog(log, clock)
-  const loops = layer === 'gold' ? ['gold'] : config.exchanges.map((exchange) => `${layer}-${exchange}`)
   return {
-    loops,
+    loops: ofLayer.map(({ name }) => name),
     checks: (lake) => ({
-      ...tableChecks(lake),
-      ...(layer === 'bronze' && logCheck(lake)),
-      ...(layer === 'silver' && registryCheck(lake)),
+      ...tableChecks(lake, ofLayer),
+      ...(layer.needs.includes('log') && logCheck(lake)),
+      ...(layer.needs.includes('registry') && registryCheck(lake)),
     }),
     refresh: (lake) => lanes.refresh(lake),
     run: async (lake, signal) => {
-      const rules = layer === 'silver' ? extendRules(await ownRules(lake, config.rulesFile), config.markets) : undefined
+      const rules = layer.needs.includes('rules') && extendRules(await ownRules(lake, config.rulesFile), config.markets)
       await runWorkers(
         lake,
         {
@@ -66,10 +66,10 @@ async function ownRules(lake: Lake, file: string | undefined): Promise<RuleSet> 
   }
 }
 
-function tableChecks(lake: Lake): Checks {
+function tableChecks(lake: Lake, workers: readonly LayerWorker[]): Checks {
   return {
     store: () => lake.store.size_bytes('ready'),
-    catalog: () => lake.catalog.load(GOLD_TABLE.name),
+    catalog: () => Promise.all(workers.map(({ main }) => lake.catalog.load(main.name))),
   }
 }
 

@@ -1,13 +1,14 @@
 import type { StopSignal } from '@assay/core'
 import { layerWork, type ServiceHost } from '@assay/host'
+import { bronzeLayer, goldLayer, silverLayer } from '@assay/medallion'
 import { feedWork } from '../../../services/feed/src/feed-work.js'
 
 /** What each service of the project hands to the frame. */
 export const WORK = {
   feed: feedWork,
-  bronze: layerWork('bronze'),
-  silver: layerWork('silver'),
-  gold: layerWork('gold'),
+  bronze: layerWork(bronzeLayer),
+  silver: layerWork(silverLayer),
+  gold: layerWork(goldLayer),
 }
 export type ServiceName = keyof typeof WORK
 

@@ -4,19 +4,7 @@ import { type Engine, openEngine } from '@assay/engine'
 import type { EventLog } from '@assay/event-log'
 import { type Exchange, exchanges } from '@assay/exchanges'
 import { type Catalog, defaultHousekeeping, type TableNotice } from '@assay/iceberg'
-import {
-  bronzeTable,
-  DLQ_ARCHIVE_TABLE,
-  DLQ_TABLE,
-  DUPLICATES_TABLE,
-  GAPS_TABLE,
-  GOLD_TABLE,
-  REPLAYS_TABLE,
-  RESOLUTIONS_TABLE,
-  RULE_SETS_TABLE,
-  silverTable,
-  TRADE_GAPS_TABLE,
-} from '@assay/medallion'
+import { LAYERS, type Layer, tablesOf } from '@assay/medallion'
 import type { ObjectStore } from '@assay/object-store'
 import { CommitSignals, LakeTable, type TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
@@ -61,6 +49,8 @@ export interface Lake {
   readonly registry: SchemaRegistry
   readonly catalog: Catalog
   readonly exchanges: readonly Exchange[]
+  /** Upstream first. */
+  readonly layers: readonly Layer[]
   /** Definitions of all tables, upstream first. */
   readonly definitions: readonly TableDefinition[]
   /** The table, made if it is missing. One object a table and lake. */
@@ -91,7 +81,8 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     clock,
     random,
     exchanges,
-    definitions: tableDefinitions(exchanges),
+    layers: LAYERS,
+    definitions: tablesOf(LAYERS, exchanges),
     table(definition) {
       const known = tables.get(definition.name)
       if (known) return known
@@ -120,21 +111,4 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
 function pollInterval_ms({ parts, commitInterval_ms = DEFAULT_COMMIT_INTERVAL_MS }: LakeOptions): number {
   if (parts.store.kind === 'folder' && parts.catalog.kind === 'file_system') return POLL_MS_MIN
   return Math.max(POLL_MS_MIN, Math.min(commitInterval_ms / 2, POLL_MS_MAX))
-}
-
-/** Every table of a lake with these exchanges, upstream first. */
-export function tableDefinitions(list: readonly Exchange[]): TableDefinition[] {
-  return [
-    ...list.map((exchange) => bronzeTable(exchange.name)),
-    ...list.map((exchange) => silverTable(exchange.name)),
-    DLQ_TABLE,
-    DLQ_ARCHIVE_TABLE,
-    RESOLUTIONS_TABLE,
-    REPLAYS_TABLE,
-    GOLD_TABLE,
-    DUPLICATES_TABLE,
-    TRADE_GAPS_TABLE,
-    GAPS_TABLE,
-    RULE_SETS_TABLE,
-  ]
 }

@@ -1,23 +1,11 @@
 import { type LaneKey, laneKey, type Position, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { EVERY_LANE, type LaneShare } from '@assay/event-log'
-import type { Exchange } from '@assay/exchanges'
-import {
-  type BronzeInput,
-  bronzeStage,
-  bronzeTable,
-  GOLD_TABLE,
-  goldStage,
-  type RuleSet,
-  SILVER_RULES,
-  silverStage,
-  silverTable,
-} from '@assay/medallion'
+import { type Layer, type LayerSettings, type LayerWorker, SILVER_RULES } from '@assay/medallion'
 import {
   type BatchLimits,
   DEFAULT_LIMITS,
   openWorker,
-  type TableDefinition,
   type Worker,
   type WorkerEvent,
   type WorkerParts,
@@ -25,31 +13,24 @@ import {
 import type { Lake } from './lake.js'
 import { DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 
-export type Layer = 'bronze' | 'silver' | 'gold'
-
-export interface RunOptions {
-  /** Which layers this process works on; all by default. */
+export interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySet_bytes'>> {
+  /** Which layers this process works on; all of the lake's by default. */
   readonly layers?: readonly Layer[]
   /** End when every layer has all that the log held at the start; what is produced meanwhile is left to the next run. */
   readonly drain: boolean
   /** Take upstream tables with another uuid for the old ones, by positions. */
   readonly adopt: boolean
-  /** Share the lanes of bronze and silver out among the processes that say so; all lanes without. */
+  /** Share lanes out among the processes that say so, where a layer can; all lanes without. */
   readonly shareLanes?: boolean
   /** Least time between two commits to a table. */
   readonly interval_ms: number
   readonly limits?: BatchLimits
-  /** What silver judges by; `SILVER_RULES` unless given. */
-  readonly rules?: RuleSet
-  readonly keySet_bytes?: number
   readonly onEvent: (event: WorkerEvent) => void
   /** Called after every turn of a worker's loop, outages included. */
   readonly onTurn?: (worker: string) => void
   /** Called when a worker's outage is over. */
   readonly onRecovered?: (worker: string, outage_ms: number) => void
 }
-
-const ALL_LAYERS: readonly Layer[] = ['bronze', 'silver', 'gold']
 
 interface Job {
   readonly worker: Worker
@@ -68,11 +49,17 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   const either = AbortSignal.any([signal, failed.signal])
   const jobs: Job[] = []
   const until = options.drain ? await logEnds(lake) : undefined
-  for (const layer of options.layers ?? ALL_LAYERS) {
+  for (const layer of options.layers ?? lake.layers) {
     const above = [...jobs]
     const upstreamEnded = options.drain ? () => above.every((job) => job.ended) : undefined
-    for (const open of openersOf(lake, layer, { ...options, ...(until && { until }) }))
-      jobs.push({ ...(await open(upstreamEnded)), ended: false })
+    const how = {
+      ...options,
+      aligned: layer.isAligned,
+      ...(until && { until }),
+      ...(upstreamEnded && { upstreamEnded }),
+    }
+    for (const worker of layer.workers(lake.exchanges))
+      jobs.push({ ...(await openJob(lake, worker, how)), ended: false })
   }
   const outcomes = await Promise.allSettled(
     jobs.map(async (job) => {
@@ -97,29 +84,17 @@ async function logEnds(lake: Lake): Promise<ReadonlyMap<LaneKey, Position>> {
   return new Map(statuses.flat().map(({ lane, end }) => [laneKey(lane), end]))
 }
 
-type OpenOptions = RunOptions & Pick<BronzeInput, 'until'>
+type OpenOptions = RunOptions & Pick<LayerSettings, 'until'> & Pick<WorkerParts, 'aligned' | 'upstreamEnded'>
 
-type Open = (upstreamEnded: (() => boolean) | undefined) => Promise<Omit<Job, 'ended'>>
-
-function openersOf(lake: Lake, layer: Layer, options: OpenOptions): Open[] {
-  switch (layer) {
-    case 'bronze':
-      return lake.exchanges.map((exchange) => (upstreamEnded) => openBronze(lake, exchange, options, upstreamEnded))
-    case 'silver':
-      return lake.exchanges.map((exchange) => (upstreamEnded) => openSilver(lake, exchange, options, upstreamEnded))
-    case 'gold':
-      return [(upstreamEnded) => openGold(lake, options, upstreamEnded)]
-  }
-}
-
-async function workerParts(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<WorkerParts> {
+async function workerParts(lake: Lake, options: OpenOptions): Promise<WorkerParts> {
   return {
     session: await (await lake.engine()).session(),
     clock: lake.clock,
     random: lake.random,
     limits: options.limits ?? DEFAULT_LIMITS,
     interval_ms: options.drain ? 0 : options.interval_ms,
-    ...(upstreamEnded && { upstreamEnded }),
+    aligned: options.aligned,
+    ...(options.upstreamEnded && { upstreamEnded: options.upstreamEnded }),
     onEvent: options.onEvent,
     ...(options.onTurn && { onTurn: options.onTurn }),
     ...(options.onRecovered && { onRecovered: options.onRecovered }),
@@ -127,85 +102,48 @@ async function workerParts(lake: Lake, options: RunOptions, upstreamEnded?: () =
   }
 }
 
+async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): Promise<Omit<Job, 'ended'>> {
+  const { log, registry } = lake
+  const { source } = worker
+  if (source.kind === 'log') {
+    await inspectTopic(lake, worker.name, source.exchange.topic, options.onEvent)
+    await log.prepare?.(source.exchange.topic)
+  }
+  const upstreams =
+    source.kind === 'log' ? [] : await Promise.all(source.upstreams.map(({ definition }) => lake.table(definition)))
+  const share = options.shareLanes ? await shareOf(lake, worker) : EVERY_LANE
+  const parts = await workerParts(lake, options)
+  const settings = {
+    rules: options.rules ?? SILVER_RULES,
+    keySet_bytes: options.keySet_bytes ?? DEFAULT_KEY_SET_BYTES,
+    adopt: options.adopt,
+    ...(options.until && { until: options.until }),
+  }
+  const onLanes: Parameters<LayerWorker['stage']>[1]['onLanes'] = (statuses) => lake.arrivals.note(statuses)
+  const opened = await openWorker(parts, worker.main, (context, main) =>
+    worker.stage(context, { main, upstreams, share, log, registry, onLanes, settings }),
+  )
+  return { worker: opened.worker, session: parts.session, share }
+}
+
 /** The group is named by the table's identity: two lakes on one log must not share lanes out between them. */
-async function shareOf(
-  lake: Lake,
-  definition: TableDefinition,
-  topic: string,
-  options: RunOptions,
-): Promise<LaneShare> {
-  if (!options.shareLanes) return EVERY_LANE
-  const { uuid } = await (await lake.table(definition)).pin()
-  return lake.log.share(`assay-${definition.name}-${uuid}`, topic)
+async function shareOf(lake: Lake, { main, sharedTopic }: LayerWorker): Promise<LaneShare> {
+  if (sharedTopic === undefined) return EVERY_LANE
+  const { uuid } = await (await lake.table(main)).pin()
+  return lake.log.share(`assay-${main.name}-${uuid}`, sharedTopic)
 }
 
 /** Throws `topic_refused` for a topic that can't be read as it is set up. */
-async function inspectTopic({ log }: Lake, { name, topic }: Exchange, { onEvent }: RunOptions): Promise<void> {
+async function inspectTopic(
+  { log }: Lake,
+  worker: string,
+  topic: string,
+  onEvent: RunOptions['onEvent'],
+): Promise<void> {
   if (!log.inspectTopic || (await log.lanes(topic)).length === 0) return
   for (const { severity, setting, value, message } of await log.inspectTopic(topic)) {
     const text = `topic ${topic} has ${setting}=${value}: ${message}`
-    if (severity === 'warn') onEvent({ kind: 'topic_warning', worker: `bronze-${name}`, message: text })
+    if (severity === 'warn') onEvent({ kind: 'topic_warning', worker, message: text })
     else throw new UsageError('topic_refused', text, { hint: 'change the setting of the topic, then start again' })
   }
-}
-
-async function openBronze(
-  lake: Lake,
-  exchange: Exchange,
-  options: OpenOptions,
-  upstreamEnded?: () => boolean,
-): Promise<Omit<Job, 'ended'>> {
-  const definition = bronzeTable(exchange.name)
-  await inspectTopic(lake, exchange, options)
-  await lake.log.prepare?.(exchange.topic)
-  const share = await shareOf(lake, definition, exchange.topic, options)
-  const parts = await workerParts(lake, options, upstreamEnded)
-  const { worker } = await openWorker(parts, definition, (context) =>
-    bronzeStage(context, {
-      exchange: exchange.name,
-      topic: exchange.topic,
-      log: lake.log,
-      share,
-      ...(options.until && { until: options.until }),
-      onLanes: (statuses) => lake.arrivals.note(statuses),
-    }),
-  )
-  return { worker, session: parts.session, share }
-}
-
-async function openSilver(
-  lake: Lake,
-  exchange: Exchange,
-  options: RunOptions,
-  upstreamEnded?: () => boolean,
-): Promise<Omit<Job, 'ended'>> {
-  const definition = silverTable(exchange.name)
-  const bronze = await lake.table(bronzeTable(exchange.name))
-  const share = await shareOf(lake, definition, exchange.topic, options)
-  const parts = await workerParts(lake, options, upstreamEnded)
-  const { worker } = await openWorker(parts, definition, (context) =>
-    silverStage(context, {
-      exchange,
-      bronze,
-      registry: lake.registry,
-      share,
-      rules: options.rules ?? SILVER_RULES,
-      adopt: options.adopt,
-    }),
-  )
-  return { worker, session: parts.session, share }
-}
-
-async function openGold(lake: Lake, options: RunOptions, upstreamEnded?: () => boolean): Promise<Omit<Job, 'ended'>> {
-  const silvers = await Promise.all(lake.exchanges.map((exchange) => lake.table(silverTable(exchange.name))))
-  const parts = await workerParts(lake, options, upstreamEnded)
-  const { worker } = await openWorker(parts, GOLD_TABLE, (context, gold) =>
-    goldStage(context, {
-      silvers,
-      gold,
-      keySet_bytes: options.keySet_bytes ?? DEFAULT_KEY_SET_BYTES,
-      adopt: options.adopt,
-    }),
-  )
-  return { worker, session: parts.session, share: EVERY_LANE }
 }

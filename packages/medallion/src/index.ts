@@ -2,6 +2,7 @@ export { acceptGap } from './bronze/accept-gap.js'
 export { type BronzeInput, bronzeStage } from './bronze/bronze-stage.js'
 export { bronzeTable } from './bronze/bronze-table.js'
 export { GAPS_TABLE } from './bronze/gaps.js'
+export { bronzeLayer } from './bronze/layer.js'
 export {
   correctRecords,
   type Fix,
@@ -23,8 +24,17 @@ export {
 export { coordinateOf, type LetterPlace } from './dead-letters/select-dead-letters.js'
 export { goldStage } from './gold/gold-stage.js'
 export { DUPLICATES_TABLE, GOLD_TABLE } from './gold/gold-tables.js'
+export { goldLayer } from './gold/layer.js'
 export { TRADE_GAPS_TABLE } from './gold/trade-gaps-table.js'
 export { BOOK_SQL, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './gold/trade-key.js'
+export {
+  type Layer,
+  type LayerSettings,
+  type LayerWorker,
+  tablesOf,
+  type View,
+} from './layer.js'
+export { LAYERS, type LayerName } from './layers.js'
 export { checkRules } from './rule-trials/check-rules.js'
 export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'
 export { parseRuleFile, parseRuleSet } from './rules/rule-file.js'
@@ -33,6 +43,7 @@ export { FrameStatus, SILVER_RULES } from './rules/silver-rules.js'
 export { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE, SILVER_SIDES } from './silver/dead-letter-tables.js'
 export { decoderLookup } from './silver/decode.js'
 export { describeDamage, describeFrame, RECORD_BYTES_MAX } from './silver/frame-detail.js'
+export { silverLayer } from './silver/layer.js'
 export { parseMessageId } from './silver/message-id.js'
 export { silverStage } from './silver/silver-stage.js'
 export { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver/silver-tables.js'

@@ -1,14 +1,18 @@
 import { quoteIdentifier } from '@assay/engine'
 import { planFiles } from '@assay/iceberg'
 import { type Lake, pinExisting } from '@assay/lake'
+import type { View } from '@assay/medallion'
 import { type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/pipeline'
 import { type AsOf, type Moment, momentOf, noteOf, snapshotAt } from './as-of.js'
 import type { DefinedView, Reads } from './protocol/messages.js'
-import { peopleViews, type View } from './views.js'
 
 /** Names of all tables and views that a statement may read. */
 export function readableNames(lake: Lake): string[] {
-  return [...lake.definitions, ...peopleViews(lake.exchanges)].map(({ name }) => name)
+  return [...lake.definitions, ...viewsOf(lake)].map(({ name }) => name)
+}
+
+function viewsOf({ layers, exchanges }: Lake): View[] {
+  return layers.flatMap((layer) => layer.views(exchanges))
 }
 
 export interface ViewRequest {
@@ -23,7 +27,7 @@ export interface ViewRequest {
 
 /** One snapshot of each table that is read, as views, then the views for people over them (Q2). */
 export async function planViews(lake: Lake, { names, isCatalogRead, asOf, onNote }: ViewRequest): Promise<Reads> {
-  const views = peopleViews(lake.exchanges).filter(({ name }) => isCatalogRead || names.includes(name))
+  const views = viewsOf(lake).filter(({ name }) => isCatalogRead || names.includes(name))
   const read = new Set([...names, ...views.filter(({ name }) => names.includes(name)).flatMap(({ reads }) => reads)])
   const pinned = await pinTables(lake, asOf?.kind === 'snapshot' ? undefined : read)
   const moment = asOf && momentIn(lake, asOf, pinned, read)

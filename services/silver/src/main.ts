@@ -3,5 +3,6 @@ import { stopOnSignals, systemClock, systemRandom } from '@assay/core'
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
 const { layerWork, runService } = await import('@assay/host')
+const { silverLayer } = await import('@assay/medallion')
 const frame = { service: 'silver', clock: systemClock, random: systemRandom, stop }
-await stop.exit(await runService({ ...frame, work: layerWork('silver') }, process))
+await stop.exit(await runService({ ...frame, work: layerWork(silverLayer) }, process))

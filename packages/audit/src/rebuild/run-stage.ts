@@ -35,6 +35,7 @@ export async function runStage(
         random,
         limits,
         interval_ms: 0,
+        aligned: false,
         upstreamEnded: () => true,
         onEvent,
         table: (one) => target.table(one),

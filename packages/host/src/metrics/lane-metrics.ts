@@ -1,7 +1,7 @@
 import { type Clock, parseLaneKey } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
-import type { Lake, Layer } from '@assay/lake'
-import { type LaneProgress, type StatusReport, statusReport } from '@assay/lake'
+import { type Lake, type LaneProgress, type StatusReport, statusReport } from '@assay/lake'
+import type { Layer } from '@assay/medallion'
 import { Gauge, type Registry } from 'prom-client'
 
 /** Series of each gauge at most; of more lanes those with the greatest lag are shown. */
@@ -15,7 +15,7 @@ const LAG_SECONDS_HELP =
 
 /** How far a layer has come in each lane, read from log and tables when it is asked for. */
 export class LaneMetrics {
-  readonly #layer: Layer
+  readonly #layer: string
   readonly #clock: Clock
   readonly #isRead: Gauge
   readonly #lagRecords: Gauge
@@ -27,10 +27,10 @@ export class LaneMetrics {
   #read: { readonly at_ms: number; readonly done: Promise<void> } | undefined
 
   constructor(registry: Registry, layer: Layer, clock: Clock) {
-    this.#layer = layer
+    this.#layer = layer.name
     this.#clock = clock
     const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
-      new Gauge({ name: `assay_${layer}_${name}`, help, labelNames, registers: [registry] })
+      new Gauge({ name: `assay_${layer.name}_${name}`, help, labelNames, registers: [registry] })
     const lane = ['exchange', 'topic', 'partition']
     this.#isRead = gauge(
       'status_up',
@@ -43,9 +43,9 @@ export class LaneMetrics {
     this.#lastCommit = gauge('last_commit_timestamp_seconds', 'Time of the last commit, in seconds since 1970.', [
       'exchange',
     ])
-    if (layer === 'bronze')
+    if (layer.needs.includes('log'))
       this.#stopped = gauge('stopped_lanes', "Lanes that wait for an operator's word.", ['exchange'])
-    if (layer === 'silver')
+    if (layer.deadLetters.length > 0)
       this.#rejectedRatio = gauge('dead_letter_ratio', 'Share of all rows judged that broke a rule.', ['exchange'])
   }
 
@@ -69,16 +69,16 @@ export class LaneMetrics {
   #show(exchanges: readonly Exchange[], { lanes, stops, dead_letters }: StatusReport): void {
     const own = lanes.filter(({ layer }) => layer === this.#layer)
     const shown = [...own].sort((a, b) => Number(b.lag_rows - a.lag_rows)).slice(0, LANES_MAX)
-    for (const lane of shown) this.#showLane(exchanges, lane)
+    for (const lane of shown) this.#showLane(lane)
     for (const { name, topic } of exchanges) {
       this.#stopped?.set({ exchange: name }, stops.filter(({ lane }) => isOf(lane, topic)).length)
     }
     for (const { exchange, rate } of dead_letters) if (rate !== null) this.#rejectedRatio?.set({ exchange }, rate)
   }
 
-  #showLane(exchanges: readonly Exchange[], lane: LaneProgress): void {
+  #showLane(lane: LaneProgress): void {
+    const { exchange } = lane
     const { topic, partition } = parseLaneKey(lane.lane)
-    const exchange = exchanges.find((one) => isOf(lane.lane, one.topic))?.name ?? 'unknown'
     const labels = { exchange, topic, partition: String(partition) }
     this.#lagRecords.set(labels, Number(lane.lag_rows))
     if (lane.lag_seconds !== null) this.#lagSeconds.set(labels, lane.lag_seconds)

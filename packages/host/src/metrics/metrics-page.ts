@@ -1,5 +1,6 @@
 import type { Clock } from '@assay/core'
 import { markdownTable } from '@assay/lake'
+import { LAYERS } from '@assay/medallion'
 import { Registry } from 'prom-client'
 import { LaneMetrics } from './lane-metrics.js'
 import { StoreMetrics } from './store-metrics.js'
@@ -19,7 +20,7 @@ export function metricsPage(clock: Clock, addOthers: (registry: Registry) => voi
   const registry = new Registry()
   addOthers(registry)
   new StoreMetrics(registry)
-  for (const layer of ['bronze', 'silver', 'gold'] as const) {
+  for (const layer of LAYERS) {
     new WorkerMetrics(registry, layer, [])
     new LaneMetrics(registry, layer, clock)
   }

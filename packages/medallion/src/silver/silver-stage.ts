@@ -84,8 +84,8 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
           records: rows.count,
           valid: rows.count - judged.rejections.length,
           rejected: judged.rejections.length,
-          ...rejectedByType(judged.rejections),
         },
+        breakdowns: { rejected: rejectedByType(judged.rejections) },
         committed: () => undefined,
       }
     },
@@ -145,10 +145,9 @@ function cutAt(rows: BronzeRows, plan: LanePlan, count: number): { rows: BronzeR
   }
 }
 
-/** `rejected_<error type>` for each type that occurred. */
 function rejectedByType(rejections: readonly Rejection[]): Record<string, number> {
   const counts: Record<string, number> = {}
-  for (const { type } of rejections) counts[`rejected_${type}`] = (counts[`rejected_${type}`] ?? 0) + 1
+  for (const { type } of rejections) counts[type] = (counts[type] ?? 0) + 1
   return counts
 }
 

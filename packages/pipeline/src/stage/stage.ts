@@ -32,6 +32,8 @@ export interface Batch {
   readonly more: boolean
   /** For metrics and logs, read once the batch is committed: rows by what became of them; `…_bytes` are sizes. */
   readonly counts: Readonly<Record<string, number>>
+  /** Counts by the values of a label, as rows refused by reason. */
+  readonly breakdowns?: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Called once the batch is committed; until then the stage's memory is as before it. */
   readonly committed: (snapshot: { readonly id: bigint; readonly sequence: number }) => void
 }

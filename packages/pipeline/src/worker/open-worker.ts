@@ -6,7 +6,7 @@ import { Worker, type WorkerOptions } from './worker.js'
 
 export interface WorkerParts
   extends Pick<StageContext, 'session' | 'clock' | 'random' | 'limits'>,
-    Pick<WorkerOptions, 'interval_ms' | 'upstreamEnded' | 'onEvent' | 'onTurn' | 'onRecovered'> {
+    Pick<WorkerOptions, 'interval_ms' | 'aligned' | 'upstreamEnded' | 'onEvent' | 'onTurn' | 'onRecovered'> {
   /** Opens a table, making it if it is missing. */
   readonly table: (definition: TableDefinition) => Promise<LakeTable>
 }
@@ -25,7 +25,7 @@ export async function openWorker(
   definition: TableDefinition,
   makeStage: (context: StageContext, main: LakeTable) => Stage,
 ): Promise<OpenedWorker> {
-  const { session, clock, random, limits, interval_ms, upstreamEnded, onEvent, onTurn, onRecovered } = parts
+  const { session, clock, random, limits, interval_ms, aligned, upstreamEnded, onEvent, onTurn, onRecovered } = parts
   const main = await parts.table(definition)
   const sides = new Map([[definition.name, main]])
   const write: StageContext['write'] = async (table, rows, partition) => {
@@ -43,7 +43,7 @@ export async function openWorker(
     clock,
     random,
     interval_ms,
-    aligned: definition.name.startsWith('bronze'),
+    aligned,
     ...(upstreamEnded && { upstreamEnded }),
     onEvent,
     ...(onTurn && { onTurn }),

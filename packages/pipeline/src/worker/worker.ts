@@ -13,7 +13,8 @@ export type WorkerEvent =
   | {
       readonly kind: 'committed'
       readonly worker: string
-      readonly counts: Readonly<Record<string, number>>
+      readonly counts: Batch['counts']
+      readonly breakdowns?: Batch['breakdowns']
       readonly duration_ms: number
       readonly sequence: number
     }
@@ -181,7 +182,15 @@ export class Worker {
 
   #report(batch: Batch, sequence: number, duration_ms: number): void {
     const worker = this.name
-    this.#options.onEvent({ kind: 'committed', worker, counts: batch.counts, duration_ms, sequence })
+    const { counts, breakdowns } = batch
+    this.#options.onEvent({
+      kind: 'committed',
+      worker,
+      counts,
+      ...(breakdowns && { breakdowns }),
+      duration_ms,
+      sequence,
+    })
     for (const [lane, { stop }] of batch.change.lanes) {
       const known = batch.change.basis.lanes.get(lane)?.stop
       if (stop && !known) this.#options.onEvent({ kind: 'lane_stopped', worker, lane, reason: stop.reason })

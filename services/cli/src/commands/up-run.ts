@@ -170,7 +170,7 @@ async function showStatus(lake: Lake, { live, waits }: Screen, signal: AbortSign
     const read = new AbortController()
     void readStatus(lake)
       .then(({ tables, status }) => {
-        shown = lines.next(tables, status)
+        shown = lines.next(lake, tables, status)
         waits.end('status')
         waits.end('lake')
       })

@@ -1,14 +1,15 @@
 import type { Clock } from '@assay/core'
-import type { StatusReport, TableReport } from '@assay/lake'
+import type { Lake, StatusReport, TableReport } from '@assay/lake'
 import { count, duration, percent } from '../print/numbers.js'
 
-const LAYERS = ['bronze', 'silver', 'gold'] as const
-const DEAD_LETTERS = 'silver_dlq_trades'
+/** What the line of dead letters is called. */
+const DEAD_LETTERS = 'dlq'
 /** Rates are averages over so long. */
 const RATE_WINDOW_MS = 5_000
 
 interface Sample {
   readonly at_ms: number
+  /** By layer, and dead letters. */
   readonly rows: ReadonlyMap<string, number>
 }
 
@@ -21,10 +22,10 @@ export class LayerLines {
     this.#clock = clock
   }
 
-  next(tables: readonly TableReport[], status: StatusReport): string[] {
-    const now: Sample = { at_ms: this.#clock.monotonic_ms(), rows: rowsByLayer(tables) }
+  next(lake: Pick<Lake, 'layers' | 'exchanges'>, tables: readonly TableReport[], status: StatusReport): string[] {
+    const now: Sample = { at_ms: this.#clock.monotonic_ms(), rows: rowsByLayer(lake, tables) }
     this.#samples = [...this.#samples.filter(({ at_ms }) => at_ms >= now.at_ms - RATE_WINDOW_MS), now]
-    const layers = LAYERS.map((layer) => {
+    const layers = lake.layers.map(({ name: layer }) => {
       const lanes = status.lanes.filter((lane) => lane.layer === layer)
       const lag = lanes.reduce((sum, lane) => sum + lane.lag_rows, 0n)
       const age = Math.max(0, ...lanes.map(({ lag_seconds }) => lag_seconds ?? 0))
@@ -33,7 +34,7 @@ export class LayerLines {
     const judged = status.dead_letters.reduce((sum, one) => sum + one.judged, 0)
     const rejected = status.dead_letters.reduce((sum, one) => sum + one.rejected, 0)
     const share = judged === 0 ? '' : `   ${percent(rejected / judged)} of all judged`
-    return [...layers, `${this.#line('dlq', now)}${share}`]
+    return [...layers, `${this.#line(DEAD_LETTERS, now)}${share}`]
   }
 
   #line(layer: string, now: Sample): string {
@@ -45,16 +46,15 @@ export class LayerLines {
   }
 }
 
-function rowsByLayer(tables: readonly TableReport[]): ReadonlyMap<string, number> {
-  const rows = new Map<string, number>()
-  for (const table of tables) {
-    const layer = layerOf(table.name)
-    if (layer) rows.set(layer, (rows.get(layer) ?? 0) + table.rows)
-  }
-  return rows
-}
-
-function layerOf(table: string): string | undefined {
-  if (table === DEAD_LETTERS) return 'dlq'
-  return /^(bronze|silver|gold)_\w+_trades$/.exec(table)?.[1]
+function rowsByLayer(
+  { layers, exchanges }: Pick<Lake, 'layers' | 'exchanges'>,
+  tables: readonly TableReport[],
+): ReadonlyMap<string, number> {
+  const rowsOf = (names: readonly string[]): number =>
+    tables.filter(({ name }) => names.includes(name)).reduce((sum, { rows }) => sum + rows, 0)
+  const mains = layers.map(
+    ({ name, workers }) => [name, rowsOf(workers(exchanges).map(({ main }) => main.name))] as const,
+  )
+  const refused = layers.flatMap(({ deadLetters }) => deadLetters.map(({ name }) => name))
+  return new Map([...mains, [DEAD_LETTERS, rowsOf(refused)]])
 }

@@ -1,30 +1,13 @@
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import {
-  bronzeTable,
-  DLQ_TABLE,
-  GOLD_TABLE,
-  openLettersSql,
-  RESOLUTIONS_TABLE,
-  silverTable,
-  TRADE_GAPS_TABLE,
-} from '@assay/medallion'
+import { bronzeTable } from '../bronze/bronze-table.js'
+import type { View } from '../layer.js'
+import { silverTable } from '../silver/silver-tables.js'
+import { GOLD_TABLE } from './gold-tables.js'
+import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 
-export interface View {
-  readonly name: string
-  readonly select: string
-  /** Tables that it is made of. */
-  readonly reads: readonly string[]
-}
-
-/** Views for people, over the views of the tables. */
-export function peopleViews(exchanges: readonly Exchange[]): View[] {
+export function goldViews(exchanges: readonly Exchange[]): View[] {
   return [
-    {
-      name: 'silver_dlq_open',
-      select: openLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),
-      reads: [DLQ_TABLE.name, RESOLUTIONS_TABLE.name],
-    },
     { name: 'gold_trade_gaps', select: tradeGaps(), reads: [TRADE_GAPS_TABLE.name] },
     {
       name: 'lineage',

@@ -1,0 +1,35 @@
+import type { Layer } from '../layer.js'
+import { bronzeStage } from './bronze-stage.js'
+import { bronzeTable } from './bronze-table.js'
+import { GAPS_TABLE } from './gaps.js'
+
+export const bronzeLayer: Layer<'bronze'> = {
+  name: 'bronze',
+  workersPer: 'exchange',
+  isAligned: true,
+  needs: ['log'],
+  sides: [GAPS_TABLE],
+  deadLetters: [],
+  metrics: {
+    counters: {
+      records: { name: 'records', help: 'Records copied from the log.' },
+      bytes: { name: 'bytes', help: 'Bytes of the values of those records.' },
+    },
+    breakdowns: {},
+    gauges: {},
+  },
+  workers: (exchanges) =>
+    exchanges.map((exchange) => {
+      const { name, topic } = exchange
+      return {
+        name: `bronze-${name}`,
+        exchange,
+        main: bronzeTable(name),
+        source: { kind: 'log', exchange },
+        sharedTopic: topic,
+        stage: (context, { log, share, onLanes, settings: { until } }) =>
+          bronzeStage(context, { exchange: name, topic, log, share, onLanes, ...(until && { until }) }),
+      }
+    }),
+  views: () => [],
+}

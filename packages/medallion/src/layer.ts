@@ -1,0 +1,106 @@
+import type { LaneKey, Position } from '@assay/core'
+import type { EventLog, LaneShare, LaneStatus } from '@assay/event-log'
+import type { Exchange } from '@assay/exchanges'
+import type { LakeTable, Stage, StageContext, TableDefinition } from '@assay/pipeline'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import type { RuleSet } from './rules/rule-set.js'
+
+/** A step of the lake: its tables, the workers that fill them, and what is shown of both. Everybody loops over these. */
+export interface Layer<Name extends string = string> {
+  /** Names its metrics and its service. */
+  readonly name: Name
+  /** Whether each exchange has a worker of its own, or one takes all; metrics of the former carry the exchange. */
+  readonly workersPer: 'exchange' | 'lake'
+  /** True when batches begin at multiples of the interval on the wall clock, so that layers below can gather. */
+  readonly isAligned: boolean
+  /** Without what a worker can't go on, beside the tables; `rules` are read before it starts. */
+  readonly needs: readonly Need[]
+  /** Tables beside the main ones; one that rows move to comes after the one they move from. */
+  readonly sides: readonly TableDefinition[]
+  /** Those of `sides` that hold what the layer refused, partitioned by the table that it came from (`bronze_source`). */
+  readonly deadLetters: readonly TableDefinition[]
+  readonly metrics: LayerMetrics
+  workers(exchanges: readonly Exchange[]): readonly LayerWorker[]
+  /** Views for people. */
+  views(exchanges: readonly Exchange[]): readonly View[]
+}
+
+export type Need = 'log' | 'registry' | 'rules'
+
+/** One worker of a layer. */
+export interface LayerWorker {
+  /** As its stage, its events and its logs call it. */
+  readonly name: string
+  /** The exchange whose trades it works on; undefined for all. */
+  readonly exchange?: Exchange
+  readonly main: TableDefinition
+  readonly source: WorkerSource
+  /** The topic of the log by whose lanes processes can share the work; undefined when one process does all of it. */
+  readonly sharedTopic?: string
+  stage(context: StageContext, parts: StageParts): Stage
+}
+
+export type WorkerSource =
+  | { readonly kind: 'log'; readonly exchange: Exchange }
+  | { readonly kind: 'tables'; readonly upstreams: readonly Upstream[] }
+
+/** A table that a worker reads. */
+export interface Upstream {
+  /** Whose trades it holds. */
+  readonly exchange: Exchange
+  readonly definition: TableDefinition
+  /** The column that says when a row was written to it. */
+  readonly writtenAt: string
+}
+
+/** What a stage is made of. */
+export interface StageParts {
+  readonly main: LakeTable
+  /** The worker's upstream tables, in its order. */
+  readonly upstreams: readonly LakeTable[]
+  readonly share: LaneShare
+  readonly log: EventLog
+  readonly registry: SchemaRegistry
+  /** Told of the log's lanes whenever they are looked at. */
+  readonly onLanes: (statuses: readonly LaneStatus[]) => void
+  readonly settings: LayerSettings
+}
+
+/** What an operator sets of the layers. */
+export interface LayerSettings {
+  /** What silver judges by. */
+  readonly rules: RuleSet
+  /** Memory that gold's key set may take. */
+  readonly keySet_bytes: number
+  /** Take upstream tables with another uuid for the old ones, by positions. */
+  readonly adopt: boolean
+  /** Where a drain ends in each lane of the log; nothing ends without. */
+  readonly until?: ReadonlyMap<LaneKey, Position>
+}
+
+/** Counts of a batch (`Batch.counts`, `Batch.breakdowns`) as metrics `assay_<layer>_<name>`. */
+export interface LayerMetrics {
+  /** Counted up, as `…_total`; by the name of the count. */
+  readonly counters: Readonly<Record<string, Metric>>
+  /** Counted up by a label, as `…_total`; by the name of the breakdown. */
+  readonly breakdowns: Readonly<Record<string, Metric & { readonly label: string }>>
+  /** Shown as they are; by the name of the count. */
+  readonly gauges: Readonly<Record<string, Metric>>
+}
+
+export interface Metric {
+  readonly name: string
+  readonly help: string
+}
+
+export interface View {
+  readonly name: string
+  readonly select: string
+  /** Tables that it is made of. */
+  readonly reads: readonly string[]
+}
+
+/** Every table of the layers, upstream first, main tables before those beside them. */
+export function tablesOf(layers: readonly Layer[], exchanges: readonly Exchange[]): TableDefinition[] {
+  return layers.flatMap(({ workers, sides }) => [...workers(exchanges).map(({ main }) => main), ...sides])
+}

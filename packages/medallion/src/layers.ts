@@ -1,0 +1,8 @@
+import { bronzeLayer } from './bronze/layer.js'
+import { goldLayer } from './gold/layer.js'
+import { silverLayer } from './silver/layer.js'
+
+/** Every layer, upstream first. */
+export const LAYERS = [bronzeLayer, silverLayer, goldLayer] as const
+
+export type LayerName = (typeof LAYERS)[number]['name']

@@ -1,0 +1,51 @@
+import { bronzeTable } from '../bronze/bronze-table.js'
+import { openLettersSql } from '../dead-letters/dead-letter-filter.js'
+import type { Layer } from '../layer.js'
+import { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE } from './dead-letter-tables.js'
+import { silverStage } from './silver-stage.js'
+import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver-tables.js'
+
+export const silverLayer: Layer<'silver'> = {
+  name: 'silver',
+  workersPer: 'exchange',
+  isAligned: false,
+  needs: ['registry', 'rules'],
+  sides: [DLQ_TABLE, DLQ_ARCHIVE_TABLE, RESOLUTIONS_TABLE, REPLAYS_TABLE, RULE_SETS_TABLE],
+  deadLetters: [DLQ_TABLE, DLQ_ARCHIVE_TABLE],
+  metrics: {
+    counters: {
+      records: { name: 'records', help: 'Bronze rows judged.' },
+      valid: { name: 'valid_records', help: 'Of those, rows that passed every rule.' },
+    },
+    breakdowns: {
+      rejected: {
+        name: 'dead_letters',
+        label: 'error_type',
+        help: 'Bronze rows that broke a rule, by the `error_type` of it.',
+      },
+    },
+    gauges: {},
+  },
+  workers: (exchanges) =>
+    exchanges.map((exchange) => ({
+      name: `silver-${exchange.name}`,
+      exchange,
+      main: silverTable(exchange.name),
+      source: {
+        kind: 'tables',
+        upstreams: [{ exchange, definition: bronzeTable(exchange.name), writtenAt: 'ingestion_timestamp' }],
+      },
+      sharedTopic: exchange.topic,
+      stage: (context, { upstreams: [bronze], registry, share, settings: { rules, adopt } }) => {
+        if (!bronze) throw new RangeError('silver reads one bronze table')
+        return silverStage(context, { exchange, bronze, registry, share, rules, adopt })
+      },
+    })),
+  views: () => [
+    {
+      name: 'silver_dlq_open',
+      select: openLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),
+      reads: [DLQ_TABLE.name, RESOLUTIONS_TABLE.name],
+    },
+  ],
+}
