@@ -46,6 +46,7 @@ export {
   type PendingManifest,
   pendingChange,
   pendingEntries,
+  pendingProperty,
   publish,
   publishedSequence,
   publishPending,

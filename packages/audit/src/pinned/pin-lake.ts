@@ -1,5 +1,12 @@
 import type { Exchange } from '@assay/exchanges'
-import { keyOfPath, type PendingEntry, type PlannedFile, pendingEntries, publishedSequence } from '@assay/iceberg'
+import {
+  keyOfPath,
+  type PendingEntry,
+  type PlannedFile,
+  pendingEntries,
+  pendingProperty,
+  publishedSequence,
+} from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import { ofTable, pinExisting } from '@assay/lake'
 import {
@@ -33,6 +40,8 @@ export interface PinnedLake {
   readonly exchanges: readonly PinnedExchange[]
   /** All of them, upstream first. */
   readonly all: readonly PinnedScan[]
+  /** A table of the lake by its definition. */
+  readonly of: (definition: TableDefinition) => PinnedScan
 }
 
 export interface PinnedExchange {
@@ -51,41 +60,48 @@ export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake
     if ('value' in held) return new PinnedScan(definition, held.value)
     return new PinnedScan(definition, undefined, held.problem)
   }
-  const gold = await pin(GOLD_TABLE)
-  const duplicates = await published([gold], () => pin(DUPLICATES_TABLE))
-  const tradeGaps = await published([gold], () => pin(TRADE_GAPS_TABLE))
-  const silvers = new Map<string, PinnedScan>()
-  for (const { name } of lake.exchanges) silvers.set(name, await pin(silverTable(name)))
-  const mains = [...silvers.values()]
-  const letters = await published(mains, () => pin(DLQ_TABLE))
-  const archive = await pin(DLQ_ARCHIVE_TABLE)
-  const resolutions = await published([...mains, archive], () => pin(RESOLUTIONS_TABLE))
-  const replays = await published(mains, () => pin(REPLAYS_TABLE))
-  const ruleSets = await published(mains, () => pin(RULE_SETS_TABLE))
-  const bronzes = new Map<string, PinnedScan>()
-  for (const { name } of lake.exchanges) bronzes.set(name, await pin(bronzeTable(name)))
-  const gaps = await published([...bronzes.values()], () => pin(GAPS_TABLE))
-  const exchanges = lake.exchanges.map((exchange) => ({
-    exchange,
-    bronze: bronzes.get(exchange.name) as PinnedScan,
-    silver: silvers.get(exchange.name) as PinnedScan,
-  }))
-  const sides = [letters, archive, resolutions, replays, duplicates, tradeGaps, gaps, ruleSets]
-  for (const main of [...bronzes.values(), ...mains, archive, gold]) checkOutbox(main, sides, checks)
-  const all = [
-    ...bronzes.values(),
-    ...mains,
-    letters,
-    archive,
-    resolutions,
-    replays,
-    gold,
-    duplicates,
-    tradeGaps,
-    gaps,
-    ruleSets,
-  ]
-  return { gold, duplicates, tradeGaps, letters, archive, resolutions, replays, ruleSets, gaps, exchanges, all }
+  const scans = new Map<string, PinnedScan>()
+  for (const layer of [...lake.layers].reverse()) {
+    const ofLayer: PinnedScan[] = []
+    for (const { main } of layer.workers(lake.exchanges)) ofLayer.push(await pin(main))
+    const mains = [...ofLayer]
+    for (const side of layer.sides) ofLayer.push(await published(ofLayer, () => pin(side)))
+    for (const scan of ofLayer) {
+      scans.set(scan.name, scan)
+      if (mains.includes(scan) || hasOutbox(scan)) checkOutbox(scan, ofLayer, checks)
+    }
+  }
+  const of = ({ name }: TableDefinition): PinnedScan => {
+    const scan = scans.get(name)
+    if (!scan) throw new RangeError(`no layer of the lake has a table ${name}`)
+    return scan
+  }
+  return {
+    gold: of(GOLD_TABLE),
+    duplicates: of(DUPLICATES_TABLE),
+    tradeGaps: of(TRADE_GAPS_TABLE),
+    letters: of(DLQ_TABLE),
+    archive: of(DLQ_ARCHIVE_TABLE),
+    resolutions: of(RESOLUTIONS_TABLE),
+    replays: of(REPLAYS_TABLE),
+    ruleSets: of(RULE_SETS_TABLE),
+    gaps: of(GAPS_TABLE),
+    exchanges: lake.exchanges.map((exchange) => ({
+      exchange,
+      bronze: of(bronzeTable(exchange.name)),
+      silver: of(silverTable(exchange.name)),
+    })),
+    all: lake.definitions.map(of),
+    of,
+  }
+}
+
+/** True for a table that has committed rows for tables beside it. */
+function hasOutbox({ table, pinned }: PinnedScan): boolean {
+  return (
+    table !== undefined &&
+    pinned?.version.metadata.properties[pendingProperty(table.table.propertyPrefix)] !== undefined
+  )
 }
 
 /**

@@ -3,24 +3,18 @@ import type { Session } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
 import { type Check, CheckList, type Claim, Findings, type VerifyReport } from '../compare/check.js'
-import { readRuleHistory } from '../derive/rule-history.js'
 import { type LaneRows, laneRows } from '../pinned/lane-rows.js'
-import { type PinnedExchange, type PinnedLake, pinLake } from '../pinned/pin-lake.js'
+import { type PinnedLake, pinLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
-import { checkStops, checkTopics, checkUnreadRows } from './check-checkpoint.js'
+import { checkUnreadRows } from './check-checkpoint.js'
 import { checkFiles, unreadableFiles } from './check-files.js'
-import { checkDistinct, checkGold, checkKept } from './check-gold.js'
 import { checkLedgers, checkReplayCounts } from './check-ledgers.js'
-import { checkLog } from './check-log.js'
 import { checkManifests } from './check-manifests.js'
 import { checkMetadata, checkSequences } from './check-metadata.js'
-import { checkOffsets } from './check-offsets.js'
 import { checkChain, checkHistory, checkPositions } from './check-positions.js'
-import { checkReplayed, checkResolutions, loadReplayed } from './check-replayed-rows.js'
-import { checkReplayedValues } from './check-replayed-values.js'
-import { checkRuleHistory, checkSilver } from './check-silver.js'
+import { checkResolutions, loadReplayed } from './check-replayed-rows.js'
 import { checkStatistics } from './check-statistics.js'
-import { checkTradeGaps } from './check-trade-gaps.js'
+import { claimOf, type Guard, ownChecksOf } from './layer-checks.js'
 
 export interface VerifyOptions {
   /** Read the log again, too, and compare every record's bytes. */
@@ -70,14 +64,7 @@ class Run {
     // Only once the files of all tables are known to be there: what can't be read is looked for in all of them.
     for (const scan of this.#tables.all) await this.#statistics(scan)
     await this.#guard(claimOf('D1', gold, 'replayed rows can be read'), () => loadReplayed(this.#session, exchanges))
-    const silverRows = new Map<string, ReadonlyMap<LaneKey, LaneRows>>()
-    let rows = 0n
-    for (const exchange of exchanges) {
-      const checked = await this.#exchange(exchange, fromLog)
-      rows += checked.rows
-      silverRows.set(exchange.silver.name, checked.silverRows)
-    }
-    await this.#gold(silverRows)
+    const rows = await this.#layers(fromLog)
     await this.#guard(claimOf('A1', this.#tables.replays, 'no decision is written twice'), () =>
       checkLedgers(this.#session, this.#tables, this.#list),
     )
@@ -117,62 +104,22 @@ class Run {
     )
   }
 
-  async #exchange(pinned: PinnedExchange, fromLog: boolean) {
+  /** Every worker's main table, upstream first, and what its layer has of its own to check. */
+  async #layers(fromLog: boolean): Promise<bigint> {
+    const laneRows = new Map<string, ReadonlyMap<LaneKey, LaneRows>>()
     const [lake, session, tables, checks] = [this.#lake, this.#session, this.#tables, this.#list]
-    const { bronze, silver } = pinned
-    const bronzeRows = await this.#main(bronze, [])
-    checkStops(bronze, checks)
-    await this.#guard(claimOf('chain', bronze, 'its topics are the ones that its lanes were read from'), () =>
-      checkTopics(lake, pinned.exchange.topic, bronze, fromLog, checks),
-    )
-    await this.#guard(claimOf('B2', bronze, 'no offset is there twice'), () =>
-      checkOffsets(session, bronze, tables.gaps, bronzeRows, checks),
-    )
-    if (fromLog) {
-      await this.#guard(claimOf('B1', bronze, 'its rows are the records of the log'), () =>
-        checkLog(lake, session, pinned.exchange, bronze, tables.gaps, bronzeRows, checks),
-      )
-    } else {
-      checks.skipped(claimOf('B1', bronze, 'its rows are the records of the log, byte for byte'), 'needs --from-log')
+    const guard: Guard = (claim, work) => this.#guard(claim, work)
+    let rows = 0n
+    for (const layer of lake.layers) {
+      for (const worker of layer.workers(lake.exchanges)) {
+        const { main, source, exchange } = worker
+        const upstreams = source.kind === 'log' ? [] : source.upstreams.map(({ definition }) => tables.of(definition))
+        laneRows.set(main.name, await this.#main(tables.of(main), upstreams))
+        const context = { lake, session, tables, laneRows, fromLog, checks, guard }
+        rows += (await ownChecksOf(layer.name)?.(context, exchange)) ?? 0n
+      }
     }
-    const silverRows = await this.#main(silver, [bronze])
-    const check = await this.#guard(claimOf('S2', silver, 'the rule_sets ledger can be read'), async () => {
-      const history = await readRuleHistory(session, await tables.ruleSets.sql(), pinned.exchange)
-      return { lake, session, exchange: pinned.exchange, pinned, tables, history, bronzeRows, checks }
-    })
-    if (!check) return { rows: 0n, silverRows }
-    await this.#guard(claimOf('S2', silver, 'the rule_sets ledger covers its positions'), async () =>
-      checkRuleHistory(check),
-    )
-    const rows = await this.#guard(claimOf('S1', silver, 'its rows are the valid rows of bronze'), () =>
-      checkSilver(check),
-    )
-    await this.#guard(claimOf('S2', silver, 'replayed rows are what their rules make of their bytes'), () =>
-      checkReplayedValues(check),
-    )
-    await this.#guard(claimOf('D1', silver, 'every letter was replayed at most once'), () =>
-      checkReplayed(session, pinned, checks),
-    )
-    return { rows: rows ?? 0n, silverRows }
-  }
-
-  async #gold(silverRows: ReadonlyMap<string, ReadonlyMap<LaneKey, LaneRows>>): Promise<void> {
-    const [session, tables, checks] = [this.#session, this.#tables, this.#list]
-    const { gold, duplicates, exchanges } = tables
-    await this.#main(
-      gold,
-      exchanges.map(({ silver }) => silver),
-    )
-    await this.#guard(claimOf('G1', gold, 'every trade is there once'), () => checkDistinct(session, tables, checks))
-    await this.#guard(claimOf('G2', gold, 'its rows are the silver rows that are no duplicates'), () =>
-      checkGold(session, tables, silverRows, checks),
-    )
-    await this.#guard(claimOf('G4', duplicates, 'each names the row that was kept'), () =>
-      checkKept(session, tables, checks),
-    )
-    await this.#guard(claimOf('G3', tables.tradeGaps, 'its open gaps are those between the trades of gold'), () =>
-      checkTradeGaps(session, tables, checks),
-    )
+    return rows
   }
 
   /** What is checked of every table with a checkpoint; gives what it holds of each lane. */
@@ -218,8 +165,4 @@ function cleanedUp(cause: unknown): OutageError {
     hint: 'verify again, with the workers stopped if it takes longer than a quarter of an hour',
     cause,
   })
-}
-
-function claimOf(promise: string, { name }: PinnedScan, claim: string): Claim {
-  return { promise, subject: name, claim }
 }
