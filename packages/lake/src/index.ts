@@ -10,6 +10,7 @@ export { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_KEY_SET_BYTES } from './settings/de
 export { embeddedParts, type LakeParts } from './settings/lake-parts.js'
 export { markdownTable } from './settings/markdown-table.js'
 export type { DeadLetterRate } from './status/dead-letter-rates.js'
+export { exchangeOfLane } from './status/lane-exchange.js'
 export type { LaneProgress } from './status/lane-progress.js'
 export { LogArrivals } from './status/log-arrivals.js'
 export { isSuperseded, logTopicOf } from './status/log-lanes.js'

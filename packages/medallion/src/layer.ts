@@ -46,8 +46,6 @@ export type WorkerSource =
 
 /** A table that a worker reads. */
 export interface Upstream {
-  /** Whose trades it holds. */
-  readonly exchange: Exchange
   readonly definition: TableDefinition
   /** The column that says when a row was written to it. */
   readonly writtenAt: string

@@ -1,6 +1,5 @@
 import { type Clock, parseLaneKey } from '@assay/core'
-import type { Exchange } from '@assay/exchanges'
-import { type Lake, type LaneProgress, type StatusReport, statusReport } from '@assay/lake'
+import { exchangeOfLane, type Lake, type LaneProgress, type StatusReport, statusReport } from '@assay/lake'
 import type { Layer } from '@assay/medallion'
 import { Gauge, type Registry } from 'prom-client'
 
@@ -63,21 +62,22 @@ export class LaneMetrics {
     answered.abort()
     this.#isRead.set(report ? 1 : 0)
     for (const gauge of [this.#lagRecords, this.#lagSeconds, this.#position, this.#lastCommit]) gauge.reset()
-    if (lake && report) this.#show(lake.exchanges, report)
+    if (lake && report) this.#show(lake, report)
   }
 
-  #show(exchanges: readonly Exchange[], { lanes, stops, dead_letters }: StatusReport): void {
+  #show(lake: Lake, { lanes, stops, dead_letters }: StatusReport): void {
     const own = lanes.filter(({ layer }) => layer === this.#layer)
     const shown = [...own].sort((a, b) => Number(b.lag_rows - a.lag_rows)).slice(0, LANES_MAX)
     for (const lane of shown) this.#showLane(lane)
-    for (const { name, topic } of exchanges) {
-      this.#stopped?.set({ exchange: name }, stops.filter(({ lane }) => isOf(lane, topic)).length)
+    for (const { name } of lake.exchanges) {
+      const own = stops.filter(({ lane }) => exchangeOfLane(lake, lane) === name)
+      this.#stopped?.set({ exchange: name }, own.length)
     }
     for (const { exchange, rate } of dead_letters) if (rate !== null) this.#rejectedRatio?.set({ exchange }, rate)
   }
 
   #showLane(lane: LaneProgress): void {
-    const { exchange } = lane
+    const exchange = lane.exchange ?? 'unknown'
     const { topic, partition } = parseLaneKey(lane.lane)
     const labels = { exchange, topic, partition: String(partition) }
     this.#lagRecords.set(labels, Number(lane.lag_rows))
@@ -85,10 +85,4 @@ export class LaneMetrics {
     this.#position.set(labels, Number(lane.position))
     if (lane.last_commit_ms !== null) this.#lastCommit.set({ exchange }, lane.last_commit_ms / 1000)
   }
-}
-
-/** A lane of the topic, or of a generation of it (`topic@2`). */
-function isOf(lane: LaneProgress['lane'], logTopic: string): boolean {
-  const { topic } = parseLaneKey(lane)
-  return topic === logTopic || topic.startsWith(`${logTopic}@`)
 }

@@ -2,6 +2,7 @@ import { type LaneKey, type Position, START } from '@assay/core'
 import { isUnreadable, type LaneStatus } from '@assay/event-log'
 import type { LaneStop } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
+import { exchangeOfLane } from './lane-exchange.js'
 import { logLanesOf } from './log-lanes.js'
 import { arrivalInTable } from './table-arrivals.js'
 import type { TableState } from './table-states.js'
@@ -12,7 +13,8 @@ const HISTORY_AFTER_MS = 86_400_000
 /** How far one table has come in one lane. */
 export interface LaneProgress {
   readonly layer: string
-  readonly exchange: string
+  /** Null where the lane names none. */
+  readonly exchange: string | null
   readonly table: string
   readonly lane: LaneKey
   readonly position: Position
@@ -31,7 +33,7 @@ export interface LaneProgress {
 }
 
 /** Whose lanes they are. */
-export type LaneOwner = Pick<LaneProgress, 'layer' | 'exchange' | 'table'>
+export type LaneOwner = Pick<LaneProgress, 'layer' | 'table'>
 
 /** How far a table has come in the lanes of a topic of the log. */
 export async function progressInLog(
@@ -50,6 +52,7 @@ export async function progressInLog(
       const unread = unreadOf(status, at, own?.stop)
       return {
         ...owner,
+        exchange: exchangeOfLane(lake, lane),
         lane,
         position: at,
         end: status.end,
@@ -114,6 +117,7 @@ export function progressInTable(
       const arrived_ms = end > at && pinned ? await arrivalInTable(lake, pinned, lane, at) : undefined
       return {
         ...owner,
+        exchange: exchangeOfLane(lake, lane),
         lane,
         position: at,
         end,

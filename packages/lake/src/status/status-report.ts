@@ -24,7 +24,7 @@ export async function statusReport(lake: Lake): Promise<StatusReport> {
   const reports: Omit<StatusReport, 'unusable'>[] = []
   for (const layer of lake.layers) reports.push(await reportOf(lake, layer, states))
   return {
-    lanes: lake.exchanges.flatMap(({ name }) =>
+    lanes: [...lake.exchanges.map(({ name }) => name), null].flatMap((name) =>
       reports.flatMap(({ lanes }) => lanes.filter(({ exchange }) => exchange === name)),
     ),
     stops: reports.flatMap(({ stops }) => stops),
@@ -44,15 +44,14 @@ async function reportOf(lake: Lake, layer: Layer, states: TableStates): Promise<
     if (!state) continue
     const owner = { layer: layer.name, table: main.name }
     if (source.kind === 'log') {
-      const { name: exchange, topic } = source.exchange
-      lanes.push(...(await progressInLog(lake, { ...owner, exchange }, topic, state)))
+      const { topic } = source.exchange
+      lanes.push(...(await progressInLog(lake, owner, topic, state)))
       stops.push(...(await stopsOf(lake, main.name, topic, state.checkpoint)))
       continue
     }
-    for (const { definition, exchange, writtenAt } of source.upstreams) {
+    for (const { definition, writtenAt } of source.upstreams) {
       const upstream = await states.stateOf(definition)
-      const ofExchange = { ...owner, exchange: exchange.name }
-      if (upstream) lanes.push(...(await progressInTable(lake, ofExchange, { ...upstream, writtenAt }, state)))
+      if (upstream) lanes.push(...(await progressInTable(lake, owner, { ...upstream, writtenAt }, state)))
     }
     if (rejected && layer.deadLetters.length > 0) dead_letters.push(rateOf(worker, state, refusedOf(worker, rejected)))
   }

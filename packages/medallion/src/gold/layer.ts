@@ -32,11 +32,7 @@ export const goldLayer: Layer<'gold'> = {
       main: GOLD_TABLE,
       source: {
         kind: 'tables',
-        upstreams: exchanges.map((exchange) => ({
-          exchange,
-          definition: silverTable(exchange.name),
-          writtenAt: 'validation_timestamp',
-        })),
+        upstreams: exchanges.map(({ name }) => ({ definition: silverTable(name), writtenAt: 'validation_timestamp' })),
       },
       stage: (context, { main, upstreams, settings: { keySet_bytes, adopt } }) =>
         goldStage(context, { silvers: upstreams, gold: main, keySet_bytes, adopt }),

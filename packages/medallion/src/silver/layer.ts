@@ -33,7 +33,7 @@ export const silverLayer: Layer<'silver'> = {
       main: silverTable(exchange.name),
       source: {
         kind: 'tables',
-        upstreams: [{ exchange, definition: bronzeTable(exchange.name), writtenAt: 'ingestion_timestamp' }],
+        upstreams: [{ definition: bronzeTable(exchange.name), writtenAt: 'ingestion_timestamp' }],
       },
       sharedTopic: exchange.topic,
       stage: (context, { upstreams: [bronze], registry, share, settings: { rules, adopt } }) => {
