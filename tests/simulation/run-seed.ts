@@ -127,16 +127,16 @@ async function cleanUp({ world, store, named, violations }: Simulation, lake: Me
     const { table } = await lake.table(definition)
     await collect(table)
     const { checkpoint } = await (await lake.table(definition)).pin()
-    const keys = checkpoint.keys
-      ? [(await table.load()).metadata.location + checkpoint.keys.path.slice(`${TABLES}/${definition.name}`.length)]
-      : []
+    const files = definition.state?.files(checkpoint) ?? []
+    const { location } = (await table.load()).metadata
+    const keys = files.map((key) => location + key.slice(`${TABLES}/${definition.name}`.length))
     await removeOrphans(table, { keep: new Set(keys) })
     const tableKey = `${TABLES}/${definition.name}`
     const [newest] = await named.versionsSince(tableKey, Number.POSITIVE_INFINITY)
     if (!newest) continue
     const left = await named.of(newest)
     for await (const { key } of store.list(`${tableKey}/`)) {
-      const isKept = /\/metadata\/(v\d+\.|version-hint|trash)/.test(key) || key === checkpoint.keys?.path
+      const isKept = /\/metadata\/(v\d+\.|version-hint|trash)/.test(key) || files.includes(key)
       if (!isKept && !left.has(key)) violations.push(`left behind: ${key}`)
     }
     for (const key of left) if (!(await store.size_bytes(key))) violations.push(`named but gone: ${key}`)

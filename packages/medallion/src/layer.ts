@@ -1,7 +1,7 @@
 import type { LaneKey, Position } from '@assay/core'
 import type { EventLog, LaneShare, LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
-import type { LakeTable, Stage, StageContext, TableDefinition } from '@assay/pipeline'
+import type { LakeTable, LaneCheckpoint, Stage, StageContext, TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { RuleSet } from './rules/rule-set.js'
 
@@ -21,6 +21,8 @@ export interface Layer<Name extends string = string> {
   readonly deadLetters: readonly TableDefinition[]
   readonly metrics: LayerMetrics
   workers(exchanges: readonly Exchange[]): readonly LayerWorker[]
+  /** Greatest event time that the layer trusts in a lane, µs; undefined where it keeps none. */
+  watermark_us(lane: LaneCheckpoint | undefined): bigint | undefined
   /** Views for people. */
   views(exchanges: readonly Exchange[]): readonly View[]
 }

@@ -4,6 +4,7 @@ export {
   EMPTY_CHECKPOINT,
   type LaneCheckpoint,
   type LaneStop,
+  type StateMembers,
   type TopicCheckpoint,
 } from './checkpoint/checkpoint.js'
 export { concatBytes, concatRecords, type RecordColumns } from './source/concat-records.js'
@@ -29,6 +30,7 @@ export {
   parquetFields,
   sqlType,
   type TableDefinition,
+  type TableState,
 } from './table/definition.js'
 export { sqlTypeOf } from './table/iceberg-types.js'
 export {

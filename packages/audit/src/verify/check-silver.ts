@@ -2,7 +2,7 @@ import { type LaneKey, type Position, parseLaneKey, position } from '@assay/core
 import type { Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import { DLQ_TABLE } from '@assay/medallion'
+import { DLQ_TABLE, readLaneState } from '@assay/medallion'
 import { type Checkpoint, type ColumnDefinition, isReplayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../compare/check.js'
 import { compareRows, Tally } from '../compare/compare.js'
@@ -90,9 +90,10 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
 /** What silver knows of a lane beside its position is what its rows make of it: later rows are judged by it. */
 function checkLaneState({ pinned: { silver }, checks }: SilverCheck, derived: Checkpoint['lanes']): void {
   const findings = new Findings()
-  for (const [key, { position, greatest_us, candidate_us, rules }] of silver.checkpoint.lanes) {
-    const lane = derived.get(key)
-    if (lane?.position !== position) continue
+  for (const [key, own] of silver.checkpoint.lanes) {
+    if (derived.get(key)?.position !== own.position) continue
+    const lane = readLaneState(derived.get(key))
+    const { greatest_us, candidate_us, rules } = readLaneState(own)
     if (lane.greatest_us !== greatest_us) {
       findings.add(`${key}: its greatest event time is ${lane.greatest_us}, the checkpoint says ${greatest_us}`)
     }
@@ -153,8 +154,9 @@ export function checkRuleHistory({ pinned, history, bronzeRows, checks }: Silver
     const first = spans[0]
     if (!first || first.from > least) findings.add(`${key}: nothing is noted before ${first?.from ?? lane.position}`)
     const last = spans.findLast(({ from }) => from < lane.position)
-    if (last && lane.rules !== undefined && last.version !== lane.rules) {
-      findings.add(`${key}: the ledger ends in ${last.version}, the checkpoint says ${lane.rules}`)
+    const { rules } = readLaneState(lane)
+    if (last && rules !== undefined && last.version !== rules) {
+      findings.add(`${key}: the ledger ends in ${last.version}, the checkpoint says ${rules}`)
     }
     for (const { version } of spans) {
       if (!history.sets.has(version)) findings.add(`${key}: the rules of ${version} are not in the ledger`)

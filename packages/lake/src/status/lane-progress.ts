@@ -1,5 +1,6 @@
 import { type LaneKey, type Position, START } from '@assay/core'
 import { isUnreadable, type LaneStatus } from '@assay/event-log'
+import type { Layer } from '@assay/medallion'
 import type { LaneStop } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
 import { exchangeOfLane } from './lane-exchange.js'
@@ -33,7 +34,10 @@ export interface LaneProgress {
 }
 
 /** Whose lanes they are. */
-export type LaneOwner = Pick<LaneProgress, 'layer' | 'table'>
+export interface LaneOwner {
+  readonly layer: Layer
+  readonly table: string
+}
 
 /** How far a table has come in the lanes of a topic of the log. */
 export async function progressInLog(
@@ -51,7 +55,8 @@ export async function progressInLog(
       const at = own?.position ?? START
       const unread = unreadOf(status, at, own?.stop)
       return {
-        ...owner,
+        layer: owner.layer.name,
+        table: owner.table,
         exchange: exchangeOfLane(lake, lane),
         lane,
         position: at,
@@ -116,14 +121,15 @@ export function progressInTable(
       const at = state?.position ?? START
       const arrived_ms = end > at && pinned ? await arrivalInTable(lake, pinned, lane, at) : undefined
       return {
-        ...owner,
+        layer: owner.layer.name,
+        table: owner.table,
         exchange: exchangeOfLane(lake, lane),
         lane,
         position: at,
         end,
         lag_rows: end - at,
         lag_seconds: end <= at ? 0 : arrived_ms === undefined || arrived_ms === null ? null : ageOf(lake, arrived_ms),
-        watermark_us: state?.greatest_us ?? null,
+        watermark_us: owner.layer.watermark_us(state) ?? null,
         last_commit_ms,
       }
     }),

@@ -42,7 +42,7 @@ async function reportOf(lake: Lake, layer: Layer, states: TableStates): Promise<
     const { main, source } = worker
     const state = await states.stateOf(main)
     if (!state) continue
-    const owner = { layer: layer.name, table: main.name }
+    const owner = { layer, table: main.name }
     if (source.kind === 'log') {
       const { topic } = source.exchange
       lanes.push(...(await progressInLog(lake, owner, topic, state)))

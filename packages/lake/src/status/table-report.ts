@@ -1,5 +1,6 @@
 import type { LaneKey, Position } from '@assay/core'
 import { currentSnapshot, planFiles, type Snapshot } from '@assay/iceberg'
+import type { Layer } from '@assay/medallion'
 import type { PinnedTable, TableDefinition } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
 import { ofTable, pinExisting, type TableProblem } from '../loaded-tables.js'
@@ -57,9 +58,14 @@ async function reportOf(lake: Lake, definition: TableDefinition): Promise<TableR
     snapshot_id: snapshot?.snapshotId ?? null,
     snapshots: existing?.pinned.version.metadata.snapshots.length ?? 0,
     last_commit_ms: snapshot?.timestamp_ms ?? null,
-    lanes: existing ? lanesOf(existing.pinned) : [],
+    lanes: existing ? lanesOf(layerOf(lake, definition), existing.pinned) : [],
     problem: null,
   }
+}
+
+/** The layer whose main table it is. */
+function layerOf({ layers, exchanges }: Lake, { name }: TableDefinition): Layer | undefined {
+  return layers.find(({ workers }) => workers(exchanges).some(({ main }) => main.name === name))
 }
 
 type Counts = Pick<TableReport, 'rows' | 'files' | 'size_bytes'>
@@ -91,13 +97,13 @@ async function plannedCounts(lake: Lake, definition: TableDefinition): Promise<C
   }
 }
 
-function lanesOf({ checkpoint }: PinnedTable): LaneReport[] {
+function lanesOf(layer: Layer | undefined, { checkpoint }: PinnedTable): LaneReport[] {
   return [...checkpoint.lanes]
-    .map(([lane, { position, greatest_us, stop }]) => ({
+    .map(([lane, state]) => ({
       lane,
-      position,
-      watermark_us: greatest_us ?? null,
-      is_stopped: stop !== undefined && !isSuperseded(lane, checkpoint),
+      position: state.position,
+      watermark_us: layer?.watermark_us(state) ?? null,
+      is_stopped: state.stop !== undefined && !isSuperseded(lane, checkpoint),
     }))
     .sort(byLane)
 }

@@ -31,5 +31,6 @@ export const bronzeLayer: Layer<'bronze'> = {
           bronzeStage(context, { exchange: name, topic, log, share, onLanes, ...(until && { until }) }),
       }
     }),
+  watermark_us: () => undefined,
   views: () => [],
 }

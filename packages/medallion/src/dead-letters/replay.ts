@@ -9,6 +9,7 @@ import { countWithinLookups, decoderLookup } from '../silver/decode.js'
 import { INPUT } from '../silver/input.js'
 import { REJECTED } from '../silver/judge.js'
 import { judgeRows } from '../silver/judge-rows.js'
+import { laneState, readLaneState } from '../silver/lane-state.js'
 import { judgeTimes, type Verdicts } from '../silver/lateness.js'
 import { firstRows } from '../silver/rows.js'
 import { VERDICTS, writeRuleSets, writeValid } from '../silver/write.js'
@@ -226,7 +227,7 @@ class Replay {
     const from = before?.position ?? START
     const mark = { id: this.#entry.replay_id, sequences: sequencesOf(verdicts, from) }
     const next = position(from + BigInt(passed))
-    const moved = passed > 0 && { written: next - 1n, rules: rules.version }
+    const moved = passed > 0 && { written: next - 1n, state: laneState({ rules: rules.version }) }
     const outcome = await commitBatch(silver, sides, {
       kind: 'batch',
       files: await writeValid(context, silver.definition, exchange, rules, verdicts, mark),
@@ -262,7 +263,7 @@ class Replay {
     const at_ms = context.clock.now_ms()
     sides.push(...(await writeResolutions(context, VALID, { resolution: 'replayed', at_ms, replay_id })))
     const lane = replayLane(silver.definition)
-    if (pinned.checkpoint.lanes.get(lane)?.rules !== rules.version) {
+    if (readLaneState(pinned.checkpoint.lanes.get(lane)).rules !== rules.version) {
       const begun = [{ lane: parseLaneKey(lane), from }]
       sides.push(...(await writeRuleSets(context, silver.definition.name, rules, begun)))
     }

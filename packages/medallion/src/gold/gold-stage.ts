@@ -27,6 +27,7 @@ import { DUPLICATES, findDuplicates, INPUT, type Walk } from './find-duplicates.
 import { DROPPED, findKept, KEPT } from './find-kept.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from './gold-tables.js'
 import { currentKeys, type LoadedKeys, saveKeysIfDue } from './key-keeper.js'
+import { keySetState, readSavedKeySet } from './key-set-state.js'
 import { writeTradeGaps } from './trade-gaps.js'
 import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 
@@ -75,7 +76,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
           lanes: lanesOf(checkpoint, planned, batches, walk),
           wholeCheckpoint: true,
           sources: Object.fromEntries(batches.map(({ name, batch }) => [name, batch.pinned.uuid])),
-          ...(keys && { keys }),
+          ...(keys && { state: keySetState(keys) }),
         },
         rows: walk.count,
         more: batches.some(({ plan }) => plan.more),
@@ -91,7 +92,8 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
           state.keys.merge(walk.staged)
           state.sequence = snapshot.sequence
           state.commitsSinceSave = keys ? 0 : state.commitsSinceSave + 1
-          if (keys && checkpoint.keys) void input.gold.store.delete(checkpoint.keys.path).catch(() => undefined)
+          const before = readSavedKeySet(checkpoint)
+          if (keys && before) void input.gold.store.delete(before.path).catch(() => undefined)
         },
       }
     },

@@ -1,5 +1,6 @@
 import { defineColumns, type TableDefinition } from '@assay/pipeline'
 import { TRADE_COLUMNS } from '../silver/silver-tables.js'
+import { GOLD_STATE } from './key-set-state.js'
 
 /** Every distinct trade of every exchange, once. */
 export const GOLD_TABLE: TableDefinition = {
@@ -18,6 +19,7 @@ export const GOLD_TABLE: TableDefinition = {
   ]),
   partitionBy: ['exchange_date', 'exchange_hour'],
   orderBy: ['topic', 'partition', 'offset'],
+  state: GOLD_STATE,
   coordinates: { topic: 'topic', partition: 'partition', offset: 'offset', replay: { id: 'replay_id' } },
 }
 

@@ -2,6 +2,7 @@ import type { Random } from '@assay/core'
 import { columnOf, type Session } from '@assay/engine'
 import type { Checkpoint, LakeTable, PinnedTable } from '@assay/pipeline'
 import { type ScanFile, scanSql } from '@assay/pipeline'
+import { readSavedKeySet } from './key-set-state.js'
 import { decodeKeySet, encodeKeySet } from './keys/key-file.js'
 import { type BookKeys, KeySet } from './keys/key-set.js'
 import { BOOK_SQL } from './trade-key.js'
@@ -51,7 +52,7 @@ async function savedKeys(
   checkpoint: Checkpoint,
   cap_bytes: number,
 ): Promise<Omit<LoadedKeys, 'tableUuid'> | undefined> {
-  const saved = checkpoint.keys
+  const saved = readSavedKeySet(checkpoint)
   if (!saved || saved.sequence > pinned.sequence) return undefined
   const bytes = await gold.store.get(saved.path)
   const keys = bytes && decodeKeySet(bytes, pinned.uuid, saved.sequence, cap_bytes)

@@ -38,5 +38,6 @@ export const goldLayer: Layer<'gold'> = {
         goldStage(context, { silvers: upstreams, gold: main, keySet_bytes, adopt }),
     },
   ],
+  watermark_us: () => undefined,
   views: goldViews,
 }

@@ -2,6 +2,7 @@ import { bronzeTable } from '../bronze/bronze-table.js'
 import { openLettersSql } from '../dead-letters/dead-letter-filter.js'
 import type { Layer } from '../layer.js'
 import { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE } from './dead-letter-tables.js'
+import { readLaneState } from './lane-state.js'
 import { silverStage } from './silver-stage.js'
 import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver-tables.js'
 
@@ -41,6 +42,7 @@ export const silverLayer: Layer<'silver'> = {
         return silverStage(context, { exchange, bronze, registry, share, rules, adopt })
       },
     })),
+  watermark_us: (lane) => readLaneState(lane).greatest_us,
   views: () => [
     {
       name: 'silver_dlq_open',

@@ -27,6 +27,7 @@ import { countWithinLookups, type DecoderLookup, decoderLookup } from './decode.
 import type { Rejection } from './judge.js'
 import { judgeRows } from './judge-rows.js'
 import type { LaneClockState } from './lane-clock.js'
+import { laneState, readLaneState } from './lane-state.js'
 import { judgeTimes, type Verdicts } from './lateness.js'
 import { type BronzeRows, firstRows } from './rows.js'
 import { DLQ_TABLE, silverTable } from './silver-tables.js'
@@ -71,10 +72,9 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
         sides,
         change: {
           basis: checkpoint,
-          lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) => ({
-            rules: input.rules.version,
-            ...laneFacts(verdicts, plan, key),
-          })),
+          lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) =>
+            laneFacts(verdicts, plan, key, input.rules.version),
+          ),
           wholeCheckpoint: false,
           sources: { [input.bronze.definition.name]: batch.pinned.uuid },
         },
@@ -132,7 +132,7 @@ async function judgeBatch(
  * have trusted anything, and a lane that one wrong value had moved ahead goes on rightly.
  */
 function clockBefore(lane: LaneCheckpoint | undefined, { version, lateness_jump_ms }: RuleSet): LaneClockState {
-  const { greatest_us, candidate_us, rules } = lane ?? {}
+  const { greatest_us, candidate_us, rules } = readLaneState(lane)
   if (lateness_jump_ms === undefined || rules === undefined || rules === version) return { greatest_us, candidate_us }
   return { greatest_us: undefined, candidate_us: greatest_us }
 }
@@ -151,11 +151,10 @@ function rejectedByType(rejections: readonly Rejection[]): Record<string, number
   return counts
 }
 
-function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey): Partial<LaneCheckpoint> {
+function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey, rules: string): Partial<LaneCheckpoint> {
   const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
   return {
-    greatest_us: lane?.greatest_us,
-    candidate_us: lane?.candidate_us,
+    state: laneState({ greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us, rules }),
     ...(lane?.written !== undefined && { written: lane.written }),
   }
 }
@@ -168,7 +167,9 @@ async function writeSides(
   { plan, rejections, rows }: JudgedBatch,
 ): Promise<SideFiles[]> {
   const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, rows, rejections)
-  const newlyJudged = plan.ranges.filter((range) => checkpoint.lanes.get(range.key)?.rules !== input.rules.version)
+  const newlyJudged = plan.ranges.filter(
+    (range) => readLaneState(checkpoint.lanes.get(range.key)).rules !== input.rules.version,
+  )
   return [
     ...(letters.length > 0 ? [{ table: DLQ_TABLE, files: letters }] : []),
     ...(await writeRuleSets(context, silverName, input.rules, newlyJudged)),

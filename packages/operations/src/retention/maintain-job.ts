@@ -98,11 +98,11 @@ async function orphans(lake: Lake, table: LakeTable, dryRun: boolean): Promise<n
   return (await removeOrphans(table.table, { keep, dryRun })).length
 }
 
-/** What the table's metadata does not name and yet is needed: its key file, and what outboxes have pending for it. */
+/** What the table's metadata does not name and yet is needed: files of its state, and what outboxes have pending for it. */
 async function keptPaths(lake: Lake, table: LakeTable): Promise<Set<string>> {
   const { version, checkpoint } = await table.pin()
-  const keep = new Set<string>()
-  if (checkpoint.keys) keep.add(pathInTable(version, checkpoint.keys.path.slice(version.tableKey.length + 1)))
+  const files = table.definition.state?.files(checkpoint) ?? []
+  const keep = new Set(files.map((key) => pathInTable(version, key.slice(version.tableKey.length + 1))))
   for (const definition of lake.definitions) {
     const main = await pinExisting(lake, definition)
     for (const manifest of main ? pendingManifests(main, table.definition.name) : []) {

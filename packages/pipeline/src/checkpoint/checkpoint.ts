@@ -19,8 +19,11 @@ export type StopReason =
   | 'topic_recreated'
   | (string & Record<never, never>)
 
-/** Members of the property that this version does not know: written back as they were, and demanded unchanged. */
-export type UnknownMembers = Readonly<Record<string, unknown>>
+/**
+ * Members of the property that a layer keeps by a codec of its own, or that only a newer version knows, as JSON: written
+ * back as they were, and demanded unchanged unless the table's definition says that they are only noted.
+ */
+export type StateMembers = Readonly<Record<string, unknown>>
 
 /** Why a lane does not go on until an operator has spoken (B3). */
 export interface LaneStop {
@@ -38,19 +41,13 @@ export interface LaneCheckpoint {
   readonly sequence: number
   /** Greatest offset of the lane with a row in this table; tells a rollback from an expiry. */
   readonly written?: bigint
-  /** Greatest trusted event time of valid rows, µs (silver). */
-  readonly greatest_us?: bigint | undefined
-  /** Event time of a row far ahead of that, which no other row has borne out yet (silver). */
-  readonly candidate_us?: bigint | undefined
-  /** Leader epoch of the last record read (bronze), where the log keeps epochs. */
+  /** Leader epoch of the last record read, where the log keeps epochs. */
   readonly epoch?: number
-  /** Rule set that judged the newest rows (silver). */
-  readonly rules?: string
   readonly stop?: LaneStop
-  readonly unknown?: UnknownMembers
+  readonly state?: StateMembers
 }
 
-/** What bronze knows of a topic: its identity and the number that stands for it in message ids. */
+/** What a table that reads the log knows of a topic: its identity and the number that stands for it in message ids. */
 export interface TopicCheckpoint {
   readonly topicId: string
   /** 28 bits, unique in the table. */
@@ -66,9 +63,7 @@ export interface Checkpoint {
   readonly sources: Readonly<Record<string, string>>
   readonly topics: Readonly<Record<string, TopicCheckpoint>>
   readonly lanes: ReadonlyMap<LaneKey, LaneCheckpoint>
-  /** Saved key set (gold): object key and the sequence number of the snapshot that it was made from. */
-  readonly keys?: { readonly path: string; readonly sequence: number }
-  readonly unknown?: UnknownMembers
+  readonly state?: StateMembers
 }
 
 export const EMPTY_CHECKPOINT: Checkpoint = { sources: {}, topics: {}, lanes: new Map() }
@@ -78,10 +73,7 @@ const laneSchema = z.looseObject({
   position: bigintText,
   sequence: z.int().min(0),
   written: bigintText.optional(),
-  greatest_us: bigintText.optional(),
-  candidate_us: bigintText.optional(),
   epoch: z.int().min(0).optional(),
-  rules: z.string().optional(),
   stop: z
     .looseObject({
       reason: z.string(),
@@ -99,21 +91,19 @@ const checkpointSchema = z.looseObject({
     z.looseObject({ topicId: z.string(), laneId: z.int().min(0).max(0xfffffff), logTopic: z.string() }),
   ),
   lanes: z.record(z.string(), laneSchema),
-  keys: z.looseObject({ path: z.string(), sequence: z.int().min(0) }).optional(),
 })
 
 /** Reads the property of a table. Throws `bad_checkpoint` when it isn't one. */
 export function parseCheckpoint(text: string | undefined, table: string): Checkpoint {
   if (text === undefined) return EMPTY_CHECKPOINT
   try {
-    const { format, snapshot, sources, topics, lanes, keys, ...unknown } = checkpointSchema.parse(JSON.parse(text))
+    const { format, snapshot, sources, topics, lanes, ...state } = checkpointSchema.parse(JSON.parse(text))
     return {
       ...(snapshot && { snapshot: { id: BigInt(snapshot.id), sequence: snapshot.sequence } }),
       sources,
       topics,
       lanes: new Map(Object.entries(lanes).map(([key, lane]) => [key as LaneKey, parseLane(lane)])),
-      ...(keys && { keys }),
-      ...unknownMembers(unknown),
+      ...stateOf(state),
     }
   } catch (cause) {
     throw new AssayError('bad_checkpoint', `the checkpoint of ${table} cannot be read: ${String(cause)}`, {
@@ -124,34 +114,30 @@ export function parseCheckpoint(text: string | undefined, table: string): Checkp
 }
 
 function parseLane(raw: z.infer<typeof laneSchema>): LaneCheckpoint {
-  const { position: next, sequence, written, greatest_us, candidate_us, epoch, rules, stop, ...unknown } = raw
+  const { position: next, sequence, written, epoch, stop, ...state } = raw
   return {
     position: position(next),
     sequence,
     ...(written !== undefined && { written: BigInt(written) }),
-    ...(greatest_us !== undefined && { greatest_us: BigInt(greatest_us) }),
-    ...(candidate_us !== undefined && { candidate_us: BigInt(candidate_us) }),
     ...(epoch !== undefined && { epoch }),
-    ...(rules !== undefined && { rules }),
     ...(stop && { stop: { ...stop, from: position(stop.from), to: position(stop.to) } }),
-    ...unknownMembers(unknown),
+    ...stateOf(state),
   }
 }
 
-function unknownMembers(members: UnknownMembers): { readonly unknown?: UnknownMembers } {
-  return Object.keys(members).length === 0 ? {} : { unknown: members }
+function stateOf(state: StateMembers): { readonly state?: StateMembers } {
+  return Object.keys(state).length === 0 ? {} : { state }
 }
 
 export function serializeCheckpoint(checkpoint: Checkpoint): string {
   return JSON.stringify(
     {
-      ...checkpoint.unknown,
+      ...checkpoint.state,
       format: 1,
       snapshot: checkpoint.snapshot,
       sources: checkpoint.sources,
       topics: checkpoint.topics,
       lanes: serializeLanes(checkpoint.lanes),
-      keys: checkpoint.keys,
     },
     bigintAsText,
   )
@@ -162,9 +148,9 @@ export function lanesJson(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): string {
   return JSON.stringify(serializeLanes(lanes), bigintAsText)
 }
 
-function serializeLanes(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): Record<string, UnknownMembers> {
+function serializeLanes(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): Record<string, StateMembers> {
   const sorted = [...lanes].sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(sorted.map(([key, { unknown, ...lane }]) => [key, { ...unknown, ...lane }]))
+  return Object.fromEntries(sorted.map(([key, { state, ...lane }]) => [key, { ...state, ...lane }]))
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

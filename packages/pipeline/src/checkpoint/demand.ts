@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { LaneKey } from '@assay/core'
-import type { Checkpoint, LaneCheckpoint, TopicCheckpoint } from './checkpoint.js'
+import type { Checkpoint, LaneCheckpoint, StateMembers, TopicCheckpoint } from './checkpoint.js'
 
 /** What a batch was derived from, and what it changes if that still holds. */
 export interface CheckpointChange {
@@ -11,16 +12,22 @@ export interface CheckpointChange {
   readonly wholeCheckpoint: boolean
   readonly sources?: Readonly<Record<string, string>>
   readonly topics?: Readonly<Record<string, TopicCheckpoint>>
-  readonly keys?: { readonly path: string; readonly sequence: number }
+  /** Members of the table's own state that the batch sets. */
+  readonly state?: StateMembers
 }
 
-/** What of the table is no longer as the batch was derived from it: a lane's key, or other members. */
+/**
+ * What of the table is no longer as the batch was derived from it: a lane's key, `topics`, or the table's own `state`.
+ * `noted` are members of that state that may have changed all the same.
+ */
 export function brokenDemand(
   change: CheckpointChange,
   current: Checkpoint,
-): LaneKey | 'topics' | 'unknown members' | undefined {
-  if (change.topics && !sameJson(change.basis.topics, current.topics)) return 'topics'
-  if (change.wholeCheckpoint && !sameJson(change.basis.unknown, current.unknown)) return 'unknown members'
+  noted: readonly string[] = [],
+): LaneKey | 'topics' | 'state' | undefined {
+  const { basis, topics, wholeCheckpoint } = change
+  if (topics && !sameJson(basis.topics, current.topics)) return 'topics'
+  if (wholeCheckpoint && !sameJson(without(basis.state, noted), without(current.state, noted))) return 'state'
   return brokenLane(change, current)
 }
 
@@ -39,33 +46,33 @@ function sameLane(a: LaneCheckpoint | undefined, b: LaneCheckpoint | undefined):
   if (a === undefined || b === undefined) return a === b
   return (
     a.position === b.position &&
-    a.greatest_us === b.greatest_us &&
-    a.candidate_us === b.candidate_us &&
-    a.rules === b.rules &&
     a.stop?.reason === b.stop?.reason &&
     a.stop?.to === b.stop?.to &&
-    sameJson(a.unknown, b.unknown)
+    sameJson(a.state, b.state)
   )
 }
 
-function sameJson(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b)
+function without(state: StateMembers | undefined, noted: readonly string[]): StateMembers {
+  return Object.fromEntries(Object.entries(state ?? {}).filter(([name]) => !noted.includes(name)))
 }
 
-/** The checkpoint after the change, committed with the given snapshot. What this version does not know stays. */
+function sameJson(a: unknown, b: unknown): boolean {
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(a ?? null)), JSON.parse(JSON.stringify(b ?? null)))
+}
+
+/** The checkpoint after the change, committed with the given snapshot. State that the change does not name stays. */
 export function applyChange(
   current: Checkpoint,
   change: CheckpointChange,
   snapshot: { readonly id: bigint; readonly sequence: number },
 ): Checkpoint {
-  const keys = change.keys ?? current.keys
+  const state = { ...current.state, ...change.state }
   return {
     snapshot,
     sources: { ...current.sources, ...change.sources },
     topics: { ...current.topics, ...change.topics },
     lanes: new Map([...current.lanes, ...movedLanes(current, change)]),
-    ...(keys && { keys }),
-    ...(current.unknown && { unknown: current.unknown }),
+    ...(Object.keys(state).length > 0 && { state }),
   }
 }
 
@@ -76,8 +83,8 @@ export function movedLanes(
 ): Map<LaneKey, LaneCheckpoint> {
   return new Map(
     [...lanes].map(([key, lane]) => {
-      const unknown = current.lanes.get(key)?.unknown
-      return [key, unknown ? { ...lane, unknown } : lane]
+      const state = { ...current.lanes.get(key)?.state, ...lane.state }
+      return [key, Object.keys(state).length > 0 ? { ...lane, state } : lane]
     }),
   )
 }

@@ -1,5 +1,6 @@
 import type { ParquetField } from '@assay/engine'
 import type { NestedField } from '@assay/iceberg'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { parquetField } from './iceberg-types.js'
 
 /** Types that the lake's tables use, by their Iceberg names. */
@@ -31,8 +32,18 @@ export interface TableDefinition {
   readonly partitionBy: readonly string[]
   /** Columns by which a folded file is sorted: the lane, then the offset. */
   readonly orderBy: readonly string[]
+  /** What the checkpoint holds of the table's own, beside its lanes. */
+  readonly state?: TableState
   /** The columns that hold a row's coordinates; ledgers without a lane have none. */
   readonly coordinates?: Coordinates
+}
+
+/** A layer's own members of its table's checkpoint. */
+export interface TableState {
+  /** Those that may change under a batch which demands all others as they were. */
+  readonly noted: readonly string[]
+  /** Objects of the store that the members name: no orphans. */
+  readonly files: (checkpoint: Checkpoint) => readonly string[]
 }
 
 export interface Coordinates {

@@ -80,7 +80,7 @@ function commitOnce(
       if (checkpointStanding(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }
       const waiting = pendingEntries(base, table.propertyPrefix).some((entry) => !published.has(entry.manifest))
       if (waiting) return { kind: 'refuse', reason: PENDING }
-      const broken = brokenDemand(batch.change, current)
+      const broken = brokenDemand(batch.change, current, definition.state?.noted)
       if (broken) return { kind: 'refuse', reason: `${broken} was changed by another worker` }
       const snapshot = { id: next.snapshotId, sequence: next.sequenceNumber }
       const add = manifests.map(({ table: name, manifest }) => ({

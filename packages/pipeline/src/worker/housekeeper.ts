@@ -85,8 +85,8 @@ export class Housekeeper {
     if (now_ms < this.#orphansDue_ms) return
     this.#orphansDue_ms = now_ms + (this.#orphans ? ORPHANS_MS : SECOND_SEARCH_MS)
     const { version, checkpoint } = await this.#main.pin()
-    const keys = checkpoint.keys?.path.slice(version.tableKey.length + 1)
-    const keep = new Set(keys ? [pathInTable(version, keys)] : [])
+    const files = this.#main.definition.state?.files(checkpoint) ?? []
+    const keep = new Set(files.map((key) => pathInTable(version, key.slice(version.tableKey.length + 1))))
     if (this.#orphans) await removeOrphans(this.#main.table, { keep, seenBefore: this.#orphans })
     const found = await removeOrphans(this.#main.table, { keep, dryRun: true })
     this.#orphans = new Set(found.map(({ key }) => key))
