@@ -27,9 +27,3 @@ export function parseLaneKey(text: string): Lane {
   }
   return { topic: match[1], partition: Number(match[2]) }
 }
-
-/** Order of lanes everywhere: by topic, then by partition as a number. */
-export function compareLanes(a: Lane, b: Lane): number {
-  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1
-  return a.partition - b.partition
-}

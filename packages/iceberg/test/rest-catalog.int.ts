@@ -55,11 +55,7 @@ describe.skipIf(!(await needs('s3', 'catalog')))('A4: a real REST catalog (Nessi
     return createTable(catalog, name, description, { store, clock: systemClock, random })
   }
 
-  catalogContract(
-    'RestCatalog with Nessie',
-    async () => ({ clock: systemClock, open: () => openCatalog(), evolvesInTurn: true }),
-    newName,
-  )
+  catalogContract('RestCatalog with Nessie', async () => ({ clock: systemClock, open: () => openCatalog() }), newName)
 
   it('A4: a change of properties by others is seen, and not undone by a commit drawn up before it', async () => {
     const name = newName()

@@ -292,6 +292,10 @@ function addSnapshot(json: Record<string, unknown>, snapshot: JsonObject): void 
   json.snapshots = [...snapshots, snapshot]
   json['last-sequence-number'] = snapshot['sequence-number']
   json['last-updated-ms'] = snapshot['timestamp-ms']
+  // Some servers take the table's current schema from a snapshot that is added.
+  if (list(json, 'schemas').some((schema) => schema['schema-id'] === snapshot['schema-id'])) {
+    json['current-schema-id'] = snapshot['schema-id']
+  }
 }
 
 function setRef(json: Record<string, unknown>, update: JsonObject): void {

@@ -150,7 +150,7 @@ describe('updates for a REST catalog', () => {
     expect(diffMetadata(base, base)).toEqual([])
   })
 
-  it('demand the table and its head, and the other refs where snapshots are forgotten', async () => {
+  it('demand the table and its head, the schema of a snapshot, and the other refs where snapshots are forgotten', async () => {
     const { table } = await openWorld()
     const { metadata: first } = await table.load()
     const base = applyUpdate(first, updateOf(first, { ...anyStep, id: 1n }))
@@ -160,6 +160,8 @@ describe('updates for a REST catalog', () => {
     expect(requirementsOf(tagged, [])).toEqual([uuid, head])
     expect(requirementsOf(tagged, [{ action: 'remove-snapshots' }])).toEqual([uuid, head, { ...head, ref: 'eod' }])
     expect(requirementsOf(first, [])).toEqual([uuid, { ...head, 'snapshot-id': null }])
+    const schema = { type: 'assert-current-schema-id', 'current-schema-id': base.currentSchemaId }
+    expect(requirementsOf(tagged, [{ action: 'add-snapshot' }])).toEqual([uuid, schema, head])
   })
 })
 

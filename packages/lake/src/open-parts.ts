@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Clock, type Random, UsageError } from '@assay/core'
@@ -101,8 +101,22 @@ async function workPlace({ store, workDirectory }: LakeParts, { access }: PartsC
   if (access !== 'read') {
     return { workDirectory: resolve(workDirectory ?? join(store.directory, '.scratch')), removeScratch: keep }
   }
-  const own = await mkdtemp(join(workDirectory ?? tmpdir(), 'assay-read-'))
+  const own = await ownFolder(workDirectory)
   return { workDirectory: own, removeScratch: () => rm(own, { recursive: true, force: true }) }
+}
+
+async function ownFolder(workDirectory: string | undefined): Promise<string> {
+  const parent = resolve(workDirectory ?? tmpdir())
+  try {
+    await mkdir(parent, { recursive: true })
+    return await mkdtemp(join(parent, 'assay-read-'))
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new UsageError('work_folder_unusable', `no folder can be made in the work folder ${parent}: ${said}`, {
+      hint: 'let ASSAY_WORK_DIR name a folder that this user may write to',
+      cause,
+    })
+  }
 }
 
 function cacheIn(workDirectory: string): string {

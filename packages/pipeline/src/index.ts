@@ -2,6 +2,7 @@ export {
   CHECKPOINT_PROPERTY,
   type Checkpoint,
   EMPTY_CHECKPOINT,
+  LANES_SUMMARY,
   type LaneCheckpoint,
   type LaneStop,
   type StateMembers,

@@ -1,6 +1,6 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
-import { ancestors } from '@assay/iceberg'
-import { type Checkpoint, checkpointStanding, isReplayLane, replayLane } from '@assay/pipeline'
+import { ancestors, type Snapshot } from '@assay/iceberg'
+import { type Checkpoint, checkpointStanding, isReplayLane, LANES_SUMMARY, replayLane } from '@assay/pipeline'
 import { z } from 'zod'
 import { type CheckList, Findings } from '../compare/check.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
@@ -31,11 +31,27 @@ export function checkPositions(scan: PinnedScan, rows: ReadonlyMap<LaneKey, Lane
   )
 }
 
-const lanesSchema = z.record(z.string(), z.looseObject({ position: z.string() }))
+const lanesSchema = z.record(z.string(), z.looseObject({ position: z.string().regex(/^\d{1,19}$/) }))
 
-/** The lanes that a snapshot's batch moved; other engines' snapshots tell of none. */
-function lanesIn(text: string | undefined): z.infer<typeof lanesSchema> {
-  return text === undefined ? {} : lanesSchema.parse(JSON.parse(text))
+/** Where the snapshot's batch left the lanes that it moved; other engines' snapshots tell of none. */
+function lanesIn({ snapshotId, summary }: Snapshot, findings: Findings): readonly (readonly [string, string])[] {
+  const text = summary[LANES_SUMMARY]
+  if (text === undefined) return []
+  const read = lanesSchema.safeParse(jsonOf(text))
+  if (read.success) return Object.entries(read.data).map(([key, { position }]) => [key, position])
+  for (const { path } of read.error.issues) {
+    const member = path.length === 0 ? 'is no JSON object of lanes' : `has no position of a lane at ${path.join(' → ')}`
+    findings.add(`snapshot ${snapshotId}: ${LANES_SUMMARY} ${member}`)
+  }
+  return []
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** The checkpoint is the one that its commits wrote: what a hand has changed differs from the snapshots' history. */
@@ -47,8 +63,8 @@ export function checkHistory(scan: PinnedScan, checks: CheckList): void {
     findings.add(`the table was rolled back behind its checkpoint (snapshot ${scan.checkpoint.snapshot?.id})`)
   }
   const told = new Map<string, string>()
-  for (const { summary } of ancestors(metadata)) {
-    for (const [key, { position }] of Object.entries(lanesIn(summary['assay.lanes']))) {
+  for (const snapshot of ancestors(metadata)) {
+    for (const [key, position] of lanesIn(snapshot, findings)) {
       if (!told.has(key)) told.set(key, position)
     }
   }

@@ -39,16 +39,19 @@ export function diffMetadata(base: TableMetadata, next: TableMetadata): readonly
 }
 
 /**
- * Requirements of a commit on `base`: the same table, and main's head where it was. What only adds columns or a
- * spec demands that nobody else has added any: then it may meet with any number of commits of rows.
+ * Requirements of a commit on `base`: the same table, main's head where it was, and for rows its current schema, too:
+ * there are servers that make the schema of a new snapshot the table's current one, and so would take an added column
+ * back. What only adds columns or a spec demands that nobody else has added any: then it may meet with any number of
+ * commits of rows.
  */
 export function requirementsOf(base: TableMetadata, updates: readonly RestUpdate[]): readonly RestRequirement[] {
   const actions = new Set(updates.map(({ action }) => action))
   const evolves = actions.has('add-schema') || actions.has('add-spec')
   const identity = { type: 'assert-table-uuid', uuid: base.tableUuid }
+  const schema = { type: 'assert-current-schema-id', 'current-schema-id': base.currentSchemaId }
   const unchanged = [
     { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': base.lastColumnId },
-    { type: 'assert-current-schema-id', 'current-schema-id': base.currentSchemaId },
+    schema,
     { type: 'assert-last-assigned-partition-id', 'last-assigned-partition-id': base.lastPartitionId },
     { type: 'assert-default-spec-id', 'default-spec-id': base.defaultSpecId },
   ]
@@ -58,7 +61,7 @@ export function requirementsOf(base: TableMetadata, updates: readonly RestUpdate
   const others = forgets ? Object.keys(base.refs).filter((name) => name !== MAIN_BRANCH) : []
   return [
     identity,
-    ...(evolves ? unchanged : []),
+    ...(evolves ? unchanged : actions.has('add-snapshot') ? [schema] : []),
     ...[MAIN_BRANCH, ...others].map((ref) => ({
       type: 'assert-ref-snapshot-id',
       ref,
