@@ -2,7 +2,8 @@
 
 Arguments: the table's newest metadata file; a JSON object of PyIceberg's properties (how to reach the store); a JSON list of
 ["read", column, …] (the number of rows, and the sum of each column), ["compact"] (all rows into new files), ["expire"] (all
-snapshots but the newest), ["append"] (a row of the table once more), ["take back"] (the snapshot before is current again).
+snapshots that no ref names), ["append"] (a row of the table once more). All but the first give how many snapshots there
+are that no ref names.
 """
 
 import json
@@ -54,7 +55,8 @@ def act(table, what, *columns):
         table.append(table.scan(limit=1).to_arrow())
     else:
         raise ValueError(what)
-    return [str(len(table.metadata.snapshots))]
+    named = {ref.snapshot_id for ref in table.metadata.refs.values()}
+    return [str(len([one for one in table.metadata.snapshots if one.snapshot_id not in named]))]
 
 
 catalog = FolderCatalog("lake", **json.loads(sys.argv[2]))
