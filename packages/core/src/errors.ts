@@ -40,3 +40,18 @@ export class UsageError extends AssayError {
 export function isRetryable(error: unknown): boolean {
   return error instanceof AssayError && error.retryable
 }
+
+/** What is thrown by work that was told to stop, or lost what it works with because the process ends. */
+const STOPPED: ReadonlySet<string> = new Set([
+  'command_stopped',
+  'engine_interrupted',
+  'job_stopped',
+  'log_closed',
+  'query_stopped',
+  'session_closed',
+])
+
+/** True of a failure that says nothing of the data: the work was stopped in its middle. */
+export function isStopped(error: unknown): boolean {
+  return error instanceof AssayError && STOPPED.has(error.code)
+}

@@ -5,7 +5,7 @@ import { systemClock } from './clock.js'
 export interface LeavingHost {
   readonly pid: number
   exit(code: number): void
-  kill(pid: number, signal: 'SIGKILL'): unknown
+  kill(pid: number, signal: 'SIGKILL' | 'SIGINT' | 'SIGTERM' | 'SIGHUP'): unknown
 }
 
 /**

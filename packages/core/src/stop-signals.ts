@@ -5,8 +5,8 @@ import { type LeavingHost, leave } from './leave.js'
 export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export type StopSignal = (typeof STOP_SIGNALS)[number]
 
-/** The exit code of a process that a second signal ended. */
-export const KILLED_EXIT_CODE = 130
+/** What shells tell of a process that the signal ended. */
+const EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 /** What listening for signals touches of a process; `process` is one. */
 export interface SignalHost extends LeavingHost {
@@ -43,10 +43,13 @@ export interface StopRequest {
  */
 const TOLD_TWICE_MS = 100
 const ORDERLY_END_MS = 200
+/** The system does not end the first process of a container by a signal that nobody listens for. */
+const FIRST_PROCESS = 1
 
 /**
  * Listens for signals. The first asks for an orderly end; the second ends the process within a second, whatever runs,
- * with code 130 (A11). To be called before anything slow is imported: until then, the first signal ends the process.
+ * as if nobody had listened (A11). To be called before anything slow is imported: until then, the first signal ends the
+ * process.
  */
 export function stopOnSignals(host: SignalHost, clock: Clock): StopRequest {
   return new SignalListener(host, clock)
@@ -60,6 +63,7 @@ class SignalListener implements StopRequest {
   readonly #listeners: ((signal: StopSignal) => void)[] = []
   #by: StopSignal | undefined
   #first_ms = 0
+  #isToldTwice = false
   #isLeaving = false
 
   constructor(host: SignalHost, clock: Clock) {
@@ -101,13 +105,35 @@ class SignalListener implements StopRequest {
     if (this.#by !== undefined) return void this.#onSecond(signal)
     this.#by = signal
     this.#first_ms = this.#clock.monotonic_ms()
+    void this.#leaveNextToSystem()
     for (const listener of this.#listeners) listener(signal)
     this.#stop.abort()
   }
 
   async #onSecond(signal: StopSignal): Promise<void> {
-    const isToldTwice = signal === this.#by && this.#clock.monotonic_ms() - this.#first_ms < TOLD_TWICE_MS
-    if (isToldTwice) await this.#clock.sleep(ORDERLY_END_MS, this.#released.signal)
-    if (!this.#released.signal.aborted) await this.exit(KILLED_EXIT_CODE)
+    const isSoon = signal === this.#by && this.#clock.monotonic_ms() - this.#first_ms < TOLD_TWICE_MS
+    if (isSoon && !this.#isToldTwice) {
+      this.#isToldTwice = true
+      await this.#clock.sleep(ORDERLY_END_MS, this.#released.signal)
+    }
+    if (!this.#released.signal.aborted) await this.#endBy(signal)
+  }
+
+  /**
+   * From here on a signal ends the process by itself, even while JavaScript waits for a call that blocks. What came
+   * before is still heard: it is, once the loop has turned; a listener that is taken off before loses it.
+   */
+  async #leaveNextToSystem(): Promise<void> {
+    await this.#clock.sleep(TOLD_TWICE_MS, this.#released.signal)
+    await new Promise((turned) => setImmediate(turned))
+    if (!this.#isToldTwice && this.#host.pid !== FIRST_PROCESS) this.release()
+  }
+
+  async #endBy(signal: StopSignal): Promise<void> {
+    this.release()
+    this.#isLeaving = true
+    this.#host.kill(this.#host.pid, signal)
+    // Still here: the first process of a container.
+    await leave(EXIT_CODES[signal], this.#host)
   }
 }

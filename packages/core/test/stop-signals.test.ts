@@ -1,21 +1,20 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { EventEmitter } from 'node:events'
+import { describe, expect, test, vi } from 'vitest'
 import { type Clock, type SignalHost, STOP_SIGNALS, stopOnSignals } from '../src/index.js'
 
 class FakeProcess extends EventEmitter implements SignalHost {
   readonly pid = -1
   readonly exits: number[] = []
+  readonly kills: string[] = []
 
   exit(code: number): void {
     this.exits.push(code)
   }
 
-  kill(): void {}
+  kill(pid: number, signal: string): void {
+    expect([pid, this.listenerCount(signal)]).toEqual([this.pid, 0])
+    this.kills.push(signal)
+  }
 }
 
 /** Time stands still until it is moved; sleeps end when it has come so far. */
@@ -46,6 +45,7 @@ class HandClock implements Clock {
 
 /** Long enough for what is due now. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
+const listening = (host: FakeProcess) => STOP_SIGNALS.map((name) => host.listenerCount(name))
 
 describe('A11: signals', () => {
   test.each(STOP_SIGNALS)('the first %s asks for an orderly end, another one ends the process', async (name) => {
@@ -57,8 +57,45 @@ describe('A11: signals', () => {
       expect([stop.signal.aborted, stop.by]).toEqual([true, name])
       expect(host.exits).toEqual([])
       host.emit(second, second)
-      await vi.waitFor(() => expect(host.exits).toEqual([130]))
+      expect(host.kills).toEqual([second])
     }
+  })
+
+  test.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('what the system does not end by a second %s exits with %i', async (name, code) => {
+    const host = new FakeProcess()
+    stopOnSignals(host, new HandClock())
+    const first = name === 'SIGINT' ? 'SIGTERM' : 'SIGINT'
+    host.emit(first, first)
+    host.emit(name, name)
+    await vi.waitFor(() => expect(host.exits).toEqual([code]))
+  })
+
+  test('a tenth of a second after the first, the next is left to the system', async () => {
+    const [host, clock] = [new FakeProcess(), new HandClock()]
+    const stop = stopOnSignals(host, clock)
+    expect(listening(host)).toEqual([1, 1, 1])
+    host.emit('SIGINT', 'SIGINT')
+    clock.move(99)
+    await settled()
+    expect(listening(host)).toEqual([1, 1, 1])
+    clock.move(1)
+    await settled()
+    expect(listening(host)).toEqual([0, 0, 0])
+    await stop.exit(0)
+    expect([host.exits, host.kills]).toEqual([[0], []])
+  })
+
+  test('the first process of a container goes on listening: the system would not end it', async () => {
+    const [host, clock] = [Object.assign(new FakeProcess(), { pid: 1 }), new HandClock()]
+    stopOnSignals(host, clock)
+    host.emit('SIGINT', 'SIGINT')
+    clock.move(100)
+    await settled()
+    expect(listening(host)).toEqual([1, 1, 1])
   })
 
   test('the same signal again within a tenth of a second leaves the orderly end a little time', async () => {
@@ -69,18 +106,25 @@ describe('A11: signals', () => {
     host.emit('SIGINT', 'SIGINT')
     clock.move(100)
     await settled()
-    expect(host.exits).toEqual([])
+    expect(host.kills).toEqual([])
     clock.move(200)
-    await vi.waitFor(() => expect(host.exits).toEqual([130]))
+    await vi.waitFor(() => expect(host.kills).toEqual(['SIGINT']))
   })
 
-  test('the same signal again later ends the process at once', async () => {
+  test('a third one of the same does not wait for that', () => {
+    const [host, clock] = [new FakeProcess(), new HandClock()]
+    stopOnSignals(host, clock)
+    for (let i = 0; i < 3; i += 1) host.emit('SIGINT', 'SIGINT')
+    expect(host.kills).toEqual(['SIGINT'])
+  })
+
+  test('the same signal again, heard later, ends the process at once', () => {
     const [host, clock] = [new FakeProcess(), new HandClock()]
     stopOnSignals(host, clock)
     host.emit('SIGINT', 'SIGINT')
     clock.move(100)
     host.emit('SIGINT', 'SIGINT')
-    await vi.waitFor(() => expect(host.exits).toEqual([130]))
+    expect(host.kills).toEqual(['SIGINT'])
   })
 
   test('what ended in order keeps its exit code; from then on nobody listens', async () => {
@@ -91,8 +135,8 @@ describe('A11: signals', () => {
     await stop.exit(0)
     clock.move(1_000)
     await settled()
-    expect(host.exits).toEqual([0])
-    expect(STOP_SIGNALS.map((name) => host.listenerCount(name))).toEqual([0, 0, 0])
+    expect([host.exits, host.kills]).toEqual([[0], []])
+    expect(listening(host)).toEqual([0, 0, 0])
   })
 
   test('an end that comes after the second signal does not change the exit code', async () => {
@@ -123,34 +167,4 @@ describe('A11: signals', () => {
     output.emit('error', new Error('EPIPE'))
     expect([stop.signal.aborted, stop.by]).toEqual([true, undefined])
   })
-})
-
-describe.skipIf(process.platform === 'win32')('T28: A11: a process with a thread that never ends', () => {
-  let folder: string
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'assay-leave-'))
-  })
-  afterEach(() => rm(folder, { recursive: true }))
-
-  /** Opening a pipe that nobody writes to holds a thread for ever, and `process.exit` waits for it. */
-  const program = (pipe: string) => `
-    import { open } from 'node:fs/promises'
-    import { stopOnSignals, systemClock } from '${fileURLToPath(new URL('../dist/index.js', import.meta.url))}'
-    stopOnSignals(process, systemClock)
-    void open('${pipe}')
-    setInterval(() => undefined, 1_000)
-    setTimeout(() => console.log('waiting'), 50)`
-
-  test('is gone soon after the second signal', async () => {
-    const pipe = join(folder, 'pipe')
-    execFileSync('mkfifo', [pipe])
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program(pipe)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    await once(child.stdout, 'data')
-    child.kill('SIGTERM')
-    child.kill('SIGINT')
-    const [code, signal] = await once(child, 'exit')
-    expect(signal ?? code).toBe('SIGKILL')
-  }, 20_000)
 })

@@ -3,7 +3,7 @@ import { diskFailure, OutageError } from '@assay/core'
 import duckdb, { type Database } from '@duckdb/node-bindings'
 import { ColumnSource } from './column-source.js'
 import { engineError, messageOf } from './errors.js'
-import { createSession, type Session } from './session.js'
+import { createSession, type Session, sessionClosed } from './session.js'
 
 export interface EngineOptions {
   /** Memory that DuckDB may use for tables, sorts and hashes; beyond it, it spills to `tempDirectory`. */
@@ -18,7 +18,7 @@ export interface EngineOptions {
 /** One in-memory DuckDB instance. Sessions share its memory and threads but not their temporary tables. */
 export interface Engine {
   session(): Promise<Session>
-  /** Interrupts what runs, waits for it to end, and frees everything. Sessions are closed with it. */
+  /** Interrupts what runs, waits for it to end, and frees everything. Sessions are closed with it; there are no others. */
   close(): Promise<void>
 }
 
@@ -38,17 +38,26 @@ function settingsOf(options: EngineOptions): Record<string, string> {
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const database = await openDatabase(options)
   const source = await registerSource(database)
-  const sessions = new Set<Session>()
+  const sessions = new Set<Promise<Session>>()
+  let closing: Promise<void> | undefined
+  const open = async (onClose: () => void): Promise<Session> =>
+    createSession(await duckdb.connect(database), source, onClose)
+  const close = async (): Promise<void> => {
+    // One that is being opened would be left on a database that is gone.
+    await Promise.allSettled([...sessions].map(async (session) => (await session).close()))
+    duckdb.close_sync(database)
+  }
   return {
     async session() {
-      const connection = await duckdb.connect(database)
-      const session = createSession(connection, source, () => sessions.delete(session))
+      if (closing) throw sessionClosed('its engine is closed: open another')
+      const session = open(() => sessions.delete(session))
       sessions.add(session)
+      session.catch(() => sessions.delete(session))
       return session
     },
-    async close() {
-      await Promise.all([...sessions].map((session) => session.close()))
-      duckdb.close_sync(database)
+    close() {
+      closing ??= close()
+      return closing
     },
   }
 }

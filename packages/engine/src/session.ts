@@ -50,6 +50,10 @@ export interface Session {
 
 const ROWS_MAX = 10_000
 
+export function sessionClosed(hint: string): AssayError {
+  return new AssayError('session_closed', 'the session is closed', { hint })
+}
+
 export function createSession(connection: Connection, source: ColumnSource, onClose: () => void): Session {
   return new DuckSession(connection, source, onClose)
 }
@@ -61,7 +65,7 @@ class DuckSession implements Session {
   #underWay: Promise<unknown> | undefined
   #isReading = false
   #isInterrupted = false
-  #isClosed = false
+  #closing: Promise<void> | undefined
 
   constructor(connection: Connection, source: ColumnSource, onClose: () => void) {
     this.#connection = connection
@@ -118,12 +122,12 @@ class DuckSession implements Session {
         if (next.done) break
         yield next.value
       }
-      if (this.#isInterrupted) throw engineError(new Error('INTERRUPT Error: the read was interrupted'))
+      if (this.#isInterrupted) throw interruptedBy('the read was interrupted')
       isFinished = true
       await this.#track(() => stream.finish())
     } finally {
       this.#isReading = false
-      if (!isFinished && !this.#isClosed) await this.#track(() => stream.abandon())
+      if (!isFinished && !this.#closing) await this.#track(() => stream.abandon())
     }
   }
 
@@ -140,14 +144,18 @@ class DuckSession implements Session {
   }
 
   interrupt(): void {
-    if (this.#isClosed) return
+    if (this.#closing) return
     this.#isInterrupted = true
     duckdb.interrupt(this.#connection)
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+  /** Whoever else closes it waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     // Disconnecting under a running statement would free what it works on.
     await interruptUntilSettled(this.#connection, this.#underWay)
     duckdb.disconnect_sync(this.#connection)
@@ -165,17 +173,27 @@ class DuckSession implements Session {
   }
 
   async #track<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) {
-      throw new AssayError('session_closed', 'the session is closed', { hint: 'open another session' })
-    }
+    if (this.#closing) throw sessionClosed('open another session')
     const underWay = whileRunning(this.#connection, work)
     this.#underWay = underWay
     try {
       return await underWay
     } catch (error) {
-      throw engineError(error)
+      throw this.#failureOf(error)
     } finally {
       this.#underWay = undefined
     }
   }
+
+  /** A stream that was interrupted breaks off without a reason that the engine could tell. */
+  #failureOf(error: unknown): AssayError {
+    const failure = engineError(error)
+    const isStopped = this.#closing !== undefined || this.#isInterrupted
+    if (!isStopped || failure.code !== 'engine_statement_failed') return failure
+    return interruptedBy('the statement was interrupted', error)
+  }
+}
+
+function interruptedBy(message: string, cause?: unknown): AssayError {
+  return engineError(new Error(`INTERRUPT Error: ${message}`, { cause }))
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { AssayError } from '@assay/core'
 import { describe, expect, it } from 'vitest'
 import { columnOf, openEngine, quoteIdentifier, quoteText } from '../src/index.js'
 import { useEngine } from './fixture.js'
@@ -151,6 +152,46 @@ describe('a session', () => {
     await other.close()
     expect(await running).toMatchObject({ code: 'engine_interrupted' })
     await expect(other.rows('select 1')).rejects.toMatchObject({ code: 'session_closed' })
+  })
+
+  it('A7: an interrupt says so, wherever between the steps of a statement it falls', async () => {
+    const codes = new Set<string>()
+    for (let i = 0; i < 150; i += 1) {
+      let isSettled = false
+      const settled = used.session.rows('select range from range(3000)').then(
+        () => 'passed',
+        (error: AssayError) => error.code,
+      )
+      void settled.then(() => {
+        isSettled = true
+      })
+      for (let turn = 0; turn < i % 30; turn += 1) await new Promise((next) => setImmediate(next))
+      if (!isSettled) used.session.interrupt()
+      codes.add(await settled)
+    }
+    codes.delete('passed')
+    expect([...codes]).toEqual(['engine_interrupted'])
+  })
+
+  it('A7: an engine that is closed while a session opens closes it, too, and opens no other', async () => {
+    const engine = await openEngine({ memoryLimit_bytes: 64 * 2 ** 20, threads: 1, tempDirectory: used.folder })
+    const opening = engine.session()
+    await Promise.all([engine.close(), engine.close()])
+    await expect((await opening).rows('select 1')).rejects.toMatchObject({ code: 'session_closed' })
+    await expect(engine.session()).rejects.toMatchObject({ code: 'session_closed' })
+  })
+
+  it('A7: who closes a session that another is closing waits for the same end', async () => {
+    const other = await used.engine.session()
+    let isEnded = false
+    const running = other.run(ENDLESS).catch(() => undefined)
+    void running.then(() => {
+      isEnded = true
+    })
+    await delay(50)
+    void other.close()
+    await other.close()
+    expect(isEnded).toBe(true)
   })
 
   it('A6: sorts more than its memory holds by spilling', async () => {

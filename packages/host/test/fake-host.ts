@@ -16,6 +16,7 @@ export type ServiceName = keyof typeof WORK
 export class FakeHost implements ServiceHost {
   readonly lines: Record<string, unknown>[] = []
   readonly exits: number[] = []
+  readonly kills: string[] = []
   readonly pid = -1
   readonly #listeners = new Map<StopSignal, (signal: StopSignal) => void>()
   readonly #awaited: { message: string; resolve: () => void }[] = []
@@ -43,7 +44,9 @@ export class FakeHost implements ServiceHost {
     this.#listeners.delete(signal)
   }
 
-  kill(): void {}
+  kill(_pid: number, signal: string): void {
+    this.kills.push(signal)
+  }
 
   exit(code: number): void {
     this.exits.push(code)

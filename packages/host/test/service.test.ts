@@ -52,7 +52,7 @@ describe('a service', () => {
     host.send('SIGTERM')
     host.send('SIGINT')
     await code
-    await vi.waitFor(() => expect(host.exits).toEqual([130]))
+    await vi.waitFor(() => expect(host.kills).toEqual(['SIGINT']))
   })
 
   it('A7: ends with 1 when the grace time is over', async () => {

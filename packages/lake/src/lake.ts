@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Clock, Random } from '@assay/core'
+import { AssayError, type Clock, type Random } from '@assay/core'
 import { type Engine, openEngine } from '@assay/engine'
 import type { EventLog } from '@assay/event-log'
 import { type Exchange, exchanges } from '@assay/exchanges'
@@ -74,6 +74,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   }
   const tables = new Map<string, Promise<LakeTable>>()
   let engine: Promise<Engine> | undefined
+  let isClosed = false
   return {
     ...parts,
     topicPartitions: options.parts.topicPartitions,
@@ -91,7 +92,10 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
       opened.catch(() => tables.delete(definition.name))
       return opened
     },
-    engine() {
+    async engine() {
+      if (isClosed) {
+        throw new AssayError('session_closed', 'the lake is closed', { hint: 'open it again' })
+      }
       engine ??= openEngine({
         memoryLimit_bytes: options.memory_bytes ?? DEFAULT_MEMORY_BYTES,
         threads: options.threads ?? 1,
@@ -100,6 +104,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
       return engine
     },
     async close() {
+      isClosed = true
       await parts.log.close()
       if (engine) await (await engine).close()
       await parts.removeScratch()

@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core'
+import { AssayError, isStopped } from '@assay/core'
 import type { LakeTable, PinnedTable, TableDefinition } from '@assay/pipeline'
 import type { Lake } from './lake.js'
 
@@ -25,7 +25,7 @@ export async function pinExisting(lake: Lake, definition: TableDefinition): Prom
 
 /**
  * What `work` makes of a table, or why nothing can be made of it: damage, a foreign change that we don't live with, a
- * format that we can't read. An outage is none of these, and is thrown.
+ * format that we can't read. An outage or a stop is none of these, and is thrown.
  */
 export async function ofTable<T>(
   { name }: Pick<TableDefinition, 'name'>,
@@ -34,7 +34,7 @@ export async function ofTable<T>(
   try {
     return { value: await work() }
   } catch (error) {
-    if (!(error instanceof AssayError) || error.retryable) throw error
+    if (!(error instanceof AssayError) || error.retryable || isStopped(error)) throw error
     const { code, message, hint = null } = error
     return { problem: { table: name, code, message, hint } }
   }

@@ -41,7 +41,8 @@ export interface RebuildReport {
 
 /**
  * Derives silver and gold again from bronze into a new lake, by the same stages and workers (A3). The old lake is only
- * read; it is taken as it stands at the start. Throws `lake_not_empty`.
+ * read; it is taken as it stands at the start. Throws `lake_not_empty`, and `session_closed` when it is aborted while it
+ * compares.
  */
 export async function rebuildLake(
   source: Lake,
@@ -60,7 +61,7 @@ export async function rebuildLake(
   const present = options.rules === 'present' ? (options.present ?? SILVER_RULES) : undefined
   const ledgers = await rebuildTables(rebuild, old, present)
   if (signal.aborted) return { finished: false, comparisons: [], is_same: false }
-  const comparisons = options.compare ? await compareWith(old, target) : []
+  const comparisons = options.compare ? await compareWith(old, target, signal) : []
   if (!ledgers.findings.isEmpty) comparisons.push(comparisonOf('ledgers', ledgers))
   return { finished: true, comparisons, is_same: comparisons.every(({ differing }) => differing === 0n) }
 }
@@ -130,11 +131,15 @@ async function replayEnds(target: Lake): Promise<Map<LaneKey, Position>> {
   return ends
 }
 
-async function compareWith(old: PinnedLake, target: Lake): Promise<TableComparison[]> {
+async function compareWith(old: PinnedLake, target: Lake, signal: AbortSignal): Promise<TableComparison[]> {
   const session = await (await target.engine()).session()
+  const stop = (): void => void session.close()
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
   try {
     return await compareLakes(session, old, await pinLake(target, new CheckList(() => undefined)))
   } finally {
+    signal.removeEventListener('abort', stop)
     await session.close()
   }
 }

@@ -1,4 +1,4 @@
-import { AssayError, type LaneKey, OutageError } from '@assay/core'
+import { AssayError, isStopped, type LaneKey, OutageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
@@ -27,20 +27,24 @@ export interface VerifyOptions {
 /**
  * Proves the promises on the data of one snapshot of every table, and changes nothing. Works in pieces that fit the
  * engine's memory; workers may run meanwhile. Throws `snapshot_cleaned_up` when their clean-up was faster, and
- * `engine_interrupted` on abort.
+ * `session_closed` on abort.
  */
 export async function verifyLake(lake: Lake, options: VerifyOptions): Promise<VerifyReport> {
   const session = await (await lake.engine()).session()
-  const list = new CheckList(options.onCheck)
-  const interrupt = (): void => session.interrupt()
-  options.signal.addEventListener('abort', interrupt)
+  const { signal, onCheck } = options
+  const list = new CheckList((check) => {
+    if (!signal.aborted) onCheck(check)
+  })
+  const stop = (): void => void session.close()
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
   try {
     const tables = await pinLake(lake, list)
     const run = new Run(lake, session, tables, list)
     const rows = await run.all(options.fromLog)
     return { checks: list.checks, is_ok: list.checks.every(({ outcome }) => outcome !== 'failed'), rows }
   } finally {
-    options.signal.removeEventListener('abort', interrupt)
+    signal.removeEventListener('abort', stop)
     await session.close()
   }
 }
@@ -148,7 +152,7 @@ class Run {
       return await work()
     } catch (error) {
       if (isFileGone(error)) throw cleanedUp(error)
-      if (!(error instanceof AssayError) || error.retryable || error.code === 'engine_interrupted') throw error
+      if (!(error instanceof AssayError) || error.retryable || isStopped(error)) throw error
       const findings = new Findings()
       if (error.code === 'engine_statement_failed')
         findings.add(...(await unreadableFiles(this.#session, this.#tables.all)))

@@ -1,4 +1,4 @@
-import { UsageError } from '@assay/core'
+import { AssayError, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import {
@@ -9,14 +9,18 @@ import {
   type TableDefinition,
 } from '@assay/pipeline'
 
-/** Works with a session and what a job over tables needs beside it. */
+/** Works with a session and what a job over tables needs beside it; on abort the session is closed under it. */
 export async function withJobContext<T>(
   lake: Lake,
   limits: BatchLimits | undefined,
   work: (context: StageContext) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const session: Session = await (await lake.engine()).session()
+  const stop = (): void => void session.close()
+  signal?.addEventListener('abort', stop)
   try {
+    throwIfStopped(signal)
     return await work({
       session,
       clock: lake.clock,
@@ -25,8 +29,17 @@ export async function withJobContext<T>(
       write: async (table, rows, partition) => (await lake.table(table)).write(session, rows, partition),
     })
   } finally {
+    signal?.removeEventListener('abort', stop)
     await session.close()
   }
+}
+
+/** Throws `job_stopped` once the signal has come. */
+export function throwIfStopped(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return
+  throw new AssayError('job_stopped', 'the job was stopped before its end', {
+    hint: 'what it has committed stays; run it again for the rest',
+  })
 }
 
 /** A table that has to be there. Throws `table_missing`, having made nothing. */

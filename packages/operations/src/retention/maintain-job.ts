@@ -14,7 +14,7 @@ import {
 import type { Lake } from '@assay/lake'
 import { ofTable, pinExisting, type TableProblem } from '@assay/lake'
 import { foldSmallFiles, foldsOf, type LakeTable, type PinnedTable, type TableDefinition } from '@assay/pipeline'
-import { withJobContext } from '../dead-letters/job-context.js'
+import { throwIfStopped, withJobContext } from '../dead-letters/job-context.js'
 
 /** Chores over whole tables; each counts only when it is dry. */
 export type Chore = 'compact' | 'expire' | 'orphans'
@@ -36,15 +36,16 @@ export interface TableMaintenance {
 /** By hand, a partition of a few small files is worth a fold; the workers leave it until there are many. */
 const FOLD_BY_HAND: FoldPolicy = { ...defaultFold, smallFilesMax: 4 }
 
-/** Does the chores on every table that there is. */
+/** Does the chores on every table that there is. Throws `job_stopped` or `session_closed` on abort. */
 export async function maintainTables(
   lake: Lake,
   chores: ReadonlySet<Chore>,
   dryRun: boolean,
+  signal?: AbortSignal,
 ): Promise<TableMaintenance[]> {
   const reports: TableMaintenance[] = []
   for (const definition of lake.definitions) {
-    const report = await ofTable(definition, () => maintainTable(lake, definition, chores, dryRun))
+    const report = await ofTable(definition, () => maintainTable(lake, definition, chores, { dryRun, signal }))
     if ('problem' in report) reports.push({ table: definition.name, problem: report.problem })
     else if (report.value) reports.push(report.value)
   }
@@ -55,22 +56,28 @@ async function maintainTable(
   lake: Lake,
   definition: TableDefinition,
   chores: ReadonlySet<Chore>,
-  dryRun: boolean,
+  { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<TableMaintenance | undefined> {
+  throwIfStopped(signal)
   const existing = await pinExisting(lake, definition)
   if (!existing) return undefined
   const { table } = existing
   return {
     table: definition.name,
-    ...(chores.has('compact') && { folded: await compact(lake, table, dryRun) }),
+    ...(chores.has('compact') && { folded: await compact(lake, table, dryRun, signal) }),
     ...(chores.has('expire') && (await expire(table, dryRun))),
     ...(chores.has('orphans') && { orphans: await orphans(lake, table, dryRun) }),
   }
 }
 
-async function compact(lake: Lake, table: LakeTable, dryRun: boolean): Promise<number> {
+async function compact(
+  lake: Lake,
+  table: LakeTable,
+  dryRun: boolean,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   if (dryRun) return (await foldsOf(table, FOLD_BY_HAND)).tasks.length
-  return withJobContext(lake, undefined, ({ session }) => foldSmallFiles(table, session, FOLD_BY_HAND))
+  return withJobContext(lake, undefined, ({ session }) => foldSmallFiles(table, session, FOLD_BY_HAND), signal)
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   Table,
 } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
+import { throwIfStopped } from '../dead-letters/job-context.js'
 
 export interface RelocatedTable {
   readonly table: string
@@ -20,9 +21,9 @@ export interface RelocatedTable {
 /**
  * Makes the place in which a copied or moved lake was found its own: every table's metadata names its files there
  * afterwards. Can be repeated, after a kill at any moment, too; whatever lies in the old place is neither read nor
- * written. Throws `no_relocation_needed` where a catalog says where tables lie.
+ * written. Throws `no_relocation_needed` where a catalog says where tables lie, and `job_stopped` on abort.
  */
-export async function relocateLake(lake: Lake, dryRun: boolean): Promise<RelocatedTable[]> {
+export async function relocateLake(lake: Lake, dryRun: boolean, signal?: AbortSignal): Promise<RelocatedTable[]> {
   const { catalog, store, clock, random } = lake
   if (!(catalog instanceof FileSystemCatalog)) {
     throw new UsageError('no_relocation_needed', 'where the tables of this lake lie is told by its catalog', {
@@ -36,6 +37,7 @@ export async function relocateLake(lake: Lake, dryRun: boolean): Promise<Relocat
     const options = { rewriteDeletes: rewriter(lake, session), table: (name: string) => tables.get(name), dryRun }
     const reports: RelocatedTable[] = []
     for (const [name, table] of tables) {
+      throwIfStopped(signal)
       reports.push({ table: name, from: (await relocateTable(table, options)) ?? null })
     }
     return reports

@@ -8,13 +8,17 @@ import {
   type RetentionReport,
   retainLetters,
 } from '@assay/medallion'
+import type { StageContext } from '@assay/pipeline'
 import { withJobContext } from '../dead-letters/job-context.js'
 
-/** Moves dead letters past their time to the archive, and purges the archive; a dry run counts and makes nothing. */
-export async function runRetention(lake: Lake, dryRun: boolean): Promise<RetentionReport> {
+/**
+ * Moves dead letters past their time to the archive, and purges the archive; a dry run counts and makes nothing. Throws
+ * `job_stopped` or `session_closed` on abort.
+ */
+export async function runRetention(lake: Lake, dryRun: boolean, signal?: AbortSignal): Promise<RetentionReport> {
   const queue = (await pinExisting(lake, DLQ_TABLE))?.table
   if (!queue) return { archived: 0, purged: 0 }
-  return withJobContext(lake, undefined, async ({ session, clock, write }) => {
+  const work = async ({ session, clock, write }: StageContext): Promise<RetentionReport> => {
     if (dryRun) {
       const archive = (await pinExisting(lake, DLQ_ARCHIVE_TABLE))?.table
       const resolutions = (await pinExisting(lake, RESOLUTIONS_TABLE))?.table
@@ -23,5 +27,6 @@ export async function runRetention(lake: Lake, dryRun: boolean): Promise<Retenti
     const archive = await lake.table(DLQ_ARCHIVE_TABLE)
     const resolutions = await lake.table(RESOLUTIONS_TABLE)
     return retainLetters({ session, clock, write, queue, archive, resolutions })
-  })
+  }
+  return withJobContext(lake, undefined, work, signal)
 }

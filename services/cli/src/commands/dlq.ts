@@ -12,7 +12,7 @@ import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withExistingLake, withLakeToRead } from '../run/with-lake.js'
+import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 
 const GROUPS: readonly LetterGroup[] = ['reason', 'type', 'hour', 'source']
 const BYTES_SHOWN = 256
@@ -34,7 +34,7 @@ export function addDlq(program: Command, accept: Accept): void {
       const since_ms = reader.parsed(options.since, (text) => parseSince(text, systemClock.now_ms()))
       const by = reader.choice('by', options.by, GROUPS) ?? 'reason'
       accept(reader.mistakes, (io) =>
-        withLakeToRead(place, async (lake) => {
+        withLakeToLookAt(place, io.signal, async (lake) => {
           const counts = await countLetters(lake, by, since_ms)
           const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts)
           await write(io.stdout, json ? jsonText(resultJson(counts)) : text)
@@ -69,7 +69,7 @@ function addShow(dlq: Command, accept: Accept): void {
       const at = reader.parsed(text, coordinate)
       accept(reader.mistakes, (io) => {
         if (!at) throw new RangeError('a command line without a coordinate was accepted')
-        return withLakeToRead(place, async (lake) => {
+        return withLakeToLookAt(place, io.signal, async (lake) => {
           const report = await showLetter(lake, at)
           await write(io.stdout, json ? letterJson(report) : letterText(report))
           return ExitCode.done
@@ -142,7 +142,7 @@ function addResolve(dlq: Command, accept: Accept): void {
       const which = texts.length > 0 ? { places } : { filter }
       const resolution = purge ? 'purged' : 'reopened'
       accept(reader.mistakes, (io) =>
-        withExistingLake(place, async (lake) => {
+        withExistingLake(place, io.signal, async (lake) => {
           const resolved = await runResolve(lake, { sourceTable, which, resolution, note })
           await write(
             io.stdout,

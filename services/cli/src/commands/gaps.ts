@@ -11,7 +11,7 @@ import { resultJson, resultTable } from '../print/result.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withExistingLake, withLakeToRead } from '../run/with-lake.js'
+import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 import { stopsText } from './status.js'
 
 const LEDGER = `SELECT source, topic, "partition", from_offset, to_offset, found_at, accepted_at, note
@@ -31,7 +31,7 @@ export function addGaps(program: Command, accept: Accept): void {
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
-      accept(reader.mistakes, (io) => withLakeToRead(place, (lake) => listGaps(lake, json, io)))
+      accept(reader.mistakes, (io) => withLakeToLookAt(place, io.signal, (lake) => listGaps(lake, json, io)))
     })
   addAccept(gaps, accept)
 }
@@ -86,7 +86,7 @@ function addAccept(gaps: Command, accept: Accept): void {
         if (!parsed || to === undefined || note === undefined) {
           throw new RangeError('a command line without a lane, an offset or a note was accepted')
         }
-        return withExistingLake(place, async (lake) => {
+        return withExistingLake(place, io.signal, async (lake) => {
           const accepted = await acceptLoss(lake, laneKey(parsed), position(to), note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
           await write(io.stdout, json ? jsonText(accepted) : text)

@@ -19,7 +19,7 @@ import { tableText } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withExistingLake, withLakeToRead } from '../run/with-lake.js'
+import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 
 type Options = Readonly<Partial<Record<Chore | 'retention' | 'relocate' | 'pause' | 'resume' | 'dryRun', boolean>>>
 
@@ -50,10 +50,10 @@ export function addMaintain(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       reader.mistakes.push(...mistakesIn(options))
-      const within = options.dryRun ? withLakeToRead : withExistingLake
+      const within = options.dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
-        within(place, async (lake) => {
-          const report = await maintain(lake, options)
+        within(place, io.signal, async (lake) => {
+          const report = await maintain(lake, options, io.signal)
           await write(io.stdout, json ? jsonText(report) : reportText(report, options.dryRun ?? false))
           return report.tables?.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done
         }),
@@ -79,15 +79,15 @@ interface Report {
   readonly retention?: { readonly archived: number; readonly purged: number }
 }
 
-async function maintain(lake: Lake, options: Options): Promise<Report> {
+async function maintain(lake: Lake, options: Options, signal: AbortSignal): Promise<Report> {
   const { pause = false, resume = false, retention = false, dryRun = false } = options
   if (pause || resume) await setPaused(lake, pause)
   const chores = new Set(CHORES.filter((chore) => options[chore]))
   return {
     ...((pause || resume) && { paused: pause }),
-    ...(options.relocate && { relocated: await relocateLake(lake, dryRun) }),
-    ...(retention && { retention: await runRetention(lake, dryRun) }),
-    ...(chores.size > 0 && { tables: await maintainTables(lake, chores, dryRun) }),
+    ...(options.relocate && { relocated: await relocateLake(lake, dryRun, signal) }),
+    ...(retention && { retention: await runRetention(lake, dryRun, signal) }),
+    ...(chores.size > 0 && { tables: await maintainTables(lake, chores, dryRun, signal) }),
   }
 }
 

@@ -58,8 +58,8 @@ export function addRebuild(program: Command, accept: Accept): void {
         const present = presentRules(io)
         await refuseUsed(request.into)
         const parts = embeddedParts(request.into)
-        return withLakeToRead(place, (source) =>
-          withLake(parts, (target) => run(source, target, { ...request, present }, json, io)),
+        return withLakeToRead(place, io.signal, (source) =>
+          withLake(parts, io.signal, (target) => run(source, target, { ...request, present }, json, io)),
         )
       })
     })

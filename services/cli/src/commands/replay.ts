@@ -12,7 +12,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
-import { withExistingLake, withLakeToRead } from '../run/with-lake.js'
+import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 
 interface Options {
   readonly sourceTable: string
@@ -53,9 +53,9 @@ export function addReplay(program: Command, accept: Accept): void {
       reader.required('target-table', options.targetTable)
       const filter = letterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
       const { sourceTable, targetTable = '', dryRun = false, fix, rules } = options
-      const within = dryRun ? withLakeToRead : withExistingLake
+      const within = dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
-        within(place, async (lake) => {
+        within(place, io.signal, async (lake) => {
           const request = {
             sourceTable,
             targetTable,

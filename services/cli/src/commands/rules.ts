@@ -12,7 +12,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
-import { withLakeToRead } from '../run/with-lake.js'
+import { withLakeToLookAt } from '../run/with-lake.js'
 
 export function addRules(program: Command, accept: Accept): void {
   const rules = program
@@ -72,7 +72,7 @@ function addTest(rules: Command, accept: Accept): void {
       const { lake: place, json } = globalOptions(command, reader)
       const dates = reader.parsed(options.dateRange, parseDateRange)
       accept(reader.mistakes, (io) =>
-        withLakeToRead(place, async (lake) => {
+        withLakeToLookAt(place, io.signal, async (lake) => {
           const changed = presentRules(io, await readRules(lake, await readText(file)))
           const reports = await testRulesOn(lake, changed, dates, io.signal)
           const text = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))

@@ -154,7 +154,7 @@ async function runSql(place: LakeParts, request: Request, io: Io): Promise<ExitC
   try {
     const target = await openOutput(output, io, systemRandom)
     try {
-      await withLakeToRead(place, async (lake) => {
+      await withLakeToRead(place, io.signal, async (lake) => {
         const statement = await statementOf(request, target)
         const notes = new Set<string>()
         const parts = ask(lake, child, statement, {

@@ -10,7 +10,7 @@ import { instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withLakeToRead } from '../run/with-lake.js'
+import { withLakeToLookAt } from '../run/with-lake.js'
 
 export function addStatus(program: Command, accept: Accept): void {
   program
@@ -28,7 +28,7 @@ export function addStatus(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToRead(place, async (lake) => {
+        withLakeToLookAt(place, io.signal, async (lake) => {
           const status = await statusReport(lake)
           await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status))
           return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done

@@ -10,7 +10,7 @@ import { instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withLakeToRead } from '../run/with-lake.js'
+import { withLakeToLookAt } from '../run/with-lake.js'
 
 export function addTables(program: Command, accept: Accept): void {
   program
@@ -26,7 +26,7 @@ export function addTables(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToRead(place, async (lake) => {
+        withLakeToLookAt(place, io.signal, async (lake) => {
           const tables = await tableReport(lake)
           await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables))
           return tables.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done

@@ -16,7 +16,7 @@ import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withLakeToRead } from '../run/with-lake.js'
+import { withLakeToLookAt } from '../run/with-lake.js'
 
 /** Bytes that are shown to people; --json has all. */
 const HEX_BYTES_MAX = 1_024
@@ -45,7 +45,7 @@ export function addTrace(program: Command, accept: Accept): void {
       const exchange = reader.parsed(options.exchange, exchangeNamed)
       accept(reader.mistakes, (io) => {
         if (!target) throw new RangeError('a command line without a target was accepted')
-        return withLakeToRead(place, async (lake) =>
+        return withLakeToLookAt(place, io.signal, async (lake) =>
           print(io, json, id, await traceTarget(lake, target, exchange?.name)),
         )
       })

@@ -1,4 +1,4 @@
-import { AssayError, OutageError, systemClock, systemRandom } from '@assay/core'
+import { AssayError, isStopped, OutageError, systemClock, systemRandom } from '@assay/core'
 import { type FeedEvent, type FeedMode, type LiveFeedOptions, runFeed, runLiveFeed } from '@assay/feed'
 import {
   DEFAULT_COMMIT_INTERVAL_MS,
@@ -61,6 +61,7 @@ export async function runUp(parts: LakeParts, request: UpRequest, io: Io): Promi
   const work = (): Promise<void> =>
     withLake(
       parts,
+      io.signal,
       async (lake) => {
         code = await up(lake, request, screen)
       },
@@ -76,6 +77,9 @@ export async function runUp(parts: LakeParts, request: UpRequest, io: Io): Promi
       }
       await keepAtIt(work, { clock: systemClock, random: systemRandom, onOutage }, io.signal)
     }
+  } catch (error) {
+    // Told to stop before the lake was open: that is an end in order like any other.
+    if (request.drain || !io.signal.aborted || !isStopped(error)) throw error
   } finally {
     screen.live.end()
   }

@@ -9,7 +9,7 @@ import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withLakeToRead } from '../run/with-lake.js'
+import { withLakeToLookAt } from '../run/with-lake.js'
 
 export function addVerify(program: Command, accept: Accept): void {
   program
@@ -31,7 +31,7 @@ export function addVerify(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToRead(place, (lake) =>
+        withLakeToLookAt(place, io.signal, (lake) =>
           runVerify(io, json, (onCheck) =>
             verifyLake(lake, { fromLog: options.fromLog ?? false, signal: io.signal, onCheck }),
           ),

@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core'
+import { isStopped } from '@assay/core'
 import { ExitCode, exitCodeOf } from './exit-code.js'
 import { type Io, write } from './io.js'
 import { errorText } from './print-error.js'
@@ -16,11 +16,4 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     await write(io.stderr, errorText(error))
     return exitCodeOf(error)
   }
-}
-
-/** What is thrown by work that was stopped in its middle. */
-const STOPPED: ReadonlySet<string> = new Set(['engine_interrupted', 'session_closed', 'log_closed', 'query_stopped'])
-
-function isStopped(error: unknown): boolean {
-  return error instanceof AssayError && STOPPED.has(error.code)
 }

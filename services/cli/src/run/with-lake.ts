@@ -2,34 +2,60 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock, systemRandom, UsageError } from '@assay/core'
 import { type Lake, type LakeOptions, type LakeParts, noticeText, openLake } from '@assay/lake'
+import { untilAborted } from './stopped.js'
 
 /** Folders of a lake; one that has none of them is none. */
 const PARTS = ['log', 'schemas', 'tables']
 
-/** Works on a lake, which is made if it is missing, and closes it. `home`: its folder, if this opens it again. */
+const OPEN_SOON_MS = 500
+
+/** Work on a lake. It watches the signal itself, unless it is said to be dropped. */
+type Work<T> = (lake: Lake) => Promise<T>
+
+/**
+ * Works on a lake, which is made if it is missing, and closes it. `home`: its folder, if this opens it again. Throws
+ * `command_stopped` when the signal comes before the lake is open, as the others do.
+ */
 export function withLake<T>(
   parts: LakeParts,
-  work: (lake: Lake) => Promise<T>,
+  signal: AbortSignal,
+  work: Work<T>,
   home?: LakeOptions['home'],
 ): Promise<T> {
-  return onLake(parts, { access: 'write', ...(home && { home }) }, work)
+  return onLake(parts, signal, { access: 'write', ...(home && { home }) }, work)
+}
+
+/** The same on a lake that has to be there already. Throws `lake_missing`, having made nothing. */
+export async function withExistingLake<T>(parts: LakeParts, signal: AbortSignal, work: Work<T>): Promise<T> {
+  await checkThere(parts)
+  return onLake(parts, signal, { access: 'write' }, work)
+}
+
+/** The same for work that only reads, for which rights to read are enough. */
+export async function withLakeToRead<T>(parts: LakeParts, signal: AbortSignal, work: Work<T>): Promise<T> {
+  await checkThere(parts)
+  return onLake(parts, signal, { access: 'read' }, work)
+}
+
+/** The same for work that is dropped where it is when the signal comes: nothing is lost with it but its result. */
+export function withLakeToLookAt<T>(parts: LakeParts, signal: AbortSignal, work: Work<T>): Promise<T> {
+  return withLakeToRead(parts, signal, (lake) => untilAborted(work(lake), signal))
 }
 
 async function onLake<T>(
   parts: LakeParts,
+  signal: AbortSignal,
   how: Pick<LakeOptions, 'access' | 'home'>,
-  work: (lake: Lake) => Promise<T>,
+  work: Work<T>,
 ): Promise<T> {
   const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message }) => process.stderr.write(`warning: ${message}\n`)
   const onTableNotice: LakeOptions['onTableNotice'] = (notice) =>
     process.stderr.write(`warning: ${noticeText(notice)}\n`)
-  const lake = await openLake({
-    ...how,
-    parts,
-    clock: systemClock,
-    random: systemRandom,
-    onFileLogEvent,
-    onTableNotice,
+  const events = { onFileLogEvent, onTableNotice }
+  const opening = openLake({ ...how, parts, clock: systemClock, random: systemRandom, ...events })
+  const lake = await untilAborted(opening, signal).catch(async (error: unknown) => {
+    if (signal.aborted) await closeSoon(opening)
+    throw error
   })
   try {
     return await work(lake)
@@ -38,16 +64,13 @@ async function onLake<T>(
   }
 }
 
-/** The same on a lake that has to be there already. Throws `lake_missing`, having made nothing. */
-export async function withExistingLake<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
-  await checkThere(parts)
-  return onLake(parts, { access: 'write' }, work)
-}
-
-/** The same for work that only reads, for which rights to read are enough. */
-export async function withLakeToRead<T>(parts: LakeParts, work: (lake: Lake) => Promise<T>): Promise<T> {
-  await checkThere(parts)
-  return onLake(parts, { access: 'read' }, work)
+/** What is open in a moment leaves nothing behind; an outage is not waited for. */
+function closeSoon(opening: Promise<Lake>): Promise<void> {
+  const closed = opening.then(
+    (lake) => lake.close(),
+    () => undefined,
+  )
+  return Promise.race([closed, systemClock.sleep(OPEN_SOON_MS)])
 }
 
 async function checkThere(parts: LakeParts): Promise<void> {
