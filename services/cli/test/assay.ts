@@ -88,7 +88,11 @@ export function assay(
 }
 
 /** The same within this process, for what needs no process of its own. */
-export async function here(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+export async function here(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Ended> {
   const stdout = collector()
   const stderr = collector()
   const code = await run(args, {
@@ -98,7 +102,7 @@ export async function here(args: readonly string[], env: Readonly<Record<string,
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
     env: { ...ONE_LANE, ...env },
-    signal: new AbortController().signal,
+    signal,
   })
   return { code, stdout: stdout.bytes(), stderr: stderr.bytes().toString() }
 }
