@@ -29,6 +29,11 @@ export interface StopRequest {
    * that was closed): that is no failure, and what is written to it from then on is dropped.
    */
   stopWithReader(output: Output): void
+  /**
+   * What is loaded. Until it is, there is nothing to put in order: the first signal ends the process with this code. The
+   * rest of its modules may take long on a busy machine, and two signals that wait for a processor are but one.
+   */
+  whileLoading<T>(loading: Promise<T>, code: number): Promise<T>
   /** Calls it at the first signal, or now if that has come. */
   onFirst(listener: (signal: StopSignal) => void): void
   /** To be called when all has ended: from here on a signal ends the process as if nobody listened. */
@@ -64,6 +69,7 @@ class SignalListener implements StopRequest {
   #by: StopSignal | undefined
   #first_ms = 0
   #isToldTwice = false
+  #codeWhileLoading: number | undefined
   #isLeaving = false
 
   constructor(host: SignalHost, clock: Clock) {
@@ -82,6 +88,15 @@ class SignalListener implements StopRequest {
 
   stopWithReader(output: Output): void {
     output.on('error', () => this.#stop.abort())
+  }
+
+  async whileLoading<T>(loading: Promise<T>, code: number): Promise<T> {
+    this.#codeWhileLoading = code
+    try {
+      return await loading
+    } finally {
+      this.#codeWhileLoading = undefined
+    }
   }
 
   onFirst(listener: (signal: StopSignal) => void): void {
@@ -103,6 +118,7 @@ class SignalListener implements StopRequest {
 
   readonly #onSignal = (signal: StopSignal): void => {
     if (this.#by !== undefined) return void this.#onSecond(signal)
+    if (this.#codeWhileLoading !== undefined) this.#host.exit(this.#codeWhileLoading)
     this.#by = signal
     this.#first_ms = this.#clock.monotonic_ms()
     void this.#leaveNextToSystem()

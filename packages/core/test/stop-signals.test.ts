@@ -150,6 +150,25 @@ describe('A11: signals', () => {
     expect(host.exits).toEqual([130])
   })
 
+  test('while the program is still loaded, the first signal ends it at once', async () => {
+    const host = new FakeProcess()
+    const stop = stopOnSignals(host, new HandClock())
+    let load = (): void => undefined
+    const loaded = stop.whileLoading(new Promise<void>((resolve) => (load = resolve)), 7)
+    host.emit('SIGTERM', 'SIGTERM')
+    expect(host.exits).toEqual([7])
+    load()
+    await loaded
+  })
+
+  test('once it is loaded, the first signal asks for an orderly end', async () => {
+    const host = new FakeProcess()
+    const stop = stopOnSignals(host, new HandClock())
+    expect(await stop.whileLoading(Promise.resolve('loaded'), 7)).toBe('loaded')
+    host.emit('SIGTERM', 'SIGTERM')
+    expect([host.exits, stop.signal.aborted]).toEqual([[], true])
+  })
+
   test('who asks later is told of a signal that has come', () => {
     const host = new FakeProcess()
     const stop = stopOnSignals(host, new HandClock())

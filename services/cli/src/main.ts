@@ -8,7 +8,7 @@ process.stderr.on('error', () => undefined)
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
 const { ExitCode } = await import('./run/exit-code.js')
-const { run } = await import('./run/run.js')
+const { run } = await stop.whileLoading(import('./run/run.js'), ExitCode.stopped)
 const code = await run(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,

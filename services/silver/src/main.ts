@@ -2,7 +2,7 @@ import { stopOnSignals, systemClock, systemRandom } from '@assay/core'
 
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
-const { layerWork, runService } = await import('@assay/host')
-const { silverLayer } = await import('@assay/medallion')
+const { layerWork, runService } = await stop.whileLoading(import('@assay/host'), 0)
+const { silverLayer } = await stop.whileLoading(import('@assay/medallion'), 0)
 const frame = { service: 'silver', clock: systemClock, random: systemRandom, stop }
 await stop.exit(await runService({ ...frame, work: layerWork(silverLayer) }, process))
