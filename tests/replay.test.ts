@@ -1,10 +1,11 @@
 import { commit, defaultHousekeeping } from '@assay/iceberg'
 import { statusReport } from '@assay/lake'
-import { GOLD_TABLE, openLettersSql, SILVER_RULES, silverTable } from '@assay/medallion'
+import { DLQ_TABLE, GOLD_TABLE, openLettersSql, SILVER_RULES, silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
 import { maintainTables, runReplay, runResolve } from '@assay/operations'
 import { replayLane } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
+import { doubled, rewriteFile } from './support/damage.js'
 import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
@@ -94,6 +95,20 @@ describe('what still fails', () => {
       expect(await runReplay(lake, { ...REPLAY, rules: WRONG_RULES }, NEVER)).toMatchObject(failing)
     expect(await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')).toEqual(before)
     await checkInvariants(lake)
+    await lake.close()
+  })
+})
+
+describe('a damaged queue', () => {
+  it('D1: a letter that is in it twice is replayed not even once, and the error names the tables', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 4))
+    await rewriteFile(lake, DLQ_TABLE, doubled('true'))
+    await expect(runReplay(lake, REPLAY, NEVER)).rejects.toMatchObject({
+      code: 'letters_inconsistent',
+      message: expect.stringMatching(/silver_dlq_trades.*bronze_binance_trades/),
+      hint: expect.stringContaining('assay verify'),
+    })
+    expect(await one(lake, 'SELECT count(*) FROM silver_binance_trades WHERE replay_id IS NOT NULL')).toBe(0n)
     await lake.close()
   })
 })

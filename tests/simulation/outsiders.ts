@@ -11,6 +11,7 @@ import type { RecordedLog } from './recorded-log.js'
 import type { OutsideAction } from './scenario.js'
 import { codeOf } from './sim-process.js'
 import { StorageLog } from './storage-log.js'
+import type { StoreFaults } from './store-faults.js'
 import type { World } from './world.js'
 
 /** What a worker on a table that was rolled back, or below one, may end in. */
@@ -40,12 +41,14 @@ export class Outsiders {
   readonly #lake: MemoryLake
   readonly #log: RecordedLog
   readonly #world: World
+  readonly #faults: StoreFaults
   #rolledBack: Rollback | undefined
 
-  constructor(lake: MemoryLake, log: RecordedLog, world: World) {
+  constructor(lake: MemoryLake, log: RecordedLog, world: World, faults: StoreFaults) {
     this.#lake = lake
     this.#log = log
     this.#world = world
+    this.#faults = faults
   }
 
   get hasRolledBack(): boolean {
@@ -63,6 +66,8 @@ export class Outsiders {
         return this.#rollBack()
       case 'night':
         return this.#night()
+      case 'store_fault':
+        return this.#faults.strike()
       default:
         return this.#foreignChange(action, table)
     }

@@ -1,4 +1,5 @@
 import type { Profile } from './scenario.js'
+import { STORE_PLANTS } from './store-plants.js'
 
 /** Where a mistake is put into the source: the text must be there exactly once. */
 interface Edit {
@@ -342,6 +343,7 @@ export const PLANTS: readonly Plant[] = [
       },
     ],
   },
+  ...STORE_PLANTS,
 ]
 
 /** A Vite plugin that plants a mistake as the source is loaded; a text that is not there exactly once is an error. */

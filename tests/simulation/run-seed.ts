@@ -1,18 +1,18 @@
 import { collect, removeOrphans } from '@assay/iceberg'
-import { runWorkers } from '@assay/lake'
-import { goldLayer, LAYERS, type Layer } from '@assay/medallion'
+import { goldLayer } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
-import { drain } from '../support/drain.js'
 import { checkTables } from '../support/invariants.js'
-import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
-import { type Digests, digests, digestsOf, type Tables, withTables } from '../support/tables.js'
+import type { MemoryLake } from '../support/memory-lake.js'
+import { digestsOf, type Tables, withTables } from '../support/tables.js'
 import { checkAcknowledged, checkAgainstHistory } from './check-log.js'
+import { checkStore } from './check-store.js'
+import { drainAll, drainLayer } from './drain-all.js'
 import { replayLetters } from './jobs.js'
 import { TABLES } from './named-objects.js'
 import type { Profile } from './scenario.js'
 import { Simulation } from './simulation.js'
 import { StorageLog } from './storage-log.js'
-import { makeTopics, produceChunk, registerSchemas, type Workload } from './workload.js'
+import { isOfPipeline, textOf, undisturbed } from './undisturbed.js'
 import type { WorldOptions } from './world.js'
 
 export interface SeedOptions extends WorldOptions {
@@ -33,13 +33,6 @@ export interface SeedResult {
 }
 
 const DAY_MS = 86_400_000
-/** Ledgers that tell of what happened in a run. */
-const OWN_RUNS: ReadonlySet<string> = new Set(['gaps', 'replays'])
-const EVENTS_MAX = 30
-/** A lane may have to be let go on twice: after a cut, and again where retention overtook that. */
-const ROUNDS = 2
-/** On a disk that does what disks do each of a lane's batches may be damaged by itself. */
-const STORAGE_ROUNDS = 40
 
 /** One course of events and all that must hold after it. */
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
@@ -48,7 +41,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   const failures: string[] = []
   try {
     await simulation.run()
-    if (violations.length === 0) await checkAfter(simulation)
+    if (violations.length === 0) await (scenario.profile === 'store' ? checkStore(simulation) : checkAfter(simulation))
   } catch (error) {
     failures.push(describe(error))
   } finally {
@@ -96,25 +89,6 @@ async function checkAfter(simulation: Simulation): Promise<void> {
   } finally {
     await lake.close()
   }
-}
-
-async function drainAll({ log, outsiders }: Simulation, lake: MemoryLake): Promise<void> {
-  for (let round = 0; round < (log instanceof StorageLog ? STORAGE_ROUNDS : ROUNDS); round++) {
-    // Layer by layer, so that nothing is left to chance.
-    for (const layer of LAYERS) await drainLayer(lake, layer)
-    if (!(await outsiders.acceptStops(lake))) return
-  }
-}
-
-async function drainLayer(lake: MemoryLake, layer: Layer): Promise<void> {
-  const stop = new AbortController()
-  let events = 0
-  const onEvent = (): void => {
-    if (++events === EVENTS_MAX) stop.abort()
-  }
-  const options = { layers: [layer], drain: true, adopt: false, interval_ms: 0, onEvent }
-  await runWorkers(lake, options, stop.signal)
-  if (stop.signal.aborted) throw new Error(`${layer.name} does not come to an end`)
 }
 
 /** What a day's clean-up leaves is what the newest versions name. */
@@ -166,34 +140,4 @@ async function checkRules(lake: MemoryLake, tables: Tables): Promise<string[]> {
     for (const { topic, partition, o } of found) wrong.push(`${topic}/${partition} ${o} was judged by other rules`)
   }
   return wrong
-}
-
-const expected = new Map<number, Promise<string>>()
-
-/** Digests of the tables that the workload leads to when nothing goes wrong. */
-function undisturbed(workload: Workload): Promise<string> {
-  const known = expected.get(workload.id) ?? undisturbedRun(workload)
-  expected.set(workload.id, known)
-  return known
-}
-
-async function undisturbedRun(workload: Workload): Promise<string> {
-  const lake = memoryLake({ exchanges: workload.exchanges })
-  await registerSchemas(lake.registry)
-  await makeTopics(lake.log, workload)
-  for (const chunk of workload.chunks) await produceChunk(lake.log, chunk)
-  await drain(lake)
-  const found = textOf(await digests(lake, isOfPipeline))
-  await lake.close()
-  return found
-}
-
-function isOfPipeline(table: string): boolean {
-  return !OWN_RUNS.has(table)
-}
-
-function textOf(found: Digests): string {
-  return Object.entries(found)
-    .map(([table, { rows, digest }]) => `${table} ${rows}:${digest}`)
-    .join(', ')
 }

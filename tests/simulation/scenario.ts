@@ -1,24 +1,24 @@
 import type { HousekeepingPolicy } from '@assay/iceberg'
 import type { LayerName } from '@assay/medallion'
-import { RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
+import { COMPARABLE, RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
 
 /** What else goes wrong in a run, besides outages and kills. */
-export const PROFILES = [
-  'storm',
-  'crowd',
-  'rivals',
-  'sleepers',
-  'foreign',
-  'log',
-  'rules',
-  'rollback',
-  'storage',
-] as const
-export type Profile = (typeof PROFILES)[number]
+const PROFILES = ['storm', 'crowd', 'rivals', 'sleepers', 'foreign', 'log', 'rules', 'rollback', 'storage'] as const
+/** `store` comes by its name only, so that a seed keeps the course that it always had. */
+export type Profile = (typeof PROFILES)[number] | 'store'
 
 /** Things that outsiders do to log and lake between two calls. */
-export type OutsideAction = 'accept' | 'collect' | 'compact' | 'expire' | 'night' | 'mishap' | 'properties' | 'rollback'
+export type OutsideAction =
+  | 'accept'
+  | 'collect'
+  | 'compact'
+  | 'expire'
+  | 'mishap'
+  | 'night'
+  | 'properties'
+  | 'rollback'
+  | 'store_fault'
 
 /** Things that happen between two calls. */
 export type Action =
@@ -78,6 +78,7 @@ const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
   rules: ['produce', 'registry', 'register_late', 'kill', 'kill'],
   rollback: ['produce', 'rollback', 'kill', 'expire'],
   storage: ['produce', 'produce', 'mishap', 'mishap', 'accept', 'kill'],
+  store: ['produce', 'produce', 'store_fault', 'store_fault', 'store_fault', 'kill'],
 }
 
 export function scenarioOf(world: World, chosen?: Profile): Scenario {
@@ -117,6 +118,8 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
       grace_ms: 15 * 60_000,
     },
   }
+  // Here every value counts: what an undisturbed run leads to is all that tells of a changed one.
+  if (profile === 'store') return { ...scenario, workload: workload(scenario.workload.id % COMPARABLE) }
   if (profile !== 'rivals') return scenario
   return { ...scenario, ...RIVALRY, workload: workload(WORKLOADS + world.below(RIVALRIES)) }
 }

@@ -15,8 +15,8 @@ const RIVAL_CHUNKS = 5
 const RIVAL_LANES = 2
 /** Records of a call to a log on a disk: many small writes, each of which something may happen to. */
 const PORTION = 2
-/** From here on what a table gets depends on who comes first: trades in several lanes, schemas that come late. */
-const INCOMPARABLE_FROM = 4
+/** The first of them; of the others what a table gets depends on who comes first, or on schemas that come late. */
+export const COMPARABLE = 4
 
 /** What producers put into the log, chunk by chunk. */
 export interface Workload {
@@ -44,7 +44,7 @@ export function workload(id: number): Workload {
   const exchanges = id % 4 === 3 ? [binance, kraken] : [binance]
   const isRivalry = id >= WORKLOADS
   const partitions = isRivalry ? RIVAL_LANES : 1 + (id % 3)
-  const isComparable = id < INCOMPARABLE_FROM
+  const isComparable = id < COMPARABLE
   const chunks = Array.from({ length: isRivalry ? RIVAL_CHUNKS : exchanges.length * 2 }, (_, n): Chunk => {
     const exchange = exchanges[n % exchanges.length] as Exchange
     if (isRivalry) return { exchange, records: rivalTrades(n, below), hole: 0 }

@@ -48,6 +48,7 @@ describe('B5: a flipped bit in what a table is read by', () => {
         const seen = await read().catch((error: unknown) => error)
         if (seen instanceof AssayError) {
           expect(seen).toMatchObject({ code: expect.stringMatching(/^corrupt_/), retryable: false })
+          expect(seen.message).toContain(`table trades, ${store.location(key)}: `)
           found++
         } else expect([key, bit, seen]).toEqual([key, bit, whole])
       }

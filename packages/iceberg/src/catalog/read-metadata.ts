@@ -1,7 +1,7 @@
-import { AssayError } from '@assay/core'
 import { checkInvariants } from '../format/invariants.js'
 import type { Json } from '../format/json.js'
 import { metadataFromJson, parseMetadata, type TableMetadata } from '../format/metadata.js'
+import { inFile } from '../table/in-file.js'
 
 /** What a metadata file is read for, named in every error. */
 export interface MetadataFile {
@@ -24,16 +24,9 @@ export function metadataOf(file: MetadataFile, value: Json | undefined): TableMe
 }
 
 function checked({ table, location }: MetadataFile, parse: () => TableMetadata): TableMetadata {
-  try {
+  return inFile(table, location, () => {
     const metadata = parse()
     checkInvariants(metadata)
     return metadata
-  } catch (error) {
-    if (!(error instanceof AssayError)) throw error
-    const { code, message, hint, cause } = error
-    throw new AssayError(code, `table ${table}, ${location}: ${message}`, {
-      ...(hint !== undefined && { hint }),
-      ...(cause !== undefined && { cause }),
-    })
-  }
+  })
 }

@@ -7,6 +7,7 @@ import { type ManifestFile, readManifestList } from '../format/manifest-list.js'
 import { currentSchema, type Snapshot, specById, type TableMetadata } from '../format/metadata.js'
 import { type PartitionColumn, type PartitionTuple, partitionColumns, partitionPath } from '../format/partition.js'
 import { BoundedCache } from './bounded-cache.js'
+import { inFile } from './in-file.js'
 import { keyOfPath, pathInTable } from './paths.js'
 import { defaultHousekeeping, type HousekeepingPolicy } from './policy.js'
 import { TableTime } from './table-time.js'
@@ -103,7 +104,7 @@ export class Table {
     const known = this.#lists.get(snapshot.manifestList)
     if (known) return known
     const bytes = await this.#fetch(version, snapshot.manifestList)
-    const list = readManifestList(bytes, columnsOf(version.metadata))
+    const list = inFile(this.name, snapshot.manifestList, () => readManifestList(bytes, columnsOf(version.metadata)))
     checkManifestList(version.metadata, snapshot, list)
     this.rememberManifests(snapshot.manifestList, list, bytes.length)
     return list
@@ -114,7 +115,7 @@ export class Table {
     const known = this.#manifests.get(path)
     if (known) return known
     const bytes = await this.#fetch(version, path)
-    const manifest = readManifest(bytes, specId, columnsOf(version.metadata))
+    const manifest = inFile(this.name, path, () => readManifest(bytes, specId, columnsOf(version.metadata)))
     this.rememberManifest(path, manifest, bytes.length)
     return manifest
   }

@@ -130,7 +130,7 @@ function behindSql(after: LetterPlace | undefined): string {
 /** The letters found first, with the time at which bronze took each. */
 async function readLetters(
   session: Session,
-  { bronze }: LetterTables,
+  tables: LetterTables,
   letters: string,
   count: number,
 ): Promise<BronzeRows> {
@@ -145,13 +145,24 @@ async function readLetters(
   let at = 0
   for await (const chunk of session.read(`SELECT rank, kafka_offset, l.kafka_timestamp, l.raw_record, b.ingestion_timestamp
     FROM (FROM ${FOUND} WHERE rn < ${count}) f JOIN (${letters}) l USING (${LETTER})
-    LEFT JOIN (${await bronzeSql(session, bronze, count)}) b USING (${LETTER}) ORDER BY rn`)) {
+    LEFT JOIN (${await bronzeSql(session, tables.bronze, count)}) b USING (${LETTER}) ORDER BY rn`)) {
+    if (at + chunk.count > count) throw lettersInconsistent(tables, count)
     copyChunk(chunk, rows, at)
     raws.push({ column: columnOf(chunk, 'raw_record', 'BLOB'), count: chunk.count })
     at += chunk.count
   }
-  if (at !== count) throw new RangeError(`${count} letters were found, ${at} read`)
+  if (at !== count) throw lettersInconsistent(tables, count)
   return { count, ...rows, raw: concatBytes(raws) }
+}
+
+/** As when a data file's name holds another file's bytes. */
+function lettersInconsistent({ letters, bronze }: LetterTables, count: number): AssayError {
+  const [queue, source] = [letters.definition.name, bronze.definition.name]
+  return new AssayError(
+    'letters_inconsistent',
+    `${count} dead letters were found in ${queue}, and they do not have one row each in it and in ${source}`,
+    { hint: 'one of the two tables is damaged: assay verify names it; restore it before replaying' },
+  )
 }
 
 function copyChunk(chunk: ResultChunk, rows: Omit<BronzeRows, 'count' | 'raw'>, at: number): void {
