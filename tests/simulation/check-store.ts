@@ -91,6 +91,14 @@ async function toldByVerify(lake: MemoryLake): Promise<string | undefined> {
 async function cleanUpDamaged(simulation: Simulation): Promise<void> {
   const { world } = simulation
   const lake = simulation.lake()
+  // Ages are told by what a process saw of the table: it has to be there when the day begins.
+  for (const definition of lake.definitions) {
+    try {
+      await (await lake.table(definition)).table.load()
+    } catch (error) {
+      world.tell(`clean-up can't open ${definition.name}: ${codeOf(error)}`)
+    }
+  }
   world.now_ms += DAY_MS + (world.now_ms - world.start_ms) + 60_000
   try {
     for (const chore of ['orphans', 'expire'] as const)
