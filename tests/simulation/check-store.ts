@@ -1,4 +1,5 @@
 import { verifyLake } from '@assay/audit'
+import { goldLayer } from '@assay/medallion'
 import { maintainTables } from '@assay/operations'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import { checkTables } from '../support/invariants.js'
@@ -57,7 +58,7 @@ async function drainAndReplay(simulation: Simulation, lake: MemoryLake): Promise
   await drainAll(simulation, lake)
   if (simulation.scenario.replays === 0) return
   await replayLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
-  await drainLayer(lake, 'gold')
+  await drainLayer(lake, goldLayer)
 }
 
 /** How the tables are not what they would have been. */
