@@ -3,4 +3,3 @@ export { type DecodedColumns, type DecodedField, decodedField, newDecodedColumns
 export { type ColumnDecoder, compileColumnDecoder, DECODING_VERSION, type DecodingVersion } from './decoder.js'
 export { compileEncoder, type RecordEncoder } from './encoder.js'
 export type { DecodeFailure } from './failure.js'
-export type { WriterSchema } from './writer-schema.js'

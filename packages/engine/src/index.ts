@@ -3,16 +3,9 @@ export type { AnswerChunk, AnswerColumn, AnswerStream } from './analyst/answer-s
 export { MEMORY_HINT, tooWide } from './analyst/query-error.js'
 export type { GatedStatement } from './analyst/statement-gate.js'
 export type { IntervalValue, PlainValue, TimeUnit, ValueType } from './analyst/value-type.js'
-export { type Engine, type EngineOptions, openEngine } from './engine.js'
-export type { StatValue } from './parquet-stats.js'
-export type {
-  ParquetField,
-  WriteColumnsRequest,
-  WriteParquetRequest,
-  WrittenColumn,
-  WrittenParquet,
-} from './parquet-writer.js'
-export { type BytesResultColumn, columnOf, type ResultChunk, type ResultColumn } from './result-chunk.js'
-export type { QueryColumn, QueryResult } from './row-reader.js'
+export { type Engine, openEngine } from './engine.js'
+export type { ParquetField, WrittenParquet } from './parquet-writer.js'
+export { columnOf, type ResultChunk, type ResultColumn } from './result-chunk.js'
+export type { QueryResult } from './row-reader.js'
 export type { Session } from './session.js'
 export { quoteIdentifier, quoteText } from './sql-text.js'

@@ -1,10 +1,9 @@
-export type { Catalog, ForgetLimits, SwapOutcome, TableVersion } from './catalog/catalog.js'
+export type { Catalog, SwapOutcome, TableVersion } from './catalog/catalog.js'
 export { FileSystemCatalog } from './catalog/file-system-catalog.js'
 export { openRestCatalog, type RestCatalog, type RestCatalogOptions } from './catalog/rest-catalog.js'
-export { defaultRestLimits, type RestLimits } from './catalog/rest-client.js'
-export { type Collected, collect } from './cleanup/collect.js'
-export { type Orphan, type OrphanLimits, removeOrphans } from './cleanup/orphans.js'
-export type { CommitOutcome, CommitRequest, ManifestRef, Preparation, TableChange } from './commit/change.js'
+export { collect } from './cleanup/collect.js'
+export { type Orphan, removeOrphans } from './cleanup/orphans.js'
+export type { CommitOutcome, ManifestRef, TableChange } from './commit/change.js'
 export { commit } from './commit/commit.js'
 export { expirable } from './commit/expire.js'
 export { mainHistory, taggedHistory } from './commit/history-tags.js'
@@ -12,8 +11,8 @@ export { trashEntries } from './commit/trash-list.js'
 export { type Evolved, evolveTable, matchTable, type TableMatch, type Wanted } from './evolution/evolve-table.js'
 export { olderWriter } from './evolution/older-writer.js'
 export { lowerBound, upperBound } from './format/bounds.js'
-export { type ColumnStatistics, type DataFile, dataFile, type FileContent } from './format/data-file.js'
-export { type BrokenInvariant, brokenInvariants, greatestSequence } from './format/invariants.js'
+export { type ColumnStatistics, type DataFile, dataFile } from './format/data-file.js'
+export { brokenInvariants, greatestSequence } from './format/invariants.js'
 export { isLive, type ResolvedEntry, resolveEntry } from './format/manifest-entries.js'
 export type { ManifestFile } from './format/manifest-list.js'
 export {
@@ -23,21 +22,17 @@ export {
   defaultSpec,
   parseMetadata,
   type Snapshot,
-  type SnapshotRef,
   serializeMetadata,
   type TableMetadata,
 } from './format/metadata.js'
-export { type PartitionField, type PartitionSpec, type PartitionTuple, partitionKey } from './format/partition.js'
+export { type PartitionSpec, partitionKey } from './format/partition.js'
 export { FILE_PATH_ID, POSITION_ID } from './format/reserved-ids.js'
 export {
   type IcebergType,
-  type ListType,
-  type MapType,
   type NestedField,
   type PrimitiveType,
   primitiveOf,
   type Schema,
-  type StructType,
   typeText,
 } from './format/schema.js'
 export { compareValues, decodeValue, encodeValue, promoted, type Value } from './format/values.js'
@@ -52,16 +47,13 @@ export {
   publishPending,
   writePendingManifest,
 } from './outbox/outbox.js'
-export { type Ancestry, ancestry } from './plan/ancestry.js'
-export { type PlannedFile, type PlanOptions, planFiles } from './plan/plan-files.js'
+export { ancestry } from './plan/ancestry.js'
+export { type PlannedFile, planFiles } from './plan/plan-files.js'
 export { defaultFold, type FoldPolicy, type FoldTask, planFold } from './plan/plan-fold.js'
-export type { ColumnRange } from './plan/ranges.js'
 export type { DeleteFileRewriter } from './relocate/relocate-manifests.js'
-export { type RelocateOptions, relocateTable } from './relocate/relocate-table.js'
-export type { Relocation } from './relocate/relocation.js'
+export { relocateTable } from './relocate/relocate-table.js'
 export { createTable, openTable, type TableDescription } from './table/create-table.js'
-export type { HistoryPolicy } from './table/history-policy.js'
 export { refuseIfMoved } from './table/moved.js'
 export { keyOfPath, pathInTable } from './table/paths.js'
 export { defaultHousekeeping, type HousekeepingPolicy } from './table/policy.js'
-export { columnsOf, Table, type TableDependencies, type TableNotice } from './table/table.js'
+export { columnsOf, Table, type TableNotice } from './table/table.js'

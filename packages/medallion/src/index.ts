@@ -1,5 +1,5 @@
 export { acceptGap } from './bronze/accept-gap.js'
-export { type BronzeInput, bronzeStage } from './bronze/bronze-stage.js'
+export { bronzeStage } from './bronze/bronze-stage.js'
 export { bronzeTable } from './bronze/bronze-table.js'
 export { GAPS_TABLE } from './bronze/gaps.js'
 export { bronzeLayer } from './bronze/layer.js'
@@ -27,13 +27,7 @@ export { DUPLICATES_TABLE, GOLD_TABLE } from './gold/gold-tables.js'
 export { goldLayer } from './gold/layer.js'
 export { TRADE_GAPS_TABLE } from './gold/trade-gaps-table.js'
 export { BOOK_SQL, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './gold/trade-key.js'
-export {
-  type Layer,
-  type LayerSettings,
-  type LayerWorker,
-  tablesOf,
-  type View,
-} from './layer.js'
+export { type Layer, type LayerSettings, type LayerWorker, tablesOf, type View } from './layer.js'
 export { LAYERS, type LayerName } from './layers.js'
 export { checkRules } from './rule-trials/check-rules.js'
 export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'

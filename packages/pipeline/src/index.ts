@@ -34,13 +34,7 @@ export {
   type TableState,
 } from './table/definition.js'
 export { sqlTypeOf } from './table/iceberg-types.js'
-export {
-  type FileFilter,
-  LakeTable,
-  type PinnedTable,
-  type RowsToCopy,
-  type UpstreamTable,
-} from './table/lake-table.js'
+export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './table/lake-table.js'
 export { isReplayLane, laneSql, replayLane } from './table/replay-lane.js'
 export { checkpointStanding, pinTrusted } from './table/rollback.js'
 export { FILE_PATH, FILE_ROW, numberedScanSql, type ScanFile, scanSql } from './table/scan.js'
