@@ -127,7 +127,7 @@ export const PLANTS: readonly Plant[] = [
     profile: 'rules',
     edits: [
       {
-        file: 'packages/medallion/src/dead-letters/dead-letter-filter.ts',
+        file: 'packages/medallion/src/silver/dead-letter-filter.ts',
         find: "HAVING bool_or(resolution = 'replayed')",
         put: 'HAVING false',
       },

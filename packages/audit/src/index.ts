@@ -1,4 +1,4 @@
-export type { Check, VerifyReport } from './compare/check.js'
+export type { Check, VerifyReport } from './check.js'
 export { type RebuildOptions, type RebuildReport, rebuildLake } from './rebuild/rebuild.js'
 export { type DecodedRecord, decodeRecord } from './trace/decode-record.js'
 export type { TableRows } from './trace/table-row.js'

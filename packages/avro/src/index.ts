@@ -3,3 +3,5 @@ export { type DecodedColumns, type DecodedField, decodedField, newDecodedColumns
 export { type ColumnDecoder, compileColumnDecoder, DECODING_VERSION, type DecodingVersion } from './decoder.js'
 export { compileEncoder, type RecordEncoder } from './encoder.js'
 export type { DecodeFailure } from './failure.js'
+export { type AvroRecord, compileAvro } from './container/codec.js'
+export { readAvro, SchemaCache, writeAvro } from './container/container.js'

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { diskFailure, OutageError } from '@assay/core'
 import duckdb, { type Database } from '@duckdb/node-bindings'
-import { ColumnSource } from './column-source.js'
+import { ColumnSource } from './columns/column-source.js'
 import { engineError, messageOf } from './errors.js'
 import { createSession, type Session, sessionClosed } from './session.js'
 

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises'
 import { AssayError } from '@assay/core'
 import type { DuckDBValue } from '@duckdb/node-api'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
-import { DuckDBMapValue, DuckDBResult } from './node-api.js'
 import { type Bounds, parseBounds } from './parquet-stats.js'
+import { DuckDBMapValue, DuckDBResult } from './results/node-api.js'
 import { quoteIdentifier, quoteText } from './sql-text.js'
 
 /** A column of the file and its field id. */

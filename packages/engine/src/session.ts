@@ -1,6 +1,6 @@
 import { AssayError, type NamedColumn } from '@assay/core'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
-import type { ColumnSource } from './column-source.js'
+import type { ColumnSource } from './columns/column-source.js'
 import { engineError } from './errors.js'
 import { interruptUntilSettled } from './interrupt.js'
 import {
@@ -9,12 +9,12 @@ import {
   type WrittenParquet,
   writeParquet,
 } from './parquet-writer.js'
-import type { ResultChunk } from './result-chunk.js'
-import { readChunks } from './result-reader.js'
-import { type QueryResult, readRows } from './row-reader.js'
+import type { ResultChunk } from './results/result-chunk.js'
+import { readChunks } from './results/result-reader.js'
+import { type QueryResult, readRows } from './results/row-reader.js'
+import { openStream } from './results/stream.js'
 import { quoteIdentifier } from './sql-text.js'
 import { whileRunning } from './stand-still.js'
-import { openStream } from './stream.js'
 
 /**
  * A connection with its own temporary tables. It does one thing at a time: a call while another is under way, or

@@ -13,7 +13,7 @@ import {
   type PlainValue,
   type QueryParam,
 } from '../src/index.js'
-import { DuckDBResult } from '../src/node-api.js'
+import { DuckDBResult } from '../src/results/node-api.js'
 
 let folder: string
 let lake: string

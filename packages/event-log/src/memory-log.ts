@@ -11,9 +11,9 @@ import {
   systemClock,
   systemRandom,
 } from '@assay/core'
+import { decodeBatch, encodeGroup, readHeader } from './batch-format.js'
 import { PRODUCE_LIMITS } from './defaults.js'
 import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
-import { decodeBatch, encodeGroup, readHeader } from './file/batch-format.js'
 import { EVERY_LANE } from './lane-share.js'
 import { logClosed, unknownLane, unknownTopic } from './log-errors.js'
 import { type PlannedBatch, type ProduceLimits, planProduce } from './plan.js'

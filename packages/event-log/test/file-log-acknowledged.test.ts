@@ -383,7 +383,7 @@ describe('B5: the end mark', () => {
 
 /** The same log as the first version would have written it: no marks, batches that are bound to no place. */
 async function asEarlier(files: MemoryFiles): Promise<void> {
-  const { encodeGroup } = await import('../src/file/batch-format.js')
+  const { encodeGroup } = await import('../src/batch-format.js')
   for (const mark of files.below('/log/t/ends')) await files.remove(mark)
   const groups: Uint8Array[] = []
   for (let i = 0, byte = 0; i < 3; i += 1) {

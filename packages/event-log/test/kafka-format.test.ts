@@ -5,10 +5,10 @@ import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { compressFrameSync } from 'lz4-napi'
 import { describe, expect, it } from 'vitest'
-import { decompress, TooLargeError } from '../src/kafka/codecs.js'
-import { encodeBatch } from '../src/kafka/encode-batch.js'
-import { type FetchedLane, readFetchResponse } from '../src/kafka/fetch-api.js'
 import { Fetched } from '../src/kafka/fetched.js'
+import { decompress, TooLargeError } from '../src/kafka/protocol/codecs.js'
+import { encodeBatch } from '../src/kafka/protocol/encode-batch.js'
+import { type FetchedLane, readFetchResponse } from '../src/kafka/protocol/fetch-api.js'
 import { encodeHeaders, type SeenRecord, seen, type TestRecord, toBatch } from './records.js'
 
 const SEED = 20261121

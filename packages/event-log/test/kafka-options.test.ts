@@ -2,7 +2,7 @@ import { systemClock, systemRandom } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openKafkaLog } from '../src/index.js'
-import { assignRanges, readAssignment, writeAssignment } from '../src/kafka/group-protocol.js'
+import { assignRanges, readAssignment, writeAssignment } from '../src/kafka/protocol/group-protocol.js'
 
 const rest = { clock: systemClock, random: systemRandom }
 

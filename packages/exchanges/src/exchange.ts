@@ -1,7 +1,7 @@
 import type { DecodedColumns } from '@assay/avro'
 import type { NamedColumn } from '@assay/core'
-import type { ParseStatusCode } from './decimal.js'
 import type { LiveFeed } from './live.js'
+import type { Market } from './markets/market.js'
 import type { Reading } from './markets/reading.js'
 import type { SymbolGrammar } from './markets/symbol-text.js'
 
@@ -52,17 +52,6 @@ export interface SilverMapping {
   readonly exchange: string
   /** The constant value of `asset_class`. */
   readonly asset_class: string
-}
-
-/**
- * How silver names a symbol, and the quote currency; null for what is missing, breaks the grammar, or is unknown. Base
- * and quote apart key a book: two pairs whose joined names are equal have two currencies.
- */
-export interface Market {
-  readonly symbol: string | null
-  readonly currency: string | null
-  /** Of the symbol's text. */
-  readonly status: ParseStatusCode
 }
 
 /** A synthetic trade, before it takes an exchange's form. */

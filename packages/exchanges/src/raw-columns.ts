@@ -2,8 +2,8 @@ import { type DecodedColumns, decodedField } from '@assay/avro'
 import { type NamedColumn, ParseStatus } from '@assay/core'
 import { type ParseStatusCode, parseDecimal28_10 } from './decimal.js'
 import { millisToMicros, parseSecondsText } from './event-time.js'
-import type { Market } from './exchange.js'
 import { internSpans } from './interner.js'
+import type { Market } from './markets/market.js'
 import { visibleText } from './markets/symbol-text.js'
 
 /** Offending texts are cut here, at the border of a character. */

@@ -1,5 +1,6 @@
 export type { Catalog, SwapOutcome, TableVersion } from './catalog/catalog.js'
 export { FileSystemCatalog } from './catalog/file-system-catalog.js'
+export { keyOfPath, pathInTable } from './catalog/paths.js'
 export { openRestCatalog, type RestCatalog, type RestCatalogOptions } from './catalog/rest-catalog.js'
 export { collect } from './cleanup/collect.js'
 export { type Orphan, removeOrphans } from './cleanup/orphans.js'
@@ -8,6 +9,7 @@ export { commit } from './commit/commit.js'
 export { expirable } from './commit/expire.js'
 export { mainHistory, taggedHistory } from './commit/history-tags.js'
 export { trashEntries } from './commit/trash-list.js'
+export { createTable, openTable, type TableDescription } from './evolution/create-table.js'
 export { type Evolved, evolveTable, matchTable, type TableMatch, type Wanted } from './evolution/evolve-table.js'
 export { olderWriter } from './evolution/older-writer.js'
 export { lowerBound, upperBound } from './format/bounds.js'
@@ -26,7 +28,7 @@ export {
   type TableMetadata,
 } from './format/metadata.js'
 export { type PartitionSpec, partitionKey } from './format/partition.js'
-export { FILE_PATH_ID, POSITION_ID } from './format/reserved-ids.js'
+export { FILE_PATH_ID, POSITION_ID } from './format/data-file.js'
 export {
   type IcebergType,
   type NestedField,
@@ -52,8 +54,6 @@ export { type PlannedFile, planFiles } from './plan/plan-files.js'
 export { defaultFold, type FoldPolicy, type FoldTask, planFold } from './plan/plan-fold.js'
 export type { DeleteFileRewriter } from './relocate/relocate-manifests.js'
 export { relocateTable } from './relocate/relocate-table.js'
-export { createTable, openTable, type TableDescription } from './table/create-table.js'
 export { refuseIfMoved } from './table/moved.js'
-export { keyOfPath, pathInTable } from './table/paths.js'
 export { defaultHousekeeping, type HousekeepingPolicy } from './table/policy.js'
 export { columnsOf, Table, type TableNotice } from './table/table.js'

@@ -1,6 +1,7 @@
 import { seededRandom } from '@assay/core'
 import { MemoryStore } from '@assay/object-store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createTable } from '../src/evolution/create-table.js'
 import {
   collect,
   commit,
@@ -10,7 +11,6 @@ import {
   removeOrphans,
   type Table,
 } from '../src/index.js'
-import { createTable } from '../src/table/create-table.js'
 import { catalogContract } from './catalog-contract.js'
 import { type RestCall, type RestFault, RestServer } from './rest-server.js'
 import { append, description, keys, livePaths, putDataFile, VirtualClock } from './support.js'

@@ -1,8 +1,8 @@
 import { OutageError, seededRandom } from '@assay/core'
 import { MemoryStore } from '@assay/object-store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createTable } from '../src/evolution/create-table.js'
 import { type Catalog, openRestCatalog, type RestCatalogOptions, type Table } from '../src/index.js'
-import { createTable } from '../src/table/create-table.js'
 import { type ForeignAnswer, type RestCall, RestServer } from './rest-server.js'
 import { append, description, livePaths, putDataFile, VirtualClock } from './support.js'
 

@@ -8,10 +8,10 @@ import { LAYERS, type Layer, tablesOf } from '@assay/medallion'
 import type { ObjectStore } from '@assay/object-store'
 import { CommitSignals, LakeTable, type TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
+import { LogArrivals } from './log-arrivals.js'
 import { openParts, type PartsContext } from './open-parts.js'
 import { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_MEMORY_BYTES } from './settings/defaults.js'
 import type { LakeParts } from './settings/lake-parts.js'
-import { LogArrivals } from './status/log-arrivals.js'
 import { onceMoved } from './table-notice.js'
 
 const HOUR_MS = 3_600_000

@@ -11,7 +11,6 @@ export {
   parseFix,
   parseRecordedFix,
 } from './dead-letters/correction.js'
-export { type LetterFilter, openLettersSql } from './dead-letters/dead-letter-filter.js'
 export { type ReplayReport, replay } from './dead-letters/replay.js'
 export { type ResolveOptions, resolveLetters } from './dead-letters/resolve.js'
 export {
@@ -34,12 +33,13 @@ export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'
 export { parseRuleFile, parseRuleSet } from './rules/rule-file.js'
 export { defineRuleSet, extendRules, type RuleSet, ruleSetJson } from './rules/rule-set.js'
 export { FrameStatus, SILVER_RULES } from './rules/silver-rules.js'
+export { type LetterFilter, openLettersSql } from './silver/dead-letter-filter.js'
 export { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE, SILVER_SIDES } from './silver/dead-letter-tables.js'
 export { decoderLookup } from './silver/decode.js'
 export { describeDamage, describeFrame, RECORD_BYTES_MAX } from './silver/frame-detail.js'
-export { readLaneState } from './silver/lane-state.js'
+export { readLaneState } from './silver/lanes/lane-state.js'
 export { silverLayer } from './silver/layer.js'
-export { parseMessageId } from './silver/message-id.js'
+export { parseMessageId } from './silver/rows/message-id.js'
 export { silverStage } from './silver/silver-stage.js'
 export { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver/silver-tables.js'
 export { writeRuleSets } from './silver/write.js'

@@ -1,9 +1,9 @@
 import { bytesColumn } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LaneClockState } from '../src/silver/lane-clock.js'
+import type { LaneClockState } from '../src/silver/lanes/lane-clock.js'
 import { judgeTimes, type TimeLimits, type Verdicts } from '../src/silver/lateness.js'
-import type { BronzeRows } from '../src/silver/rows.js'
+import type { BronzeRows } from '../src/silver/rows/rows.js'
 
 const SECOND_US = 1_000_000n
 const DAY_US = 86_400n * SECOND_US

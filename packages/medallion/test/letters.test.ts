@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openEngine } from '@assay/engine'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { closedLettersSql, filterKeeps, filterSql } from '../src/dead-letters/dead-letter-filter.js'
+import { closedLettersSql, filterKeeps, filterSql } from '../src/silver/dead-letter-filter.js'
 
 const engine = openEngine({
   memoryLimit_bytes: 64 * 2 ** 20,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { messageIds, parseMessageId } from '../src/silver/message-id.js'
+import { messageIds, parseMessageId } from '../src/silver/rows/message-id.js'
 
 const lane = fc.record({ laneId: fc.nat(2 ** 28 - 1), partition: fc.nat(2 ** 30 - 1) })
 const offset = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })

@@ -15,7 +15,7 @@ export { isUsableTimestamp, kafkaDay, type LogBatch, readLog } from './source/lo
 export { hasBacklog, heldBy, type LaneFilter, planTableBatch, type TableBatch } from './source/table-source.js'
 export { lanesMoved } from './source/trusted-sequence.js'
 export { dateText, dayOfDate, timestampLiteral } from './sql/times.js'
-export type { PartitionValue, StageContext, WriteDataFile } from './stage/context.js'
+export type { StageContext } from './stage/context.js'
 export {
   type Batch,
   type BatchLimits,
@@ -37,6 +37,7 @@ export { sqlTypeOf } from './table/iceberg-types.js'
 export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './table/lake-table.js'
 export { isReplayLane, laneSql, replayLane } from './table/replay-lane.js'
 export { checkpointStanding, pinTrusted } from './table/rollback.js'
+export type { PartitionValue, WriteDataFile } from './table/row-source.js'
 export { FILE_PATH, FILE_ROW, numberedScanSql, type ScanFile, scanSql } from './table/scan.js'
 export { CommitSignals } from './table/signals.js'
 export { OLDER_VERSIONS_MS } from './table/table-columns.js'

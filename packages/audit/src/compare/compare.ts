@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteText, type Session } from '@assay/engine'
 import { type ColumnDefinition, sqlType } from '@assay/pipeline'
+import { Findings, LISTED_MAX } from '../check.js'
 import type { Place } from '../pinned/pinned-scan.js'
-import { Findings, LISTED_MAX } from './check.js'
 
 export interface Comparison {
   /** SQL of the rows as they should be. */

@@ -4,7 +4,7 @@ import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import { correctRecords, decoderLookup, type Fix, type RuleSet } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import type { Findings } from '../compare/check.js'
+import type { Findings } from '../check.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 
 export interface Correction {

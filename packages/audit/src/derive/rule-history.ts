@@ -3,7 +3,7 @@ import { quoteText, type Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import { checkRules, parseRuleSet, type RuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
 import type { Checkpoint } from '@assay/pipeline'
-import { findingOf } from '../compare/check.js'
+import { findingOf } from '../check.js'
 
 /** From which offset on a rule set judged a lane. */
 interface RuleSpan {

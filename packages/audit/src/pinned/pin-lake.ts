@@ -23,7 +23,7 @@ import {
   TRADE_GAPS_TABLE,
 } from '@assay/medallion'
 import type { TableDefinition } from '@assay/pipeline'
-import { type CheckList, Findings } from '../compare/check.js'
+import { type CheckList, Findings } from '../check.js'
 import { PinnedScan } from './pinned-scan.js'
 
 /** One snapshot of every table. */

@@ -3,7 +3,7 @@ import { quoteText, type Session } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isSuperseded, logTopicOf, resumeAt } from '@assay/lake'
 import { type Checkpoint, freeLaneId, laneSql, scanSql } from '@assay/pipeline'
-import { type CheckList, Findings } from '../compare/check.js'
+import { type CheckList, Findings } from '../check.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 
 /** A lane that stands still is a finding: it waits for a person, and everything behind it waits, too. */

@@ -1,5 +1,5 @@
 import type { Session } from '@assay/engine'
-import { type CheckList, Findings } from '../compare/check.js'
+import { type CheckList, Findings } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'

@@ -1,6 +1,6 @@
 import { type LaneKey, laneKey } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
-import { type CheckList, Findings, LISTED_MAX } from '../compare/check.js'
+import { type CheckList, Findings, LISTED_MAX } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import { chunksOf, type LaneRows } from '../pinned/lane-rows.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'

@@ -2,7 +2,7 @@ import { type LaneKey, parseLaneKey } from '@assay/core'
 import { ancestors, type Snapshot } from '@assay/iceberg'
 import { type Checkpoint, checkpointStanding, isReplayLane, LANES_SUMMARY, replayLane } from '@assay/pipeline'
 import { z } from 'zod'
-import { type CheckList, Findings } from '../compare/check.js'
+import { type CheckList, Findings } from '../check.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 

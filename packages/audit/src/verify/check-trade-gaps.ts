@@ -1,6 +1,6 @@
 import type { Session } from '@assay/engine'
 import { BOOK_SQL, GOLD_TABLE, TRADE_GAPS_TABLE } from '@assay/medallion'
-import { type CheckList, Findings } from '../compare/check.js'
+import { type CheckList, Findings } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 

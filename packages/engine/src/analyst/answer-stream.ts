@@ -1,9 +1,9 @@
 import { AssayError } from '@assay/core'
 import type { DuckDBType } from '@duckdb/node-api'
 import duckdb, { type DataChunk } from '@duckdb/node-bindings'
-import { DuckDBDataChunk, DuckDBResult } from '../node-api.js'
-import { chunkWeight } from '../result-weight.js'
-import type { Stream } from '../stream.js'
+import { DuckDBDataChunk, DuckDBResult } from '../results/node-api.js'
+import { chunkWeight } from '../results/result-weight.js'
+import type { Stream } from '../results/stream.js'
 import { queryError } from './query-error.js'
 import { type PlainValue, plainValue, type ValueType, valueTypeOf } from './value-type.js'
 

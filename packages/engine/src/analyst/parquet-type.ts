@@ -1,5 +1,5 @@
 import type { DuckDBType } from '@duckdb/node-api'
-import { DuckDBArrayType, DuckDBListType, DuckDBMapType, DuckDBStructType, DuckDBTypeId } from '../node-api.js'
+import { DuckDBArrayType, DuckDBListType, DuckDBMapType, DuckDBStructType, DuckDBTypeId } from '../results/node-api.js'
 import { quoteIdentifier } from '../sql-text.js'
 
 /**

@@ -1,6 +1,6 @@
 import { UsageError } from '@assay/core'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
-import { DuckDBResult } from '../node-api.js'
+import { DuckDBResult } from '../results/node-api.js'
 import { quoteText } from '../sql-text.js'
 import { CATALOG_TABLES, FUNCTIONS, TABLE_FUNCTIONS } from './statement-functions.js'
 

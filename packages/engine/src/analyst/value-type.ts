@@ -21,7 +21,7 @@ import {
   DuckDBTimestampValue,
   DuckDBTimeValue,
   DuckDBTypeId,
-} from '../node-api.js'
+} from '../results/node-api.js'
 
 export type TimeUnit = 's' | 'ms' | 'us' | 'ns'
 

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { OutageError } from '@assay/core'
-import { createWith, type LogFile, type LogFiles, writeBytes } from './log-files.js'
+import { createWith, type LogFile, type LogFiles, writeBytes } from './files/log-files.js'
 
 /*
  * The end mark of a lane: what was acknowledged, beside the lane's folder and not in it, so that it outlives the loss

@@ -1,4 +1,4 @@
-import type { LogFiles } from './log-files.js'
+import type { LogFiles } from './files/log-files.js'
 
 /** The folder that a log lies in. It may go away while the log is open: renamed, or not mounted any more. */
 export interface LogHome {

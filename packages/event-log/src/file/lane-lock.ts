@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { type AssayError, type Clock, OutageError, type Random } from '@assay/core'
-import { createWith, type LogFiles } from './log-files.js'
+import { createWith, type LogFiles } from './files/log-files.js'
 import { type Owner, type Owners, parseOwner } from './owner.js'
 
 const BACK_OFF_MS_MAX = 8

@@ -1,6 +1,6 @@
 import type { Clock } from '@assay/core'
 import type { EndMark, EndMarkFile, FoundMark } from './end-mark.js'
-import { type LogFile, type LogFiles, readBytes } from './log-files.js'
+import { type LogFile, type LogFiles, readBytes } from './files/log-files.js'
 import { listSegments, type SegmentFile } from './segment-files.js'
 import { findEnd, type SegmentEnd, type SegmentPlace } from './segment-scan.js'
 import { Serial } from './serial.js'

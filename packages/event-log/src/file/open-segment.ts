@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type LogFile, type LogFiles, readBytes } from './log-files.js'
+import { type LogFile, type LogFiles, readBytes } from './files/log-files.js'
 import type { SegmentFile } from './segment-files.js'
 import { CHUNK_BYTES, findLater, type SegmentPlace, type Step, stepAt } from './segment-scan.js'
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { LogFiles } from './log-files.js'
+import type { LogFiles } from './files/log-files.js'
 
 /** A file of a lane, named by the offset of its first record. */
 export interface SegmentFile {

@@ -1,5 +1,5 @@
-import { ALIGNMENT, type BatchHeader, HEADER_BYTES, isBodyIntact, type Place, readHeader } from './batch-format.js'
-import { type LogFile, readBytes } from './log-files.js'
+import { ALIGNMENT, type BatchHeader, HEADER_BYTES, isBodyIntact, type Place, readHeader } from '../batch-format.js'
+import { type LogFile, readBytes } from './files/log-files.js'
 
 export const CHUNK_BYTES = 1024 * 1024
 

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { AssayError, type Random } from '@assay/core'
 import { EndMarkFile, markedTopic } from './end-mark.js'
-import { createWith, type LogFiles } from './log-files.js'
+import { createWith, type LogFiles } from './files/log-files.js'
 
 const FILE = 'topic.json'
 

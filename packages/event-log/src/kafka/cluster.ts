@@ -2,9 +2,9 @@ import type { Lane } from '@assay/core'
 import { type Connection, metadataV12, ResponseError } from '@platformatic/kafka'
 import { logClosed } from '../log-errors.js'
 import { isTopicName } from '../topic-name.js'
-import { type BrokerConnection, Connections, type Purpose } from './connections.js'
-import { BrokerError, checkAnswer, isPassing, kafkaError } from './kafka-errors.js'
-import type { Broker, KafkaSettings } from './kafka-options.js'
+import { type BrokerConnection, Connections, type Purpose } from './protocol/connections.js'
+import { BrokerError, checkAnswer, isPassing, kafkaError } from './protocol/kafka-errors.js'
+import type { Broker, KafkaSettings } from './protocol/kafka-options.js'
 
 type MetadataResponse = ReturnType<typeof metadataV12.parseResponse>
 

@@ -1,7 +1,7 @@
 import { type Lane, type Position, position, type RecordBatch } from '@assay/core'
 import { type RowBudget, rowAt, takeRows } from '../rows.js'
-import type { AbortedTransaction, FetchedLane } from './fetch-api.js'
-import { batchTooLarge, logCorrupt, oldFormat } from './kafka-errors.js'
+import type { AbortedTransaction, FetchedLane } from './protocol/fetch-api.js'
+import { batchTooLarge, logCorrupt, oldFormat } from './protocol/kafka-errors.js'
 import {
   BatchError,
   type BatchHeader,
@@ -9,7 +9,7 @@ import {
   decodeRecords,
   isAbortMarker,
   readBatchHeader,
-} from './record-batch-v2.js'
+} from './protocol/record-batch-v2.js'
 
 /** A row's offset, timestamp, and three ends. */
 const ROW_BYTES = 8 + 8 + 3 * 4

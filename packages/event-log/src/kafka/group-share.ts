@@ -10,7 +10,7 @@ import {
 } from '@platformatic/kafka'
 import type { LaneShare } from '../event-log.js'
 import type { Cluster } from './cluster.js'
-import type { Purpose } from './connections.js'
+import type { Purpose } from './protocol/connections.js'
 import {
   ASSIGNOR,
   assignRanges,
@@ -18,9 +18,9 @@ import {
   readAssignment,
   writeAssignment,
   writeSubscription,
-} from './group-protocol.js'
-import { answerOf, kafkaError } from './kafka-errors.js'
-import type { KafkaEvent } from './kafka-options.js'
+} from './protocol/group-protocol.js'
+import { answerOf, kafkaError } from './protocol/kafka-errors.js'
+import type { KafkaEvent } from './protocol/kafka-options.js'
 
 const GROUP_KEY = 0
 const BEATS_PER_SESSION = 4

@@ -12,11 +12,11 @@ import { logClosed } from '../log-errors.js'
 import { WakeUps } from '../wake-ups.js'
 import { Cluster, type Topic } from './cluster.js'
 import { GroupShare } from './group-share.js'
-import { BrokerError } from './kafka-errors.js'
-import { type KafkaLogOptions, readKafkaOptions } from './kafka-options.js'
 import { KafkaProducer } from './kafka-producer.js'
 import { laneEnds, laneTails } from './lane-ends.js'
 import { LaneFetcher } from './lane-fetcher.js'
+import { BrokerError } from './protocol/kafka-errors.js'
+import { type KafkaLogOptions, readKafkaOptions } from './protocol/kafka-options.js'
 import { ensureTopic, inspectTopic } from './topics.js'
 
 /** How long a topic that isn't there is taken for missing by those who wait for its records. */

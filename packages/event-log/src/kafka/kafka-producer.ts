@@ -3,9 +3,9 @@ import type { ProducedRange } from '../event-log.js'
 import { unknownTopic } from '../log-errors.js'
 import { type PlannedBatch, planProduce } from '../plan.js'
 import type { Cluster } from './cluster.js'
-import { checkHeaders, RECORD_OVERHEAD_BYTES } from './encode-batch.js'
 import { LaneProducer } from './lane-producer.js'
-import { BATCH_HEADER_BYTES } from './record-batch-v2.js'
+import { checkHeaders, RECORD_OVERHEAD_BYTES } from './protocol/encode-batch.js'
+import { BATCH_HEADER_BYTES } from './protocol/record-batch-v2.js'
 import { topicSettings } from './topics.js'
 
 /** Shares the records of a call out over lanes and appends to each. */

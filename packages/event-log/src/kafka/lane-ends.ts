@@ -1,7 +1,7 @@
 import { listOffsetsV7 } from '@platformatic/kafka'
 import type { Cluster, Topic } from './cluster.js'
-import type { BrokerConnection } from './connections.js'
-import { checkAnswer } from './kafka-errors.js'
+import type { BrokerConnection } from './protocol/connections.js'
+import { checkAnswer } from './protocol/kafka-errors.js'
 
 export interface LaneEnds {
   /** Offset of the oldest record. */

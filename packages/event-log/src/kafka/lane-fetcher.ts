@@ -2,10 +2,10 @@ import { AssayError, type Lane, type LaneKey, laneKey, OutageError, type Positio
 import type { ReadLimits, ReadResult } from '../event-log.js'
 import { unknownLane } from '../log-errors.js'
 import type { Cluster, Topic } from './cluster.js'
-import { fetchLane } from './fetch-api.js'
 import { Fetched } from './fetched.js'
-import { BrokerError, errorName } from './kafka-errors.js'
 import { type LaneEnds, laneEnds } from './lane-ends.js'
+import { fetchLane } from './protocol/fetch-api.js'
+import { BrokerError, errorName } from './protocol/kafka-errors.js'
 
 /** A batch whose bytes are damaged is fetched so often before that is said. */
 const CORRUPT_TRIES = 3

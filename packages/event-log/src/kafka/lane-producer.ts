@@ -1,9 +1,9 @@
 import { AssayError, type Lane, laneKey, type ProduceBatch } from '@assay/core'
 import { unknownTopic } from '../log-errors.js'
 import type { Cluster } from './cluster.js'
-import { encodeBatch, type Rows, rowBytesMax } from './encode-batch.js'
-import { answerOf, BrokerError } from './kafka-errors.js'
-import { newProducerId, type ProducerId, produceBatch } from './produce-api.js'
+import { encodeBatch, type Rows, rowBytesMax } from './protocol/encode-batch.js'
+import { answerOf, BrokerError } from './protocol/kafka-errors.js'
+import { newProducerId, type ProducerId, produceBatch } from './protocol/produce-api.js'
 
 const BATCH_RECORDS_MAX = 65_536
 const SEQUENCES = 2 ** 31

@@ -1,5 +1,5 @@
 import type { KafkaLog } from './kafka-log.js'
-import type { KafkaLogOptions } from './kafka-options.js'
+import type { KafkaLogOptions } from './protocol/kafka-options.js'
 
 /**
  * Connects to Kafka (3.1 or later). Throws `bad_kafka_options` with every mistake in the options, and an

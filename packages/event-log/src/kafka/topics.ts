@@ -2,7 +2,7 @@ import { ConfigResourceTypes, createTopicsV7, describeConfigsV4 } from '@platfor
 import type { TopicFinding } from '../event-log.js'
 import { checkTopic } from '../topic-name.js'
 import type { Cluster, Topic } from './cluster.js'
-import { answerOf, BrokerError } from './kafka-errors.js'
+import { answerOf, BrokerError } from './protocol/kafka-errors.js'
 
 /** What a batch may have over the largest record, so that records are not compressed one by one. */
 const BATCH_SPARE_BYTES = 1024 * 1024

@@ -1,5 +1,6 @@
-import type { Exchange, Market, SimulatedTrade } from '../exchange.js'
+import type { Exchange, SimulatedTrade } from '../exchange.js'
 import { joinedNameMarket } from '../markets/joined-name.js'
+import type { Market } from '../markets/market.js'
 import type { Reading } from '../markets/reading.js'
 import {
   booleanColumn,

@@ -1,6 +1,6 @@
 import { ParseStatus } from '@assay/core'
-import type { Market } from '../exchange.js'
 import { knownNames } from '../markets/joined-name.js'
+import type { Market } from '../markets/market.js'
 import type { Reading } from '../markets/reading.js'
 import { type SymbolGrammar, symbolGrammar } from '../markets/symbol-text.js'
 

@@ -1,5 +1,5 @@
 import { ParseStatus } from '@assay/core'
-import type { Market } from '../exchange.js'
+import type { Market } from './market.js'
 import type { Reading } from './reading.js'
 import type { SymbolGrammar } from './symbol-text.js'
 

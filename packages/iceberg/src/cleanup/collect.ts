@@ -1,10 +1,10 @@
 import type { TableVersion } from '../catalog/catalog.js'
+import { keyOfPath } from '../catalog/paths.js'
 import { isGraceOver, isOld, parseTrashList, type TrashEntry, trashEntries } from '../commit/trash-list.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { isLive } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
 import { mayDeleteFiles } from '../format/metadata.js'
-import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 import { elapsedAt } from '../table/table-time.js'
 

@@ -1,10 +1,10 @@
 import { UsageError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
+import { keyOfPath } from '../catalog/paths.js'
 import { parseTrashList, trashEntries } from '../commit/trash-list.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { asArray, asObject } from '../format/json.js'
 import { mayDeleteFiles } from '../format/metadata.js'
-import { keyOfPath } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 
 const DAY_MS = 24 * 60 * 60_000

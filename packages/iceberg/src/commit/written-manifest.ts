@@ -1,6 +1,6 @@
 import type { TableVersion } from '../catalog/catalog.js'
+import { pathInTable } from '../catalog/paths.js'
 import { type Manifest, type ManifestEntry, writeManifest } from '../format/manifest.js'
-import { pathInTable } from '../table/paths.js'
 import type { Table } from '../table/table.js'
 
 /** A file of metadata that is ready to be put. */

@@ -3,6 +3,10 @@ import type { PartitionTuple } from './partition.js'
 import { primitiveOf, type Schema } from './schema.js'
 import type { Value } from './values.js'
 
+/** Columns of position-delete files (specification, "Reserved field ids"). */
+export const FILE_PATH_ID = 2_147_483_546
+export const POSITION_ID = 2_147_483_545
+
 export type FileContent = 'data' | 'position_deletes' | 'equality_deletes'
 
 /** A file as a manifest describes it. Maps are keyed by column id. */

@@ -1,5 +1,4 @@
-import { type AvroRecord, compileAvro } from '../avro/codec.js'
-import { readAvro, SchemaCache, writeAvro } from '../avro/container.js'
+import { type AvroRecord, compileAvro, readAvro, SchemaCache, writeAvro } from '@assay/avro'
 import { fieldName, manifestFileSchema } from './avro-schemas.js'
 import type { FieldSummary, PartitionColumn } from './partition.js'
 import {

@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core'
-import { plain } from '../table/paths.js'
+import { plain } from '../catalog/paths.js'
 
 /**
  * Paths under the old place of a lake's tables as paths under the new one. Tables lie side by side, so a path of one

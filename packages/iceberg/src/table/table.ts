@@ -1,6 +1,7 @@
 import { AssayError, type Clock, type Random } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import type { Catalog, TableVersion } from '../catalog/catalog.js'
+import { keyOfPath, pathInTable } from '../catalog/paths.js'
 import { checkManifestList } from '../format/invariants.js'
 import { type Manifest, type ManifestTarget, readManifest } from '../format/manifest.js'
 import { type ManifestFile, readManifestList } from '../format/manifest-list.js'
@@ -8,7 +9,6 @@ import { currentSchema, type Snapshot, specById, type TableMetadata } from '../f
 import { type PartitionColumn, type PartitionTuple, partitionColumns, partitionPath } from '../format/partition.js'
 import { BoundedCache } from './bounded-cache.js'
 import { inFile } from './in-file.js'
-import { keyOfPath, pathInTable } from './paths.js'
 import { defaultHousekeeping, type HousekeepingPolicy } from './policy.js'
 import { TableTime } from './table-time.js'
 

@@ -4,7 +4,7 @@ import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import { frameSchemaId, type SchemaRegistry, wireHeader } from '@assay/schema-registry'
 import { z } from 'zod'
 import { type DecoderLookup, decodeRows, decoderLookup } from '../silver/decode.js'
-import { NO_ROWS } from '../silver/rows.js'
+import { NO_ROWS } from '../silver/rows/rows.js'
 import { coordinateOf, type LetterBatch, type LetterPlace, placeOf } from './select-dead-letters.js'
 
 /** Corrections by hand: for the letter at a coordinate, fields of its Avro record. */

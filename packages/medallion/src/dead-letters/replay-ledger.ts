@@ -2,8 +2,8 @@ import { quoteText } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import type { SideFiles, StageContext } from '@assay/pipeline'
 import { timestampLiteral } from '@assay/pipeline'
+import type { LetterFilter } from '../silver/dead-letter-filter.js'
 import { REPLAYS_TABLE, RESOLUTIONS_TABLE, type Resolution } from '../silver/dead-letter-tables.js'
-import type { LetterFilter } from './dead-letter-filter.js'
 
 /** What the ledger says of a replay, whatever comes of it. */
 export interface ReplayEntry {

@@ -15,8 +15,8 @@ import {
 } from '@assay/iceberg'
 import type { LakeTable, SideFiles, TableDefinition, WriteDataFile } from '@assay/pipeline'
 import { publishPending, scanSql, timestampLiteral } from '@assay/pipeline'
+import { LETTER } from '../silver/dead-letter-filter.js'
 import { DLQ_ARCHIVE_TABLE, RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
-import { LETTER } from './dead-letter-filter.js'
 import { writeResolutions } from './replay-ledger.js'
 
 const DAY_MS = 86_400_000

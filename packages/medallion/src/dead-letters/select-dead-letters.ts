@@ -2,9 +2,9 @@ import { AssayError, type BytesColumn, type Lane, laneKey } from '@assay/core'
 import { columnOf, quoteText, type ResultChunk, type Session } from '@assay/engine'
 import type { BatchLimits, LakeTable, PinnedTable } from '@assay/pipeline'
 import { concatBytes, dateText, scanSql } from '@assay/pipeline'
+import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
-import { type BronzeRows, NO_ROWS } from '../silver/rows.js'
-import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from './dead-letter-filter.js'
+import { type BronzeRows, NO_ROWS } from '../silver/rows/rows.js'
 
 /** The tables that tell which letters are open, and hold what a row of silver needs of them. */
 export interface LetterTables {

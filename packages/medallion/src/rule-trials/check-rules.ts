@@ -6,7 +6,7 @@ import { badRuleFile } from '../rules/rule-file.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { decodeRows } from '../silver/decode.js'
 import { INPUT, inputColumns, mappedSql } from '../silver/input.js'
-import { NO_ROWS } from '../silver/rows.js'
+import { NO_ROWS } from '../silver/rows/rows.js'
 
 /**
  * Makes sure that SQL from outside is what a rule may be: one expression over the columns of a mapped trade, of

@@ -19,7 +19,7 @@ import { countWithinLookups, decoderLookup } from '../silver/decode.js'
 import { INPUT } from '../silver/input.js'
 import { BROKEN } from '../silver/judge.js'
 import { judgeRows } from '../silver/judge-rows.js'
-import { firstRows } from '../silver/rows.js'
+import { firstRows } from '../silver/rows/rows.js'
 
 export interface RuleTestOptions {
   readonly context: Pick<StageContext, 'session' | 'limits'>

@@ -2,7 +2,7 @@ import { type BytesColumn, numberAt, position, wordsOf } from '@assay/core'
 import { columnOf, type ResultChunk, type Session } from '@assay/engine'
 import type { LanePlan, TableBatch } from '@assay/pipeline'
 import { concatBytes } from '@assay/pipeline'
-import type { BronzeRows } from './rows.js'
+import type { BronzeRows } from './rows/rows.js'
 
 /** Rows of one lane that follow one another in a result. */
 interface Run {

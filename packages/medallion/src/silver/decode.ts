@@ -9,8 +9,8 @@ import { AssayError, rowBytes, rowLength } from '@assay/core'
 import { frameSchemaId, type SchemaLookup, type SchemaRegistry, WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import { FrameStatus } from '../rules/silver-rules.js'
 import { describeDamage, describeFrame, RECORD_BYTES_MAX } from './frame-detail.js'
-import { RowTexts } from './row-texts.js'
-import type { BronzeRows } from './rows.js'
+import { RowTexts } from './rows/row-texts.js'
+import type { BronzeRows } from './rows/rows.js'
 
 /** Schema ids asked of the registry for one batch: a producer of random ids must not stall the others. */
 export const MAX_LOOKUPS = 1_000

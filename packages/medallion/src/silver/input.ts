@@ -2,8 +2,8 @@ import type { Lane, NamedColumn } from '@assay/core'
 import { quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { DecodedRows } from './decode.js'
-import { type LaneNumber, messageIds } from './message-id.js'
-import type { BronzeRows } from './rows.js'
+import { type LaneNumber, messageIds } from './rows/message-id.js'
+import type { BronzeRows } from './rows/rows.js'
 
 /** Temporary table of a batch: one row a bronze row, in order, `rn` counting from 0. */
 export const INPUT = 'silver_input'

@@ -6,8 +6,8 @@ import type { RuleSet } from '../rules/rule-set.js'
 import { type DecoderLookup, decodeRows } from './decode.js'
 import { INPUT, inputColumns } from './input.js'
 import { judge, type Rejection } from './judge.js'
-import type { LaneNumber } from './message-id.js'
-import type { BronzeRows } from './rows.js'
+import type { LaneNumber } from './rows/message-id.js'
+import type { BronzeRows } from './rows/rows.js'
 
 /** By what rows are judged. */
 export interface Judge {

@@ -4,7 +4,7 @@ import type { Exchange } from '@assay/exchanges'
 import { detailSql, reasonSql, typeSql } from '../rules/judge-sql.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { mappedSql } from './input.js'
-import type { BronzeRows } from './rows.js'
+import type { BronzeRows } from './rows/rows.js'
 
 /** Temporary table of the rows that broke a rule, with all that a dead letter holds. */
 export const REJECTED = 'silver_rejected'

@@ -1,7 +1,7 @@
 import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
 import type { Rejection } from './judge.js'
-import { LaneClock, type LaneClockState } from './lane-clock.js'
-import type { BronzeRows } from './rows.js'
+import { LaneClock, type LaneClockState } from './lanes/lane-clock.js'
+import type { BronzeRows } from './rows/rows.js'
 
 const DAY_US = 86_400_000_000
 

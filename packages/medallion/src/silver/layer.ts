@@ -1,8 +1,8 @@
 import { bronzeTable } from '../bronze/bronze-table.js'
-import { openLettersSql } from '../dead-letters/dead-letter-filter.js'
 import type { Layer } from '../layer.js'
+import { openLettersSql } from './dead-letter-filter.js'
 import { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE } from './dead-letter-tables.js'
-import { readLaneState } from './lane-state.js'
+import { readLaneState } from './lanes/lane-state.js'
 import { silverStage } from './silver-stage.js'
 import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver-tables.js'
 

@@ -7,7 +7,7 @@ import { type RuleSet, ruleSetJson } from '../rules/rule-set.js'
 import { mappedSql } from './input.js'
 import { REJECTED, type Rejection } from './judge.js'
 import { dlqDay, type Verdicts } from './lateness.js'
-import type { BronzeRows } from './rows.js'
+import type { BronzeRows } from './rows/rows.js'
 import { DLQ_TABLE, RULE_SETS_TABLE } from './silver-tables.js'
 
 /** Temporary table beside the input, row by row. */

@@ -14,8 +14,8 @@ import {
   type Value,
 } from '@assay/iceberg'
 import { dateText, dayOfDate } from '../sql/times.js'
-import type { PartitionValue } from '../stage/context.js'
 import type { TableDefinition } from './definition.js'
+import type { PartitionValue } from './row-source.js'
 
 /** What the statistics of a data file say of its rows. */
 export interface RowBounds {

@@ -17,7 +17,6 @@ import {
 } from '@assay/iceberg'
 import type { ObjectStore } from '@assay/object-store'
 import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.js'
-import type { PartitionValue, RowSource } from '../stage/context.js'
 import { type CopyEnd, copiedColumns, wholeRows } from './copied-rows.js'
 import { icebergField, sqlType, type TableDefinition } from './definition.js'
 import {
@@ -29,6 +28,7 @@ import {
   writtenFile,
 } from './file-statistics.js'
 import { parquetField, sqlTypeOf } from './iceberg-types.js'
+import type { PartitionValue, RowSource } from './row-source.js'
 import type { ScanFile } from './scan.js'
 import type { CommitSignals } from './signals.js'
 import { TableColumns, type Writable } from './table-columns.js'

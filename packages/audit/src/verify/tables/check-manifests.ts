@@ -10,8 +10,8 @@ import {
   type TableVersion,
 } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
-import { type CheckList, Findings } from '../compare/check.js'
-import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { type CheckList, Findings } from '../../check.js'
+import type { PinnedScan } from '../../pinned/pinned-scan.js'
 
 /**
  * The manifest list says of each manifest what stands in it (A12). Readers plan by these lines alone: a wrong one hides

@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core'
-import type { TableVersion } from '../catalog/catalog.js'
+import type { TableVersion } from './catalog.js'
 
 /** Engines write a local location as a plain path, `file:/path` or `file:///path`: here it is the plain path. */
 export function plain(path: string): string {

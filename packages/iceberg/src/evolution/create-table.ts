@@ -1,10 +1,10 @@
 import { AssayError } from '@assay/core'
 import type { Catalog } from '../catalog/catalog.js'
-import { matchTable } from '../evolution/evolve-table.js'
 import { type TableMetadata, UNSORTED } from '../format/metadata.js'
 import { LAST_PARTITION_ID_NONE, type PartitionSpec, partitionColumns } from '../format/partition.js'
 import { greatestFieldId, type NestedField, type Schema } from '../format/schema.js'
-import { Table, type TableDependencies } from './table.js'
+import { Table, type TableDependencies } from '../table/table.js'
+import { matchTable } from './evolve-table.js'
 
 export interface TableDescription {
   readonly fields: readonly NestedField[]

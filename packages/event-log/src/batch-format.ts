@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { type BytesColumn, type Lane, type ProduceBatch, position, type RecordBatch } from '@assay/core'
-import { BATCH_RECORDS_MAX, type PlannedBatch } from '../plan.js'
+import { BATCH_RECORDS_MAX, type PlannedBatch } from './plan.js'
 
 /*
  * A stored batch, little-endian, at a byte of the segment that is a multiple of 8:

@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { type Clock, type Random, UsageError } from '@assay/core'
-import { PRODUCE_LIMITS } from '../defaults.js'
-import { BATCH_BYTES_MAX, type ProduceLimits } from '../plan.js'
+import { PRODUCE_LIMITS } from '../../defaults.js'
+import { BATCH_BYTES_MAX, type ProduceLimits } from '../../plan.js'
 
 /** A secret, or what gives one: asked again whenever a connection is made. */
 export type Secret = string | (() => string | Promise<string>)

@@ -14,12 +14,12 @@ import {
 } from '@assay/lake'
 import type { RuleSet } from '@assay/medallion'
 import type { Logger } from 'pino'
-import { LiveLines } from '../print/live-lines.js'
-import { ExitCode } from '../run/exit-code.js'
-import { type Io, write } from '../run/io.js'
-import { withLake } from '../run/with-lake.js'
-import { stopsText } from './status.js'
-import { tablesJson, tablesText } from './tables.js'
+import { LiveLines } from '../../print/live-lines.js'
+import { ExitCode } from '../../run/exit-code.js'
+import { type Io, write } from '../../run/io.js'
+import { withLake } from '../../run/with-lake.js'
+import { stopsText } from '../status.js'
+import { tablesJson, tablesText } from '../tables.js'
 import { UpEvents } from './up-events.js'
 import { LayerLines } from './up-status.js'
 import { Waits } from './up-waits.js'
@@ -95,7 +95,7 @@ async function openScreen({ drain, json }: UpRequest, io: Io): Promise<Screen> {
     systemClock,
   )
   // Every other command would wait for what makes the log readable.
-  const { openLog } = await import('../print/log.js')
+  const { openLog } = await import('../../print/log.js')
   const log = openLog(io, live)
   const waits = new Waits(systemClock)
   return { io, live, log, waits, events: new UpEvents(log, waits, systemClock), isNamed: false }

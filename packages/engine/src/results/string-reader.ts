@@ -1,6 +1,6 @@
 import type { BytesColumn } from '@assay/core'
 import duckdb, { type Vector } from '@duckdb/node-bindings'
-import { ENTRY_BYTES, INLINE_BYTES_MAX } from './string-vector.js'
+import { ENTRY_BYTES, INLINE_BYTES_MAX } from '../columns/string-vector.js'
 
 const TWO_32 = 2 ** 32
 

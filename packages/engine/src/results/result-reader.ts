@@ -1,6 +1,6 @@
 import { AssayError } from '@assay/core'
 import duckdb, { type DataChunk, type Result, type Vector } from '@duckdb/node-bindings'
-import { type TableType, tableTypeOfLogical } from './column-types.js'
+import { type TableType, tableTypeOfLogical } from '../columns/column-types.js'
 import type { ResultChunk, ResultColumn } from './result-chunk.js'
 import { readStrings } from './string-reader.js'
 

@@ -1,6 +1,6 @@
 import { type BigIntStats, readSync, statSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
-import { errorCode, unlessMissing } from '../log-errors.js'
+import { errorCode, unlessMissing } from '../../log-errors.js'
 import type { FileStat, LogFile, LogFiles } from './log-files.js'
 
 /** Files of this machine. */

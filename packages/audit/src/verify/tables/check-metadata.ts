@@ -1,6 +1,6 @@
 import { ancestors, brokenInvariants } from '@assay/iceberg'
-import { type CheckList, Findings } from '../compare/check.js'
-import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { type CheckList, Findings } from '../../check.js'
+import type { PinnedScan } from '../../pinned/pinned-scan.js'
 
 /** The table's metadata keeps the rules of its format, those too that are lived with while workers run (A12). */
 export async function checkMetadata(scan: PinnedScan, checks: CheckList): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Clock } from '@assay/core'
 import type { Lake, StatusReport, TableReport } from '@assay/lake'
-import { count, duration, percent } from '../print/numbers.js'
+import { count, duration, percent } from '../../print/numbers.js'
 
 /** What the line of dead letters is called. */
 const DEAD_LETTERS = 'dlq'

@@ -2,8 +2,8 @@ import { AssayError } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
 import { currentSnapshot, type PlannedFile } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
-import { type CheckList, Findings } from '../compare/check.js'
-import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { type CheckList, Findings } from '../../check.js'
+import type { PinnedScan } from '../../pinned/pinned-scan.js'
 
 /** Files whose footers one statement reads, and whose sizes are asked for at once. */
 const FILES_AT_ONCE = 64

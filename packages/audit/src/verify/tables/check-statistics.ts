@@ -10,8 +10,8 @@ import {
   type Value,
 } from '@assay/iceberg'
 import { sqlTypeOf } from '@assay/pipeline'
-import { type CheckList, Findings } from '../compare/check.js'
-import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { type CheckList, Findings } from '../../check.js'
+import type { PinnedScan } from '../../pinned/pinned-scan.js'
 
 /** Files whose rows one statement goes through. */
 const FILES_AT_ONCE = 64

@@ -1,9 +1,9 @@
 import { UsageError } from '@assay/core'
 import type { DuckDBType } from '@duckdb/node-api'
 import duckdb, { type DataChunk, type Vector } from '@duckdb/node-bindings'
+import { ENTRY_BYTES } from '../columns/string-vector.js'
 import { DuckDBArrayType, DuckDBListType, DuckDBMapType, DuckDBStructType, DuckDBTypeId } from './node-api.js'
 import { readNulls } from './result-reader.js'
-import { ENTRY_BYTES } from './string-vector.js'
 
 const STRING_TYPES: ReadonlySet<DuckDBType['typeId']> = new Set<DuckDBType['typeId']>([
   DuckDBTypeId.VARCHAR,
