@@ -13,7 +13,7 @@ export { createTable, openTable, type TableDescription } from './evolution/creat
 export { type Evolved, evolveTable, matchTable, type TableMatch, type Wanted } from './evolution/evolve-table.js'
 export { olderWriter } from './evolution/older-writer.js'
 export { lowerBound, upperBound } from './format/bounds.js'
-export { type ColumnStatistics, type DataFile, dataFile } from './format/data-file.js'
+export { type ColumnStatistics, type DataFile, dataFile, FILE_PATH_ID, POSITION_ID } from './format/data-file.js'
 export { brokenInvariants, greatestSequence } from './format/invariants.js'
 export { isLive, type ResolvedEntry, resolveEntry } from './format/manifest-entries.js'
 export type { ManifestFile } from './format/manifest-list.js'
@@ -28,7 +28,6 @@ export {
   type TableMetadata,
 } from './format/metadata.js'
 export { type PartitionSpec, partitionKey } from './format/partition.js'
-export { FILE_PATH_ID, POSITION_ID } from './format/data-file.js'
 export {
   type IcebergType,
   type NestedField,

@@ -1,7 +1,7 @@
 import { checkInvariants } from '../format/invariants.js'
 import type { Json } from '../format/json.js'
 import { metadataFromJson, parseMetadata, type TableMetadata } from '../format/metadata.js'
-import { inFile } from '../table/in-file.js'
+import { inFile } from './in-file.js'
 
 /** What a metadata file is read for, named in every error. */
 export interface MetadataFile {

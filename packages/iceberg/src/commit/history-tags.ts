@@ -1,5 +1,5 @@
 import { ancestors, type Snapshot, type SnapshotRef, type TableMetadata } from '../format/metadata.js'
-import type { HistoryPolicy } from '../table/history-policy.js'
+import type { HistoryPolicy } from '../table/policy.js'
 import { elapsedOf } from '../table/table-time.js'
 
 /** Tags of the history, as against those that people and other engines make. */

@@ -1,5 +1,5 @@
-import { AssayError } from '@assay/core'
 import type { AvroRecord } from '@assay/avro'
+import { AssayError } from '@assay/core'
 
 /** Access to the fields of a decoded Avro record; every mismatch is `corrupt_manifest`. */
 export function corruptManifest(message: string, cause?: unknown): AssayError {

@@ -1,8 +1,8 @@
 import { AssayError } from '@assay/core'
 import type { DataFile } from '../format/data-file.js'
+import { FILE_PATH_ID } from '../format/data-file.js'
 import type { ResolvedEntry } from '../format/manifest-entries.js'
 import { partitionKey } from '../format/partition.js'
-import { FILE_PATH_ID } from '../format/data-file.js'
 
 interface DeleteFile {
   readonly file: DataFile

@@ -1,9 +1,9 @@
 import type { TableVersion } from '../catalog/catalog.js'
 import type { DataFile } from '../format/data-file.js'
+import { FILE_PATH_ID } from '../format/data-file.js'
 import { type ManifestEntry, readManifest, writeManifest } from '../format/manifest.js'
 import { type ManifestFile, writeManifestList } from '../format/manifest-list.js'
 import type { Snapshot, TableMetadata } from '../format/metadata.js'
-import { FILE_PATH_ID } from '../format/data-file.js'
 import { columnsOf, type Table } from '../table/table.js'
 import type { Relocation } from './relocation.js'
 
