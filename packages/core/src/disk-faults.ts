@@ -8,17 +8,17 @@ interface Errno {
   readonly text: string
 }
 
-const FULL_HINT = 'free disk space; work goes on by itself afterwards'
-const DENIED_HINT = 'give the process read and write access to the folder; work goes on by itself afterwards'
+const FULL_HINT = 'free disk space'
+const DENIED_HINT = 'give the process read and write access to the folder'
 const FILES_HINT = 'raise the limit of open files (ulimit -n), or end what holds them'
-const GONE_HINT = 'put the folder back where it was; work goes on by itself afterwards'
-const FAILED_HINT = 'check the disk and the mount of the folder; work goes on by itself afterwards'
+const GONE_HINT = 'put the folder back where it was'
+const FAILED_HINT = 'check the disk and the mount of the folder'
 
 const ERRNOS: Readonly<Record<string, Errno>> = {
   ENOSPC: { fault: 'full', hint: FULL_HINT, text: 'No space left on device' },
   EDQUOT: {
     fault: 'full',
-    hint: 'raise the disk quota; work goes on by itself afterwards',
+    hint: 'raise the disk quota',
     text: 'Disk quota exceeded',
   },
   EFBIG: { fault: 'failed', hint: 'raise the limit of file sizes (ulimit -f)', text: 'File too large' },
@@ -41,7 +41,7 @@ const ERRNOS: Readonly<Record<string, Errno>> = {
   ENXIO: { fault: 'failed', hint: GONE_HINT, text: 'No such device or address' },
   ESTALE: {
     fault: 'failed',
-    hint: 'mount the folder again; work goes on by itself afterwards',
+    hint: 'mount the folder again',
     text: 'Stale file handle',
   },
 }

@@ -446,6 +446,41 @@ describe('the end mark of a lane', () => {
   })
 })
 
+describe('A1: a disk that stays full', () => {
+  it('leaves no file behind, however often writing is tried, and the log goes on when there is room', async () => {
+    const files = await written(1)
+    const before = await files.names('/log/t/0')
+    await using(files, async (log) => {
+      // Half of each write finds room, so that each begins with the torn end of the one before.
+      files.onWrite = () => 'short'
+      for (let tries = 0; tries < 5; tries += 1) {
+        await expect(log.produce('t', numbered('full', 1))).rejects.toMatchObject({ code: 'log_full' })
+      }
+      expect(await files.names('/log/t/0')).toEqual(before)
+      expect((await files.names('/log/t/locks')).filter((name) => name.endsWith('.owner'))).toEqual([])
+      files.onWrite = undefined
+      expect(await log.produce('t', numbered('1-', 3))).toMatchObject([{ from: 3n }])
+      expect((await readAll(log, lane)).map(({ value }) => value)).toEqual(expected(2))
+    })
+  })
+
+  it('keeps a torn end that can be copied nowhere, and copies it once there is room', async () => {
+    const files = await written(1)
+    const before = await files.names('/log/t/0')
+    await using(files, async (log) => {
+      await log.produce('t', numbered('1-', 3))
+      files.onWrite = () => 'short'
+      for (let tries = 0; tries < 5; tries += 1) {
+        await expect(log.produce('t', numbered('full', 1))).rejects.toMatchObject({ code: 'log_full' })
+      }
+      expect(await files.names('/log/t/0')).toEqual(before)
+      files.onWrite = undefined
+      expect(await log.produce('t', numbered('2-', 3))).toMatchObject([{ from: 6n }])
+      expect((await files.names('/log/t/0')).filter((name) => name.endsWith('.torn'))).toHaveLength(1)
+    })
+  })
+})
+
 describe('B5: the description of a topic', () => {
   const TOPIC = '/log/t/topic.json'
 

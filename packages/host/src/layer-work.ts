@@ -15,7 +15,7 @@ export function layerWork(layer: Layer): (parts: ServiceParts) => ServiceWork {
   return (parts) => workOf(layer, parts)
 }
 
-function workOf(layer: Layer, { config, clock, log, registry, liveness }: ServiceParts): ServiceWork {
+function workOf(layer: Layer, { config, clock, log, registry, liveness, readiness }: ServiceParts): ServiceWork {
   const ofLayer = layer.workers(exchanges.filter(({ name }) => config.exchanges.includes(name)))
   const workers = new WorkerMetrics(registry, layer, ofLayer)
   const lanes = new LaneMetrics(registry, layer, clock)
@@ -44,8 +44,12 @@ function workOf(layer: Layer, { config, clock, log, registry, liveness }: Servic
           onEvent: (event) => {
             workers.onEvent(event)
             logEvent(event)
+            if (event.kind === 'outage') readiness.waits(event.worker, event.error)
           },
-          onRecovered,
+          onRecovered: (worker, outage_ms) => {
+            readiness.goesOn(worker)
+            onRecovered(worker, outage_ms)
+          },
           onTurn: (worker) => liveness.beat(worker),
         },
         signal,

@@ -1,6 +1,6 @@
 import { type Clock, RepeatLimit } from '@assay/core'
 import { keepAtIt, type Lake, type LakeOptions, lakeHome, noticeText, type openLake } from '@assay/lake'
-import { addHealthRoutes, Liveness, Readiness } from './http/health.js'
+import { addHealthRoutes, Liveness, Readiness, reasonOf } from './http/health.js'
 import { listen, newHttpServer } from './http/server.js'
 import { codeOf, errorFields, messageOf } from './log.js'
 import { addMetricsRoute, newMetrics } from './metrics/metrics.js'
@@ -23,7 +23,7 @@ export async function serve(
   const liveness = new Liveness(clock)
   const readiness = new Readiness(clock, onDefect)
   let lake: Lake | undefined
-  const work = workOf({ config, clock, random, log, registry, liveness, server, lake: () => lake })
+  const work = workOf({ config, clock, random, log, registry, liveness, readiness, server, lake: () => lake })
   addHealthRoutes(server, liveness, readiness)
   addMetricsRoute(server, registry, () => work.refresh(lake))
   // Remembers the lake's folder over all openings.
@@ -57,7 +57,7 @@ export async function serve(
     log.info({ address: await listen(server, config.http.host, config.http.port) }, 'listening')
     const onOutage = (error: unknown, retry_ms: number, failures: number): void => {
       if (failures === 1) outages.end('lake')
-      readiness.whyClosed = `${errorFields(error).code}: ${messageOf(error)}`
+      readiness.whyClosed = reasonOf(error)
       if (!outages.isDue('lake', codeOf(error))) return
       isToldOpen = false
       log.warn({ retry_ms, ...errorFields(error) }, `outage, opening the lake again: ${messageOf(error)}`)

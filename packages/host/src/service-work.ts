@@ -3,7 +3,7 @@ import type { Lake, ServiceConfig } from '@assay/lake'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { Checks, Liveness } from './http/health.js'
+import type { Checks, Liveness, Readiness } from './http/health.js'
 
 /** What the frame lends to the work of a service. */
 export interface ServiceParts {
@@ -13,6 +13,7 @@ export interface ServiceParts {
   readonly log: Logger
   readonly registry: Registry
   readonly liveness: Liveness
+  readonly readiness: Readiness
   readonly server: FastifyInstance
   /** The lake while it is open. */
   readonly lake: () => Lake | undefined

@@ -44,7 +44,7 @@ describe('health', () => {
     expect(reports[2]).toEqual({
       is_ready: false,
       parts: {
-        log: 'no_answer: no answer within 2 s',
+        log: 'no_answer: no answer within 2 s (check that it runs and can be reached)',
         store: 'store_away: no route to it',
         catalog: 'defect: see the log',
         registry: 'ok',
@@ -52,5 +52,22 @@ describe('health', () => {
     })
     expect(asked).toBe(1)
     expect(defects).toEqual([new TypeError('a secret of ours')])
+  })
+
+  test('A7: a loop that waits is named, with what to do, though all that is asked answers; until it goes on', async () => {
+    const readiness = new Readiness(new SleepingClock(), () => undefined)
+    readiness.checks = { store: async () => undefined }
+    expect(await readiness.report()).toEqual({ is_ready: true, parts: { store: 'ok' } })
+    readiness.waits('gold', new OutageError('store_full', 'no space left', { hint: 'free disk space' }))
+    expect(await readiness.report()).toEqual({
+      is_ready: false,
+      parts: { store: 'ok', gold: 'store_full: no space left (free disk space)' },
+    })
+    readiness.goesOn('gold')
+    expect(await readiness.report()).toEqual({ is_ready: true, parts: { store: 'ok' } })
+    readiness.waits('gold', new OutageError('store_full', 'no space left'))
+    // The lake was opened again: its loops begin anew.
+    readiness.checks = { store: async () => undefined }
+    expect((await readiness.report()).is_ready).toBe(true)
   })
 })

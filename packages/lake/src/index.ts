@@ -1,6 +1,7 @@
 export { type OnS3Request as OnStoreRequest, S3_OPERATIONS as STORE_OPERATIONS } from '@assay/object-store'
 export { keepAtIt } from './keep-at-it.js'
 export { type Lake, type LakeOptions, openLake } from './lake.js'
+export { isLakeThere } from './lake-is-there.js'
 export { type ExistingTable, ofTable, pinExisting, type TableProblem } from './loaded-tables.js'
 export { LogArrivals } from './log-arrivals.js'
 export { lakeHome, readerOf } from './open-parts.js'

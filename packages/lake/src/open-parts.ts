@@ -21,6 +21,7 @@ import {
   openLocalStore,
   openS3Store,
   ReadOnlyStore,
+  storeError,
 } from '@assay/object-store'
 import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import type { KafkaPart, LakeParts, S3Part, Sasl, TlsFiles } from './settings/lake-parts.js'
@@ -59,6 +60,7 @@ export interface OpenedParts {
 const NAMESPACE = 'market_data'
 const TABLES_PREFIX = `tables/${NAMESPACE}`
 const SCHEMAS_PREFIX = 'schemas'
+const LOG_FOLDER = 'log'
 
 /** Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will. */
 export async function openParts(parts: LakeParts, given: PartsContext): Promise<OpenedParts> {
@@ -111,6 +113,9 @@ async function ownFolder(workDirectory: string | undefined): Promise<string> {
     await mkdir(parent, { recursive: true })
     return await mkdtemp(join(parent, 'assay-read-'))
   } catch (cause) {
+    // A folder that is right otherwise: this passes.
+    const error = storeError(cause, 'making a folder for scratch files in', parent)
+    if (error.code === 'store_full' || error.code === 'store_too_many_files') throw error
     const said = cause instanceof Error ? cause.message : String(cause)
     throw new UsageError('work_folder_unusable', `no folder can be made in the work folder ${parent}: ${said}`, {
       hint: 'let ASSAY_WORK_DIR name a folder that this user may write to',
@@ -158,7 +163,7 @@ function openBucket(part: S3Part, workDirectory: string, context: PartsContext):
 async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLog> {
   switch (parts.log.kind) {
     case 'embedded':
-      return openEmbedded(join(resolve(parts.location), 'log'), context)
+      return openEmbedded(join(resolve(parts.location), LOG_FOLDER), context)
     case 'absent':
       return absentLog(
         () =>
@@ -178,7 +183,7 @@ function openEmbedded(directory: string, context: PartsContext): Promise<EventLo
     access,
     clock,
     random,
-    ...(home && { home }),
+    ...(home && { home: home.inside(LOG_FOLDER) }),
     ...(onFileLogEvent && { onEvent: onFileLogEvent }),
   })
 }

@@ -9,16 +9,26 @@ import { errorCode, storeError } from './store-errors.js'
  */
 export class HomeFolder {
   readonly path: string
+  readonly #above: HomeFolder | undefined
+  readonly #inside = new Map<string, HomeFolder>()
   #inode: bigint | undefined
 
-  constructor(directory: string) {
+  constructor(directory: string, above?: HomeFolder) {
     this.path = path.resolve(directory)
+    this.#above = above
+  }
+
+  /** A folder in this one that is looked after in the same way; the same object for the same name. */
+  inside(name: string): HomeFolder {
+    const folder = this.#inside.get(name) ?? new HomeFolder(path.join(this.path, name), this)
+    this.#inside.set(name, folder)
+    return folder
   }
 
   /** Makes the folder if need be, but not to read, and only the first time; later it has to be there still. */
   async open(access: 'read' | 'write'): Promise<void> {
     if (this.#inode !== undefined) return this.assertThere()
-    if (access === 'write') await mkdir(this.path, { recursive: true })
+    if (access === 'write') await (this.#above ? this.#above.make(this.path) : mkdir(this.path, { recursive: true }))
     this.#inode = await this.#find()
   }
 
@@ -26,9 +36,10 @@ export class HomeFolder {
   async assertThere(): Promise<void> {
     const inode = await this.#find()
     if (inode === this.#inode) return
+    await this.#above?.assertThere()
     if (inode === undefined) {
       throw new OutageError('store_away', `the folder ${this.path} is not there any more`, {
-        hint: 'put it back or mount it again; work goes on by itself afterwards, and nothing is made in its place',
+        hint: 'put it back or mount it again; nothing is made in its place',
       })
     }
     throw new OutageError('store_replaced', `${this.path} is another folder than the one that was opened`, {

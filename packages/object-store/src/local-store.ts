@@ -173,7 +173,9 @@ export class LocalStore implements ObjectStore {
     } catch (error) {
       await removeQuietly(temporary)
       if (errorCode(error) === 'ENOENT') await this.#home.assertThere()
-      throw storeError(error, doing, key)
+      // What a full disk says of a write names no file.
+      const isPlaceNamed = error instanceof Error && 'path' in error
+      throw storeError(error, doing, isPlaceNamed ? key : file)
     }
   }
 

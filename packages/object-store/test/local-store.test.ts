@@ -199,6 +199,26 @@ describe('local store', () => {
     expect(await (await openLocalStore(root, { random: systemRandom, home })).get('a')).toStrictEqual(bytes('x'))
   })
 
+  it('a folder in it that is away is waited for by its own name, and not made anew; the whole one by its', async () => {
+    const root = await freshRoot()
+    const home = new HomeFolder(root)
+    await home.open('write')
+    const log = home.inside('log')
+    await log.open('write')
+    expect(home.inside('log')).toBe(log)
+    await rename(log.path, `${root}-log`)
+    const away = (folder: string) => ({ code: 'store_away', message: expect.stringContaining(`folder ${folder} is`) })
+    await expect(log.make(`${log.path}/t`)).rejects.toMatchObject(away(log.path))
+    await expect(log.open('write')).rejects.toMatchObject(away(log.path))
+    expect(existsSync(log.path)).toBe(false)
+    await home.assertThere()
+    await rename(root, `${root}-away`)
+    await expect(log.assertThere()).rejects.toMatchObject(away(root))
+    await rename(`${root}-away`, root)
+    await rename(`${root}-log`, log.path)
+    expect(await log.make(`${log.path}/t`)).toBe(true)
+  })
+
   it.skipIf(!existsSync('/dev/full'))('failure 18: a full disk is `store_full`, and no object appears', async () => {
     const { storeError } = await import('../src/store-errors.js')
     const full = await writeFile('/dev/full', 'x').catch((error: unknown) => error)

@@ -49,12 +49,12 @@ export function problemError({ kind, detail }: RegistryProblem): AssayError {
   if (kind === 'denied' || kind === 'barred') {
     const by = kind === 'denied' ? 'the schema registry refuses' : 'the schema registry, or a proxy before it, refuses'
     return new OutageError('registry_denied', `${by} access: ${detail}`, {
-      hint: 'check its user and password or token, that they may read and register schemas, and what stands between here and the registry; work goes on by itself afterwards',
+      hint: 'check its user and password or token, that they may read and register schemas, and what stands between here and the registry',
     })
   }
   if (kind === 'away') {
     return new OutageError('registry_away', `the schema registry does not answer: ${detail}`, {
-      hint: 'check that it runs and can be reached; work goes on by itself afterwards',
+      hint: 'check that it runs and can be reached',
     })
   }
   return unreadable(`an answer that makes sense (${detail})`)
@@ -62,7 +62,7 @@ export function problemError({ kind, detail }: RegistryProblem): AssayError {
 
 export function unreadable(wanted: string): OutageError {
   return new OutageError('registry_answer_unreadable', `the schema registry did not give ${wanted}`, {
-    hint: 'check its address: the base URL of an API like Confluent’s, which may end in a path such as /apis/ccompat/v7, and what stands between here and it; work goes on by itself afterwards',
+    hint: 'check its address: the base URL of an API like Confluent’s, which may end in a path such as /apis/ccompat/v7, and what stands between here and it',
   })
 }
 

@@ -13,7 +13,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /** Trades into the log: live or simulated ones, and what is sent to the ingest. */
 export function feedWork(parts: ServiceParts): ServiceWork {
-  const { config, clock, log, registry, server, liveness } = parts
+  const { config, clock, log, registry, server, liveness, readiness } = parts
   const metrics = new FeedMetrics(registry, config.exchanges)
   const isTime = perExchange(clock, REFUSAL_LOG_MS)
   const logEvent = feedLog(log, clock)
@@ -21,6 +21,8 @@ export function feedWork(parts: ServiceParts): ServiceWork {
     metrics.onEvent(event)
     if (event.kind !== 'progress' || event.refused === 0 || isTime(event.exchange)) logEvent(event)
     else logEvent({ ...event, refused: 0 })
+    if (event.kind === 'outage') readiness.waits(`feed-${event.exchange}`, event.error)
+    if (event.kind === 'progress') readiness.goesOn(`feed-${event.exchange}`)
     liveness.beat(event.exchange)
   }
   if (config.feed.ingestTokens.length > 0 || LOOPBACK.test(config.http.host)) {

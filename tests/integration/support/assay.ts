@@ -11,11 +11,12 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** Runs the `assay` command as a process of its own. */
-export function assay(args: readonly string[], env: Environment): Promise<CommandResult> {
+/** Runs the `assay` command as a process of its own; `wrap`: by way of this command. */
+export function assay(args: readonly string[], env: Environment, wrap: readonly string[] = []): Promise<CommandResult> {
   const environment = { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', ...env }
+  const [program = '', ...rest] = [...wrap, process.execPath, bin, ...args]
   return new Promise((resolve) => {
-    execFile(process.execPath, [bin, ...args], { env: environment, timeout: COMMAND_MS }, (error, stdout, stderr) =>
+    execFile(program, rest, { env: environment, timeout: COMMAND_MS }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
     )
   })

@@ -79,6 +79,10 @@ export class ServiceProcess {
     return [`  ${this.#label} (pid ${this.#child.pid}) logged last:`, ...last, this.#stderr].join('\n')
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   /** Exit code or signal as a text, undefined while it runs. */
   get ending(): string | undefined {
     return this.#child.signalCode ?? this.#child.exitCode?.toString()

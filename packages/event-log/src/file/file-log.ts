@@ -60,7 +60,7 @@ export interface FileLogOptions {
   readonly access?: 'read' | 'write'
   /** Instead of the file system of this machine. */
   readonly files?: LogFiles
-  /** Given when the folder that the log lies in may go away and come back while it is open. */
+  /** This folder, given when it may go away and come back while the log is open. */
   readonly home?: LogHome
   /** Instead of the processes of this machine. */
   readonly owners?: Owners
@@ -80,7 +80,8 @@ export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
   if (endianness() !== 'LE') throw new UsageError('bad_machine', 'the file log needs a little-endian machine')
   const root = path.resolve(directory)
   try {
-    if (access === 'write') await files.makeFolder(root)
+    if (home) await home.open(access)
+    else if (access === 'write') await files.makeFolder(root)
   } catch (error) {
     throw logError(error, `opening the log in ${directory}`)
   }
@@ -295,7 +296,9 @@ export class FileLog implements EventLog {
     try {
       return await running
     } catch (error) {
-      throw logError(error, doing)
+      // What a full disk says of a write names no file.
+      const isPlaceNamed = error instanceof Error && 'path' in error
+      throw logError(error, isPlaceNamed ? doing : `${doing} in ${this.#options.directory}`)
     } finally {
       this.#underWay.delete(running)
     }

@@ -2,6 +2,8 @@ import type { LogFiles } from './files/log-files.js'
 
 /** The folder that a log lies in. It may go away while the log is open: renamed, or not mounted any more. */
 export interface LogHome {
+  /** Makes it if need be, but not to read, and only the first time; later it has to be there still. */
+  open(access: 'read' | 'write'): Promise<void>
   /** Throws an OutageError while it is away. */
   assertThere(): Promise<void>
   /** Makes a folder below it, with the folders between; true when it was not there. Throws as `assertThere` does. */

@@ -38,7 +38,7 @@ export type Checks = Readonly<Record<string, Check>>
 
 export interface ReadinessReport {
   readonly is_ready: boolean
-  /** `ok`, or code and message of what is wrong, by the name of the part. */
+  /** `ok`, or what is wrong and what to do, by the name of the part, or of the loop that waits. */
   readonly parts: Readonly<Record<string, string>>
 }
 
@@ -49,7 +49,9 @@ export class Readiness {
   /** Why the service is not open, while it is not. */
   whyClosed = 'starting'
   #checks: Checks | undefined
-  #report: { readonly at_ms: number; readonly report: Promise<ReadinessReport> } | undefined
+  #looked: { readonly at_ms: number; readonly parts: Promise<ReadinessReport['parts']> } | undefined
+  /** Why a loop waits, by its name. */
+  readonly #waits = new Map<string, string>()
 
   /** `onDefect` is told of checks that fail with no error of ours. */
   constructor(clock: Clock, onDefect: (error: unknown) => void) {
@@ -60,42 +62,61 @@ export class Readiness {
   /** What to look at; undefined while the service is not open. */
   set checks(checks: Checks | undefined) {
     this.#checks = checks
-    this.#report = undefined
+    this.#looked = undefined
+    this.#waits.clear()
   }
 
-  report(): Promise<ReadinessReport> {
+  /** A loop waits for an outage to end: checks only read, and a disk that can't be written to passes them. */
+  waits(loop: string, error: unknown): void {
+    this.#waits.set(loop, reasonOf(error))
+  }
+
+  /** What the loop waited for is over. */
+  goesOn(loop: string): void {
+    this.#waits.delete(loop)
+  }
+
+  async report(): Promise<ReadinessReport> {
     const now_ms = this.#clock.monotonic_ms()
-    if (!this.#report || now_ms - this.#report.at_ms > FRESH_MS) {
-      this.#report = { at_ms: now_ms, report: this.#look(this.#checks) }
+    if (!this.#looked || now_ms - this.#looked.at_ms > FRESH_MS) {
+      this.#looked = { at_ms: now_ms, parts: this.#look(this.#checks) }
     }
-    return this.#report.report
+    const parts = { ...(await this.#looked.parts), ...Object.fromEntries(this.#waits) }
+    return { is_ready: Object.values(parts).every((outcome) => outcome === 'ok'), parts }
   }
 
-  async #look(checks: Checks | undefined): Promise<ReadinessReport> {
-    if (!checks) return { is_ready: false, parts: { service: this.whyClosed } }
+  async #look(checks: Checks | undefined): Promise<ReadinessReport['parts']> {
+    if (!checks) return { service: this.whyClosed }
     const parts = await Promise.all(
       Object.entries(checks).map(async ([name, check]) => [name, await this.#outcome(check)] as const),
     )
-    return { is_ready: parts.every(([, outcome]) => outcome === 'ok'), parts: Object.fromEntries(parts) }
+    return Object.fromEntries(parts)
   }
 
   async #outcome(check: Check): Promise<string> {
     const answered = new AbortController()
     const late = this.#clock.sleep(CHECK_MS_MAX, answered.signal).then(() => {
-      throw new OutageError('no_answer', `no answer within ${CHECK_MS_MAX / 1000} s`)
+      throw new OutageError('no_answer', `no answer within ${CHECK_MS_MAX / 1000} s`, {
+        hint: 'check that it runs and can be reached',
+      })
     })
     try {
       await Promise.race([check(), late])
       return 'ok'
     } catch (error) {
-      if (error instanceof AssayError) return `${error.code}: ${error.message}`
-      this.#onDefect(error)
-      return 'defect: see the log'
+      if (!(error instanceof AssayError)) this.#onDefect(error)
+      return reasonOf(error)
     } finally {
       late.catch(() => undefined)
       answered.abort()
     }
   }
+}
+
+/** Code and message of what is wrong, and what to do about it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof AssayError)) return 'defect: see the log'
+  return `${error.code}: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`
 }
 
 /** `/livez`: does the process work at all? `/readyz`: can it reach what it needs? */

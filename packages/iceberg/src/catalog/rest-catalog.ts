@@ -159,7 +159,7 @@ export class RestCatalog implements Catalog {
       'catalog_answer_unreadable',
       `the catalog gave two answers for ${name}, of different tables`,
       {
-        hint: 'look at what stands between here and the catalog; work goes on by itself afterwards',
+        hint: 'look at what stands between here and the catalog',
       },
     )
   }

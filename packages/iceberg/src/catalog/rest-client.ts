@@ -195,7 +195,7 @@ function unavailable(message: string): OutageError {
 
 function unreadable(what: string): OutageError {
   return new OutageError('catalog_answer_unreadable', `${what}: not what an Iceberg REST catalog answers`, {
-    hint: 'check ASSAY_CATALOG_URL, the token or credential, and what stands between here and the catalog (a proxy, a sign-in page); work goes on by itself afterwards',
+    hint: 'check ASSAY_CATALOG_URL, the token or credential, and what stands between here and the catalog (a proxy, a sign-in page)',
   })
 }
 

@@ -18,10 +18,9 @@ export interface Fault {
   readonly hint: string
 }
 
-const BUSY_HINT =
-  'check that the object store runs and can be reached at the endpoint; work goes on by itself afterwards'
+const BUSY_HINT = 'check that the object store runs and can be reached at the endpoint'
 const NOT_THE_STORE_HINT =
-  'something between here and the object store answers in its place: a proxy, a load balancer, a sign-in page; check the endpoint and the way to it; work goes on by itself afterwards'
+  'something between here and the object store answers in its place: a proxy, a load balancer, a sign-in page; check the endpoint and the way to it'
 const DENIED = {
   kind: 'denied',
   code: 'store_denied',
@@ -31,7 +30,7 @@ const DENIED = {
 const CREDENTIALS_REFUSED = {
   kind: 'denied',
   code: 'store_credentials_refused',
-  hint: 'the credentials are missing, have expired or were replaced: put valid ones in the profile file, or where the role gets them; they are read again with every try, and work goes on by itself. Variables such as AWS_ACCESS_KEY_ID are those of the start: with new ones start again',
+  hint: 'the credentials are missing, have expired or were replaced: put valid ones in the profile file, or where the role gets them; they are read again with every try. Variables such as AWS_ACCESS_KEY_ID are those of the start: with new ones start again',
 } as const
 const NO_BUCKET = { kind: 'refused', code: 'store_no_bucket', hint: 'make the bucket, or correct its name' } as const
 const WRONG_REGION = {

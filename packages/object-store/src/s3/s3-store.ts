@@ -206,7 +206,7 @@ export class S3Store implements ObjectStore {
         'store_answer_unreadable',
         `looking up ${key}: it is listed, and yet was said to be missing`,
         {
-          hint: 'look at what stands between here and the object store; work goes on by itself afterwards',
+          hint: 'look at what stands between here and the object store',
         },
       )
     }

@@ -1,11 +1,6 @@
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
 import { systemClock, systemRandom, UsageError } from '@assay/core'
-import { type Lake, type LakeOptions, type LakeParts, noticeText, openLake } from '@assay/lake'
+import { isLakeThere, type Lake, type LakeOptions, type LakeParts, noticeText, openLake } from '@assay/lake'
 import { untilAborted } from './stopped.js'
-
-/** Folders of a lake; one that has none of them is none. */
-const PARTS = ['log', 'schemas', 'tables']
 
 const OPEN_SOON_MS = 500
 
@@ -74,22 +69,8 @@ function closeSoon(opening: Promise<Lake>): Promise<void> {
 }
 
 async function checkThere(parts: LakeParts): Promise<void> {
-  if (await isThere(parts)) return
+  if (await isLakeThere(parts)) return
   throw new UsageError('lake_missing', `there is no lake in "${parts.location}"`, {
     hint: 'make one with "assay up" or "assay load", or name the one you mean with --lake',
   })
-}
-
-/** A lake with a log of its own is there once it has a folder of its parts; with brokers or a bucket, those answer. */
-async function isThere({ store, log }: LakeParts): Promise<boolean> {
-  if (store.kind !== 'folder' || log.kind !== 'embedded') return true
-  const found = await Promise.all(PARTS.map((part) => exists(join(store.directory, part))))
-  return found.includes(true)
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

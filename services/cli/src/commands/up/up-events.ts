@@ -18,32 +18,30 @@ export class UpEvents {
 
   onWorker(event: WorkerEvent): void {
     // The lake is open, and all that a worker needs to begin with.
-    this.#waits.end('lake')
+    this.end('lake')
     if (event.kind !== 'outage') logWorkerEvent(this.#log, event)
     else if (this.#begin(event.worker, event.error)) logWorkerEvent(this.#log, event)
-  }
-
-  onRecovered(worker: string, outage_ms: number): void {
-    this.end(worker)
-    this.#log.info({ worker, outage_seconds: Math.round(outage_ms) / 1000 }, 'the outage is over')
   }
 
   onFeed(event: FeedEvent): void {
     const who = `feed-${event.exchange}`
     if (event.kind === 'progress' || event.kind === 'connected') this.end(who)
-    // Each try begins anew; the status tells when the wait is over.
+    // Each try begins anew; that the outage is over is told once something is in the log.
     if (event.kind === 'simulating' && this.#outages.lasts(who)) return
     if (event.kind !== 'outage') logFeedEvent(this.#log, event)
     else if (this.#begin(who, event.error)) logFeedEvent(this.#log, event)
   }
 
   onOutage(who: string, error: unknown, retry_ms: number): void {
-    if (this.#begin(who, error)) this.#log.warn({ retry_ms }, `outage, trying again: ${messageOf(error)}`)
+    if (this.#begin(who, error)) this.#log.warn({ retry_ms, ...remedyOf(error) }, outageText(error))
   }
 
+  /** What it waited for, if it did, is over. */
   end(who: string): void {
     this.#waits.end(who)
-    this.#outages.end(who)
+    const outage_ms = this.#outages.end(who)
+    if (outage_ms === undefined) return
+    this.#log.info({ worker: who, outage_seconds: Math.round(outage_ms) / 1000 }, 'the outage is over')
   }
 
   #begin(who: string, error: unknown): boolean {
@@ -63,8 +61,8 @@ function logWorkerEvent(log: Logger, event: WorkerEvent): void {
       return
     case 'outage':
       log.warn(
-        { worker: event.worker, retry_ms: Math.round(event.retry_ms) },
-        `outage, trying again: ${messageOf(event.error)}`,
+        { worker: event.worker, retry_ms: Math.round(event.retry_ms), ...remedyOf(event.error) },
+        outageText(event.error),
       )
       return
     case 'topic_warning':
@@ -87,7 +85,10 @@ function logFeedEvent(log: Logger, event: FeedEvent): void {
       log.info({ exchange: event.exchange, per_second: event.per_second }, 'simulated trades begin')
       return
     case 'outage':
-      log.warn({ exchange: event.exchange }, `feed interrupted, trying again: ${messageOf(event.error)}`)
+      log.warn(
+        { exchange: event.exchange, ...remedyOf(event.error) },
+        `feed interrupted, trying again: ${messageOf(event.error)}`,
+      )
       return
     case 'connected':
       log.info({ exchange: event.exchange }, 'connected to the exchange')
@@ -104,6 +105,15 @@ function logFeedEvent(log: Logger, event: FeedEvent): void {
     case 'progress':
       if (event.refused > 0) log.debug({ exchange: event.exchange }, `not understood: ${event.refusal}`)
   }
+}
+
+function outageText(error: unknown): string {
+  return `outage, trying again: ${messageOf(error)}`
+}
+
+function remedyOf(error: unknown): Record<string, string> {
+  if (!(error instanceof AssayError)) return {}
+  return { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) }
 }
 
 function messageOf(error: unknown): string {

@@ -134,7 +134,7 @@ async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, scre
     {
       ...options,
       onEvent: (event) => events.onWorker(event),
-      onRecovered: (worker, outage_ms) => events.onRecovered(worker, outage_ms),
+      onRecovered: (worker) => events.end(worker),
     },
     signal,
   )
@@ -160,8 +160,12 @@ function startFeed(
 
 type Seen = { readonly tables: readonly TableReport[]; readonly status: StatusReport }
 
-async function readStatus(lake: Lake): Promise<Seen> {
-  return { tables: await tableReport(lake), status: await statusReport(lake) }
+/** `onAsk`: told what it asks next. */
+async function readStatus(lake: Lake, onAsk: (what: string) => void): Promise<Seen> {
+  onAsk('the tables')
+  const tables = await tableReport(lake)
+  onAsk('the log')
+  return { tables, status: await statusReport(lake) }
 }
 
 /** Shows how far the layers are, and what is waited for. Nothing that keeps it from being read ends the run. */
@@ -172,7 +176,11 @@ async function showStatus(lake: Lake, { live, waits }: Screen, signal: AbortSign
   while (!signal.aborted) {
     const asked_ms = clock.monotonic_ms()
     const read = new AbortController()
-    void readStatus(lake)
+    let asked = ''
+    const onAsk = (what: string): void => {
+      asked = what
+    }
+    void readStatus(lake, onAsk)
       .then(({ tables, status }) => {
         shown = lines.next(lake, tables, status)
         waits.end('status')
@@ -186,7 +194,7 @@ async function showStatus(lake: Lake, { live, waits }: Screen, signal: AbortSign
     while (!signal.aborted && !read.signal.aborted) {
       await clock.sleep(STATUS_INTERVAL_MS, AbortSignal.any([signal, read.signal]))
       if (!read.signal.aborted && clock.monotonic_ms() - asked_ms >= STATUS_MS_MAX) {
-        waits.begin('status', new OutageError('no_answer', 'the state of the lake has not been read yet'))
+        waits.begin('status', noAnswer(asked))
         live.update([...shown, ...waits.lines()])
       }
     }
@@ -194,6 +202,12 @@ async function showStatus(lake: Lake, { live, waits }: Screen, signal: AbortSign
     live.update([...shown, ...waits.lines()])
     await clock.sleep(STATUS_INTERVAL_MS, signal)
   }
+}
+
+function noAnswer(asked: string): OutageError {
+  return new OutageError('no_answer', `no answer yet from ${asked}`, {
+    hint: 'check that what it is kept by runs and can be reached',
+  })
 }
 
 /** Lanes that stand still, as far as that can be told in a moment: the end must not wait for an outage. */

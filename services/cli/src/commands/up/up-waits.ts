@@ -7,6 +7,7 @@ interface Wait {
   readonly since_monotonic_ms: number
   readonly code: string
   readonly message: string
+  readonly hint: string | undefined
 }
 
 /** What a running pipeline waits for, and since when. */
@@ -25,6 +26,7 @@ export class Waits {
       since_monotonic_ms: since?.since_monotonic_ms ?? this.#clock.monotonic_ms(),
       code: error instanceof AssayError ? error.code : 'defect',
       message: error instanceof Error ? error.message : String(error),
+      hint: error instanceof AssayError ? error.hint : undefined,
     })
   }
 
@@ -32,7 +34,7 @@ export class Waits {
     this.#waits.delete(who)
   }
 
-  /** A line for each thing that is waited for, the longest wait first. */
+  /** A line for each thing that is waited for, the longest wait first, and one that says what to do about it. */
   lines(): string[] {
     const byCode = new Map<string, { readonly wait: Wait; readonly whos: string[] }>()
     for (const [who, wait] of [...this.#waits].sort(([, a], [, b]) => a.since_monotonic_ms - b.since_monotonic_ms)) {
@@ -40,10 +42,12 @@ export class Waits {
       if (known) known.whos.push(who)
       else byCode.set(wait.code, { wait, whos: [who] })
     }
-    return [...byCode.values()].map(({ wait, whos }) => {
+    return [...byCode.values()].flatMap(({ wait, whos }) => {
       const seconds = Math.round((this.#clock.monotonic_ms() - wait.since_monotonic_ms) / 1000)
       const [message = ''] = wait.message.split('\n')
-      return `waiting since ${timeOfDay(wait.since_ms)} (${seconds} s): ${whos.join(', ')}: ${visible(message)} [${wait.code}]`
+      const since = `waiting since ${timeOfDay(wait.since_ms)} (${seconds} s)`
+      const line = `${since}: ${whos.join(', ')}: ${visible(message)} [${wait.code}]`
+      return wait.hint === undefined ? [line] : [line, `  ${visible(wait.hint)}`]
     })
   }
 }
