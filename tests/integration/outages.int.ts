@@ -1,5 +1,4 @@
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { assay } from './support/assay.js'
 import { eventually } from './support/eventually.js'
@@ -12,8 +11,6 @@ const NAMES = ['feed', 'bronze', 'silver', 'gold'] as const
 /** A worker that has waited for a few seconds tries again in as many at the latest; a busy machine is given more. */
 const TOLD_MS = 20_000
 const OVER_MS = 30_000
-/** Long enough for the layer above to commit something that waits then. */
-const BACKLOG_MS = 1_200
 
 /** Those that show most; ASSAY_TEST_OUTAGES=all for all of them. */
 const isForUp = ({ hits, name }: Outage): boolean =>
@@ -21,6 +18,18 @@ const isForUp = ({ hits, name }: Outage): boolean =>
   name === 'the disk is full' ||
   name === 'the log is not there' ||
   hits === 'all'
+
+interface Progress {
+  readonly of: ServiceName
+  readonly counter: string
+}
+
+/** Layers that are paused until there is something for them to write, downstream first. */
+const BACKLOGS: readonly { readonly name: ServiceName; readonly progress: Progress }[] = [
+  { name: 'gold', progress: { of: 'silver', counter: 'assay_silver_commits_total' } },
+  { name: 'silver', progress: { of: 'bronze', counter: 'assay_bronze_commits_total' } },
+  { name: 'bronze', progress: { of: 'feed', counter: 'assay_feed_records_total' } },
+]
 
 type Crew = ReadonlyMap<ServiceName, ServiceProcess>
 
@@ -80,14 +89,14 @@ describe.skipIf(!canBreakDisks())('outages of the machine', () => {
 /** The services meet the outage while they work; those that it hits say so, nobody ends, and all are ready when it passes. */
 async function waitedOut(outage: Outage, crew: Crew): Promise<void> {
   const hit = [...crew].filter(([name]) => typeof outage.hits === 'string' || outage.hits.includes(name))
-  const slow = outage.hits === 'writes' ? (['gold', 'silver'] as const) : []
-  for (const name of slow) {
+  const slow = outage.hits === 'writes' ? BACKLOGS : []
+  for (const { name, progress } of slow) {
     crew.get(name)?.pause()
-    await sleep(BACKLOG_MS)
+    await untilGrown(crew, progress)
   }
   outage.begin()
   try {
-    for (const name of slow) crew.get(name)?.resume()
+    for (const { name } of slow) crew.get(name)?.resume()
     for (const [name, service] of hit) {
       const said = async (): Promise<string[] | undefined> => {
         const { status, parts } = await service.readiness()
@@ -103,6 +112,13 @@ async function waitedOut(outage: Outage, crew: Crew): Promise<void> {
   const passed_ms = performance.now()
   for (const service of crew.values()) await service.untilReadiness(200, OVER_MS)
   process.stderr.write(`all are ready ${((performance.now() - passed_ms) / 1000).toFixed(1)} s after ${outage.name}\n`)
+}
+
+/** Waits until a counter of a service has grown: whoever reads what it makes has something to do then. */
+async function untilGrown(crew: Crew, { of, counter }: Progress): Promise<void> {
+  const total = async (): Promise<number> => totalOf((await crew.get(of)?.metrics()) ?? new Map(), counter)
+  const before = await total()
+  await eventually(`${of} goes on`, async () => (await total()) > before, TOLD_MS)
 }
 
 function report(who: string, outage: Outage, texts: readonly string[]): void {
@@ -123,9 +139,13 @@ function leftBehind(disk: SmallDisk): string[] {
 
 /** Records that the feed was told are in the log. */
 async function recordsFed(crew: Crew): Promise<number> {
-  const samples = (await crew.get('feed')?.metrics()) ?? new Map()
-  const records = [...samples].filter(([name]) => name.startsWith('assay_feed_records_total'))
-  return records.reduce((sum, [, value]) => sum + value, 0)
+  return totalOf((await crew.get('feed')?.metrics()) ?? new Map(), 'assay_feed_records_total')
+}
+
+/** The sum of a counter over its labels. */
+function totalOf(samples: ReadonlyMap<string, number>, counter: string): number {
+  const own = [...samples].filter(([name]) => name.startsWith(counter))
+  return own.reduce((sum, [, value]) => sum + value, 0)
 }
 
 /** Takes the rest through every layer, has the lake proven, and gives bronze's rows. */
