@@ -140,6 +140,8 @@ describe('metrics', () => {
     const all = '{exchange="binance"}'
     const lane = '{exchange="binance",topic="market.crypto.trades.binance.raw",partition="0"}'
     await until(async () => (await told(gold, `assay_gold_position${lane}`)) === 5)
+    // The table tells the position; the worker counts a moment later.
+    await until(async () => (await told(gold, 'assay_gold_written_records_total')) === 3)
     expect(await told(feed, `assay_feed_ingest_records_total${all}`)).toBe(5)
     const ofBronze = await metrics(bronze)
     expect(ofBronze.get(`assay_bronze_records_total${all}`)).toBe(5)
