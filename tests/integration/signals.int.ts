@@ -49,7 +49,7 @@ const rules = () => join(folder, 'rules.json')
 
 interface Command {
   readonly args: () => readonly string[]
-  /** What it may exit with, if no signal ends it: 130 when it was stopped without a result. */
+  /** What it may exit with, if no signal ends it: 130 when it was stopped without a result, or while it was loaded. */
   readonly codes: readonly number[]
 }
 
@@ -59,7 +59,7 @@ const command = (codes: readonly number[], ...args: string[]): Command => ({
 })
 const simulate = ['simulate', '--exchange', 'kraken', '--count', '20000', '--rate', '2000']
 const COMMANDS: Readonly<Record<string, Command>> = {
-  up: command([0], 'up'),
+  up: command([0, 130], 'up'),
   'up --drain': command([0, 130], 'up', '--drain'),
   sql: command([0, 130], 'sql', 'SELECT count(*) FROM gold_crypto_trades a, gold_crypto_trades b'),
   'sql export': command([0, 130], 'sql', 'FROM gold_crypto_trades', '--format', 'csv'),
