@@ -318,7 +318,11 @@ describe('committing to a version', () => {
       down = method === 'putIfAbsent'
       return down ? 'error_after' : 'none'
     }
-    await expect(append(table, [file])).rejects.toMatchObject({ code: 'commit_outcome_unknown', retryable: true })
+    await expect(append(table, [file])).rejects.toMatchObject({
+      code: 'commit_outcome_unknown',
+      retryable: true,
+      message: expect.stringMatching(/took place: .+ \[injected_fault\]$/),
+    })
     expect(deleted).toEqual([])
     plan.of = () => 'none'
     expect(await livePaths(table)).toEqual([file.path])

@@ -5,7 +5,7 @@ import { withMetadataLog } from '../format/update.js'
 import { isBuiltUpon } from './built-upon.js'
 import type { Catalog, ForgetLimits, SwapOutcome, TableVersion } from './catalog.js'
 import { readMetadata } from './read-metadata.js'
-import { backOff_ms, retryOutages } from './retry.js'
+import { backOff_ms, outcomeUnknown, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
 
 /** Metadata is kept for fifteen minutes at least; what was seen to be the newest is believed for ten. */
@@ -230,17 +230,19 @@ export class FileSystemCatalog implements Catalog {
    * another's, or absent, in which case the same put is safe to repeat.
    */
   async #putVersion(files: VersionFiles, number: number, bytes: Buffer): Promise<'ours' | 'taken'> {
+    let cause: unknown
     for (let attempt = 1; attempt <= OUTAGE_ATTEMPTS; attempt += 1) {
       try {
         if ((await this.#store.putIfAbsent(files.key(number), bytes)) === 'created') return 'ours'
       } catch (error) {
         if (!isRetryable(error)) throw error
+        cause = error
         await this.#clock.sleep(backOff_ms(attempt, this.#random))
       }
       const found = await this.#settled(() => this.#store.get(files.key(number)))
       if (found) return bytes.equals(found) ? 'ours' : 'taken'
     }
-    throw outcomeUnknown(files.key(number))
+    throw outcomeUnknown(files.key(number), cause)
   }
 
   /** A read on which the outcome of a commit depends. */
@@ -313,11 +315,4 @@ export class FileSystemCatalog implements Catalog {
     }
     return deleted
   }
-}
-
-function outcomeUnknown(what: string, cause?: unknown): OutageError {
-  return new OutageError('commit_outcome_unknown', `it cannot be told whether the commit of ${what} took place`, {
-    hint: 'nothing was deleted; when the store answers again, load the table and go on from what it says',
-    ...(cause === undefined ? {} : { cause }),
-  })
 }

@@ -20,7 +20,7 @@ import {
 } from './rest-reply.js'
 import { ourSnapshot, standingOf } from './rest-standing.js'
 import { commitRequest, creationUpdates, diffMetadata, requirementsOf } from './rest-updates.js'
-import { backOff_ms } from './retry.js'
+import { backOff_ms, outcomeUnknown } from './retry.js'
 
 export interface RestCatalogOptions extends RestSecrets {
   /** Base address, to which `v1/…` is added. */
@@ -333,11 +333,4 @@ export class RestCatalog implements Catalog {
 
 function uuidIn({ body }: RestReply): string {
   return asString(asObject(body?.metadata, 'the metadata')['table-uuid'], 'table-uuid')
-}
-
-function outcomeUnknown(name: string, cause?: unknown): OutageError {
-  return new OutageError('commit_outcome_unknown', `it cannot be told whether the commit of ${name} took place`, {
-    hint: 'nothing was deleted; when the catalog answers again, load the table and go on from what it says',
-    ...(cause === undefined ? {} : { cause }),
-  })
 }

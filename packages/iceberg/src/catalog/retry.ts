@@ -1,4 +1,4 @@
-import { type Clock, isRetryable, type Random } from '@assay/core'
+import { AssayError, type Clock, isRetryable, OutageError, type Random } from '@assay/core'
 
 const FIRST_WAIT_MS = 20
 const LONGEST_WAIT_MS = 2_000
@@ -22,4 +22,18 @@ export async function retryOutages<T>(
       await clock.sleep(backOff_ms(attempt, random))
     }
   }
+}
+
+/** Nobody answered as to what became of a commit; `cause` is why, and what to do about that is told with it. */
+export function outcomeUnknown(what: string, cause?: unknown): OutageError {
+  const said = cause instanceof AssayError ? `: ${cause.message} [${cause.code}]` : ''
+  const remedy = cause instanceof AssayError && cause.hint !== undefined ? `${cause.hint}; ` : ''
+  return new OutageError(
+    'commit_outcome_unknown',
+    `it cannot be told whether the commit of ${what} took place${said}`,
+    {
+      hint: `${remedy}nothing was deleted: work goes on from what the table says when it can be read again`,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  )
 }
