@@ -10,6 +10,8 @@ export interface LineSource {
   /** As the user named it. */
   readonly name: string
   readonly chunks: AsyncIterable<Uint8Array>
+  /** Closes what it was opened as, whether it has been read or not. */
+  readonly close?: () => void
 }
 
 const READ_BYTES = 256 * 1024
@@ -20,7 +22,7 @@ export const STANDARD_INPUT = '-'
 /**
  * Opens the files, so that none turns out to be missing, or something else, after others were loaded; what is packed
  * with gzip is unpacked. Throws a UsageError `file_unreadable` that lists every one that can't be read. Each is closed
- * when it has been read.
+ * when it has been read to its end; `closeSources` closes the others.
  */
 export async function openSources(
   names: readonly string[],
@@ -41,7 +43,7 @@ export async function openSources(
       const start = await handle.read(Buffer.alloc(KIND_BYTES), 0, KIND_BYTES, 0)
       const kind = fileKind(start.buffer.subarray(0, start.bytesRead))
       if (typeof kind === 'object') mistakes.push(`${name}: it is ${kind.name}; ${kind.instead}`)
-      else sources.push({ name, chunks: kind === 'gzip' ? unpacked(handle, name) : bytesOf(handle) })
+      else sources.push(sourceOf(handle, name, kind === 'gzip'))
     } catch (error) {
       mistakes.push(`${name}: ${reasonOf(error)}`)
     }
@@ -53,13 +55,18 @@ export async function openSources(
   })
 }
 
-function bytesOf(handle: FileHandle): ReadStream {
-  return handle.createReadStream({ start: 0, highWaterMark: READ_BYTES })
+/** To be called when no more of them is read. */
+export function closeSources(sources: readonly LineSource[]): void {
+  for (const { close } of sources) close?.()
+}
+
+function sourceOf(handle: FileHandle, name: string, isPacked: boolean): LineSource {
+  const bytes = handle.createReadStream({ start: 0, highWaterMark: READ_BYTES })
+  return { name, chunks: isPacked ? unpacked(bytes, name) : bytes, close: () => bytes.destroy() }
 }
 
 /** Throws a UsageError `file_unreadable` where the packed bytes end early or were damaged. */
-async function* unpacked(handle: FileHandle, name: string): AsyncGenerator<Uint8Array, void, undefined> {
-  const packed = bytesOf(handle)
+async function* unpacked(packed: ReadStream, name: string): AsyncGenerator<Uint8Array, void, undefined> {
   const gunzip = createGunzip({ chunkSize: READ_BYTES })
   const piped = pipeline(packed, gunzip).catch((error: unknown) => error)
   try {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { UsageError } from '@assay/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { chunksOf } from '../../../tests/support/parts.js'
-import { openSources } from '../src/index.js'
+import { closeSources, openSources } from '../src/index.js'
 
 describe('sources', () => {
   let folder = ''
@@ -20,6 +20,21 @@ describe('sources', () => {
     const opening = openSources([join(folder, 'a.jsonl'), join(folder, 'missing'), folder, '-', '-'], chunksOf('', 1))
     await expect(opening).rejects.toThrow(UsageError)
     await expect(opening).rejects.toThrow(/missing: there is no such file\n.*a folder.*\n.*once only/)
+  })
+
+  test.runIf(process.platform === 'linux')('files that are not read, or not to their end, can be closed', async () => {
+    await writeFile(join(folder, 'unread.jsonl'), 'a\n'.repeat(2 ** 20))
+    await writeFile(join(folder, 'unread.jsonl.gz'), gzipSync('a\n'))
+    const openFiles = async (): Promise<number> => {
+      const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''))
+      return (await Promise.all(links)).filter((path) => path.includes('unread.jsonl')).length
+    }
+    const names = ['unread.jsonl', 'unread.jsonl', 'unread.jsonl.gz'].map((name) => join(folder, name))
+    const sources = await openSources(names, chunksOf('', 1))
+    await sources[0]?.chunks[Symbol.asyncIterator]().next()
+    expect(await openFiles()).toBe(3)
+    closeSources(sources)
+    await vi.waitFor(async () => expect(await openFiles()).toBe(0))
   })
 
   const textOf = async (name: string): Promise<string> => {

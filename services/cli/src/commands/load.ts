@@ -1,6 +1,6 @@
 import { systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
-import { type LoadReport, loadSources, openSources, STANDARD_INPUT, type TimeBounds } from '@assay/feed'
+import { closeSources, type LoadReport, loadSources, openSources, STANDARD_INPUT, type TimeBounds } from '@assay/feed'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { parseTime } from '../parse/letter-options.js'
@@ -68,7 +68,7 @@ export function addLoad(program: Command, accept: Accept): void {
             onProgress: ({ produced, refused }) =>
               live.update([`${count(produced)} produced, ${count(refused)} refused`]),
           }),
-        )
+        ).finally(() => closeSources(sources))
         if (files.includes(STANDARD_INPUT)) io.stdin.destroy()
         await write(io.stdout, json ? loadJson(exchange, report) : loadText(exchange.topic, report))
         return report.refused === 0 && report.is_complete ? ExitCode.done : ExitCode.found_wrong
