@@ -314,7 +314,7 @@ export const PLANTS: readonly Plant[] = [
     profile: 'storage',
     edits: [
       {
-        file: `${LOG}/batch-format.ts`,
+        file: 'packages/event-log/src/batch-format.ts',
         find: 'crc32(buffer.subarray(at + HEADER_BYTES, at + header.total_bytes)) === header.bodyCrc',
         put: 'header.bodyCrc >= 0',
       },
