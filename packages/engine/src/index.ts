@@ -9,3 +9,4 @@ export { columnOf, type ResultChunk, type ResultColumn } from './results/result-
 export type { QueryResult } from './results/row-reader.js'
 export type { Session } from './session.js'
 export { quoteIdentifier, quoteText } from './sql-text.js'
+export { withSession } from './with-session.js'

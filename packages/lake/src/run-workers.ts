@@ -104,13 +104,11 @@ async function workerParts(lake: Lake, options: OpenOptions): Promise<WorkerPart
 
 async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): Promise<Omit<Job, 'ended'>> {
   const { log, registry } = lake
-  const { source } = worker
-  if (source.kind === 'log') {
-    await inspectTopic(lake, worker.name, source.exchange.topic, options.onEvent)
-    await log.prepare?.(source.exchange.topic)
+  if (worker.topic !== undefined) {
+    await inspectTopic(lake, worker.name, worker.topic, options.onEvent)
+    await log.prepare?.(worker.topic)
   }
-  const upstreams =
-    source.kind === 'log' ? [] : await Promise.all(source.upstreams.map(({ definition }) => lake.table(definition)))
+  const upstreams = await Promise.all(worker.upstreams.map(({ definition }) => lake.table(definition)))
   const share = options.shareLanes ? await shareOf(lake, worker) : EVERY_LANE
   const parts = await workerParts(lake, options)
   const settings = {
@@ -127,10 +125,10 @@ async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): P
 }
 
 /** The group is named by the table's identity: two lakes on one log must not share lanes out between them. */
-async function shareOf(lake: Lake, { main, sharedTopic }: LayerWorker): Promise<LaneShare> {
-  if (sharedTopic === undefined) return EVERY_LANE
+async function shareOf(lake: Lake, { main, exchange }: LayerWorker): Promise<LaneShare> {
+  if (!exchange) return EVERY_LANE
   const { uuid } = await (await lake.table(main)).pin()
-  return lake.log.share(`assay-${main.name}-${uuid}`, sharedTopic)
+  return lake.log.share(`assay-${main.name}-${uuid}`, exchange.topic)
 }
 
 /** Throws `topic_refused` for a topic that can't be read as it is set up. */

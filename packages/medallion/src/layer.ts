@@ -9,8 +9,6 @@ import type { RuleSet } from './rules/rule-set.js'
 export interface Layer<Name extends string = string> {
   /** Names its metrics and its service. */
   readonly name: Name
-  /** Whether each exchange has a worker of its own, or one takes all; metrics of the former carry the exchange. */
-  readonly workersPer: 'exchange' | 'lake'
   /** True when batches begin at multiples of the interval on the wall clock, so that layers below can gather. */
   readonly isAligned: boolean
   /** Without what a worker can't go on, beside the tables; `rules` are read before it starts. */
@@ -33,18 +31,15 @@ export type Need = 'log' | 'registry' | 'rules'
 export interface LayerWorker {
   /** As its stage, its events and its logs call it. */
   readonly name: string
-  /** The exchange whose trades it works on; undefined for all. */
+  /** The exchange whose trades it works on: processes can share its lanes. Undefined for one that takes all at once. */
   readonly exchange?: Exchange
   readonly main: TableDefinition
-  readonly source: WorkerSource
-  /** The topic of the log by whose lanes processes can share the work; undefined when one process does all of it. */
-  readonly sharedTopic?: string
+  /** The topic of the log that it reads; undefined when it reads tables. */
+  readonly topic?: string
+  /** The tables that it reads. */
+  readonly upstreams: readonly Upstream[]
   stage(context: StageContext, parts: StageParts): Stage
 }
-
-export type WorkerSource =
-  | { readonly kind: 'log'; readonly exchange: Exchange }
-  | { readonly kind: 'tables'; readonly upstreams: readonly Upstream[] }
 
 /** A table that a worker reads. */
 export interface Upstream {

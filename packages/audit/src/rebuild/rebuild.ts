@@ -1,4 +1,5 @@
 import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import { type Session, withSession } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { type RuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
@@ -113,12 +114,7 @@ async function rebuildExchange(
 }
 
 async function recordedHistory(target: Lake, ruleSets: PinnedScan, exchange: Exchange): Promise<RuleHistory> {
-  const session = await (await target.engine()).session()
-  try {
-    return await readRuleHistory(session, await ruleSets.sql(), exchange)
-  } finally {
-    await session.close()
-  }
+  return withSession(await target.engine(), async (session) => readRuleHistory(session, await ruleSets.sql(), exchange))
 }
 
 /** Replays that are judged anew are all taken by gold. */
@@ -132,16 +128,9 @@ async function replayEnds(target: Lake): Promise<Map<LaneKey, Position>> {
 }
 
 async function compareWith(old: PinnedLake, target: Lake, signal: AbortSignal): Promise<TableComparison[]> {
-  const session = await (await target.engine()).session()
-  const stop = (): void => void session.close()
-  signal.addEventListener('abort', stop)
-  if (signal.aborted) stop()
-  try {
-    return await compareLakes(session, old, await pinLake(target, new CheckList(() => undefined)))
-  } finally {
-    signal.removeEventListener('abort', stop)
-    await session.close()
-  }
+  const work = async (session: Session): Promise<TableComparison[]> =>
+    compareLakes(session, old, await pinLake(target, new CheckList(() => undefined)))
+  return withSession(await target.engine(), work, signal)
 }
 
 function isOrdinary(key: LaneKey): boolean {

@@ -1,5 +1,5 @@
 import { AssayError, isStopped, type LaneKey, OutageError } from '@assay/core'
-import type { Session } from '@assay/engine'
+import { type Session, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
 import { type Check, CheckList, type Claim, Findings, type VerifyReport } from '../check.js'
@@ -30,23 +30,16 @@ export interface VerifyOptions {
  * `session_closed` on abort.
  */
 export async function verifyLake(lake: Lake, options: VerifyOptions): Promise<VerifyReport> {
-  const session = await (await lake.engine()).session()
-  const { signal, onCheck } = options
+  const { fromLog, signal, onCheck } = options
   const list = new CheckList((check) => {
     if (!signal.aborted) onCheck(check)
   })
-  const stop = (): void => void session.close()
-  signal.addEventListener('abort', stop)
-  if (signal.aborted) stop()
-  try {
+  const work = async (session: Session): Promise<VerifyReport> => {
     const tables = await pinLake(lake, list)
-    const run = new Run(lake, session, tables, list)
-    const rows = await run.all(options.fromLog)
+    const rows = await new Run(lake, session, tables, list).all(fromLog)
     return { checks: list.checks, is_ok: list.checks.every(({ outcome }) => outcome !== 'failed'), rows }
-  } finally {
-    signal.removeEventListener('abort', stop)
-    await session.close()
   }
+  return withSession(await lake.engine(), work, signal)
 }
 
 class Run {
@@ -116,8 +109,8 @@ class Run {
     let rows = 0n
     for (const layer of lake.layers) {
       for (const worker of layer.workers(lake.exchanges)) {
-        const { main, source, exchange } = worker
-        const upstreams = source.kind === 'log' ? [] : source.upstreams.map(({ definition }) => tables.of(definition))
+        const { main, exchange } = worker
+        const upstreams = worker.upstreams.map(({ definition }) => tables.of(definition))
         laneRows.set(main.name, await this.#main(tables.of(main), upstreams))
         const context = { lake, session, tables, laneRows, fromLog, checks, guard }
         rows += (await ownChecksOf(layer.name)?.(context, exchange)) ?? 0n

@@ -17,9 +17,9 @@ export class WorkerMetrics {
   readonly #duration: Histogram
   readonly #labels: ReadonlyMap<string, Labels>
 
-  constructor(registry: Registry, { name: layer, workersPer, metrics }: Layer, workers: readonly LayerWorker[]) {
+  constructor(registry: Registry, { name: layer, metrics }: Layer, workers: readonly LayerWorker[]) {
     const registers = [registry]
-    const labelNames = workersPer === 'exchange' ? ['exchange'] : []
+    const labelNames = workers.some(({ exchange }) => exchange) ? ['exchange'] : []
     this.#labels = new Map(workers.map(({ name, exchange }) => [name, exchange ? { exchange: exchange.name } : {}]))
     const counter = (name: string, help: string): Counter => {
       const made = new Counter({ name: `assay_${layer}_${name}_total`, help, labelNames, registers })

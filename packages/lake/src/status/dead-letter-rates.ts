@@ -43,8 +43,13 @@ export async function rejectedBySource(
   return counts
 }
 
-/** A replayed row was counted when its dead letter was written. */
-export function rateOf({ main, exchange }: LayerWorker, state: TableState, rejected: number): DeadLetterRate {
+/** Of what a worker refused of its upstream tables. A replayed row was counted when its dead letter was written. */
+export function rateOf(
+  { main, exchange, upstreams }: LayerWorker,
+  state: TableState,
+  bySource: ReadonlyMap<string, number>,
+): DeadLetterRate {
+  const rejected = upstreams.reduce((sum, { definition }) => sum + (bySource.get(definition.name) ?? 0), 0)
   const replayed = state.checkpoint.lanes.get(replayLane(main))?.position ?? START
   const judged = state.rows - Number(replayed) + rejected
   return { exchange: exchange?.name ?? 'all', judged, rejected, rate: judged === 0 ? null : rejected / judged }

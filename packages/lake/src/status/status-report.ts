@@ -1,4 +1,4 @@
-import type { Layer, LayerWorker } from '@assay/medallion'
+import type { Layer } from '@assay/medallion'
 import type { Lake } from '../lake.js'
 import type { TableProblem } from '../loaded-tables.js'
 import { type DeadLetterRate, rateOf, rejectedBySource } from './dead-letter-rates.js'
@@ -39,27 +39,19 @@ async function reportOf(lake: Lake, layer: Layer, states: TableStates): Promise<
   const dead_letters: DeadLetterRate[] = []
   const rejected = await rejectedBySource(lake, layer.deadLetters, states)
   for (const worker of layer.workers(lake.exchanges)) {
-    const { main, source } = worker
+    const { main, topic, upstreams } = worker
     const state = await states.stateOf(main)
     if (!state) continue
     const owner = { layer, table: main.name }
-    if (source.kind === 'log') {
-      const { topic } = source.exchange
+    if (topic !== undefined) {
       lanes.push(...(await progressInLog(lake, owner, topic, state)))
       stops.push(...(await stopsOf(lake, main.name, topic, state.checkpoint)))
-      continue
     }
-    for (const { definition, writtenAt } of source.upstreams) {
+    for (const { definition, writtenAt } of upstreams) {
       const upstream = await states.stateOf(definition)
       if (upstream) lanes.push(...(await progressInTable(lake, owner, { ...upstream, writtenAt }, state)))
     }
-    if (rejected && layer.deadLetters.length > 0) dead_letters.push(rateOf(worker, state, refusedOf(worker, rejected)))
+    if (rejected && layer.deadLetters.length > 0) dead_letters.push(rateOf(worker, state, rejected))
   }
   return { lanes, stops, dead_letters }
-}
-
-/** What the layer refused of the worker's upstream tables. */
-function refusedOf({ source }: LayerWorker, rejected: ReadonlyMap<string, number>): number {
-  if (source.kind === 'log') return 0
-  return source.upstreams.reduce((sum, { definition }) => sum + (rejected.get(definition.name) ?? 0), 0)
 }

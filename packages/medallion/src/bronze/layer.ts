@@ -5,7 +5,6 @@ import { GAPS_TABLE } from './gaps.js'
 
 export const bronzeLayer: Layer<'bronze'> = {
   name: 'bronze',
-  workersPer: 'exchange',
   isAligned: true,
   needs: ['log'],
   sides: [GAPS_TABLE],
@@ -25,8 +24,8 @@ export const bronzeLayer: Layer<'bronze'> = {
         name: `bronze-${name}`,
         exchange,
         main: bronzeTable(name),
-        source: { kind: 'log', exchange },
-        sharedTopic: topic,
+        topic,
+        upstreams: [],
         stage: (context, { log, share, onLanes, settings: { until } }) =>
           bronzeStage(context, { exchange: name, topic, log, share, onLanes, ...(until && { until }) }),
       }

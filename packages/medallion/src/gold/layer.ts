@@ -7,7 +7,6 @@ import { goldViews } from './views.js'
 
 export const goldLayer: Layer<'gold'> = {
   name: 'gold',
-  workersPer: 'lake',
   isAligned: false,
   needs: [],
   sides: [DUPLICATES_TABLE, TRADE_GAPS_TABLE],
@@ -30,10 +29,7 @@ export const goldLayer: Layer<'gold'> = {
     {
       name: 'gold',
       main: GOLD_TABLE,
-      source: {
-        kind: 'tables',
-        upstreams: exchanges.map(({ name }) => ({ definition: silverTable(name), writtenAt: 'validation_timestamp' })),
-      },
+      upstreams: exchanges.map(({ name }) => ({ definition: silverTable(name), writtenAt: 'validation_timestamp' })),
       stage: (context, { main, upstreams, settings: { keySet_bytes, adopt } }) =>
         goldStage(context, { silvers: upstreams, gold: main, keySet_bytes, adopt }),
     },

@@ -8,7 +8,6 @@ import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver-tables.js'
 
 export const silverLayer: Layer<'silver'> = {
   name: 'silver',
-  workersPer: 'exchange',
   isAligned: false,
   needs: ['registry', 'rules'],
   sides: [DLQ_TABLE, DLQ_ARCHIVE_TABLE, RESOLUTIONS_TABLE, REPLAYS_TABLE, RULE_SETS_TABLE],
@@ -32,11 +31,7 @@ export const silverLayer: Layer<'silver'> = {
       name: `silver-${exchange.name}`,
       exchange,
       main: silverTable(exchange.name),
-      source: {
-        kind: 'tables',
-        upstreams: [{ definition: bronzeTable(exchange.name), writtenAt: 'ingestion_timestamp' }],
-      },
-      sharedTopic: exchange.topic,
+      upstreams: [{ definition: bronzeTable(exchange.name), writtenAt: 'ingestion_timestamp' }],
       stage: (context, { upstreams: [bronze], registry, share, settings: { rules, adopt } }) => {
         if (!bronze) throw new RangeError('silver reads one bronze table')
         return silverStage(context, { exchange, bronze, registry, share, rules, adopt })

@@ -1,5 +1,5 @@
 import { AssayError, UsageError } from '@assay/core'
-import type { Session } from '@assay/engine'
+import { type Session, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import {
   type BatchLimits,
@@ -16,22 +16,17 @@ export async function withJobContext<T>(
   work: (context: StageContext) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const session: Session = await (await lake.engine()).session()
-  const stop = (): void => void session.close()
-  signal?.addEventListener('abort', stop)
-  try {
+  const inSession = async (session: Session): Promise<T> => {
     throwIfStopped(signal)
-    return await work({
+    return work({
       session,
       clock: lake.clock,
       random: lake.random,
       limits: limits ?? DEFAULT_LIMITS,
       write: async (table, rows, partition) => (await lake.table(table)).write(session, rows, partition),
     })
-  } finally {
-    signal?.removeEventListener('abort', stop)
-    await session.close()
   }
+  return withSession(await lake.engine(), inSession, signal)
 }
 
 /** Throws `job_stopped` once the signal has come. */
