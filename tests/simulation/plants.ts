@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Profile } from './scenario.js'
 import { STORE_PLANTS } from './store-plants.js'
 
@@ -348,17 +349,18 @@ export const PLANTS: readonly Plant[] = [
 
 /** A Vite plugin that plants a mistake as the source is loaded; a text that is not there exactly once is an error. */
 export function plantPlugin({ name, edits }: Plant, root: string) {
+  for (const { file, find } of edits) {
+    // Looked for here: a file that is loaded by nobody is never asked for, and the mistake would not be planted.
+    const text = readFileSync(`${root}/${file}`, 'utf8')
+    if (text.split(find).length !== 2) throw new Error(`${file} does not hold "${find}" exactly once`)
+  }
   return {
     name: `plant-${name}`,
     enforce: 'pre' as const,
     transform(code: string, id: string): string | undefined {
       const path = id.split('?')[0]
       const own = edits.filter(({ file }) => path === `${root}/${file}`)
-      if (own.length === 0) return undefined
-      return own.reduce((text, { file, find, put }) => {
-        if (text.split(find).length !== 2) throw new Error(`${file} does not hold "${find}" exactly once`)
-        return text.replace(find, () => put)
-      }, code)
+      return own.length === 0 ? undefined : own.reduce((text, { find, put }) => text.replace(find, () => put), code)
     },
   }
 }
