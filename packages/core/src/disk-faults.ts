@@ -53,6 +53,11 @@ export interface DiskFailure {
   readonly hint: string
 }
 
+/** Whether the system's error names its file: what it says of a write to a full disk names none. */
+export function namesFile(error: unknown): boolean {
+  return error instanceof Error && 'path' in error
+}
+
 /** What an errno name such as `ENOSPC` means; one that is not listed is a disk that failed. */
 export function diskFailure(errno: string | undefined): DiskFailure {
   return (errno === undefined ? undefined : ERRNOS[errno]) ?? { fault: 'failed', hint: FAILED_HINT }

@@ -3,7 +3,7 @@ import type { Exchange, FeedOutcome, FeedParser, FeedRecord } from '@assay/excha
 import { FeedProducer, type FeedTarget } from './feed-producer.js'
 import { type Line, readLines, untilAborted } from './lines.js'
 import { Pacer } from './pacer.js'
-import { closeSources, type LineSource } from './sources.js'
+import type { LineSource } from './sources.js'
 import { type TimeBounds, usualBounds, withinBounds } from './time-bounds.js'
 
 export interface LoadOptions {
@@ -43,22 +43,18 @@ const REFUSALS_MAX = 20
 
 /**
  * Produces feed messages, one a line, stamped with their event time. Memory is bounded by one line and one
- * batch. When it throws, what was written so far stays; loading again repeats it, which gold recognises. Closes the
- * sources.
+ * batch. When it throws, what was written so far stays; loading again repeats it, which gold recognises. Whoever
+ * opened the sources closes them.
  */
 export async function loadSources(
   target: FeedTarget & { readonly clock: Clock },
   options: LoadOptions,
 ): Promise<LoadReport> {
-  try {
-    const producer = await FeedProducer.open(target, options.exchange)
-    const loader = new Loader(target.clock, producer, options)
-    for (const source of options.sources) await loader.load(source)
-    await loader.flush()
-    return loader.report()
-  } finally {
-    closeSources(options.sources)
-  }
+  const producer = await FeedProducer.open(target, options.exchange)
+  const loader = new Loader(target.clock, producer, options)
+  for (const source of options.sources) await loader.load(source)
+  await loader.flush()
+  return loader.report()
 }
 
 class Loader {

@@ -1,6 +1,6 @@
 import { constants, copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { AssayError, type Random } from '@assay/core'
+import { AssayError, namesFile, type Random } from '@assay/core'
 import { DurableFolders, syncFile, syncFolder, writeDurably } from './durable-files.js'
 import { HomeFolder } from './home-folder.js'
 import { checkKey, checkPrefix, SCRATCH_FOLDER } from './keys.js'
@@ -173,9 +173,7 @@ export class LocalStore implements ObjectStore {
     } catch (error) {
       await removeQuietly(temporary)
       if (errorCode(error) === 'ENOENT') await this.#home.assertThere()
-      // What a full disk says of a write names no file.
-      const isPlaceNamed = error instanceof Error && 'path' in error
-      throw storeError(error, doing, isPlaceNamed ? key : file)
+      throw storeError(error, doing, namesFile(error) ? key : file)
     }
   }
 

@@ -1,4 +1,5 @@
 export {
+  badCheckpoint,
   CHECKPOINT_PROPERTY,
   type Checkpoint,
   EMPTY_CHECKPOINT,

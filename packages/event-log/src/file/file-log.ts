@@ -1,6 +1,15 @@
 import { endianness } from 'node:os'
 import path from 'node:path'
-import { type Clock, type Lane, type Position, type ProduceBatch, position, type Random, UsageError } from '@assay/core'
+import {
+  type Clock,
+  type Lane,
+  namesFile,
+  type Position,
+  type ProduceBatch,
+  position,
+  type Random,
+  UsageError,
+} from '@assay/core'
 import { laneSeal } from '../batch-format.js'
 import { PRODUCE_LIMITS } from '../defaults.js'
 import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
@@ -296,9 +305,7 @@ export class FileLog implements EventLog {
     try {
       return await running
     } catch (error) {
-      // What a full disk says of a write names no file.
-      const isPlaceNamed = error instanceof Error && 'path' in error
-      throw logError(error, isPlaceNamed ? doing : `${doing} in ${this.#options.directory}`)
+      throw logError(error, namesFile(error) ? doing : `${doing} in ${this.#options.directory}`)
     } finally {
       this.#underWay.delete(running)
     }

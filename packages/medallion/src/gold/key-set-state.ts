@@ -1,5 +1,4 @@
-import { AssayError } from '@assay/core'
-import type { Checkpoint, StateMembers, TableState } from '@assay/pipeline'
+import { badCheckpoint, type Checkpoint, type StateMembers, type TableState } from '@assay/pipeline'
 import { z } from 'zod'
 
 /** Where the key set was saved last. */
@@ -16,9 +15,7 @@ const member = z.looseObject({ path: z.string(), sequence: z.int().min(0) }).opt
 export function readSavedKeySet({ state }: Pick<Checkpoint, 'state'>): SavedKeySet | undefined {
   const { success, data, error } = member.safeParse(state?.keys)
   if (success) return data
-  throw new AssayError('bad_checkpoint', `gold's state cannot be read: ${z.prettifyError(error)}`, {
-    hint: "the checkpoint was changed by hand or by a newer version of Assay; restore it from the table's metadata history",
-  })
+  throw badCheckpoint("gold's state", error)
 }
 
 export function keySetState(keys: SavedKeySet): StateMembers {

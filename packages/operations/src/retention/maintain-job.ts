@@ -6,7 +6,6 @@ import {
   expirable,
   FileSystemCatalog,
   type FoldPolicy,
-  pathInTable,
   pendingEntries,
   removeOrphans,
   trashEntries,
@@ -107,9 +106,9 @@ async function orphans(lake: Lake, table: LakeTable, dryRun: boolean): Promise<n
 
 /** What the table's metadata does not name and yet is needed: files of its state, and what outboxes have pending for it. */
 async function keptPaths(lake: Lake, table: LakeTable): Promise<Set<string>> {
-  const { version, checkpoint } = await table.pin()
-  const files = table.definition.state?.files(checkpoint) ?? []
-  const keep = new Set(files.map((key) => pathInTable(version, key.slice(version.tableKey.length + 1))))
+  const pinned = await table.pin()
+  const { version } = pinned
+  const keep = new Set(table.statePaths(pinned))
   for (const definition of lake.definitions) {
     const main = await pinExisting(lake, definition)
     for (const manifest of main ? pendingManifests(main, table.definition.name) : []) {

@@ -106,11 +106,16 @@ export function parseCheckpoint(text: string | undefined, table: string): Checkp
       ...stateOf(state),
     }
   } catch (cause) {
-    throw new AssayError('bad_checkpoint', `the checkpoint of ${table} cannot be read: ${String(cause)}`, {
-      cause,
-      hint: `property ${CHECKPOINT_PROPERTY} of the table was changed by hand or by a newer version of Assay; restore it from the table's metadata history`,
-    })
+    throw badCheckpoint(`the checkpoint of ${table}`, cause)
   }
+}
+
+/** What can't be read of a table's property, and why. */
+export function badCheckpoint(what: string, cause: unknown): AssayError {
+  return new AssayError('bad_checkpoint', `${what} cannot be read: ${String(cause)}`, {
+    cause,
+    hint: `property ${CHECKPOINT_PROPERTY} of the table was changed by hand or by a newer version of Assay; restore it from the table's metadata history`,
+  })
 }
 
 function parseLane(raw: z.infer<typeof laneSchema>): LaneCheckpoint {

@@ -26,8 +26,8 @@ export function brokenDemand(
   noted: readonly string[] = [],
 ): LaneKey | 'topics' | 'state' | undefined {
   const { basis, topics, wholeCheckpoint } = change
-  if (topics && !sameJson(basis.topics, current.topics)) return 'topics'
-  if (wholeCheckpoint && !sameJson(without(basis.state, noted), without(current.state, noted))) return 'state'
+  if (topics && !isDeepStrictEqual(basis.topics, current.topics)) return 'topics'
+  if (wholeCheckpoint && !isDeepStrictEqual(without(basis.state, noted), without(current.state, noted))) return 'state'
   return brokenLane(change, current)
 }
 
@@ -48,16 +48,12 @@ function sameLane(a: LaneCheckpoint | undefined, b: LaneCheckpoint | undefined):
     a.position === b.position &&
     a.stop?.reason === b.stop?.reason &&
     a.stop?.to === b.stop?.to &&
-    sameJson(a.state, b.state)
+    isDeepStrictEqual(a.state, b.state)
   )
 }
 
 function without(state: StateMembers | undefined, noted: readonly string[]): StateMembers {
   return Object.fromEntries(Object.entries(state ?? {}).filter(([name]) => !noted.includes(name)))
-}
-
-function sameJson(a: unknown, b: unknown): boolean {
-  return isDeepStrictEqual(JSON.parse(JSON.stringify(a ?? null)), JSON.parse(JSON.stringify(b ?? null)))
 }
 
 /** The checkpoint after the change, committed with the given snapshot. State that the change does not name stays. */

@@ -9,6 +9,7 @@ import {
   type HousekeepingPolicy,
   keyOfPath,
   type PlannedFile,
+  pathInTable,
   planFiles,
   refuseIfMoved,
   type Table,
@@ -289,6 +290,12 @@ export class LakeTable {
         condition: named.map(({ name, type, value }) => equals(name, type, value)).join(' AND '),
       }
     })
+  }
+
+  /** Paths of the objects that the table's own state names: its metadata doesn't, and yet they are needed. */
+  statePaths({ version, checkpoint }: PinnedTable): string[] {
+    const keys = this.definition.state?.files(checkpoint) ?? []
+    return keys.map((key) => pathInTable(version, key.slice(version.tableKey.length + 1)))
   }
 
   /** Removes data files that no commit names and none ever will. */

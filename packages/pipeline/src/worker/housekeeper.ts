@@ -5,7 +5,6 @@ import {
   commit,
   type FoldPolicy,
   type FoldTask,
-  pathInTable,
   planFold,
   removeOrphans,
   type TableVersion,
@@ -84,9 +83,7 @@ export class Housekeeper {
     const now_ms = this.#monotonic_ms()
     if (now_ms < this.#orphansDue_ms) return
     this.#orphansDue_ms = now_ms + (this.#orphans ? ORPHANS_MS : SECOND_SEARCH_MS)
-    const { version, checkpoint } = await this.#main.pin()
-    const files = this.#main.definition.state?.files(checkpoint) ?? []
-    const keep = new Set(files.map((key) => pathInTable(version, key.slice(version.tableKey.length + 1))))
+    const keep = new Set(this.#main.statePaths(await this.#main.pin()))
     if (this.#orphans) await removeOrphans(this.#main.table, { keep, seenBefore: this.#orphans })
     const found = await removeOrphans(this.#main.table, { keep, dryRun: true })
     this.#orphans = new Set(found.map(({ key }) => key))

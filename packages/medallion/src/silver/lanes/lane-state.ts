@@ -1,5 +1,4 @@
-import { AssayError } from '@assay/core'
-import type { LaneCheckpoint, StateMembers } from '@assay/pipeline'
+import { badCheckpoint, type LaneCheckpoint, type StateMembers } from '@assay/pipeline'
 import { z } from 'zod'
 import type { LaneClockState } from './lane-clock.js'
 
@@ -20,9 +19,7 @@ const members = z.object({ greatest_us: bigintText, candidate_us: bigintText, ru
 export function readLaneState(lane: LaneCheckpoint | undefined): SilverLaneState {
   const { success, data, error } = members.safeParse(lane?.state ?? {})
   if (success) return { greatest_us: data.greatest_us, candidate_us: data.candidate_us, rules: data.rules }
-  throw new AssayError('bad_checkpoint', `silver's state of a lane cannot be read: ${z.prettifyError(error)}`, {
-    hint: "the checkpoint was changed by hand or by a newer version of Assay; restore it from the table's metadata history",
-  })
+  throw badCheckpoint("silver's state of a lane", error)
 }
 
 /** The members that a checkpoint holds it in; one without a value is taken out. */
