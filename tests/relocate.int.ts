@@ -130,7 +130,7 @@ async function addDeletes(lake: MemoryLake): Promise<void> {
     schemaId: base.metadata.currentSchemaId,
   }
   const update = { setProperties: {}, removeProperties: [], expire: new Set<bigint>(), setRefs: {}, dropRefs: [] }
-  await table.catalog.swap(table.name, base, applyUpdate(base.metadata, { ...update, snapshot }))
+  await table.catalog.compareAndSwap(table.name, base, applyUpdate(base.metadata, { ...update, snapshot }))
 }
 
 /** Several files, folds, history, a foreign engine's deletes, and side rows that wait to be published. */

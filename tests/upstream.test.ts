@@ -47,7 +47,7 @@ function restarted({ store, log, clock, exchanges }: MemoryLake, housekeeping?: 
 async function changeMetadata(table: LakeTable, change: (metadata: TableMetadata) => TableMetadata): Promise<void> {
   const { catalog, name } = table.table
   const base = await table.table.load()
-  const outcome = await catalog.swap(name, base, change(base.metadata))
+  const outcome = await catalog.compareAndSwap(name, base, change(base.metadata))
   expect(outcome.kind).toBe('committed')
 }
 

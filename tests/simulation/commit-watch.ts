@@ -3,7 +3,7 @@ import {
   currentSnapshot,
   FileSystemCatalog,
   parseMetadata,
-  type SwapOutcome,
+  type CompareAndSwapOutcome,
   type TableMetadata,
   type TableVersion,
 } from '@assay/iceberg'
@@ -35,7 +35,7 @@ export class CommitWatch {
     this.#made.set(`${tableKey} v${number}`, listOf(parseMetadata(Buffer.from(bytes).toString('utf8'))))
   }
 
-  judge(who: string, base: TableVersion, next: TableMetadata, { kind }: SwapOutcome): void {
+  judge(who: string, base: TableVersion, next: TableMetadata, { kind }: CompareAndSwapOutcome): void {
     const what = `${base.tableKey} v${Number(base.token) + 1}`
     // Who commits no snapshot of its own can't be told from others that don't.
     if (currentSnapshot(next) === undefined || listOf(next) === listOf(base.metadata)) return
@@ -65,8 +65,8 @@ export class WatchedCatalog extends FileSystemCatalog {
     this.#watch = watch
   }
 
-  override async swap(name: string, base: TableVersion, next: TableMetadata): Promise<SwapOutcome> {
-    const outcome = await super.swap(name, base, next)
+  override async compareAndSwap(name: string, base: TableVersion, next: TableMetadata): Promise<CompareAndSwapOutcome> {
+    const outcome = await super.compareAndSwap(name, base, next)
     this.#watch.judge(this.#who, base, next, outcome)
     return outcome
   }

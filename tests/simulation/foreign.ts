@@ -10,7 +10,7 @@ export async function changeMetadata(
 ): Promise<void> {
   const { catalog, name } = table.table
   const base = await table.table.load()
-  const outcome = await catalog.swap(name, base, change(base.metadata))
+  const outcome = await catalog.compareAndSwap(name, base, change(base.metadata))
   if (outcome.kind !== 'committed') throw new Error(`a change of ${name} ended in ${outcome.kind}`)
 }
 

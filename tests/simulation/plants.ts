@@ -36,7 +36,7 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'swap-ignores-conflict',
+    name: 'commit-ignores-conflict',
     profile: 'crowd',
     edits: [{ file: CATALOG, find: "if (put === 'taken') return { kind: 'conflict' }", put: '' }],
   },

@@ -18,7 +18,7 @@ export async function changeMetadata(
   change: (metadata: TableMetadata) => TableMetadata,
 ): Promise<void> {
   const base = await table.load()
-  expect((await table.catalog.swap(table.name, base, change(base.metadata))).kind).toBe('committed')
+  expect((await table.catalog.compareAndSwap(table.name, base, change(base.metadata))).kind).toBe('committed')
 }
 
 /** A new current schema of these fields. */

@@ -1,4 +1,4 @@
-export type { Catalog, SwapOutcome, TableVersion } from './catalog/catalog.js'
+export type { Catalog, CompareAndSwapOutcome, TableVersion } from './catalog/catalog.js'
 export { FileSystemCatalog } from './catalog/file-system-catalog.js'
 export { keyOfPath, pathInTable } from './catalog/paths.js'
 export { openRestCatalog, type RestCatalog, type RestCatalogOptions } from './catalog/rest-catalog.js'

@@ -106,7 +106,7 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       const before = await table.load()
       const note = { id: 0, name: 'note', required: false, type: 'string' as const }
       const foreign = withColumns(before.metadata, [note], world.clock.now_ms())
-      expect((await table.catalog.swap(tableName, before, foreign)).kind).toBe('committed')
+      expect((await table.catalog.compareAndSwap(tableName, before, foreign)).kind).toBe('committed')
       const taken = foreign.lastColumnId
       const wanted: TableDescription = {
         fields: [
@@ -152,9 +152,9 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       await append(table, [await putDataFile(table)])
       const file = await putDataFile(table)
       const venue = { id: 4, name: 'venue', required: false, type: 'string' as const }
-      const swap = table.catalog.swap.bind(table.catalog)
+      const swap = table.catalog.compareAndSwap.bind(table.catalog)
       let swaps = 0
-      table.catalog.swap = async (...args) => {
+      table.catalog.compareAndSwap = async (...args) => {
         swaps += 1
         const wanted = { fields: [...description.fields, venue], partitionBy: description.partitionBy }
         if (swaps === 1) await evolveTable(other, wanted, { olderWriters_ms: 0 })
@@ -208,7 +208,7 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       expect(new Set(numbers).size).toBe(files.length)
     })
 
-    it('A2: a swap on an old base is a conflict and changes nothing', async () => {
+    it('A2: a compare-and-swap on an old base is a conflict and changes nothing', async () => {
       const [mine, others] = [await open(), await open()]
       const base = await mine.load()
       const taken = await putDataFile(others)
@@ -221,7 +221,7 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
         currentSnapshotId: rival.snapshotId,
         refs: { main: { type: 'branch' as const, snapshotId: rival.snapshotId } },
       } as typeof base.metadata
-      expect(await mine.catalog.swap(tableName, base, { ...next, properties: base.metadata.properties })).toEqual({
+      expect(await mine.catalog.compareAndSwap(tableName, base, { ...next, properties: base.metadata.properties })).toEqual({
         kind: 'conflict',
       })
       expect(await livePaths(mine)).toEqual([taken.path])

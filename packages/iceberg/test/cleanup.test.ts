@@ -84,7 +84,7 @@ describe('A9: the clean-up', () => {
     const tagged = currentSnapshot(base.metadata)
     if (!tagged) throw new Error('no snapshot')
     const refs = { ...base.metadata.refs, eod: { snapshotId: tagged.snapshotId, type: 'tag' as const } }
-    await catalog.swap('trades', base, { ...base.metadata, refs })
+    await catalog.compareAndSwap('trades', base, { ...base.metadata, refs })
     await append(table, [])
     await replace(table, [victim.path], [])
     for (let i = 0; i < 130; i += 1) await append(table, [])

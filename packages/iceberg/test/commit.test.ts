@@ -111,9 +111,9 @@ describe('appending', () => {
 /** Lets another writer commit between this writer's load and its swap, once. */
 async function loseRace(table: Table, other: Table): Promise<void> {
   const file = await putDataFile(other)
-  const swap = table.catalog.swap.bind(table.catalog)
-  table.catalog.swap = async (...args) => {
-    table.catalog.swap = swap
+  const swap = table.catalog.compareAndSwap.bind(table.catalog)
+  table.catalog.compareAndSwap = async (...args) => {
+    table.catalog.compareAndSwap = swap
     await append(other, [file])
     return swap(...args)
   }
@@ -168,9 +168,9 @@ describe('replacing', () => {
     const other = (await openWorld({ store, seed: 2 })).table
     const [a, b] = [await putDataFile(table), await putDataFile(table)]
     await append(table, [a, b])
-    const swap = table.catalog.swap.bind(table.catalog)
-    table.catalog.swap = async (...args) => {
-      table.catalog.swap = swap
+    const swap = table.catalog.compareAndSwap.bind(table.catalog)
+    table.catalog.compareAndSwap = async (...args) => {
+      table.catalog.compareAndSwap = swap
       await replace(other, [a.path], [])
       return swap(...args)
     }
@@ -211,7 +211,7 @@ describe('housekeeping in the commit', () => {
     if (!tagged) throw new Error('no snapshot')
     const base = await table.load()
     const refs = { ...base.metadata.refs, keep: { snapshotId: tagged.snapshotId, type: 'tag' as const } }
-    await catalog.swap('trades', base, { ...base.metadata, refs })
+    await catalog.compareAndSwap('trades', base, { ...base.metadata, refs })
     for (let i = 0; i < 200; i += 1) await append(table, [])
     expect((await table.load()).metadata.snapshots).toHaveLength(205)
     clock.advance(10 * 60_000 + 1)

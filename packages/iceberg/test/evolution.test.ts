@@ -37,7 +37,7 @@ function with_(name: string, change: Partial<NestedField>) {
 
 async function swapped(world: World, change: (metadata: TableMetadata) => TableMetadata): Promise<void> {
   const version = await world.table.load()
-  expect((await world.catalog.swap('trades', version, change(version.metadata))).kind).toBe('committed')
+  expect((await world.catalog.compareAndSwap('trades', version, change(version.metadata))).kind).toBe('committed')
 }
 
 const { fields } = description

@@ -82,7 +82,7 @@ describe('A9: history by tags', () => {
     const base = await world.table.load()
     const head = currentSnapshot(base.metadata)
     const refs = { ...base.metadata.refs, eod: { snapshotId: head?.snapshotId ?? 0n, type: 'tag' as const } }
-    await world.catalog.swap('trades', base, { ...base.metadata, refs })
+    await world.catalog.compareAndSwap('trades', base, { ...base.metadata, refs })
     const without = await openWorld({
       store: world.store,
       clock: world.clock,

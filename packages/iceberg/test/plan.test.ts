@@ -137,7 +137,7 @@ async function commitList(
     snapshots: [...base.metadata.snapshots, snapshot],
     refs: { main: { snapshotId: attempt.snapshotId, type: 'branch' } },
   }
-  const swapped = await table.catalog.swap(table.name, base, metadata)
+  const swapped = await table.catalog.compareAndSwap(table.name, base, metadata)
   if (swapped.kind !== 'committed') throw new Error(swapped.kind)
   return swapped.version
 }
@@ -287,7 +287,7 @@ describe('ancestry', () => {
     expect(ancestry(version.metadata, second)).toBe('ancestor')
     const back = rolledBack(version.metadata, second.snapshotId)
     expect(ancestry(back, fourth)).toBe('rolled_back')
-    const swapped = await world.catalog.swap('trades', version, back)
+    const swapped = await world.catalog.compareAndSwap('trades', version, back)
     expect(swapped.kind).toBe('committed')
     for (let i = 0; i < 5; i += 1) await append(world.table, [])
     const { metadata } = await world.table.load()

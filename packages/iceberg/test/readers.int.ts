@@ -78,8 +78,8 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
     const intruder = (await openWorld({ store: table.store, clock, seed: 77, description: tradesDescription })).table
     const intruded = await writer.write(intruder, { from: written, rows: ROWS, day: 20_002, venue: 'kraken' })
     written += ROWS
-    const swap = table.catalog.swap.bind(table.catalog)
-    table.catalog.swap = async (...args) => {
+    const swap = table.catalog.compareAndSwap.bind(table.catalog)
+    table.catalog.compareAndSwap = async (...args) => {
       races += 1
       if (races === 1) await append(intruder, [intruded])
       return swap(...args)

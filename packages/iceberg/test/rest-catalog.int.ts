@@ -62,13 +62,13 @@ describe.skipIf(!(await needs('s3', 'catalog')))('A4: a real REST catalog (Nessi
     const [table, other] = [await openTable(name), await openTable(name)]
     await append(table, [await putDataFile(table)])
     const file = await putDataFile(table)
-    const swap = table.catalog.swap.bind(table.catalog)
+    const swap = table.catalog.compareAndSwap.bind(table.catalog)
     let swaps = 0
-    table.catalog.swap = async (...args) => {
+    table.catalog.compareAndSwap = async (...args) => {
       swaps += 1
       const base = await other.load()
       const properties = { ...base.metadata.properties, owner: 'somebody' }
-      await other.catalog.swap(name, base, { ...base.metadata, properties })
+      await other.catalog.compareAndSwap(name, base, { ...base.metadata, properties })
       return swap(...args)
     }
     const before = await other.load()

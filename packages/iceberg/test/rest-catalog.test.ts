@@ -175,9 +175,9 @@ describe('commits of others', () => {
     const table = await open()
     await append(table, [await putDataFile(table)])
     const file = await putDataFile(table)
-    const swap = table.catalog.swap.bind(table.catalog)
+    const swap = table.catalog.compareAndSwap.bind(table.catalog)
     let swaps = 0
-    table.catalog.swap = async (name, base, next) => {
+    table.catalog.compareAndSwap = async (name, base, next) => {
       swaps += 1
       const there = server.tables.get('trades')
       if (!there) throw new Error('the table is gone')
@@ -200,9 +200,9 @@ describe('commits of others', () => {
   it('A4: a commit to another branch takes our sequence number: the commit is drawn up anew', async () => {
     const table = await open()
     const file = await putDataFile(table)
-    const swap = table.catalog.swap.bind(table.catalog)
+    const swap = table.catalog.compareAndSwap.bind(table.catalog)
     let swaps = 0
-    table.catalog.swap = async (name, base, next) => {
+    table.catalog.compareAndSwap = async (name, base, next) => {
       swaps += 1
       const there = server.tables.get('trades')
       if (swaps === 1 && there) {
@@ -230,7 +230,7 @@ describe('commits of others', () => {
     if (!there) throw new Error('the table is gone')
     there.metadata = { ...there.metadata, tableUuid: '00000000-0000-4000-8000-000000000000' }
     there.number += 1
-    expect(await table.catalog.swap('trades', base, base.metadata)).toEqual({ kind: 'conflict' })
+    expect(await table.catalog.compareAndSwap('trades', base, base.metadata)).toEqual({ kind: 'conflict' })
   })
 })
 

@@ -11,7 +11,7 @@ export interface TableVersion {
   readonly token: string
 }
 
-export type SwapOutcome =
+export type CompareAndSwapOutcome =
   | { readonly kind: 'committed'; readonly version: TableVersion }
   /** Somebody else has committed on this base: load again. */
   | { readonly kind: 'conflict' }
@@ -24,7 +24,7 @@ export interface ForgetLimits {
   readonly isOld: (metadata: TableMetadata) => boolean
 }
 
-/** Which table names point to which metadata. A swap demands that the table's identity and main's head are the base's. */
+/** Which table names point to which metadata. A compare-and-swap demands that the table's identity and main's head are the base's. */
 export interface Catalog {
   /** Where a new table of this name puts its files. Rejects with `bad_table_name`. */
   place(name: string): Promise<{ readonly tableKey: string; readonly location: string }>
@@ -35,7 +35,7 @@ export interface Catalog {
    * One attempt to put `next` on top of `base`. Throws `paused`, or an `OutageError` with the code
    * `commit_outcome_unknown` when it cannot be told whether the commit took place.
    */
-  swap(name: string, base: TableVersion, next: TableMetadata): Promise<SwapOutcome>
+  compareAndSwap(name: string, base: TableVersion, next: TableMetadata): Promise<CompareAndSwapOutcome>
   /** Names of all tables, in order. */
   list(): Promise<readonly string[]>
   /**

@@ -3,7 +3,7 @@ import type { ObjectStore } from '@assay/object-store'
 import { serializeMetadata, type TableMetadata } from '../format/metadata.js'
 import { withMetadataLog } from '../format/update.js'
 import { isBuiltUpon } from './built-upon.js'
-import type { Catalog, ForgetLimits, SwapOutcome, TableVersion } from './catalog.js'
+import type { Catalog, ForgetLimits, CompareAndSwapOutcome, TableVersion } from './catalog.js'
 import { readMetadata } from './read-metadata.js'
 import { backOff_ms, outcomeUnknown, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
@@ -208,7 +208,7 @@ export class FileSystemCatalog implements Catalog {
     return 'created'
   }
 
-  async swap(name: string, base: TableVersion, next: TableMetadata): Promise<SwapOutcome> {
+  async compareAndSwap(name: string, base: TableVersion, next: TableMetadata): Promise<CompareAndSwapOutcome> {
     const files = this.#files(name)
     const number = Number(base.token) + 1
     const metadata = withMetadataLog(next, base.metadata, base.metadataLocation)
@@ -268,7 +268,7 @@ export class FileSystemCatalog implements Catalog {
    * it: the commit is void. But it may have been there, both been built upon, and the base cleaned up since: then the
    * versions above name our snapshot.
    */
-  async #settleWithoutBase(name: string, files: VersionFiles, version: TableVersion): Promise<SwapOutcome> {
+  async #settleWithoutBase(name: string, files: VersionFiles, version: TableVersion): Promise<CompareAndSwapOutcome> {
     this.#newest.delete(name)
     const number = Number(version.token)
     const above = await this.#nextAbove(name, files, number)

@@ -3,7 +3,7 @@ import type { ObjectStore } from '@assay/object-store'
 import { asArray, asObject, asString, type JsonObject, serializeJson } from '../format/json.js'
 import type { Snapshot, TableMetadata } from '../format/metadata.js'
 import { schemaJson } from '../format/schema.js'
-import type { Catalog, SwapOutcome, TableVersion } from './catalog.js'
+import type { Catalog, CompareAndSwapOutcome, TableVersion } from './catalog.js'
 import { plain } from './paths.js'
 import { metadataOf } from './read-metadata.js'
 import type { RestSecrets } from './rest-auth.js'
@@ -95,7 +95,7 @@ function prefixOf(config: JsonObject): string | undefined {
 
 /**
  * Tables of one namespace of an Iceberg REST catalog. The server applies our updates to its newest metadata, so that
- * others may commit at any time: a swap is a conflict only when main has moved or the table was made anew.
+ * others may commit at any time: a compare-and-swap is a conflict only when main has moved or the table was made anew.
  */
 export class RestCatalog implements Catalog {
   readonly #client: RestClient
@@ -250,7 +250,7 @@ export class RestCatalog implements Catalog {
     return asString(asObject(reply.body?.metadata, 'the metadata').location, 'location')
   }
 
-  async swap(name: string, base: TableVersion, next: TableMetadata): Promise<SwapOutcome> {
+  async compareAndSwap(name: string, base: TableVersion, next: TableMetadata): Promise<CompareAndSwapOutcome> {
     const updates = diffMetadata(base.metadata, next)
     const text = commitRequest(this.#namespace, name, requirementsOf(base.metadata, updates), updates)
     const ours = ourSnapshot(base.metadata, next)

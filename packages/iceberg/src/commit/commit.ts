@@ -57,12 +57,12 @@ class Commit {
       if (drafted.kind === 'refused') return this.#end(drafted)
       for (const { key } of drafted.objects) this.#leftovers.add(key)
       await putAll(this.#table, drafted.objects)
-      const swapped = await catalog.swap(name, base, drafted.next)
-      switch (swapped.kind) {
+      const outcome = await catalog.compareAndSwap(name, base, drafted.next)
+      switch (outcome.kind) {
         case 'committed':
-          return this.#end(this.#committed(drafted, swapped.version))
+          return this.#end(this.#committed(drafted, outcome.version))
         case 'void':
-          return this.#end(swapped)
+          return this.#end(outcome)
         case 'conflict':
           // Others won the first race by chance; waiting before the second would only let them win that too.
           if (tried > 1) await clock.sleep(backOff_ms(Math.min(tried - 1, 4), random))

@@ -58,9 +58,9 @@ export async function evolveTable(
     const snapshot = olderWriter(metadata, clock.now_ms(), olderWriters_ms)
     if (snapshot) return { kind: 'older_writer', version, snapshot }
     try {
-      await catalog.swap(name, version, evolved(metadata, wanted, match, clock.now_ms()))
+      await catalog.compareAndSwap(name, version, evolved(metadata, wanted, match, clock.now_ms()))
     } catch (error) {
-      // Whatever became of the swap, the table itself tells at the next turn.
+      // Whatever became of the commit, the table itself tells at the next turn.
       if (!(error instanceof AssayError && error.code === 'commit_outcome_unknown')) throw error
     }
     if (tried > 1) await clock.sleep(backOff_ms(Math.min(tried - 1, 4), random))

@@ -38,8 +38,8 @@ export async function relocateTable(table: Table, options: RelocateOptions): Pro
     const { location } = base.metadata
     if (options.dryRun) return location
     const next = await relocated(table, base, options)
-    const swapped = await table.catalog.swap(table.name, base, next)
-    if (swapped.kind === 'committed') return location
+    const outcome = await table.catalog.compareAndSwap(table.name, base, next)
+    if (outcome.kind === 'committed') return location
   }
   throw new AssayError('commit_contention', `table ${table.name} changes while it is relocated`, {
     hint: 'stop whatever writes to it, and try again',
