@@ -50,8 +50,8 @@ const imageEnvironment = Object.fromEntries(
   ),
 )
 
-/** Containers of ours that have a standing service to run. */
-const standing = Object.entries(containers).filter(
+/** Containers that run one of our services. */
+const serviceContainers = Object.entries(containers).filter(
   ([, { build, command }]) => build !== undefined && command?.[0]?.startsWith('services/'),
 )
 
@@ -171,7 +171,7 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('what docker-compose.
   })
 
   it('every container of a simulated pipeline gets ready and handles trades within its memory', async () => {
-    const chosen = standing.filter(([, { profiles }]) => !profiles?.includes('live'))
+    const chosen = serviceContainers.filter(([, { profiles }]) => !profiles?.includes('live'))
     const services = chosen.map(start)
     await Promise.all(services.map((service) => service.untilReadiness(200)))
     const lake = await parts.open(parts.environment('lake'))
@@ -205,7 +205,7 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('what docker-compose.
   })
 
   it('the feeds of the live profile get ready', async () => {
-    const live = standing.filter(([, { profiles }]) => profiles?.includes('live'))
+    const live = serviceContainers.filter(([, { profiles }]) => profiles?.includes('live'))
     expect(live).toHaveLength(2)
     const services = live.map(start)
     await Promise.all(services.map((service) => service.untilReadiness(200)))

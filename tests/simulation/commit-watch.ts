@@ -1,9 +1,9 @@
 import type { Clock, Random } from '@assay/core'
 import {
+  type CompareAndSwapOutcome,
   currentSnapshot,
   FileSystemCatalog,
   parseMetadata,
-  type CompareAndSwapOutcome,
   type TableMetadata,
   type TableVersion,
 } from '@assay/iceberg'

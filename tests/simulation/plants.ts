@@ -183,12 +183,12 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: 'packages/pipeline/src/table/rollback.ts',
-        find: "if (standing === 'held') return pinned",
-        put: "if (standing !== 'unknown') return pinned",
+        find: "if (state === 'present') return pinned",
+        put: "if (state !== 'unknown') return pinned",
       },
       {
         file: COMMIT_BATCH,
-        find: "if (checkpointStanding(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }",
+        find: "if (rollbackState(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }",
         put: '',
       },
     ],

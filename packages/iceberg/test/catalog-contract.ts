@@ -221,7 +221,9 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
         currentSnapshotId: rival.snapshotId,
         refs: { main: { type: 'branch' as const, snapshotId: rival.snapshotId } },
       } as typeof base.metadata
-      expect(await mine.catalog.compareAndSwap(tableName, base, { ...next, properties: base.metadata.properties })).toEqual({
+      expect(
+        await mine.catalog.compareAndSwap(tableName, base, { ...next, properties: base.metadata.properties }),
+      ).toEqual({
         kind: 'conflict',
       })
       expect(await livePaths(mine)).toEqual([taken.path])

@@ -182,7 +182,10 @@ describe('A4: refs of others', () => {
       type: extra ? ('branch' as const) : ('tag' as const),
       ...(extra && { extra }),
     }
-    await world.catalog.compareAndSwap('trades', base, { ...base.metadata, refs: { ...base.metadata.refs, [name]: ref } })
+    await world.catalog.compareAndSwap('trades', base, {
+      ...base.metadata,
+      refs: { ...base.metadata.refs, [name]: ref },
+    })
     return head.snapshotId
   }
 

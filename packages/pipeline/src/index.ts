@@ -37,7 +37,7 @@ export {
 export { sqlTypeOf } from './table/iceberg-types.js'
 export { type FileFilter, LakeTable, type PinnedTable, type UpstreamTable } from './table/lake-table.js'
 export { isReplayLane, laneSql, replayLane } from './table/replay-lane.js'
-export { checkpointStanding, pinTrusted } from './table/rollback.js'
+export { pinTrusted, rollbackState } from './table/rollback.js'
 export type { PartitionValue, WriteDataFile } from './table/row-source.js'
 export { FILE_PATH, FILE_ROW, numberedScanSql, type ScanFile, scanSql } from './table/scan.js'
 export { CommitSignals } from './table/signals.js'

@@ -140,20 +140,20 @@ describe('members of a checkpoint that a newer version wrote', () => {
 describe('what a commit demands', () => {
   const key = 'a/0' as LaneKey
   const other = 'a/1' as LaneKey
-  const standing = (n: number) => ({ position: position(n), sequence: 0 })
+  const laneAt = (n: number) => ({ position: position(n), sequence: 0 })
   const basis: Checkpoint = {
     ...EMPTY_CHECKPOINT,
     lanes: new Map([
-      [key, standing(5)],
-      [other, standing(5)],
+      [key, laneAt(5)],
+      [other, laneAt(5)],
     ]),
   }
-  const moved = new Map([[key, standing(9)]])
+  const moved = new Map([[key, laneAt(9)]])
 
   it('A2: its own lanes as they were, and with decisions across lanes all of them', () => {
-    const mine = { ...basis, lanes: new Map([...basis.lanes, [key, standing(6)]]) }
-    const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, standing(6)]]) }
-    const added = { ...basis, lanes: new Map([...basis.lanes, ['a/2' as LaneKey, standing(1)]]) }
+    const mine = { ...basis, lanes: new Map([...basis.lanes, [key, laneAt(6)]]) }
+    const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, laneAt(6)]]) }
+    const added = { ...basis, lanes: new Map([...basis.lanes, ['a/2' as LaneKey, laneAt(1)]]) }
     expect(brokenDemand(change(basis, moved, false), basis)).toBeUndefined()
     expect(brokenDemand(change(basis, moved, false), mine)).toBe(key)
     expect(brokenDemand(change(basis, moved, false), theirs)).toBeUndefined()
@@ -163,7 +163,7 @@ describe('what a commit demands', () => {
 
   it('A2: the state of a lane counts as well as its position', () => {
     for (const state of [{ greatest_us: '1' }, { rules: 'r' }]) {
-      const theirs = { ...basis, lanes: new Map([...basis.lanes, [key, { ...standing(5), state }]]) }
+      const theirs = { ...basis, lanes: new Map([...basis.lanes, [key, { ...laneAt(5), state }]]) }
       expect(brokenDemand(change(basis, moved, false), theirs)).toBe(key)
     }
   })
@@ -177,9 +177,9 @@ describe('what a commit demands', () => {
   })
 
   it('A2: a member that a batch sets replaces the old one, and one that it takes out is gone', () => {
-    const lane = { ...standing(5), state: { open: 1, newer: 2 } }
+    const lane = { ...laneAt(5), state: { open: 1, newer: 2 } }
     const start = { ...basis, state: { keys: 1, newer: 2 }, lanes: new Map([[key, lane]]) }
-    const next = new Map([[key, { ...standing(9), state: { open: undefined, closed: 3 } }]])
+    const next = new Map([[key, { ...laneAt(9), state: { open: undefined, closed: 3 } }]])
     const after = applyChange(start, { ...change(start, next, false), state: { keys: 2 } }, { id: 1n, sequence: 2 })
     const back = parseCheckpoint(serializeCheckpoint(after), 't')
     expect(back.state).toEqual({ keys: 2, newer: 2 })
@@ -187,7 +187,7 @@ describe('what a commit demands', () => {
   })
 
   it('A2: others’ lanes stay as they came to be meanwhile', () => {
-    const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, standing(7)]]) }
+    const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, laneAt(7)]]) }
     const after = applyChange(theirs, change(basis, moved, false), { id: 1n, sequence: 2 })
     expect([...after.lanes].map(([name, { position: n }]) => [name, n])).toEqual([
       [key, 9n],

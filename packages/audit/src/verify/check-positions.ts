@@ -1,6 +1,6 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
 import { ancestors, type Snapshot } from '@assay/iceberg'
-import { type Checkpoint, checkpointStanding, isReplayLane, LANES_SUMMARY, replayLane } from '@assay/pipeline'
+import { type Checkpoint, isReplayLane, LANES_SUMMARY, replayLane, rollbackState } from '@assay/pipeline'
 import { z } from 'zod'
 import { type CheckList, Findings } from '../check.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
@@ -59,7 +59,7 @@ export function checkHistory(scan: PinnedScan, checks: CheckList): void {
   if (!scan.pinned) return
   const { metadata } = scan.pinned.version
   const findings = new Findings()
-  if (checkpointStanding(metadata, scan.checkpoint) === 'rolled_back') {
+  if (rollbackState(metadata, scan.checkpoint) === 'rolled_back') {
     findings.add(`the table was rolled back behind its checkpoint (snapshot ${scan.checkpoint.snapshot?.id})`)
   }
   const told = new Map<string, string>()

@@ -4,6 +4,7 @@ import { asArray, asObject, asString, type JsonObject, serializeJson } from '../
 import type { Snapshot, TableMetadata } from '../format/metadata.js'
 import { schemaJson } from '../format/schema.js'
 import type { Catalog, CompareAndSwapOutcome, TableVersion } from './catalog.js'
+import { commitOutcome, ourSnapshot } from './commit-outcome.js'
 import { plain } from './paths.js'
 import { metadataOf } from './read-metadata.js'
 import type { RestSecrets } from './rest-auth.js'
@@ -18,7 +19,6 @@ import {
   type RestReply,
   saysMissing,
 } from './rest-reply.js'
-import { ourSnapshot, standingOf } from './rest-standing.js'
 import { commitRequest, creationUpdates, diffMetadata, requirementsOf } from './rest-updates.js'
 import { backOff_ms, outcomeUnknown } from './retry.js'
 
@@ -265,11 +265,11 @@ export class RestCatalog implements Catalog {
       }
       // Even a conflict may be with ourselves: a proxy may have made the request twice.
       const found = await this.#settled(name)
-      const standing = standingOf(found?.metadata, base.metadata, ours)
-      if (found && standing === 'committed') return { kind: 'committed', version: found }
-      if (standing === 'conflict') return { kind: 'conflict' }
+      const outcome = commitOutcome(found?.metadata, base.metadata, ours)
+      if (found && outcome === 'committed') return { kind: 'committed', version: found }
+      if (outcome === 'conflict') return { kind: 'conflict' }
       if (ambiguous) {
-        if (standing === 'unknown') throw outcomeUnknown(name)
+        if (outcome === 'unknown') throw outcomeUnknown(name)
       } else if (reply && !isTransient(reply.status)) {
         if (reply.status === 409 || found?.token !== base.token) return { kind: 'conflict' }
         throw this.#client.unexpected(reply, `a commit to ${name}`)
@@ -293,8 +293,8 @@ export class RestCatalog implements Catalog {
   #committed(name: string, reply: RestReply, base: TableVersion, ours: Snapshot | undefined): TableVersion | undefined {
     if (uuidIn(reply) !== base.metadata.tableUuid) return undefined
     const version = this.#received(name, reply)
-    const standing = standingOf(version.metadata, base.metadata, ours)
-    return ours === undefined || standing === 'committed' ? version : undefined
+    const outcome = commitOutcome(version.metadata, base.metadata, ours)
+    return ours === undefined || outcome === 'committed' ? version : undefined
   }
 
   /** A load on which the outcome of a commit depends. */

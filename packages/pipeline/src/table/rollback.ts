@@ -10,17 +10,14 @@ import { scanSql } from './scan.js'
 const GREATEST = 2n ** 63n - 1n
 
 /** What the table's history says of the snapshot that the checkpoint was committed with. */
-export function checkpointStanding(
-  metadata: TableMetadata,
-  checkpoint: Checkpoint,
-): 'held' | 'rolled_back' | 'unknown' {
+export function rollbackState(metadata: TableMetadata, checkpoint: Checkpoint): 'present' | 'rolled_back' | 'unknown' {
   const { snapshot } = checkpoint
-  if (!snapshot) return 'held'
+  if (!snapshot) return 'present'
   const found = ancestry(metadata, {
     snapshotId: snapshot.id,
     sequenceNumber: snapshot.sequence,
   })
-  return found === 'same' || found === 'ancestor' ? 'held' : found
+  return found === 'same' || found === 'ancestor' ? 'present' : found
 }
 
 /**
@@ -29,10 +26,10 @@ export function checkpointStanding(
  */
 export async function pinTrusted(table: UpstreamTable, session: Session): Promise<PinnedTable> {
   const pinned = await table.pin()
-  const standing = checkpointStanding(pinned.version.metadata, pinned.checkpoint)
-  if (standing === 'held') return pinned
-  const lost = standing === 'unknown' ? await laneWithLostRows(table, pinned, session) : undefined
-  if (standing === 'unknown' && lost === undefined) return pinned
+  const state = rollbackState(pinned.version.metadata, pinned.checkpoint)
+  if (state === 'present') return pinned
+  const lost = state === 'unknown' ? await laneWithLostRows(table, pinned, session) : undefined
+  if (state === 'unknown' && lost === undefined) return pinned
   throw rolledBack(table, lost)
 }
 

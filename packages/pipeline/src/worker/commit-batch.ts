@@ -16,7 +16,7 @@ import {
 import { applyChange, brokenDemand, movedLanes } from '../checkpoint/demand.js'
 import type { Batch } from '../stage/stage.js'
 import type { LakeTable } from '../table/lake-table.js'
-import { checkpointStanding } from '../table/rollback.js'
+import { rollbackState } from '../table/rollback.js'
 import { publishPending } from './publish.js'
 
 export type BatchOutcome =
@@ -77,7 +77,7 @@ function commitOnce(
     sequenceAbove: ({ tableUuid }) => publishedBefore(tableUuid, manifests),
     prepare(base, next) {
       const current = parseCheckpoint(base.properties[CHECKPOINT_PROPERTY], definition.name)
-      if (checkpointStanding(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }
+      if (rollbackState(base, current) === 'rolled_back') return { kind: 'refuse', reason: 'rolled_back' }
       const waiting = pendingEntries(base, table.propertyPrefix).some((entry) => !published.has(entry.manifest))
       if (waiting) return { kind: 'refuse', reason: PENDING }
       const broken = brokenDemand(batch.change, current, definition.state?.noted)

@@ -37,7 +37,7 @@ export class LiveLines {
     if (this.#isTerminal) this.#draw()
   }
 
-  /** Leaves what is shown standing. */
+  /** Leaves the lines that are shown on the terminal. */
   end(): void {
     this.#lines = []
     this.#drawn = 0

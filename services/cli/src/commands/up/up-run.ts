@@ -87,7 +87,7 @@ export async function runUp(parts: LakeParts, request: UpRequest, io: Io): Promi
 }
 
 async function openScreen({ drain, json }: UpRequest, io: Io): Promise<Screen> {
-  // The status is what a standing pipeline prints; beside totals or JSON it is only progress.
+  // Without --drain the status is the result; beside totals or JSON it is only progress.
   const toStdout = !drain && !json
   const live = new LiveLines(
     toStdout ? io.stdout : io.stderr,

@@ -1,7 +1,7 @@
 import { ancestors, currentSnapshot, type Snapshot, type TableMetadata } from '../format/metadata.js'
 
-/** How a table stands to a commit whose answer was lost. */
-export type Standing =
+/** What the table says, read back, of a commit whose answer was lost. */
+export type ReadBackOutcome =
   | 'committed'
   /** Main is where it was: the commit has not taken place, but a request on its way still may. */
   | 'absent'
@@ -16,11 +16,11 @@ export function ourSnapshot(base: TableMetadata, next: TableMetadata): Snapshot 
   return base.snapshots.some(({ snapshotId }) => snapshotId === head?.snapshotId) ? undefined : head
 }
 
-export function standingOf(
+export function commitOutcome(
   found: TableMetadata | undefined,
   base: TableMetadata,
   ours: Snapshot | undefined,
-): Standing {
+): ReadBackOutcome {
   if (!found || found.tableUuid !== base.tableUuid) return 'conflict'
   const isOurs = (one: Snapshot): boolean =>
     one.snapshotId === ours?.snapshotId && one.manifestList === ours.manifestList

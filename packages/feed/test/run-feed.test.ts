@@ -40,7 +40,7 @@ async function tradeIds(target: ReturnType<typeof memoryTarget>): Promise<string
   return ids
 }
 
-describe('a standing feed', () => {
+describe('the feed of a running lake', () => {
   test('fills an empty log with all recorded trades, once', async () => {
     const target = memoryTarget(new SleepingClock())
     const { signal } = new AbortController()

@@ -22,7 +22,7 @@ export interface SimulatedLoad {
   readonly burst?: { readonly factor: number; readonly every_seconds: number }
 }
 
-export type StandingFeedTarget = FeedTarget & {
+export type RunFeedTarget = FeedTarget & {
   readonly clock: Clock
   readonly random: Random
   readonly exchanges: readonly Exchange[]
@@ -36,7 +36,7 @@ const RETRY_MS = 1_000
 
 /** Feeds every exchange until the signal aborts, or with `sample` until the samples are in. Outages are waited out. */
 export async function runFeed(
-  target: StandingFeedTarget,
+  target: RunFeedTarget,
   mode: FeedMode,
   onEvent: (event: FeedEvent) => void,
   signal: AbortSignal,
@@ -46,7 +46,7 @@ export async function runFeed(
 }
 
 async function feedExchange(
-  target: StandingFeedTarget,
+  target: RunFeedTarget,
   exchange: Exchange,
   mode: FeedMode,
   onEvent: (event: FeedEvent) => void,
@@ -74,7 +74,7 @@ async function feedExchange(
 
 /** Loads the recorded trades into an empty topic; one with records has had them, or is not for them. */
 async function loadSamples(
-  target: StandingFeedTarget,
+  target: RunFeedTarget,
   exchange: Exchange,
   onEvent: (event: FeedEvent) => void,
   signal: AbortSignal,
@@ -110,7 +110,7 @@ function partsOf(rate: number, { skew, burst }: SimulatedLoad): SimulatedPart[] 
 
 /** Simulates trades that happen now, until their count, the abort, or until they no longer happen now. */
 async function simulateFromNow(
-  target: StandingFeedTarget,
+  target: RunFeedTarget,
   exchange: Exchange,
   part: SimulatedPart,
   onEvent: (event: FeedEvent) => void,
