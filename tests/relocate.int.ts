@@ -4,6 +4,7 @@ import { quoteText } from '@assay/engine'
 import {
   commit,
   currentSnapshot,
+  expiredFilesEntries,
   FILE_PATH_ID,
   keyOfPath,
   POSITION_ID,
@@ -12,7 +13,6 @@ import {
   planFiles,
   publishPending,
   Table,
-  trashEntries,
   writePendingManifest,
 } from '@assay/iceberg'
 import { DUPLICATES_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
@@ -73,12 +73,12 @@ function opened({ log, clock, exchanges }: MemoryLake, store: ObjectStore): Memo
 async function addDeletes(lake: MemoryLake): Promise<void> {
   const { table } = await lake.table(GOLD_TABLE)
   const base = await table.load()
-  const [victim] = await planFiles(table, base)
-  if (!victim) throw new Error('gold has no file')
+  const [live] = await planFiles(table, base)
+  if (!live) throw new Error('gold has no file')
   const session = await (await lake.engine()).session()
   const scratch = `${await lake.store.scratchDirectory()}/deletes.parquet`
   const written = await session.writeParquet({
-    select: `SELECT ${quoteText(victim.file.path)} AS file_path, 1000000::BIGINT AS pos`,
+    select: `SELECT ${quoteText(live.file.path)} AS file_path, 1000000::BIGINT AS pos`,
     path: scratch,
     fields: [
       { name: 'file_path', id: FILE_PATH_ID, type: 'VARCHAR' },
@@ -88,8 +88,8 @@ async function addDeletes(lake: MemoryLake): Promise<void> {
   await session.close()
   const key = `${base.tableKey}/data/foreign-deletes.parquet`
   await lake.store.putFile(key, scratch)
-  const path = Buffer.from(victim.file.path)
-  const { specId, partition } = victim.file
+  const path = Buffer.from(live.file.path)
+  const { specId, partition } = live.file
   const file = {
     content: 'position_deletes' as const,
     format: 'PARQUET',
@@ -100,7 +100,7 @@ async function addDeletes(lake: MemoryLake): Promise<void> {
     size_bytes: written.size_bytes,
     lowerBounds: new Map([[FILE_PATH_ID, path]]),
     upperBounds: new Map([[FILE_PATH_ID, path]]),
-    referencedDataFile: victim.file.path,
+    referencedDataFile: live.file.path,
   }
   const attempt = { snapshotId: 4_711n, sequenceNumber: base.metadata.lastSequenceNumber + 1 }
   const entries = [
@@ -157,7 +157,7 @@ async function expectRelocated(lake: MemoryLake): Promise<void> {
     // The log of earlier metadata files ends in the one that was found.
     const at = text.toString().indexOf(`${OLD}/`)
     expect(at < 0 ? '' : text.toString().slice(at - 80, at + 80)).toBe('')
-    for (const { list } of trashEntries(version.metadata, table.propertyPrefix)) {
+    for (const { list } of expiredFilesEntries(version.metadata, table.propertyPrefix)) {
       const paths = Buffer.from((await store.get(`${version.tableKey}/metadata/${list}`)) ?? []).toString()
       expect(paths.includes(`${OLD}/`), name).toBe(false)
     }

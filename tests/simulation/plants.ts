@@ -117,7 +117,7 @@ export const PLANTS: readonly Plant[] = [
     profile: 'sleepers',
     edits: [
       {
-        file: 'packages/iceberg/src/commit/trash-list.ts',
+        file: 'packages/iceberg/src/commit/expired-files.ts',
         find: 'return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, grace_ms)',
         put: 'return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, 0)',
       },
@@ -205,7 +205,7 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'without-its-base-a-commit-is-void',
+    name: 'commit-without-its-base-never-counts',
     profile: 'sleepers',
     edits: [
       {
@@ -232,7 +232,7 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: 'packages/iceberg/src/commit/draft.ts',
-        find: "if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }",
+        find: "if (without.missing.length > 0) return { kind: 'refuse', reason: 'removed_files_gone', detail: without.missing }",
         put: '',
       },
     ],

@@ -229,7 +229,7 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       expect(await livePaths(mine)).toEqual([taken.path])
     })
 
-    it('A2: a refused commit, and one whose victims are gone, change nothing', async () => {
+    it('A2: a refused commit, and one whose files to remove are gone, change nothing', async () => {
       const table = await open()
       const [a, b] = [await putDataFile(table), await putDataFile(table)]
       await append(table, [a, b])
@@ -237,7 +237,7 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       expect(refused).toMatchObject({ kind: 'refused', reason: 'position_moved' })
       const folded = await putDataFile(table, { rows: 20 })
       expect((await replace(table, [a.path, b.path], [folded])).kind).toBe('committed')
-      expect(await replace(table, [a.path], [])).toMatchObject({ kind: 'refused', reason: 'victims_gone' })
+      expect(await replace(table, [a.path], [])).toMatchObject({ kind: 'refused', reason: 'removed_files_gone' })
       expect(await livePaths(await open())).toEqual([folded.path])
     })
 

@@ -96,7 +96,7 @@ describe('loading', () => {
     },
   )
 
-  it('T10: a hint that was set back onto a void version misleads nobody', async () => {
+  it('T10: a hint that was set back onto a version that does not count misleads nobody', async () => {
     const { store, clock, table } = await openWorld()
     const first = await store.get(`${META}/v1.metadata.json`)
     for (let i = 0; i < 130; i += 1) await append(table, [])
@@ -168,7 +168,7 @@ describe('committing to a version', () => {
     expect(await livePaths(table)).toEqual([file.path])
   })
 
-  it('T10: a writer frozen before its put learns that its commit is void', async () => {
+  it('T10: a writer frozen before its put learns that its commit does not count', async () => {
     const clock = new VirtualClock()
     const inner = new MemoryStore({ clock })
     const awake = await openWorld({ store: inner, clock })
@@ -189,7 +189,7 @@ describe('committing to a version', () => {
     const outcome = await commit(frozen, {
       prepare: () => ({ kind: 'proceed', change: { operation: 'append', addFiles: [lost] } }),
     })
-    expect(outcome.kind).toBe('void')
+    expect(outcome.kind).toBe('base_expired')
     expect(await inner.get(`${META}/v5.metadata.json`)).toBeUndefined()
     expect(await livePaths(frozen)).not.toContain(lost.path)
     expect((await frozen.load()).token).toBe((await awake.table.load()).token)

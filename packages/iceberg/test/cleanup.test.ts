@@ -6,16 +6,16 @@ import { append, keys, livePaths, openWorld, putDataFile, replace, VirtualClock,
 const DATA = 'tables/test/trades/data/'
 
 /** A table in which a file was folded away and all snapshots that show it have just expired. */
-async function folded(store?: FaultyStore, clock?: VirtualClock): Promise<World & { victim: string }> {
+async function folded(store?: FaultyStore, clock?: VirtualClock): Promise<World & { removed: string }> {
   const world = await openWorld({ ...(store ? { store } : {}), ...(clock ? { clock } : {}) })
   const { table } = world
-  const victim = await putDataFile(table)
-  await append(table, [victim])
-  await replace(table, [victim.path], [await putDataFile(table)])
+  const removed = await putDataFile(table)
+  await append(table, [removed])
+  await replace(table, [removed.path], [await putDataFile(table)])
   for (let i = 0; i < 130; i += 1) await append(table, [])
   world.clock.advance(10 * 60_000 + 1)
   await append(table, [])
-  return { ...world, victim: victim.path }
+  return { ...world, removed: removed.path }
 }
 
 async function dataFiles({ store }: World): Promise<number> {
@@ -33,7 +33,7 @@ describe('A9: the clean-up', () => {
     }
     const [list] = await keys(world.store, 'tables/test/trades/metadata/trash-')
     const listed: { paths: string[] } = JSON.parse(Buffer.from((await world.store.get(list ?? '')) ?? []).toString())
-    expect(listed.paths).toContain(world.victim)
+    expect(listed.paths).toContain(world.removed)
     expect(listed.paths.filter((path) => named.has(path))).toEqual([])
     expect((await collect(world.table)).files).toEqual([])
     world.clock.advance(14 * 60_000)
@@ -65,11 +65,11 @@ describe('A9: the clean-up', () => {
 
   it('never deletes a file that the table names again', async () => {
     const world = await folded()
-    const { table, victim } = world
+    const { table, removed } = world
     const version = await table.load()
     const first = (await planFiles(table, version))[0]?.file
     if (!first) throw new Error('no file')
-    await append(table, [{ ...first, path: victim }])
+    await append(table, [{ ...first, path: removed }])
     world.clock.advance(16 * 60_000)
     await collect(table)
     expect(await dataFiles(world)).toBe(2)
@@ -78,15 +78,15 @@ describe('A9: the clean-up', () => {
   it('never deletes what a tag still shows', async () => {
     const world = await openWorld()
     const { table, catalog, clock } = world
-    const victim = await putDataFile(table)
-    await append(table, [victim])
+    const removed = await putDataFile(table)
+    await append(table, [removed])
     const base = await table.load()
     const tagged = currentSnapshot(base.metadata)
     if (!tagged) throw new Error('no snapshot')
     const refs = { ...base.metadata.refs, eod: { snapshotId: tagged.snapshotId, type: 'tag' as const } }
     await catalog.compareAndSwap('trades', base, { ...base.metadata, refs })
     await append(table, [])
-    await replace(table, [victim.path], [])
+    await replace(table, [removed.path], [])
     for (let i = 0; i < 130; i += 1) await append(table, [])
     clock.advance(10 * 60_000 + 1)
     await append(table, [])
@@ -94,7 +94,7 @@ describe('A9: the clean-up', () => {
     expect((await collect(table)).files.length).toBeGreaterThan(30)
     const version = await table.load()
     expect((await planFiles(table, version, { snapshotId: tagged.snapshotId })).map(({ file }) => file.path)).toEqual([
-      victim.path,
+      removed.path,
     ])
     expect(await dataFiles(world)).toBe(1)
   })
@@ -115,11 +115,11 @@ describe('A9: the clean-up', () => {
     deletions = Number.POSITIVE_INFINITY
     expect((await collect(world.table)).files.length).toBeGreaterThan(20)
     expect(await dataFiles(world)).toBe(1)
-    const before = await trash(world.table)
+    const before = await expiredFiles(world.table)
     for (let i = 0; i < 200; i += 1) await append(world.table, [])
     clock.advance(10 * 60_000 + 1)
     await append(world.table, [])
-    const after = await trash(world.table)
+    const after = await expiredFiles(world.table)
     expect(before).toHaveLength(1)
     expect(after).not.toContainEqual(before[0])
   })
@@ -136,6 +136,6 @@ describe('A9: the clean-up', () => {
   })
 })
 
-async function trash(table: Table): Promise<readonly unknown[]> {
+async function expiredFiles(table: Table): Promise<readonly unknown[]> {
   return JSON.parse((await table.load()).metadata.properties['assay.trash'] ?? '[]')
 }

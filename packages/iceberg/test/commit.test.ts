@@ -120,7 +120,7 @@ async function loseRace(table: Table, other: Table): Promise<void> {
 }
 
 describe('replacing', () => {
-  it('keeps the numbers of survivors and victims', async () => {
+  it('keeps the numbers of surviving and removed files', async () => {
     const { table } = await openWorld()
     const [a, b, c] = [await putDataFile(table), await putDataFile(table), await putDataFile(table)]
     const first = await append(table, [a, b])
@@ -162,7 +162,7 @@ describe('replacing', () => {
     )
   })
 
-  it('A2: is refused when a victim is gone, on the first try or after a lost race', async () => {
+  it('A2: is refused when a file to remove is gone, on the first try or after a lost race', async () => {
     const store = new MemoryStore()
     const { table } = await openWorld({ store })
     const other = (await openWorld({ store, seed: 2 })).table
@@ -176,10 +176,10 @@ describe('replacing', () => {
     }
     const before = await manifestFiles(table)
     const outcome = await replace(table, [a.path, b.path], [await putDataFile(table)])
-    expect(outcome).toMatchObject({ kind: 'refused', reason: 'victims_gone', detail: [a.path] })
+    expect(outcome).toMatchObject({ kind: 'refused', reason: 'removed_files_gone', detail: [a.path] })
     expect(await livePaths(table)).toEqual([b.path])
     expect((await manifestFiles(table)).length - before.length).toBe(1)
-    expect(await replace(table, [a.path], [])).toMatchObject({ kind: 'refused', reason: 'victims_gone' })
+    expect(await replace(table, [a.path], [])).toMatchObject({ kind: 'refused', reason: 'removed_files_gone' })
   })
 })
 

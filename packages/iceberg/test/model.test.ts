@@ -98,7 +98,7 @@ class Run {
   /** Exactly once by a property that changes with the rows, as workers use their checkpoint. */
   async #commitOnce(
     stamp: string,
-    victims: readonly string[],
+    removed: readonly string[],
     makeFiles: (table: Table) => Promise<readonly DataFile[]>,
   ): Promise<readonly DataFile[]> {
     let files: readonly DataFile[] = []
@@ -111,9 +111,9 @@ class Run {
             : {
                 kind: 'proceed',
                 change: {
-                  operation: victims.length > 0 ? 'replace' : 'append',
+                  operation: removed.length > 0 ? 'replace' : 'append',
                   addFiles: files,
-                  removeFiles: victims,
+                  removeFiles: removed,
                   setProperties: { stamp },
                 },
               },
@@ -140,15 +140,15 @@ class Run {
         return
       }
       case 'fold': {
-        const victims = [...this.model].filter((_, i) => (one.seed >> (i % 30)) % 2 === 1)
-        const rows = victims.reduce((sum, [, count]) => sum + count, 0)
-        if (victims.length === 0) return
+        const removed = [...this.model].filter((_, i) => (one.seed >> (i % 30)) % 2 === 1)
+        const rows = removed.reduce((sum, [, count]) => sum + count, 0)
+        if (removed.length === 0) return
         const added = await this.#commitOnce(
           stamp,
-          victims.map(([path]) => path),
+          removed.map(([path]) => path),
           async (table) => [await this.#file(table, rows)],
         )
-        for (const [path] of victims) this.model.delete(path)
+        for (const [path] of removed) this.model.delete(path)
         for (const { path } of added) this.model.set(path, rows)
         return
       }

@@ -125,9 +125,9 @@ export async function append(
   return outcome
 }
 
-export function replace(table: Table, victims: readonly string[], files: readonly DataFile[]): Promise<CommitOutcome> {
+export function replace(table: Table, removed: readonly string[], files: readonly DataFile[]): Promise<CommitOutcome> {
   return commit(table, {
-    prepare: () => ({ kind: 'proceed', change: { operation: 'replace', addFiles: files, removeFiles: victims } }),
+    prepare: () => ({ kind: 'proceed', change: { operation: 'replace', addFiles: files, removeFiles: removed } }),
   })
 }
 

@@ -16,7 +16,7 @@ export type CompareAndSwapOutcome =
   /** Somebody else has committed on this base: load again. */
   | { readonly kind: 'conflict' }
   /** The base is so old that the commit counts for nothing: drop all state and load again. */
-  | { readonly kind: 'void'; readonly reason: string }
+  | { readonly kind: 'base_expired'; readonly reason: string }
 
 export interface ForgetLimits {
   readonly keep: number

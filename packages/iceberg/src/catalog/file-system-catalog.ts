@@ -265,7 +265,7 @@ export class FileSystemCatalog implements Catalog {
 
   /**
    * The base is gone. If it was gone before the put, the file stands below the oldest living version and nobody reads
-   * it: the commit is void. But it may have been there, both been built upon, and the base cleaned up since: then the
+   * it: the commit does not count. But it may have been there, both been built upon, and the base cleaned up since: then the
    * versions above name our snapshot.
    */
   async #settleWithoutBase(name: string, files: VersionFiles, version: TableVersion): Promise<CompareAndSwapOutcome> {
@@ -278,7 +278,7 @@ export class FileSystemCatalog implements Catalog {
       if (found) return { kind: 'committed', version }
     }
     await this.#settled(() => this.#store.delete(files.key(number)))
-    return { kind: 'void', reason: `version ${number - 1}, on which the commit was built, has been cleaned up` }
+    return { kind: 'base_expired', reason: `version ${number - 1}, on which the commit was built, has been cleaned up` }
   }
 
   async list(): Promise<readonly string[]> {

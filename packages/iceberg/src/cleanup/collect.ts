@@ -1,6 +1,12 @@
 import type { TableVersion } from '../catalog/catalog.js'
 import { keyOfPath } from '../catalog/paths.js'
-import { isGraceOver, isOld, parseTrashList, type TrashEntry, trashEntries } from '../commit/trash-list.js'
+import {
+  type ExpiredFilesEntry,
+  expiredFilesEntries,
+  isGraceOver,
+  isOld,
+  parseExpiredFiles,
+} from '../commit/expired-files.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { isLive } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
@@ -31,7 +37,7 @@ export async function collect(table: Table): Promise<Collected> {
   const version = await table.load()
   const { grace_ms } = table.housekeeping
   const now_ms = table.time.now_ms(version)
-  const entries = trashEntries(version.metadata, table.propertyPrefix)
+  const entries = expiredFilesEntries(version.metadata, table.propertyPrefix)
   const mayDelete = mayDeleteFiles(version.metadata)
   const due = mayDelete ? entries.filter((entry) => isGraceOver(entry, now_ms, grace_ms)) : []
   const files: string[] = []
@@ -44,11 +50,11 @@ export async function collect(table: Table): Promise<Collected> {
   return { files, metadataVersions, waiting: entries.length - due.length }
 }
 
-async function collectEntry(table: Table, version: TableVersion, entry: TrashEntry): Promise<readonly string[]> {
+async function collectEntry(table: Table, version: TableVersion, entry: ExpiredFilesEntry): Promise<readonly string[]> {
   const { key: listKey } = metadataFile(version, entry.list)
   const bytes = await table.store.get(listKey)
   if (!bytes) return []
-  const named = await namedSince(table, version, parseTrashList(bytes), entry.sequence)
+  const named = await namedSince(table, version, parseExpiredFiles(bytes), entry.sequence)
   const keys = named.map((path) => keyOfPath(version, path))
   for (const key of keys) await table.store.delete(key)
   await table.store.delete(listKey)

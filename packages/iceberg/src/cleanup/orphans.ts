@@ -1,7 +1,7 @@
 import { UsageError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import { keyOfPath } from '../catalog/paths.js'
-import { parseTrashList, trashEntries } from '../commit/trash-list.js'
+import { expiredFilesEntries, parseExpiredFiles } from '../commit/expired-files.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { asArray, asObject } from '../format/json.js'
 import { mayDeleteFiles } from '../format/metadata.js'
@@ -27,9 +27,10 @@ export interface Orphan {
 }
 
 /**
- * Deletes files under the table that nothing names: left behind by killed writers. Returns them. Never a file
- * of a retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of the trash (it has its own time), of `keep`, a statistics file, or a metadata
- * version; nothing of a table that has `gc.enabled` off.
+ * Deletes files under the table that nothing names, left behind by killed writers, and returns them. Never a file of a
+ * retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of a list
+ * of expired files (`collect` deletes those), of `keep`, a statistics file, or a metadata version; nothing of a table
+ * that has `gc.enabled` off.
  */
 export async function removeOrphans(table: Table, limits: OrphanLimits): Promise<readonly Orphan[]> {
   const age_ms = limits.olderThan_ms ?? DAY_MS
@@ -79,11 +80,11 @@ async function namedKeys(table: Table, version: TableVersion): Promise<Set<strin
     }
   }
   const keys = new Set([...paths].map((path) => keyOfPath(version, path)))
-  for (const { list } of trashEntries(version.metadata, table.propertyPrefix)) {
+  for (const { list } of expiredFilesEntries(version.metadata, table.propertyPrefix)) {
     const { key } = metadataFile(version, list)
     keys.add(key)
     const bytes = await table.store.get(key)
-    for (const path of bytes ? parseTrashList(bytes) : []) keys.add(keyOfPath(version, path))
+    for (const path of bytes ? parseExpiredFiles(bytes) : []) keys.add(keyOfPath(version, path))
   }
   return keys
 }

@@ -15,7 +15,7 @@ export interface TableChange {
   readonly addFiles?: readonly DataFile[]
   /** Committed exactly as it is. Its entries' snapshot id must be the one of the request. */
   readonly addManifest?: ManifestRef
-  /** Paths of live data files. One that is not live in the base refuses the commit: `victims_gone`. */
+  /** Paths of live data files. One that is not live in the base refuses the commit: `removed_files_gone`. */
   readonly removeFiles?: readonly string[]
   /**
    * Sequence number of the version from which `removeFiles` were read. Delete files committed since then refuse
@@ -46,7 +46,7 @@ export interface CommitRequest {
 
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly version: TableVersion; readonly snapshot: Snapshot }
-  /** By `prepare`, or by the commit itself: `victims_gone` (detail: paths), `deletes_added`. `version` is the base refused. */
+  /** By `prepare`, or by the commit itself: `removed_files_gone` (detail: paths), `deletes_added`. `version` is the base refused. */
   | { readonly kind: 'refused'; readonly reason: string; readonly detail: unknown; readonly version: TableVersion }
   /** The base had been cleaned up before the commit landed: nothing was changed; drop all state and start from the table. */
-  | { readonly kind: 'void'; readonly reason: string }
+  | { readonly kind: 'base_expired'; readonly reason: string }

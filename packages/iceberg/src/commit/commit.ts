@@ -61,7 +61,7 @@ class Commit {
       switch (outcome.kind) {
         case 'committed':
           return this.#end(this.#committed(drafted, outcome.version))
-        case 'void':
+        case 'base_expired':
           return this.#end(outcome)
         case 'conflict':
           // Others won the first race by chance; waiting before the second would only let them win that too.

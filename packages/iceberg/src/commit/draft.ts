@@ -10,16 +10,16 @@ import { columnsOf, type Table } from '../table/table.js'
 import { elapsedProperty } from '../table/table-time.js'
 import type { TableChange } from './change.js'
 import { expirable, planExpiry } from './expire.js'
+import {
+  type ExpiredFilesEntry,
+  expiredFilesEntries,
+  expiredFilesProperty,
+  isGraceOver,
+  serializeExpiredFiles,
+  serializeExpiredFilesEntries,
+} from './expired-files.js'
 import { historyChange } from './history-tags.js'
 import { type Attempt, mergeManifests, removeFiles } from './rewrite.js'
-import {
-  isGraceOver,
-  serializeTrashEntries,
-  serializeTrashList,
-  type TrashEntry,
-  trashEntries,
-  trashProperty,
-} from './trash-list.js'
 import { metadataFile, type PendingObject, type WrittenManifest } from './written-manifest.js'
 
 /** Everything of one attempt, worked out but not yet put. */
@@ -35,7 +35,7 @@ export interface Draft {
 
 export interface Refusal {
   readonly kind: 'refuse'
-  readonly reason: 'victims_gone' | 'deletes_added'
+  readonly reason: 'removed_files_gone' | 'deletes_added'
   readonly detail: unknown
 }
 
@@ -46,7 +46,7 @@ export interface AddedManifest {
   readonly manifest: Manifest
 }
 
-/** Works out a commit on a base: manifests with victims taken out and small ones merged, the snapshot, the housekeeping. */
+/** Works out a commit on a base: manifests without the removed files and with small ones merged, the snapshot, expiry. */
 export async function draftCommit(
   table: Table,
   base: TableVersion,
@@ -59,12 +59,12 @@ export async function draftCommit(
     throw new AssayError('snapshot_exists', `snapshot ${attempt.snapshotId} is in the table already`)
   }
   const inherited = (await table.manifests(base, parent)).filter((manifest) => liveFiles(manifest) > 0)
-  const { plannedAt = Number.POSITIVE_INFINITY, removeFiles: victims = [] } = change
+  const { plannedAt = Number.POSITIVE_INFINITY, removeFiles: removedFiles = [] } = change
   if (inherited.some(({ content, sequenceNumber }) => content === 'deletes' && sequenceNumber > plannedAt)) {
     return { kind: 'refuse', reason: 'deletes_added', detail: undefined }
   }
-  const without = await removeFiles(table, base, inherited, victims, attempt)
-  if (without.missing.length > 0) return { kind: 'refuse', reason: 'victims_gone', detail: without.missing }
+  const without = await removeFiles(table, base, inherited, removedFiles, attempt)
+  if (without.missing.length > 0) return { kind: 'refuse', reason: 'removed_files_gone', detail: without.missing }
   const merged = await mergeManifests(table, base, without.manifests, attempt)
   const manifests = added ? [describeAdded(table, base, added, attempt), ...merged.manifests] : merged.manifests
   const summary = summarize(
@@ -151,10 +151,10 @@ async function keepHouse(
   droppedTags: readonly string[],
 ): Promise<House> {
   const old = expirable(table, base, droppedTags)
-  const before = trashEntries(base.metadata, table.propertyPrefix)
+  const before = expiredFilesEntries(base.metadata, table.propertyPrefix)
   const isUntimed = before.some(({ elapsed_ms }) => elapsed_ms === undefined)
   if (old.length === 0 && !isUntimed) return { expire: new Set(), properties: {}, objects: [] }
-  const kept: TrashEntry[] = []
+  const kept: ExpiredFilesEntry[] = []
   for (const entry of before) {
     const due = isGraceOver(entry, now.elapsed_ms, table.housekeeping.grace_ms)
     const collected = due && (await table.store.size_bytes(metadataFile(base, entry.list).key)) === undefined
@@ -165,8 +165,8 @@ async function keepHouse(
   if (snapshots.size > 0) {
     const list = `trash-${table.random.uuid()}.json`
     kept.push({ list, since_ms: now.time_ms, elapsed_ms: now.elapsed_ms, sequence: attempt.sequenceNumber })
-    objects.push({ key: metadataFile(base, list).key, bytes: serializeTrashList(paths) })
+    objects.push({ key: metadataFile(base, list).key, bytes: serializeExpiredFiles(paths) })
   }
-  const properties = { [trashProperty(table.propertyPrefix)]: serializeTrashEntries(kept) }
+  const properties = { [expiredFilesProperty(table.propertyPrefix)]: serializeExpiredFilesEntries(kept) }
   return { expire: snapshots, properties, objects }
 }

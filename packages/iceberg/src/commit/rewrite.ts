@@ -33,7 +33,7 @@ export function manifestOf(
 }
 
 /**
- * Takes data files out: each manifest that holds one is written anew, victims DELETED by this snapshot under their
+ * Takes data files out: each manifest that holds one is written anew, removed files DELETED by this snapshot under their
  * original numbers, the others EXISTING. Young manifests are searched first, since young files get replaced.
  */
 export async function removeFiles(

@@ -1,12 +1,12 @@
 import { AssayError } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import {
-  parseTrashList,
-  serializeTrashEntries,
-  serializeTrashList,
-  trashEntries,
-  trashProperty,
-} from '../commit/trash-list.js'
+  expiredFilesEntries,
+  expiredFilesProperty,
+  parseExpiredFiles,
+  serializeExpiredFiles,
+  serializeExpiredFilesEntries,
+} from '../commit/expired-files.js'
 import { greatestSequence } from '../format/invariants.js'
 import { asObject, type Json, type JsonObject } from '../format/json.js'
 import { mayDeleteFiles, type TableMetadata } from '../format/metadata.js'
@@ -66,14 +66,14 @@ async function relocated(table: Table, base: TableVersion, options: RelocateOpti
     extra: withMovedStatistics(metadata.extra, relocation),
     properties: {
       ...properties,
-      ...(await movedTrash(table, base, relocation, relocator.replaced)),
+      ...(await movedExpiredFiles(table, base, relocation, relocator.replaced)),
       ...(await movedPending(table, metadata, relocation, options)),
     },
   }
 }
 
 /** Lists of expired files under new names, with a last one of what the relocation itself replaces. */
-async function movedTrash(
+async function movedExpiredFiles(
   table: Table,
   { metadata, tableKey }: TableVersion,
   relocation: Relocation,
@@ -82,13 +82,13 @@ async function movedTrash(
   const moved = []
   const put = async (paths: readonly string[]): Promise<string> => {
     const list = `trash-${table.random.uuid()}.json`
-    await table.store.put(`${tableKey}/metadata/${list}`, serializeTrashList(paths))
+    await table.store.put(`${tableKey}/metadata/${list}`, serializeExpiredFiles(paths))
     return list
   }
-  for (const entry of trashEntries(metadata, table.propertyPrefix)) {
+  for (const entry of expiredFilesEntries(metadata, table.propertyPrefix)) {
     const bytes = await table.store.get(`${tableKey}/metadata/${entry.list}`)
     if (!bytes) continue
-    const paths = parseTrashList(bytes).map((path) => relocation.path(path))
+    const paths = parseExpiredFiles(bytes).map((path) => relocation.path(path))
     replaced = new Set([...replaced, `${table.store.location(tableKey)}/metadata/${entry.list}`])
     moved.push({ ...entry, list: await put(paths) })
   }
@@ -99,7 +99,7 @@ async function movedTrash(
       sequence: greatestSequence(metadata),
     })
   }
-  return moved.length === 0 ? {} : { [trashProperty(table.propertyPrefix)]: serializeTrashEntries(moved) }
+  return moved.length === 0 ? {} : { [expiredFilesProperty(table.propertyPrefix)]: serializeExpiredFilesEntries(moved) }
 }
 
 /** What waits in the table's outbox, whose manifests lie in other tables. */

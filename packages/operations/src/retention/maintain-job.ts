@@ -4,11 +4,11 @@ import {
   commit,
   defaultFold,
   expirable,
+  expiredFilesEntries,
   FileSystemCatalog,
   type FoldPolicy,
   pendingEntries,
   removeOrphans,
-  trashEntries,
 } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import { ofTable, pinExisting, type TableProblem } from '@assay/lake'
@@ -88,7 +88,7 @@ async function expire({ table }: LakeTable, dryRun: boolean): Promise<Pick<Table
   const { metadata } = version
   const old = expirable(table, version)
   if (dryRun) return { expired: old.length }
-  const isWaited = trashEntries(metadata, table.propertyPrefix).length > 0
+  const isWaited = expiredFilesEntries(metadata, table.propertyPrefix).length > 0
   if (old.length > 0 || isWaited)
     await commit(table, { prepare: () => ({ kind: 'proceed', change: { operation: 'replace' } }) })
   const left = new Set((await table.load()).metadata.snapshots.map(({ snapshotId }) => snapshotId))

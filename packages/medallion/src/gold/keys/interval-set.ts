@@ -21,7 +21,7 @@ export class IntervalSet {
     return this.#starts.byteLength + this.#ends.byteLength
   }
 
-  /** The intervals' bounds, as views that the next change makes void. */
+  /** The intervals' bounds, as views that the next change makes invalid. */
   bounds(): { readonly starts: Float64Array; readonly ends: Float64Array } {
     return { starts: this.#starts.subarray(0, this.#count), ends: this.#ends.subarray(0, this.#count) }
   }

@@ -4,7 +4,7 @@ import type { TableMetadata } from '../format/metadata.js'
 import { WITNESSED_STEP_MS } from '../table/table-time.js'
 
 /** Files that an expiry made unreferenced: an object in the store lists them, a table property lists those objects. */
-export interface TrashEntry {
+export interface ExpiredFilesEntry {
   /** Name of the listing in the table's metadata folder. */
   readonly list: string
   /** Wall-clock time of the expiry, for people. */
@@ -19,15 +19,15 @@ export interface TrashEntry {
 const ENTRIES_MAX = 200
 const PATHS_MAX = 1_000_000
 
-export function trashProperty(propertyPrefix: string): string {
+export function expiredFilesProperty(propertyPrefix: string): string {
   return `${propertyPrefix}trash`
 }
 
-export function trashEntries(metadata: TableMetadata, propertyPrefix: string): readonly TrashEntry[] {
-  const text = metadata.properties[trashProperty(propertyPrefix)]
+export function expiredFilesEntries(metadata: TableMetadata, propertyPrefix: string): readonly ExpiredFilesEntry[] {
+  const text = metadata.properties[expiredFilesProperty(propertyPrefix)]
   if (text === undefined) return []
-  return asArray(parseJson(text), 'the trash property').map((value) => {
-    const entry = asObject(value, 'a trash entry')
+  return asArray(parseJson(text), 'the property of expired files').map((value) => {
+    const entry = asObject(value, 'an entry of expired files')
     return {
       list: asString(entry.list, 'list'),
       since_ms: asInteger(entry.since_ms, 'since_ms'),
@@ -37,7 +37,7 @@ export function trashEntries(metadata: TableMetadata, propertyPrefix: string): r
   })
 }
 
-export function serializeTrashEntries(entries: readonly TrashEntry[]): string {
+export function serializeExpiredFilesEntries(entries: readonly ExpiredFilesEntry[]): string {
   return JSON.stringify(entries.slice(-ENTRIES_MAX))
 }
 
@@ -45,7 +45,7 @@ export function serializeTrashEntries(entries: readonly TrashEntry[]): string {
  * True once the grace time is over for certain: one step of a wall clock, that the table's time may have been misled by,
  * is allowed for. An entry without a time waits until the next expiry gives it one.
  */
-export function isGraceOver({ elapsed_ms }: TrashEntry, now_ms: number, grace_ms: number): boolean {
+export function isGraceOver({ elapsed_ms }: ExpiredFilesEntry, now_ms: number, grace_ms: number): boolean {
   return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, grace_ms)
 }
 
@@ -55,12 +55,12 @@ export function isOld(from_ms: number, now_ms: number, age_ms: number): boolean 
 }
 
 /** The content of a listing: paths as the table's metadata named them. */
-export function serializeTrashList(paths: readonly string[]): Uint8Array {
+export function serializeExpiredFiles(paths: readonly string[]): Uint8Array {
   if (paths.length > PATHS_MAX) throw new AssayError('trash_too_long', `${paths.length} files at once cannot be listed`)
   return Buffer.from(JSON.stringify({ paths }))
 }
 
-export function parseTrashList(bytes: Uint8Array): readonly string[] {
-  const object = asObject(parseJson(Buffer.from(bytes).toString('utf8')), 'a trash list')
-  return asArray(object.paths, 'a trash list').map((path) => asString(path, 'a trash list'))
+export function parseExpiredFiles(bytes: Uint8Array): readonly string[] {
+  const object = asObject(parseJson(Buffer.from(bytes).toString('utf8')), 'a list of expired files')
+  return asArray(object.paths, 'a list of expired files').map((path) => asString(path, 'a list of expired files'))
 }
