@@ -3,7 +3,7 @@ import { seededRandom, systemClock } from '@assay/core'
 import { currentSchema, currentSnapshot } from '@assay/iceberg'
 import { tableReport } from '@assay/lake'
 import { relocateLake } from '@assay/operations'
-import { CommitSignals, foldSmallFiles, LakeTable, scanSql } from '@assay/pipeline'
+import { CommitSignals, compactSmallFiles, LakeTable, scanSql } from '@assay/pipeline'
 import { expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
 import { drain } from './support/drain.js'
@@ -21,7 +21,7 @@ const ROWS = {
   gold_duplicates: 43,
 }
 
-it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every table, folds and verifies', async () => {
+it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every table, compacts and verifies', async () => {
   const lake = await diskLake(unpackLake('0.1.0', temporaryFolder()), 7)
   // It was made in another folder.
   await relocateLake(lake, false)
@@ -53,7 +53,7 @@ it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every 
     const fields = currentSchema(metadata).fields
     expect(fields.map(({ name }) => name)).toEqual([...definition.columns.map(({ name }) => name), 'one_more'])
     expect(fields.at(-1)).toMatchObject({ id: metadata.lastColumnId - 1, type: { elementId: metadata.lastColumnId } })
-    await foldSmallFiles(table, session, {
+    await compactSmallFiles(table, session, {
       smallFilesMax: 1,
       small_bytes: 2 ** 30,
       task_bytes: 2 ** 30,

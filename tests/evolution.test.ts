@@ -1,7 +1,7 @@
 import { commit, currentSchema, currentSnapshot, decodeValue, type NestedField } from '@assay/iceberg'
 import { DLQ_ARCHIVE_TABLE, DLQ_TABLE, silverTable } from '@assay/medallion'
 import { runRetention } from '@assay/operations'
-import { defineColumns, foldSmallFiles, LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
+import { compactSmallFiles, defineColumns, LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { misjudgedLake, produceBinance, tradesWithRejects } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
@@ -19,7 +19,7 @@ import { type MemoryLake, memoryLake } from './support/memory-lake.js'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
-const FOLD = { smallFilesMax: 1, small_bytes: 10 ** 7, task_bytes: 10 ** 8, taskFiles: 100, taskRows: 10 ** 6 }
+const COMPACTION = { smallFilesMax: 1, small_bytes: 10 ** 7, task_bytes: 10 ** 8, taskFiles: 100, taskRows: 10 ** 6 }
 
 const THINGS: TableDefinition = {
   name: 'things',
@@ -69,11 +69,11 @@ async function rowsOf(lake: MemoryLake, table: LakeTable): Promise<Record<string
   return rows
 }
 
-async function fold(lake: MemoryLake, table: LakeTable, policy = FOLD): Promise<number> {
+async function compact(lake: MemoryLake, table: LakeTable, policy = COMPACTION): Promise<number> {
   const session = await (await lake.engine()).session()
-  const folds = await foldSmallFiles(table, session, policy)
+  const compactions = await compactSmallFiles(table, session, policy)
   await session.close()
-  return folds
+  return compactions
 }
 
 /** The only live file as it stands, columns by the names and ids in the file itself. */
@@ -90,7 +90,7 @@ async function onlyFile(lake: MemoryLake, table: LakeTable) {
 }
 
 describe('columns of another engine', () => {
-  it('A10: T25: and their values, nested ones too, are kept by a fold, whatever was renamed, widened, added inside', async () => {
+  it('A10: T25: and their values, nested ones too, are kept by a compaction, whatever was renamed, widened, added inside', async () => {
     const lake = memoryLake()
     const table = await open(lake, THINGS)
     await put(lake, table, thing(1))
@@ -125,9 +125,9 @@ describe('columns of another engine', () => {
       all,
       { specId: 0, partition: [day] },
     )
-    // Folds take no file that is larger than all smaller ones together.
+    // Compactions take no file that is larger than all smaller ones together.
     for (let n = 5; n < 12; n++) await put(lake, table, thing(n))
-    expect(await fold(lake, table, { ...FOLD, smallFilesMax: 10 })).toBe(1)
+    expect(await compact(lake, table, { ...COMPACTION, smallFilesMax: 10 })).toBe(1)
     const { rows, footer, file } = await onlyFile(lake, table)
     const parts = [{ pp: 1, q: 'one' }, null, { pp: null, q: 'two' }]
     const own = { topic: 't', partition: 0, day: '2026-01-01' }
@@ -195,7 +195,7 @@ describe('columns of another engine', () => {
     await checkInvariants(lake)
     // A later letter, of which the purge leaves the row, is rewritten beside one that goes.
     lake.clock.advance(89 * DAY_MS)
-    await fold(lake, archive)
+    await compact(lake, archive)
     expect(await readRaw()).toEqual(kept)
     lake.clock.advance(2 * DAY_MS)
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 2 })
@@ -247,7 +247,7 @@ describe('columns of another engine', () => {
     const table = await open(lake, THINGS)
     for (let n = 0; n < 3; n++) await put(lake, table, thing(n))
     await addColumns(table, [{ name: 'code', type: 'fixed[4]' }])
-    expect(await fold(lake, table)).toBe(0)
+    expect(await compact(lake, table)).toBe(0)
     const session = await (await lake.engine()).session()
     const { version } = await table.pin()
     const rows = table.copyRows(session, { table, version, files: await table.plan(version, {}) })
@@ -330,7 +330,7 @@ describe('columns that a later version adds', () => {
       )
       expect(fields.at(-1)).toMatchObject({ name: 'venue', id: metadata.lastColumnId, required: false })
       expect(currentSnapshot(metadata)?.summary['assay.version']).toBeDefined()
-      expect(await fold(lake, before)).toBe(1)
+      expect(await compact(lake, before)).toBe(1)
       expect(await seen(reader), definition.name).toEqual([null, null, 'x'].sort())
     }
     await session.close()
@@ -396,7 +396,7 @@ describe('columns that a later version adds', () => {
     const [old, young] = [await open(lake, THINGS), await open(lake, GROWN)]
     await Promise.all([0, 1, 2].map((n) => put(lake, n === 1 ? young : old, thing(n, n === 1 ? `, 'x' AS venue` : ''))))
     await put(lake, old, thing(3))
-    expect(await fold(lake, old)).toBe(1)
+    expect(await compact(lake, old)).toBe(1)
     expect((await rowsOf(lake, young)).map(({ offset, venue }) => [offset, venue])).toEqual([
       [0n, null],
       [1n, 'x'],
@@ -426,7 +426,7 @@ describe('columns of ours that were widened', () => {
     expect(await rowsOf(lake, table)).toMatchObject([{ partition: 0 }, { partition: 0 }])
     const zero = await table.plan(await table.table.load(), { keepPartition: ({ partition }) => partition === 0 })
     expect(zero).toHaveLength(1)
-    expect(await fold(lake, table)).toBe(0)
+    expect(await compact(lake, table)).toBe(0)
     await lake.close()
   })
 })

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { collect, commit, type HousekeepingPolicy, removeOrphans } from '@assay/iceberg'
+import { collect, commit, type MaintenancePolicy, removeOrphans } from '@assay/iceberg'
 import { type Lake, runWorkers } from '@assay/lake'
 import { bronzeLayer, bronzeTable } from '@assay/medallion'
 import { type Fault, FaultyStore } from '@assay/object-store'
-import { CommitSignals, foldSmallFiles, LakeTable, type TableDefinition } from '@assay/pipeline'
+import { CommitSignals, compactSmallFiles, LakeTable, type TableDefinition } from '@assay/pipeline'
 import { openQuery } from '@assay/query'
 import { describe, expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
@@ -13,7 +13,7 @@ import { binance, copyOf, type MemoryLake, memoryLake } from './support/memory-l
 import { binanceRecord, produce, produceSimulated, registerSchema } from './support/records.js'
 import { query } from './support/tables.js'
 
-const IMPATIENT: HousekeepingPolicy = {
+const IMPATIENT: MaintenancePolicy = {
   manifestsToMerge: 2,
   manifestFilesMax: 8_192,
   snapshotsToKeep: 1,
@@ -121,15 +121,15 @@ describe('a long day', () => {
 
 /** The table as one that forgets and cleans up at once. */
 function impatient({ catalog, store, clock, random }: Lake, definition: TableDefinition): Promise<LakeTable> {
-  const dependencies = { catalog, store, clock, random, signals: new CommitSignals(), housekeeping: IMPATIENT }
+  const dependencies = { catalog, store, clock, random, signals: new CommitSignals(), maintenance: IMPATIENT }
   return LakeTable.open(definition, dependencies)
 }
 
-/** Folds a table, and leaves nothing of what was there before the fold. */
-async function foldAndCleanUp(lake: Lake, letTimePass: () => unknown): Promise<void> {
+/** Compacts a table, and leaves nothing of what was there before. */
+async function compactAndCleanUp(lake: Lake, letTimePass: () => unknown): Promise<void> {
   const table = await impatient(lake, bronzeTable('binance'))
   const session = await (await lake.engine()).session()
-  expect(await foldSmallFiles(table, session)).toBeGreaterThan(0)
+  expect(await compactSmallFiles(table, session)).toBeGreaterThan(0)
   await letTimePass()
   await commit(table.table, { prepare: () => ({ kind: 'proceed', change: { operation: 'append' } }) })
   await letTimePass()
@@ -139,12 +139,12 @@ async function foldAndCleanUp(lake: Lake, letTimePass: () => unknown): Promise<v
 }
 
 describe('readers and clean-ups', () => {
-  it('T17 A9: a query that was planned before a fold runs after the clean-up', async () => {
+  it('T17 A9: a query that was planned before a compaction runs after the clean-up', async () => {
     const lake = await diskLake(temporaryFolder(), 5)
     await produceSimulated(lake, binance, { count: 36 })
     await drain(lake, { layers: ['bronze'], limits: { maxRows: 1 } })
     const open = await openQuery(lake, { maxRows: 10, timeout_ms: 20_000 })
-    await foldAndCleanUp(lake, () => delay(2))
+    await compactAndCleanUp(lake, () => delay(2))
     const { rows } = await open.run(
       'SELECT count(*)::INTEGER AS n, max("offset")::INTEGER AS last FROM bronze_binance_trades',
     )
@@ -156,17 +156,17 @@ describe('readers and clean-ups', () => {
     const lake: MemoryLake = memoryLake()
     await produceSimulated(lake, binance, { count: 36 })
     await drain(lake, { layers: ['bronze'], limits: { maxRows: 1 } })
-    let folded = false
+    let compacted = false
     const store = new FaultyStore(lake.store, async ({ method, key }): Promise<Fault> => {
-      if (!folded && method === 'localPath' && key.includes('/bronze_')) {
-        folded = true
-        await foldAndCleanUp(lake, () => lake.clock.advance(1_000))
+      if (!compacted && method === 'localPath' && key.includes('/bronze_')) {
+        compacted = true
+        await compactAndCleanUp(lake, () => lake.clock.advance(1_000))
       }
       return 'none'
     })
     const other = memoryLake({ store, log: lake.log, clock: lake.clock })
     await drain(other, { layers: ['silver', 'gold'] })
-    expect(folded).toBe(true)
+    expect(compacted).toBe(true)
     await checkInvariants(lake)
     expect(await query(lake, 'SELECT count(*)::INTEGER AS n FROM gold_crypto_trades')).toEqual([{ n: 36 }])
     await lake.close()

@@ -1,4 +1,4 @@
-import { defaultHousekeeping } from '@assay/iceberg'
+import { defaultMaintenance } from '@assay/iceberg'
 import { type LaneProgress, statusReport } from '@assay/lake'
 import { bronzeTable } from '@assay/medallion'
 import { describe, expect, test } from 'vitest'
@@ -77,8 +77,8 @@ describe('lag in seconds', () => {
   })
 
   test('is the age of the row itself where the table has forgotten the snapshot that brought it', async () => {
-    const housekeeping = { ...defaultHousekeeping, snapshotsToKeep: 2, snapshotsToExpire: 1 }
-    const lake = memoryLake({ housekeeping })
+    const maintenance = { ...defaultMaintenance, snapshotsToKeep: 2, snapshotsToExpire: 1 }
+    const lake = memoryLake({ maintenance })
     await load(lake, 10)
     await drain(lake, { layers: ['bronze'] })
     pass(lake, HOUR_MS)

@@ -1,4 +1,4 @@
-import { commit, defaultHousekeeping, pendingEntries } from '@assay/iceberg'
+import { commit, defaultMaintenance, pendingEntries } from '@assay/iceberg'
 import { silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
 import { maintainTables, setPaused } from '@assay/operations'
@@ -11,23 +11,23 @@ import { memoryLake } from './support/memory-lake.js'
 const DAY_MS = 86_400_000
 
 describe('maintenance by hand', () => {
-  it('A9: folds and expires what is due, counts the same before when dry, and changes no row', async () => {
-    const housekeeping = { ...defaultHousekeeping, snapshotsToKeep: 3, snapshotsKept_ms: 0, snapshotsToExpire: 100 }
-    const lake = memoryLake({ housekeeping })
+  it('A9: compacts and expires what is due, counts the same before when dry, and changes no row', async () => {
+    const maintenance = { ...defaultMaintenance, snapshotsToKeep: 3, snapshotsKept_ms: 0, snapshotsToExpire: 100 }
+    const lake = memoryLake({ maintenance })
     await produceBinance(lake, tradesWithRejects(20, 4))
     await drain(lake, { limits: { maxRows: 2 } })
     lake.clock.advance(DAY_MS)
-    const chores = new Set(['compact', 'expire'] as const)
-    const dry = await maintainTables(lake, chores, true)
-    const done = await maintainTables(lake, chores, false)
-    const folded = (reports: typeof dry) => Object.fromEntries(reports.map(({ table, folded: n }) => [table, n]))
-    expect(folded(done)).toEqual(folded(dry))
-    expect(folded(done)).toMatchObject({ bronze_binance_trades: 1, silver_binance_trades: 1, gold_crypto_trades: 1 })
-    expect((await maintainTables(lake, chores, true)).every(({ folded: n }) => n === 0)).toBe(true)
+    const tasks = new Set(['compact', 'expire'] as const)
+    const dry = await maintainTables(lake, tasks, true)
+    const done = await maintainTables(lake, tasks, false)
+    const compacted = (reports: typeof dry) => Object.fromEntries(reports.map(({ table, compacted: n }) => [table, n]))
+    expect(compacted(done)).toEqual(compacted(dry))
+    expect(compacted(done)).toMatchObject({ bronze_binance_trades: 1, silver_binance_trades: 1, gold_crypto_trades: 1 })
+    expect((await maintainTables(lake, tasks, true)).every(({ compacted: n }) => n === 0)).toBe(true)
     await checkInvariants(lake)
 
     const silver = await lake.table(silverTable('binance'))
-    const impatient = memoryLake({ ...lake, housekeeping: { ...housekeeping, snapshotsToExpire: 1, grace_ms: 0 } })
+    const impatient = memoryLake({ ...lake, maintenance: { ...maintenance, snapshotsToExpire: 1, grace_ms: 0 } })
     const { snapshots } = (await silver.table.load()).metadata
     const [due] = (await maintainTables(impatient, new Set(['expire']), true)).filter(({ table }) =>
       /silver_b/.test(table),

@@ -46,10 +46,10 @@ describe('numbers of metadata that cannot be', () => {
 
   it.each([undefined, SHORT])(
     'T26: a lane whose sequence was raised to one that upstream has reached skips nothing',
-    async (housekeeping) => {
-      const origin = await lagging(housekeeping)
+    async (maintenance) => {
+      const origin = await lagging(maintenance)
       const { sequence } = await (await origin.table(BRONZE)).pin()
-      const lake = await reopened(origin, housekeeping)
+      const lake = await reopened(origin, maintenance)
       await damage(lake, SILVER, (metadata) => setSequences(metadata, sequence))
       expect(await goesOnOrStops(lake)).toBe('right')
       for (const each of [lake, origin]) await each.close()

@@ -18,7 +18,7 @@ import {
 import { DUPLICATES_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
 import { FaultyStore, type ObjectStore } from '@assay/object-store'
 import { relocateLake } from '@assay/operations'
-import { foldSmallFiles } from '@assay/pipeline'
+import { compactSmallFiles } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { writeManifest } from '../packages/iceberg/src/format/manifest.js'
 // What only a foreign writer does: a manifest of deletes.
@@ -133,14 +133,14 @@ async function addDeletes(lake: MemoryLake): Promise<void> {
   await table.catalog.compareAndSwap(table.name, base, applyUpdate(base.metadata, { ...update, snapshot }))
 }
 
-/** Several files, folds, history, a foreign engine's deletes, and side rows that wait to be published. */
+/** Several files, compactions, history, a foreign engine's deletes, and side rows that wait to be published. */
 async function busyLake(): Promise<MemoryLake> {
   const lake = memoryLake()
   await produceSimulated(lake, binance, { count: 40, invalid: 0.1, duplicates: 0.2 })
   await drain(lake, { limits: { maxRows: 15 } })
   const session = await (await lake.engine()).session()
   const policy = { smallFilesMax: 2, small_bytes: 2 ** 23, task_bytes: 2 ** 26, taskFiles: 200, taskRows: 500_000 }
-  await foldSmallFiles(await lake.table(silverTable('binance')), session, policy)
+  await compactSmallFiles(await lake.table(silverTable('binance')), session, policy)
   await session.close()
   await addDeletes(lake)
   return lake

@@ -1,4 +1,4 @@
-import { commit, defaultHousekeeping } from '@assay/iceberg'
+import { commit, defaultMaintenance } from '@assay/iceberg'
 import { statusReport } from '@assay/lake'
 import { DLQ_TABLE, GOLD_TABLE, openLettersSql, SILVER_RULES, silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
@@ -188,12 +188,12 @@ describe('several at once', () => {
 })
 
 describe('history cut by an expiry', () => {
-  const IMPATIENT = { ...defaultHousekeeping, snapshotsToKeep: 1, snapshotsKept_ms: 0, snapshotsToExpire: 1 }
+  const IMPATIENT = { ...defaultMaintenance, snapshotsToKeep: 1, snapshotsKept_ms: 0, snapshotsToExpire: 1 }
 
   /** Silver and gold with replayed rows, as another engine's compaction leaves them. */
   async function expiredLake(): Promise<MemoryLake> {
     const { store, log, clock } = await misjudgedLake(tradesWithRejects(6, 2))
-    const lake = memoryLake({ store, log, clock, housekeeping: IMPATIENT })
+    const lake = memoryLake({ store, log, clock, maintenance: IMPATIENT })
     await runReplay(lake, REPLAY, NEVER)
     await drain(lake)
     return lake

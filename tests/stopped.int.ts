@@ -7,7 +7,7 @@ import { checkInvariants } from './support/invariants.js'
 import { memoryLake } from './support/memory-lake.js'
 
 const NEVER = new AbortController().signal
-const CHORES = new Set(['compact', 'expire', 'orphans'] as const)
+const TASKS = new Set(['compact', 'expire', 'orphans'] as const)
 
 describe('A7: a job that is told to stop', () => {
   let lake: ReturnType<typeof memoryLake>
@@ -20,7 +20,7 @@ describe('A7: a job that is told to stop', () => {
 
   it('does not begin', async () => {
     const signal = AbortSignal.abort()
-    await expect(maintainTables(lake, CHORES, false, signal)).rejects.toMatchObject({ code: 'job_stopped' })
+    await expect(maintainTables(lake, TASKS, false, signal)).rejects.toMatchObject({ code: 'job_stopped' })
     await expect(runRetention(lake, false, signal)).rejects.toMatchObject({ code: 'job_stopped' })
     await expect(relocateLake(lake, true, signal)).rejects.toMatchObject({ code: 'job_stopped' })
     await checkInvariants(lake)

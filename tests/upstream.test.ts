@@ -1,7 +1,7 @@
 import { MemoryLog } from '@assay/event-log'
-import { collect, commit, currentSnapshot, type HousekeepingPolicy, type TableMetadata } from '@assay/iceberg'
+import { collect, commit, currentSnapshot, type MaintenancePolicy, type TableMetadata } from '@assay/iceberg'
 import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
-import { foldSmallFiles, type LakeTable, type TableDefinition } from '@assay/pipeline'
+import { compactSmallFiles, type LakeTable, type TableDefinition } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
@@ -21,7 +21,7 @@ import { runAlone, silverWorker } from './support/workers.js'
 const DAY_MS = 86_400_000
 
 /** History as short as it gets, clean-ups at once. */
-const IMPATIENT: HousekeepingPolicy = {
+const IMPATIENT: MaintenancePolicy = {
   manifestsToMerge: 2,
   manifestFilesMax: 8_192,
   snapshotsToKeep: 1,
@@ -30,17 +30,17 @@ const IMPATIENT: HousekeepingPolicy = {
   grace_ms: 0,
 }
 
-/** Folds whatever small files a table has, as often as it takes to leave one a partition. */
+/** Compacts whatever small files a table has, as often as it takes to leave one a partition. */
 async function compact(lake: MemoryLake, definition: TableDefinition): Promise<number> {
   const table = await lake.table(definition)
   const session = await (await lake.engine()).session()
-  const folded = await foldSmallFiles(table, session)
+  const compacted = await compactSmallFiles(table, session)
   await session.close()
-  return folded
+  return compacted
 }
 
-function restarted({ store, log, clock, exchanges }: MemoryLake, housekeeping?: HousekeepingPolicy): MemoryLake {
-  return memoryLake({ store, log, clock, exchanges, ...(housekeeping && { housekeeping }) })
+function restarted({ store, log, clock, exchanges }: MemoryLake, maintenance?: MaintenancePolicy): MemoryLake {
+  return memoryLake({ store, log, clock, exchanges, ...(maintenance && { maintenance }) })
 }
 
 /** What another engine does to a table: any change of its newest metadata. */
@@ -88,27 +88,27 @@ describe('files of upstream', () => {
     await plain.close()
   })
 
-  it('T6 T7: upstream is folded, its manifests merged and its history expired between any two batches', async () => {
+  it('T6 T7: upstream is compacted, its manifests merged and its history expired between any two batches', async () => {
     const calm = memoryLake()
-    const lake = memoryLake({ housekeeping: IMPATIENT })
+    const lake = memoryLake({ maintenance: IMPATIENT })
     const options = { duplicates: 0.1, invalid: 0.1 }
-    let folds = 0
+    let compactions = 0
     for (let round = 0; round < 3; round++) {
       const batch = { ...options, count: 100, seed: 10 + round, startTime_ms: START_MS + round * 10_000 }
       for (const each of [calm, lake]) await produceSimulated(each, binance, batch, 2)
       await drain(lake, { layers: ['bronze'], limits: { maxRows: 3 } })
       lake.clock.advance(1_000)
-      folds += await compact(lake, bronzeTable('binance'))
+      compactions += await compact(lake, bronzeTable('binance'))
       lake.clock.advance(1_000)
       await collect((await lake.table(bronzeTable('binance'))).table)
-      // New small files beside an older, folded one that holds lower offsets.
+      // New small files beside an older, compacted one that holds lower offsets.
       await produceSimulated(lake, binance, { ...batch, count: 20, seed: 20 + round }, 2)
       await produceSimulated(calm, binance, { ...batch, count: 20, seed: 20 + round }, 2)
       await drain(lake, { layers: ['bronze'], limits: { maxRows: 10 } })
       await drain(lake, { layers: ['silver', 'gold'], limits: { maxRows: 70 } })
       await compact(lake, silverTable('binance'))
     }
-    expect(folds).toBeGreaterThan(0)
+    expect(compactions).toBeGreaterThan(0)
     await drain(calm)
     await checkInvariants(lake)
     const tables = (name: string) => name !== 'gold_duplicates' && name !== GOLD_TABLE.name
@@ -213,7 +213,7 @@ describe('a table that somebody rolled back', () => {
   })
 
   it('T9 A4: twice compacted and expired to one snapshot is not a rollback, also where a lane ends in duplicates', async () => {
-    const lake = memoryLake({ exchanges: [binance, kraken], housekeeping: IMPATIENT })
+    const lake = memoryLake({ exchanges: [binance, kraken], maintenance: IMPATIENT })
     const krakenId = await registerSchema(lake, kraken)
     await produceSimulated(lake, binance, { count: 40, invalid: 0.2, duplicates: 0.3 }, 2)
     const fills = [1n, 2n, 3n, 1n, 2n].map((n) => krakenRecord(kraken, krakenId, { ingestion_timestamp: n }))

@@ -1,6 +1,6 @@
 import { seededRandom, systemClock } from '@assay/core'
 import { commit, currentSchema, type NestedField } from '@assay/iceberg'
-import { CommitSignals, defineColumns, foldSmallFiles, LakeTable, type TableDefinition } from '@assay/pipeline'
+import { CommitSignals, compactSmallFiles, defineColumns, LakeTable, type TableDefinition } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { hasPython, pythonWith, READER_PACKAGES, runPython } from '../../packages/iceberg/test/python-readers.js'
 import { diskLake, temporaryFolder } from '../support/disk-lake.js'
@@ -39,7 +39,7 @@ print(json.dumps({"rows": rows, "nulls": nulls, "chosen": chosen, "files": len(l
 `
 
 describe.skipIf(!hasPython())('evolved tables, read by PyIceberg', () => {
-  it('A4: A10: T25: have the same rows before and after a fold, foreign columns and added ones included', async () => {
+  it('A4: A10: T25: have the same rows before and after a compaction, foreign columns and added ones included', async () => {
     const python = await pythonWith(READER_PACKAGES)
     const lake = await diskLake(temporaryFolder(), 3)
     const { catalog, store } = lake
@@ -90,7 +90,7 @@ describe.skipIf(!hasPython())('evolved tables, read by PyIceberg', () => {
     })
     expect(before.rows.map(({ venue }) => venue)).toEqual([null, null, null, null, null, 'v5', 'v6', 'v7', 'v8'])
     const policy = { smallFilesMax: 8, small_bytes: 2 ** 30, task_bytes: 2 ** 30, taskFiles: 99, taskRows: 10 ** 6 }
-    expect(await foldSmallFiles(table, session, policy)).toBe(1)
+    expect(await compactSmallFiles(table, session, policy)).toBe(1)
     expect(await read()).toEqual({ ...before, files: 1, nulls: 8 })
     expect(currentSchema((await table.table.load()).metadata).fields.at(-1)?.name).toBe('venue')
     await session.close()

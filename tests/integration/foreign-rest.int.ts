@@ -125,7 +125,7 @@ for (const { title, keepsHistory, canRun, start } of CATALOGS) {
 
     const sql = (text: string) => setting.spark.sql(text)
 
-    /** What one table meets in a round. Spark gives up a rewrite that lost against our folds, and rightly. */
+    /** What one table meets in a round. Spark gives up a rewrite that lost against our compactions, and rightly. */
     const disturb = async (table: string, round: number): Promise<number> => {
       const name = `table => 'market_data.${table}'`
       await sql(`ALTER TABLE lake.market_data.${table} SET TBLPROPERTIES ('owner.round' = '${round}', ${RETRIES})`)

@@ -18,9 +18,9 @@ import { checkInvariants } from '../support/invariants.js'
 import { compareWithPyIceberg, compareWithSpark, Spark, sparkParts } from './foreign-spark.js'
 import {
   addColumnsBySpark,
+  compactAll,
   compareEvolved,
   evolveBySpark,
-  foldAll,
   openLater,
   showEarlier,
   specsOfGold,
@@ -180,7 +180,7 @@ describe.skipIf(!parts)('Spark on the tables of a file-system lake', () => {
     await checkInvariants(lake)
   })
 
-  it('A4: A10: T25: Spark and PyIceberg read what an earlier version, Spark and a later version made of one table, before and after folds', async () => {
+  it('A4: A10: T25: Spark and PyIceberg read what an earlier version, Spark and a later version made of one table, before and after compactions', async () => {
     const earlier = await diskLake(unpackLake('0.1.0', join(folder, 'earlier')), 7)
     // It was made in another folder.
     await relocateLake(earlier, false)
@@ -194,7 +194,7 @@ describe.skipIf(!parts)('Spark on the tables of a file-system lake', () => {
     for (const table of tables) await writeLater(session, table)
     const before = await compareEvolved(tables, session, spark)
     expect(await specsOfGold(spark)).toBe(3)
-    expect(await foldAll(tables, session)).toBeGreaterThanOrEqual(4)
+    expect(await compactAll(tables, session)).toBeGreaterThanOrEqual(4)
     expect(await compareEvolved(tables, session, spark)).toEqual(before)
     await session.close()
   })

@@ -16,8 +16,8 @@ describe('numbers of metadata that cannot be', () => {
     const outcomes = new Set<string>()
     await fc.assert(
       fc.asyncProperty(fc.nat(1), fc.array(change, { minLength: 1, maxLength: 3 }), async (which, changes) => {
-        const housekeeping = which === 1 ? SHORT : undefined
-        const lake = await reopened(origins[which] as MemoryLake, housekeeping)
+        const maintenance = which === 1 ? SHORT : undefined
+        const lake = await reopened(origins[which] as MemoryLake, maintenance)
         for (const { table, field, nth, value } of changes) {
           await damage(lake, table, (metadata) => {
             const { snapshots } = metadata

@@ -138,7 +138,7 @@ describe.skipIf(!hasPython())('A4: other engines read what the pipeline wrote', 
     await compareAll(lake)
   })
 
-  it('hundreds of commits by two processes: lost races, folds, merged manifests, expiry and clean-up', async () => {
+  it('hundreds of commits by two processes: lost races, compactions, merged manifests, expiry and clean-up', async () => {
     const [first, second] = [lakes[0] ?? (await open()), await open()]
     for (const exchange of first.exchanges) {
       const options = { count: 2_500, seed: 5, duplicates: 0.05, invalid: 0.05, late: 0.01, partitions: PARTITIONS }

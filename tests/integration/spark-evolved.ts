@@ -3,7 +3,7 @@ import { quoteIdentifier, type Session } from '@assay/engine'
 import { commit, type FileSystemCatalog } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import { bronzeTable, DLQ_TABLE, GOLD_TABLE, silverTable } from '@assay/medallion'
-import { CommitSignals, foldSmallFiles, LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
+import { CommitSignals, compactSmallFiles, LakeTable, scanSql, type TableDefinition } from '@assay/pipeline'
 import { expect } from 'vitest'
 import { withOneMore } from '../support/earlier-lake.js'
 import { compareTableWithSpark, type Spark } from './foreign-spark.js'
@@ -19,7 +19,7 @@ const FOREIGN = `note STRING, n INT, at STRUCT<x: INT, inner: STRUCT<y: STRING>>
   by MAP<STRING, STRUCT<v: INT>>`
 const VALUES = `note = 'über', n = 5, at = named_struct('x', 1, 'inner', named_struct('y', 'why')),
   parts = array(named_struct('p', 1), NULL), by = map('k', named_struct('v', 5))`
-const FOLD = { smallFilesMax: 1, small_bytes: 2 ** 30, task_bytes: 2 ** 30, taskFiles: 99, taskRows: 10 ** 6 }
+const COMPACTION = { smallFilesMax: 1, small_bytes: 2 ** 30, task_bytes: 2 ** 30, taskFiles: 99, taskRows: 10 ** 6 }
 
 const nameOf = (table: string): string => `${CATALOG}.market_data.${table}`
 
@@ -131,9 +131,9 @@ export async function specsOfGold(spark: Spark): Promise<number> {
   return Number(row?.[0])
 }
 
-/** Folds every table; how many folds there were. */
-export async function foldAll(tables: readonly LakeTable[], session: Session): Promise<number> {
-  let folds = 0
-  for (const table of tables) folds += await foldSmallFiles(table, session, FOLD)
-  return folds
+/** Compacts every table; returns how many compactions there were. */
+export async function compactAll(tables: readonly LakeTable[], session: Session): Promise<number> {
+  let compactions = 0
+  for (const table of tables) compactions += await compactSmallFiles(table, session, COMPACTION)
+  return compactions
 }

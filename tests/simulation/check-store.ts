@@ -102,9 +102,9 @@ async function cleanUpDamaged(simulation: Simulation): Promise<void> {
   }
   world.now_ms += DAY_MS + (world.now_ms - world.start_ms) + 60_000
   try {
-    for (const chore of ['orphans', 'expire'] as const)
-      for (const { table, problem } of await maintainTables(lake, new Set([chore]), false))
-        if (problem) world.tell(`${chore} of ${table}: ${problem.code}`)
+    for (const task of ['orphans', 'expire'] as const)
+      for (const { table, problem } of await maintainTables(lake, new Set([task]), false))
+        if (problem) world.tell(`${task} of ${table}: ${problem.code}`)
   } catch (error) {
     world.tell(`clean-up ends: ${codeOf(error)}`)
   } finally {

@@ -1,11 +1,17 @@
-import { collect, type FoldPolicy } from '@assay/iceberg'
+import { type CompactionPolicy, collect } from '@assay/iceberg'
 import { DLQ_TABLE, silverTable } from '@assay/medallion'
 import { runReplay } from '@assay/operations'
-import { type BatchLimits, foldSmallFiles, type TableDefinition } from '@assay/pipeline'
+import { type BatchLimits, compactSmallFiles, type TableDefinition } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
 import type { World } from './world.js'
 
-const FOLD: FoldPolicy = { smallFilesMax: 3, small_bytes: 2 ** 20, task_bytes: 2 ** 20, taskFiles: 4, taskRows: 1000 }
+const COMPACTION: CompactionPolicy = {
+  smallFilesMax: 3,
+  small_bytes: 2 ** 20,
+  task_bytes: 2 ** 20,
+  taskFiles: 4,
+  taskRows: 1000,
+}
 
 /** Gives the dead letters of every exchange another chance. */
 export async function replayLetters(lake: MemoryLake, limits: BatchLimits, signal: AbortSignal): Promise<void> {
@@ -22,14 +28,14 @@ function hasRows({ name }: TableDefinition): boolean {
 
 const KEPT_AT_ONCE = 5
 
-/** Folds and cleans up some tables. */
+/** Compacts and cleans up some tables. */
 export async function keepHouse(lake: MemoryLake, world: World): Promise<void> {
   const session = await (await lake.engine()).session()
   const definitions = lake.definitions.filter(hasRows)
   while (definitions.length > KEPT_AT_ONCE) definitions.splice(world.below(definitions.length), 1)
   for (const definition of definitions) {
     const table = await lake.table(definition)
-    await foldSmallFiles(table, session, FOLD)
+    await compactSmallFiles(table, session, COMPACTION)
     await collect(table.table)
   }
   await session.close()

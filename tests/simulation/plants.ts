@@ -102,11 +102,11 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'fold-drops-a-file',
+    name: 'compaction-drops-a-file',
     profile: 'foreign',
     edits: [
       {
-        file: 'packages/pipeline/src/worker/housekeeper.ts',
+        file: 'packages/pipeline/src/worker/maintenance.ts',
         find: 'table.copyRows(session, { table, version, files: task.files })',
         put: 'table.copyRows(session, { table, version, files: task.files.slice(1) })',
       },
@@ -227,7 +227,7 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
-    name: 'fold-of-files-that-are-gone',
+    name: 'compaction-of-files-that-are-gone',
     profile: 'foreign',
     edits: [
       {

@@ -1,4 +1,4 @@
-import type { HousekeepingPolicy } from '@assay/iceberg'
+import type { MaintenancePolicy } from '@assay/iceberg'
 import type { LayerName } from '@assay/medallion'
 import { COMPARABLE, RIVALRIES, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
@@ -41,7 +41,7 @@ export interface Scenario {
   readonly processes: readonly (readonly LayerName[])[]
   /** Greatest number of partitions of a batch. */
   readonly maxPartitions: number
-  /** Processes that fold and clean up all the time. */
+  /** Processes that compact and clean up all the time. */
   readonly keepers: number
   /** Bronze and silver have what is produced at once, by workers that meet no faults. */
   readonly isAhead: boolean
@@ -55,7 +55,7 @@ export interface Scenario {
   readonly actions: readonly Action[]
   /** Chance of an action between two calls. */
   readonly actionRate: number
-  readonly housekeeping: HousekeepingPolicy
+  readonly maintenance: MaintenancePolicy
 }
 
 const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold']
@@ -109,7 +109,7 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
     },
     actions: Array.from({ length: 6 + world.below(9) }, () => world.oneOf(WEIGHTS[profile])),
     actionRate: world.oneOf([0.01, 0.03]),
-    housekeeping: {
+    maintenance: {
       manifestsToMerge: 2 + world.below(3),
       manifestFilesMax: 8_192,
       snapshotsToKeep: profile === 'rollback' ? 10 : 1 + world.below(5),

@@ -9,7 +9,7 @@ import {
   type ReadResult,
 } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
-import type { HousekeepingPolicy } from '@assay/iceberg'
+import type { MaintenancePolicy } from '@assay/iceberg'
 import type { ObjectEntry, ObjectStore } from '@assay/object-store'
 import type { SchemaLookup, SchemaRegistry } from '@assay/schema-registry'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
@@ -27,7 +27,7 @@ export interface Shared {
   readonly registry: SchemaRegistry
   readonly commits: CommitWatch
   readonly exchanges: readonly Exchange[]
-  readonly housekeeping: HousekeepingPolicy
+  readonly maintenance: MaintenancePolicy
 }
 
 const LAG_MAX = 4
@@ -48,7 +48,7 @@ export class SimProcess implements Caller {
   constructor(name: string, shared: Shared, exchanges: readonly Exchange[] = shared.exchanges) {
     this.name = name
     this.#shared = shared
-    const { world, housekeeping } = shared
+    const { world, maintenance } = shared
     const lake = memoryLake({
       store: new ProcessStore(this, shared.store),
       log: new ProcessLog(this, shared.log.openFor()),
@@ -57,7 +57,7 @@ export class SimProcess implements Caller {
       openCatalog: (store, by) => new WatchedCatalog(name, shared.commits, store, by),
       registry: new ProcessRegistry(this, shared.registry, world),
       exchanges,
-      housekeeping,
+      maintenance,
     })
     this.lake = { ...lake, engine: async () => ({ session: () => this.#session(lake), close: async () => undefined }) }
   }

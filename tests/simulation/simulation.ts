@@ -95,7 +95,7 @@ export class Simulation {
         : new RecordedLog({ clock, random: seededRandom(seed) })
     this.named = new NamedObjects(this.store, this.world)
     const lastsAsWritten = this.scenario.profile !== 'store'
-    const { grace_ms } = this.scenario.housekeeping
+    const { grace_ms } = this.scenario.maintenance
     this.violations = lastsAsWritten ? watchDeletions(this.store, this.named, this.world, grace_ms) : []
     this.#commits = new CommitWatch(lastsAsWritten ? this.violations : [])
     this.store.onCreate = (key, bytes) => this.#commits.created(key, bytes)
@@ -119,7 +119,7 @@ export class Simulation {
       random: seededRandom(this.world.below(2 ** 32)),
       registry: openEmbeddedRegistry(this.store, 'schemas'),
       exchanges: this.scenario.workload.exchanges,
-      housekeeping: this.scenario.housekeeping,
+      maintenance: this.scenario.maintenance,
     })
   }
 
@@ -220,7 +220,7 @@ export class Simulation {
       registry: this.#registry,
       commits: this.#commits,
       exchanges: scenario.workload.exchanges,
-      housekeeping: scenario.housekeeping,
+      maintenance: scenario.maintenance,
     }
     const process = new SimProcess(`${what}#${this.#processes.length}`, shared)
     this.#processes.push(process)

@@ -5,7 +5,7 @@ import { type Clock, type Random, seededRandom } from '@assay/core'
 import { type Engine, openEngine, type Session } from '@assay/engine'
 import { MemoryLog } from '@assay/event-log'
 import { type Exchange, exchangeNamed } from '@assay/exchanges'
-import { type Catalog, FileSystemCatalog, type HousekeepingPolicy } from '@assay/iceberg'
+import { type Catalog, FileSystemCatalog, type MaintenancePolicy } from '@assay/iceberg'
 import { type Lake, LogArrivals, readerOf } from '@assay/lake'
 import { LAYERS, type Layer, tablesOf } from '@assay/medallion'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
@@ -32,7 +32,7 @@ export interface MemoryLakeParts {
   readonly layers?: readonly Layer[]
   /** Instead of a plain catalog over the store. */
   readonly openCatalog?: (store: ObjectStore, by: { readonly clock: Clock; readonly random: Random }) => Catalog
-  readonly housekeeping?: HousekeepingPolicy
+  readonly maintenance?: MaintenancePolicy
 }
 
 /** A memory store that makes the copies which DuckDB opens one at a time. */
@@ -70,8 +70,8 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   const { openCatalog = (over, by) => new FileSystemCatalog(over, 'tables/market_data', by) } = parts
   const catalog = openCatalog(store, { clock, random })
   const signals = new CommitSignals()
-  const housekeeping = parts.housekeeping && { housekeeping: parts.housekeeping }
-  const dependencies = { catalog, store, clock, random, signals, ...housekeeping }
+  const maintenance = parts.maintenance && { maintenance: parts.maintenance }
+  const dependencies = { catalog, store, clock, random, signals, ...maintenance }
   const tables = new Map<string, Promise<LakeTable>>()
   const sessions: Session[] = []
   return {

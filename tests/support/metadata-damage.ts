@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core'
-import { defaultHousekeeping, type HousekeepingPolicy } from '@assay/iceberg'
+import { defaultMaintenance, type MaintenancePolicy } from '@assay/iceberg'
 import { bronzeTable, GOLD_TABLE, silverTable } from '@assay/medallion'
 import { CHECKPOINT_PROPERTY, type TableDefinition } from '@assay/pipeline'
 import { drain } from './drain.js'
@@ -63,20 +63,20 @@ export function setSequences(metadata: MetadataJson, sequence: number): void {
 }
 
 /** A lake on a copy of another's objects, as a process that has just started. */
-export async function reopened(lake: MemoryLake, housekeeping?: HousekeepingPolicy): Promise<MemoryLake> {
+export async function reopened(lake: MemoryLake, maintenance?: MaintenancePolicy): Promise<MemoryLake> {
   const { log, clock, exchanges } = lake
   return memoryLake({
     store: await copyOf(lake.store, clock),
     log,
     clock,
     exchanges,
-    ...(housekeeping && { housekeeping }),
+    ...(maintenance && { maintenance }),
   })
 }
 
 /** Bronze has many snapshots, and silver has read the first of them. */
-export async function lagging(housekeeping?: HousekeepingPolicy): Promise<MemoryLake> {
-  const lake = memoryLake(housekeeping ? { housekeeping } : {})
+export async function lagging(maintenance?: MaintenancePolicy): Promise<MemoryLake> {
+  const lake = memoryLake(maintenance ? { maintenance } : {})
   const options = { invalid: 0.1, duplicates: 0.1 }
   await produceSimulated(lake, binance, { ...options, count: 16 }, 2)
   await drain(lake, { limits: { maxRows: 8 } })
@@ -85,8 +85,8 @@ export async function lagging(housekeeping?: HousekeepingPolicy): Promise<Memory
   return lake
 }
 
-export const SHORT: HousekeepingPolicy = {
-  ...defaultHousekeeping,
+export const SHORT: MaintenancePolicy = {
+  ...defaultMaintenance,
   snapshotsToKeep: 2,
   snapshotsKept_ms: 0,
   snapshotsToExpire: 1,

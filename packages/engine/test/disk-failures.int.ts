@@ -22,8 +22,8 @@ const statements = {
     { select: (source) => 'select n from ' + source, path: folder + '/columns-' + i + '.parquet', fields: fields.slice(0, 1) }),
   rows: (session) => session.rows(read),
   stream: (session) => all(session.read("select n, t from read_parquet('" + folder + "/there.parquet')")),
-  fold: (session, i) => session.writeParquet({ select: "select n, t from read_parquet(['" + folder + "/there.parquet', '" + folder + "/there.parquet']) order by n",
-    path: folder + '/folded-' + i + '.parquet', fields }),
+  compact: (session, i) => session.writeParquet({ select: "select n, t from read_parquet(['" + folder + "/there.parquet', '" + folder + "/there.parquet']) order by n",
+    path: folder + '/compacted-' + i + '.parquet', fields }),
   // What was spilled and can't be read is lost with its table: both are tried again.
   spill: async (session) => { await session.run(spills); await session.rows('select count(*), max(t) from spilled') },
 }
@@ -95,7 +95,7 @@ describe('A1: every statement that touches the disk', () => {
     { timeout: 600_000 },
     (error) => {
       const files = [
-        ...['written', 'columns', 'folded'].flatMap((name) =>
+        ...['written', 'columns', 'compacted'].flatMap((name) =>
           Array.from({ length: 12 }, (_, i) => `${name}-${i}.parquet`),
         ),
         ...['there.parquet', 'spill'],

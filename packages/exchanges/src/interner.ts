@@ -24,7 +24,7 @@ class SpanTable {
   private readonly rows: number[] = []
   /** Code + 1, or 0 where free. */
   private readonly slots = new Int32Array(SLOTS)
-  private readonly crowded = new Map<string, number>()
+  private readonly overflow = new Map<string, number>()
 
   constructor(
     private readonly source: Uint8Array,
@@ -47,13 +47,13 @@ class SpanTable {
       }
       if (this.equal(this.rows[code] as number, row)) return code
     }
-    return this.crowdedCode(row)
+    return this.overflowCode(row)
   }
 
-  private crowdedCode(row: number): number {
+  private overflowCode(row: number): number {
     const text = this.text(row)
-    const code = this.crowded.get(text) ?? this.add(row)
-    this.crowded.set(text, code)
+    const code = this.overflow.get(text) ?? this.add(row)
+    this.overflow.set(text, code)
     return code
   }
 

@@ -49,10 +49,15 @@ export {
   writePendingManifest,
 } from './outbox/outbox.js'
 export { ancestry } from './plan/ancestry.js'
+export {
+  type CompactionPolicy,
+  type CompactionTask,
+  defaultCompaction,
+  planCompaction,
+} from './plan/plan-compaction.js'
 export { type PlannedFile, planFiles } from './plan/plan-files.js'
-export { defaultFold, type FoldPolicy, type FoldTask, planFold } from './plan/plan-fold.js'
 export type { DeleteFileRewriter } from './relocate/relocate-manifests.js'
 export { relocateTable } from './relocate/relocate-table.js'
 export { refuseIfMoved } from './table/moved.js'
-export { defaultHousekeeping, type HousekeepingPolicy } from './table/policy.js'
+export { defaultMaintenance, type MaintenancePolicy } from './table/policy.js'
 export { columnsOf, Table, type TableNotice } from './table/table.js'

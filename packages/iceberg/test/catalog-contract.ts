@@ -235,10 +235,10 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       await append(table, [a, b])
       const refused = await commit(table, { prepare: () => ({ kind: 'refuse', reason: 'position_moved' }) })
       expect(refused).toMatchObject({ kind: 'refused', reason: 'position_moved' })
-      const folded = await putDataFile(table, { rows: 20 })
-      expect((await replace(table, [a.path, b.path], [folded])).kind).toBe('committed')
+      const compacted = await putDataFile(table, { rows: 20 })
+      expect((await replace(table, [a.path, b.path], [compacted])).kind).toBe('committed')
       expect(await replace(table, [a.path], [])).toMatchObject({ kind: 'refused', reason: 'removed_files_gone' })
-      expect(await livePaths(await open())).toEqual([folded.path])
+      expect(await livePaths(await open())).toEqual([compacted.path])
     })
 
     it('T2 T3: racing publishers publish what is pending once', async () => {

@@ -5,8 +5,8 @@ import { append, keys, livePaths, openWorld, putDataFile, replace, VirtualClock,
 
 const DATA = 'tables/test/trades/data/'
 
-/** A table in which a file was folded away and all snapshots that show it have just expired. */
-async function folded(store?: FaultyStore, clock?: VirtualClock): Promise<World & { removed: string }> {
+/** A table in which a file was compacted away and all snapshots that show it have just expired. */
+async function compacted(store?: FaultyStore, clock?: VirtualClock): Promise<World & { removed: string }> {
   const world = await openWorld({ ...(store ? { store } : {}), ...(clock ? { clock } : {}) })
   const { table } = world
   const removed = await putDataFile(table)
@@ -24,7 +24,7 @@ async function dataFiles({ store }: World): Promise<number> {
 
 describe('A9: the clean-up', () => {
   it('T17: leaves files to readers for the grace time, then deletes them', async () => {
-    const world = await folded()
+    const world = await compacted()
     const named = new Set<string>()
     const version = await world.table.load()
     for (const snapshot of version.metadata.snapshots) {
@@ -64,7 +64,7 @@ describe('A9: the clean-up', () => {
   })
 
   it('never deletes a file that the table names again', async () => {
-    const world = await folded()
+    const world = await compacted()
     const { table, removed } = world
     const version = await table.load()
     const first = (await planFiles(table, version))[0]?.file
@@ -108,7 +108,7 @@ describe('A9: the clean-up', () => {
       deletions -= 1
       return deletions < 0 ? 'error_before' : 'none'
     })
-    const world = await folded(store, clock)
+    const world = await compacted(store, clock)
     clock.advance(16 * 60_000)
     deletions = 10
     await expect(collect(world.table)).rejects.toMatchObject({ code: 'injected_fault' })

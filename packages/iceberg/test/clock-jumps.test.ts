@@ -5,9 +5,9 @@ import {
   collect,
   commit,
   currentSnapshot,
-  defaultHousekeeping,
-  type HousekeepingPolicy,
+  defaultMaintenance,
   keyOfPath,
+  type MaintenancePolicy,
   planFiles,
   removeOrphans,
   type TableMetadata,
@@ -20,8 +20,8 @@ const SECOND_MS = 1_000
 const DAY_MS = 86_400_000
 const YEAR_MS = 365 * DAY_MS
 
-const SMALL: HousekeepingPolicy = {
-  ...defaultHousekeeping,
+const SMALL: MaintenancePolicy = {
+  ...defaultMaintenance,
   snapshotsToKeep: 4,
   snapshotsKept_ms: 10 * SECOND_MS,
   snapshotsToExpire: 2,
@@ -49,7 +49,7 @@ describe('T26: clocks that jump', () => {
   it.each([DAY_MS, YEAR_MS, -DAY_MS, -YEAR_MS])(
     'expiry goes on and times rise after one commit at %i ms',
     async (jump_ms) => {
-      const world = await openWorld({ housekeeping: SMALL })
+      const world = await openWorld({ maintenance: SMALL })
       await commits(world, 20)
       world.clock.jump(jump_ms)
       await append(world.table, [])
@@ -79,7 +79,7 @@ describe('T26: clocks that jump', () => {
 
   it('a clock that jumps ahead and returns makes nothing old: no file, no version, no orphan', async () => {
     for (const isSameProcess of [true, false]) {
-      const world = await openWorld({ housekeeping: { ...SMALL, snapshotsKept_ms: 0 } })
+      const world = await openWorld({ maintenance: { ...SMALL, snapshotsKept_ms: 0 } })
       const removed = await putDataFile(world.table)
       await append(world.table, [removed])
       const reader = await world.table.load()
@@ -104,7 +104,7 @@ describe('T26: clocks that jump', () => {
   it('T17: whatever clocks do, no file goes within fifteen minutes of its expiry, and all go in the end', async () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ kind: fc.constant('commit' as const), who: fc.nat(1) }) },
-      { weight: 3, arbitrary: fc.record({ kind: fc.constant('fold' as const), who: fc.nat(1) }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant('compact' as const), who: fc.nat(1) }) },
       {
         weight: 3,
         arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 240_000 }) }),
@@ -125,8 +125,8 @@ describe('T26: clocks that jump', () => {
         const clocks = [new VirtualClock(), new VirtualClock()] as const
         const store: ObjectStore = new MemoryStore({ clock: clocks[0] })
         const worlds = [
-          await openWorld({ store, clock: clocks[0], housekeeping: SMALL, seed: 1 }),
-          await openWorld({ store, clock: clocks[1], housekeeping: SMALL, seed: 2 }),
+          await openWorld({ store, clock: clocks[0], maintenance: SMALL, seed: 1 }),
+          await openWorld({ store, clock: clocks[1], maintenance: SMALL, seed: 2 }),
         ] as const
         let true_ms = 0
         const removed = new Map<string, number>()
@@ -146,7 +146,7 @@ describe('T26: clocks that jump', () => {
             const { table } = of(one.who)
             const before = await livePaths(table)
             const file = await putDataFile(table)
-            if (one.kind === 'fold' && before.length > 0) {
+            if (one.kind === 'compact' && before.length > 0) {
               await replace(table, before, [file])
               const version = await table.load()
               for (const path of before) removed.set(keyOfPath(version, path), true_ms)
@@ -190,7 +190,7 @@ describe('A4: refs of others', () => {
   }
 
   it('a file that only the second of two tagged snapshots in a row shows stays', async () => {
-    const world = await openWorld({ housekeeping: { ...SMALL, snapshotsKept_ms: 0 } })
+    const world = await openWorld({ maintenance: { ...SMALL, snapshotsKept_ms: 0 } })
     await append(world.table, [await putDataFile(world.table)])
     await tag(world, 'one')
     const removed = await putDataFile(world.table)
@@ -208,7 +208,7 @@ describe('A4: refs of others', () => {
   })
 
   it('a branch keeps as many of its snapshots as it says', async () => {
-    const world = await openWorld({ housekeeping: { ...SMALL, snapshotsKept_ms: 0 } })
+    const world = await openWorld({ maintenance: { ...SMALL, snapshotsKept_ms: 0 } })
     await commits(world, 3)
     const ids = (await world.table.load()).metadata.snapshots.map(({ snapshotId }) => snapshotId)
     await tag(world, 'audit', { 'min-snapshots-to-keep': 2 })
@@ -219,7 +219,7 @@ describe('A4: refs of others', () => {
   })
 
   it('is neither expired nor cleaned up where gc.enabled is off', async () => {
-    const world = await openWorld({ housekeeping: { ...SMALL, snapshotsKept_ms: 0 } })
+    const world = await openWorld({ maintenance: { ...SMALL, snapshotsKept_ms: 0 } })
     await commit(world.table, {
       prepare: () => ({ kind: 'proceed', change: { operation: 'append', setProperties: { 'gc.enabled': 'false' } } }),
     })

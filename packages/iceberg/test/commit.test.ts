@@ -125,8 +125,8 @@ describe('replacing', () => {
     const [a, b, c] = [await putDataFile(table), await putDataFile(table), await putDataFile(table)]
     const first = await append(table, [a, b])
     await append(table, [c])
-    const folded = await putDataFile(table, { rows: 20, size_bytes: 1_500 })
-    const outcome = await replace(table, [a.path, c.path], [folded])
+    const compacted = await putDataFile(table, { rows: 20, size_bytes: 1_500 })
+    const outcome = await replace(table, [a.path, c.path], [compacted])
     if (outcome.kind !== 'committed') throw new Error(outcome.kind)
     expect(outcome.snapshot.summary).toMatchObject({
       operation: 'replace',
@@ -183,7 +183,7 @@ describe('replacing', () => {
   })
 })
 
-describe('housekeeping in the commit', () => {
+describe('maintenance in the commit', () => {
   it('A9: manifests stay few, and merging changes no number', async () => {
     const { table } = await openWorld()
     const numbers = new Map<string, number>()

@@ -1,23 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { collect, planFiles, planFold, type Table } from '../src/index.js'
+import { collect, planCompaction, planFiles, type Table } from '../src/index.js'
 import { append, keys, openWorld, putDataFile, replace } from './support.js'
 
 /** Slower than the promise's second, so that four hours fit a test: all limits are counts or times. */
 const PACE_S = 3
 const FOLDER = 'tables/test/trades/'
 
-/** Commits at a steady pace, folding and cleaning up as the worker does. */
+/** Commits at a steady pace, compacting and cleaning up as the worker does. */
 async function live(table: Table, clock: { advance(ms: number): void }, commits: number): Promise<void> {
   for (let count = 1; count <= commits; count += 1) {
     clock.advance(PACE_S * 1_000)
     await append(table, [await putDataFile(table, { size_bytes: 20_000 })])
     if (count % 10 === 0) {
-      for (const task of await planFold(table, await table.load())) {
-        const folded = await putDataFile(table, { rows: task.rows, size_bytes: task.bytes })
+      for (const task of await planCompaction(table, await table.load())) {
+        const compacted = await putDataFile(table, { rows: task.rows, size_bytes: task.bytes })
         const outcome = await replace(
           table,
           task.files.map(({ file }) => file.path),
-          [folded],
+          [compacted],
         )
         expect(outcome.kind).toBe('committed')
       }

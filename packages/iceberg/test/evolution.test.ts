@@ -9,8 +9,8 @@ import {
   currentSnapshot,
   evolveTable,
   type NestedField,
+  planCompaction,
   planFiles,
-  planFold,
   type Schema,
   type TableMetadata,
 } from '../src/index.js'
@@ -230,7 +230,7 @@ describe('adding columns', () => {
 })
 
 describe('a partition column that was widened', () => {
-  it('A10: A12: counts its values on as the same, in manifests, plans and folds', async () => {
+  it('A10: A12: counts its values on as the same, in manifests, plans and compactions', async () => {
     const numbers = { fields: [column('n', 'int', 1)], partitionBy: ['n'] }
     const world = await openWorld({ description: numbers })
     const { table } = world
@@ -253,13 +253,13 @@ describe('a partition column that was widened', () => {
       )
       expect(await planFiles(reader, version, { ranges: [{ columnId: 1, from: 2n, to: 2n }] })).toHaveLength(5)
       const policy = { smallFilesMax: 2, small_bytes: 10_000, task_bytes: 100_000, taskFiles: 100, taskRows: 100_000 }
-      expect((await planFold(reader, version, policy)).map(({ files }) => files.length)).toEqual([5, 5, 5])
+      expect((await planCompaction(reader, version, policy)).map(({ files }) => files.length)).toEqual([5, 5, 5])
     }
   })
 })
 
 describe('a table of several partition specs', () => {
-  it('A10: A4: is written for the spec that is ours, planned and folded by each file’s own', async () => {
+  it('A10: A4: is written for the spec that is ours, planned and compacted by each file’s own', async () => {
     const { catalog, table, clock } = await openWorld()
     const ours = await Promise.all(
       [1, 2].map((n) => putDataFile(table, { day: 20_000, from: BigInt(n), to: BigInt(n) })),
@@ -296,15 +296,15 @@ describe('a table of several partition specs', () => {
     const offsets = await planFiles(table, version, { ranges: [{ columnId: 2, from: 5n, to: 6n }] })
     expect(offsets.map(({ file }) => file.path)).toEqual([foreign.path])
     const policy = { smallFilesMax: 4, small_bytes: 10_000, task_bytes: 100_000, taskFiles: 100, taskRows: 100_000 }
-    const [task] = await planFold(table, version, policy, 0)
+    const [task] = await planCompaction(table, version, policy, 0)
     expect(task?.files).toHaveLength(22)
-    const folded = await putDataFile(table, { from: 1n, to: 7n, rows: 220 })
+    const compacted = await putDataFile(table, { from: 1n, to: 7n, rows: 220 })
     const outcome = await commit(table, {
       prepare: () => ({
         kind: 'proceed',
         change: {
           operation: 'replace',
-          addFiles: [folded],
+          addFiles: [compacted],
           removeFiles: task?.files.map(({ file }) => file.path) ?? [],
         },
       }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   collect,
   currentSnapshot,
-  defaultHousekeeping,
+  defaultMaintenance,
   keyOfPath,
   mainHistory,
   planFiles,
@@ -11,8 +11,8 @@ import {
 import { append, keys, livePaths, openWorld, putDataFile, replace, type World } from './support.js'
 
 const HOUR_MS = 3_600_000
-const housekeeping = {
-  ...defaultHousekeeping,
+const maintenance = {
+  ...defaultMaintenance,
   snapshotsToKeep: 4,
   snapshotsKept_ms: 0,
   snapshotsToExpire: 2,
@@ -30,7 +30,7 @@ async function quarters({ table, clock }: World, count: number): Promise<void> {
 
 describe('A9: history by tags', () => {
   it('keeps the state at each full hour, as many as the policy says, and nothing of the rest', async () => {
-    const world = await openWorld({ housekeeping })
+    const world = await openWorld({ maintenance })
     await quarters(world, 48)
     const { metadata } = await world.table.load()
     const tagged = taggedHistory(metadata)
@@ -53,7 +53,7 @@ describe('A9: history by tags', () => {
   })
 
   it('the first snapshot is kept at once, so that the reach begins with the table', async () => {
-    const world = await openWorld({ housekeeping })
+    const world = await openWorld({ maintenance })
     for (let i = 0; i < 12; i += 1) await append(world.table, [])
     const { metadata } = await world.table.load()
     expect(taggedHistory(metadata).map(({ snapshot }) => snapshot.sequenceNumber)).toEqual([1])
@@ -61,7 +61,7 @@ describe('A9: history by tags', () => {
   })
 
   it('T26: a clock that leaps with each commit brings no flood, one that stands still no end of it', async () => {
-    const world = await openWorld({ housekeeping })
+    const world = await openWorld({ maintenance })
     for (let i = 0; i < 30; i += 1) {
       world.clock.jump(i * HOUR_MS)
       await append(world.table, [])
@@ -77,7 +77,7 @@ describe('A9: history by tags', () => {
   })
 
   it('none are kept where the policy says so, and those of others stay', async () => {
-    const world = await openWorld({ housekeeping })
+    const world = await openWorld({ maintenance })
     await quarters(world, 12)
     const base = await world.table.load()
     const head = currentSnapshot(base.metadata)
@@ -87,7 +87,7 @@ describe('A9: history by tags', () => {
       store: world.store,
       clock: world.clock,
       seed: 2,
-      housekeeping: { ...housekeeping, history: { tagEvery_ms: HOUR_MS, tagsToKeep: 0 } },
+      maintenance: { ...maintenance, history: { tagEvery_ms: HOUR_MS, tagsToKeep: 0 } },
     })
     await quarters(without, 12)
     await quarters(without, 12)

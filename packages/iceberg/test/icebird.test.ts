@@ -6,7 +6,7 @@ import { systemRandom } from '@assay/core'
 import { type ObjectStore, openLocalStore } from '@assay/object-store'
 import { icebergMetadata, icebergRead } from 'icebird'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultHousekeeping, planFiles, type Table } from '../src/index.js'
+import { defaultMaintenance, planFiles, type Table } from '../src/index.js'
 import { ParquetWriter, tradesDescription } from './parquet.js'
 import { append, openWorld, replace } from './support.js'
 
@@ -56,9 +56,8 @@ describe('A4: an independent reader in JavaScript', () => {
     const local = await openLocalStore(folder, { random: systemRandom })
     ;({ server, origin } = await serve(local))
     writer = await ParquetWriter.open()
-    const housekeeping = { ...defaultHousekeeping, manifestsToMerge: 3 }
-    table = (await openWorld({ store: withLocation(local, origin), description: tradesDescription, housekeeping }))
-      .table
+    const maintenance = { ...defaultMaintenance, manifestsToMerge: 3 }
+    table = (await openWorld({ store: withLocation(local, origin), description: tradesDescription, maintenance })).table
   })
 
   afterAll(async () => {
@@ -75,14 +74,14 @@ describe('A4: an independent reader in JavaScript', () => {
     return rows.map((row) => Number(row.offset)).sort((a, b) => a - b)
   }
 
-  it('reads the rows after appends, merges and a fold', async () => {
+  it('reads the rows after appends, merges and a compaction', async () => {
     for (let i = 0; i < 7; i += 1)
       await append(table, [await writer.write(table, { from: i * 10, rows: 10, day: 20_000, venue: 'binance' })])
     const expected = Array.from({ length: 70 }, (_, i) => i)
     expect(await offsets()).toEqual(expected)
     const removed = (await planFiles(table, await table.load())).map(({ file }) => file.path)
-    const folded = await writer.write(table, { from: 0, rows: 70, day: 20_000, venue: 'binance' })
-    expect(await replace(table, removed, [folded])).toMatchObject({ kind: 'committed' })
+    const compacted = await writer.write(table, { from: 0, rows: 70, day: 20_000, venue: 'binance' })
+    expect(await replace(table, removed, [compacted])).toMatchObject({ kind: 'committed' })
     expect(await offsets()).toEqual(expected)
     await append(table, [await writer.write(table, { from: 70, rows: 10, day: 20_001, venue: 'kraken' })])
     expect(await offsets()).toHaveLength(80)

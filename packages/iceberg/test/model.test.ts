@@ -8,7 +8,7 @@ import {
   commit,
   type DataFile,
   dataFile,
-  defaultHousekeeping,
+  defaultMaintenance,
   FileSystemCatalog,
   keyOfPath,
   type Orphan,
@@ -19,8 +19,8 @@ import {
 import { keys, openWorld, VirtualClock } from './support.js'
 
 /** Small limits, so that a few commits bring on everything. */
-const housekeeping = {
-  ...defaultHousekeeping,
+const maintenance = {
+  ...defaultMaintenance,
   manifestsToMerge: 3,
   snapshotsToKeep: 4,
   snapshotsKept_ms: 60_000,
@@ -29,13 +29,13 @@ const housekeeping = {
 
 type Step =
   | { readonly kind: 'append'; readonly files: number }
-  | { readonly kind: 'fold'; readonly seed: number }
+  | { readonly kind: 'compact'; readonly seed: number }
   | { readonly kind: 'wait'; readonly minutes: number }
   | { readonly kind: 'collect' }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('append' as const), files: fc.integer({ min: 0, max: 3 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('fold' as const), seed: fc.nat() }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('compact' as const), seed: fc.nat() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), minutes: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('collect' as const) }) },
 )
@@ -63,7 +63,7 @@ class Run {
   #reopen(): Table {
     const random = seededRandom(this.#store.calls + 1)
     const catalog = new FileSystemCatalog(this.#store, 'tables/test', { clock: this.#clock, random })
-    this.#table = new Table(catalog, 'trades', { store: this.#store, clock: this.#clock, random, housekeeping })
+    this.#table = new Table(catalog, 'trades', { store: this.#store, clock: this.#clock, random, maintenance })
     return this.#table
   }
 
@@ -139,7 +139,7 @@ class Run {
         for (const { path, recordCount } of added) this.model.set(path, recordCount)
         return
       }
-      case 'fold': {
+      case 'compact': {
         const removed = [...this.model].filter((_, i) => (one.seed >> (i % 30)) % 2 === 1)
         const rows = removed.reduce((sum, [, count]) => sum + count, 0)
         if (removed.length === 0) return
@@ -207,21 +207,21 @@ class Run {
 async function start(plan: ConstructorParameters<typeof FaultyStore>[1]): Promise<Run> {
   const clock = new VirtualClock()
   const inner = new MemoryStore({ clock })
-  await openWorld({ store: inner, clock, housekeeping })
+  await openWorld({ store: inner, clock, maintenance })
   return new Run(inner, new FaultyStore(inner, plan), clock)
 }
 
 const everything: readonly Step[] = [
   { kind: 'append', files: 2 },
   { kind: 'append', files: 1 },
-  { kind: 'fold', seed: 3 },
+  { kind: 'compact', seed: 3 },
   { kind: 'append', files: 1 },
   { kind: 'append', files: 1 },
   { kind: 'wait', minutes: 2 },
   { kind: 'append', files: 1 },
   { kind: 'append', files: 0 },
   { kind: 'append', files: 1 },
-  { kind: 'fold', seed: 2 },
+  { kind: 'compact', seed: 2 },
   { kind: 'wait', minutes: 20 },
   { kind: 'append', files: 1 },
   { kind: 'collect' },
@@ -230,7 +230,7 @@ const everything: readonly Step[] = [
 ]
 
 describe('a table beside a simple model of it', () => {
-  it('A1, A9: any sequence of appends, folds, expiries and clean-ups', async () => {
+  it('A1, A9: any sequence of appends, compactions, expiries and clean-ups', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         const run = await start(() => 'none')

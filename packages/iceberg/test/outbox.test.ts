@@ -88,7 +88,7 @@ describe('the outbox', () => {
     expect((await world.side.load()).metadata.snapshots).toHaveLength(3)
   })
 
-  it('T2: an entry is published once although it is found again after folding and merging', async () => {
+  it('T2: an entry is published once although it is found again after compacting and merging', async () => {
     const world = await tables()
     const [file] = await sideFiles(world)
     await decide(world.table, await writePendingManifest(world.side, file ? [file] : []))

@@ -8,8 +8,8 @@ import {
   commit,
   currentSnapshot,
   type DataFile,
+  planCompaction,
   planFiles,
-  planFold,
   type Table,
   type TableMetadata,
   type TableVersion,
@@ -27,7 +27,7 @@ async function names(
 const paths = (...files: readonly DataFile[]): readonly string[] => files.map(({ path }) => path).sort()
 
 describe('planning what is new', () => {
-  it('T6, T7: goes by file sequence numbers, through folds, merges and expiry', async () => {
+  it('T6, T7: goes by file sequence numbers, through compactions, merges and expiry', async () => {
     const { clock, table } = await openWorld()
     const [a, b, c] = [await putDataFile(table), await putDataFile(table), await putDataFile(table)]
     await append(table, [a])
@@ -35,9 +35,9 @@ describe('planning what is new', () => {
     const seen = (await table.load()).metadata.lastSequenceNumber
     await append(table, [c])
     expect(await names(table, await table.load(), { afterFileSequence: seen })).toEqual(paths(c))
-    const folded = await putDataFile(table)
-    await replace(table, [a.path, c.path], [folded])
-    expect(await names(table, await table.load(), { afterFileSequence: seen })).toEqual(paths(folded))
+    const compacted = await putDataFile(table)
+    await replace(table, [a.path, c.path], [compacted])
+    expect(await names(table, await table.load(), { afterFileSequence: seen })).toEqual(paths(compacted))
     for (let i = 0; i < 150; i += 1) await append(table, [])
     for (let i = 0; i < 20; i += 1) await append(table, [await putDataFile(table)])
     clock.advance(11 * 60_000)
@@ -243,7 +243,7 @@ describe('delete files of other engines', () => {
     expect(planned.filter(({ deletes }) => deletes.length === 1).map(({ file }) => file.path)).toEqual([files[0]?.path])
   })
 
-  it('A4: a fold that was planned before they came is refused', async () => {
+  it('A4: a compaction that was planned before they came is refused', async () => {
     const { table, files } = await withDeletes('position_deletes')
     const change = {
       operation: 'replace' as const,
@@ -308,7 +308,7 @@ describe('ancestry', () => {
   })
 })
 
-describe('planning folds', () => {
+describe('planning compactions', () => {
   it('A9: partitions with many small files, bounded tasks, the small ones first', async () => {
     const { table } = await openWorld()
     const small = await Promise.all(
@@ -320,10 +320,10 @@ describe('planning folds', () => {
     )
     const grown = await putDataFile(table, { day: 1, size_bytes: 7 * 1024 * 1024 })
     await append(table, [...small, ...few, ...big, grown])
-    const tasks = await planFold(table, await table.load())
+    const tasks = await planCompaction(table, await table.load())
     expect(tasks.map(({ partition, rows, plannedAt }) => [partition, rows, plannedAt])).toEqual([[[1], 400, 1]])
     expect(tasks[0]?.files.map(({ file }) => file.path).sort()).toEqual(paths(...small))
-    const bounded = await planFold(table, await table.load(), {
+    const bounded = await planCompaction(table, await table.load(), {
       smallFilesMax: 4,
       small_bytes: 2_000,
       task_bytes: 10_200,

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { systemRandom } from '@assay/core'
 import { openLocalStore } from '@assay/object-store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { collect, commit, defaultHousekeeping, planFiles, type Table } from '../src/index.js'
+import { collect, commit, defaultMaintenance, planFiles, type Table } from '../src/index.js'
 import { ParquetWriter, tradesDescription } from './parquet.js'
 import { DUCKDB_SCRIPT, hasPython, PYICEBERG_SCRIPT, pythonWith, READER_PACKAGES, runPython } from './python-readers.js'
 import { append, openWorld, replace, VirtualClock } from './support.js'
@@ -51,8 +51,8 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
     folder = await mkdtemp(path.join(tmpdir(), 'iceberg-readers-'))
     writer = await ParquetWriter.open()
     const store = await openLocalStore(folder, { random: systemRandom })
-    const housekeeping = { ...defaultHousekeeping, snapshotsToKeep: 10, snapshotsToExpire: 5 }
-    table = (await openWorld({ store, clock, description: tradesDescription, housekeeping })).table
+    const maintenance = { ...defaultMaintenance, snapshotsToKeep: 10, snapshotsToExpire: 5 }
+    table = (await openWorld({ store, clock, description: tradesDescription, maintenance })).table
   })
 
   afterAll(async () => {
@@ -89,19 +89,21 @@ describe.skipIf(!hasPython())('A4: other engines read our tables', () => {
     await check(written)
   })
 
-  it('after merging, folding, expiry and clean-up', async () => {
+  it('after merging, compacting, expiry and clean-up', async () => {
     for (let i = 0; i < 20; i += 1) await appendOne()
     const binance = (await planFiles(table, await table.load())).filter(({ file }) => file.partition[1] === 'binance')
     expect(binance.length).toBeGreaterThan(2)
-    const folded = []
+    const compacted = []
     for (const { file } of binance) {
       const from = Number(Buffer.from(file.lowerBounds?.get(4) ?? []).readBigInt64LE(0))
-      folded.push(await writer.write(table, { from, rows: ROWS, day: file.partition[0] as number, venue: 'binance' }))
+      compacted.push(
+        await writer.write(table, { from, rows: ROWS, day: file.partition[0] as number, venue: 'binance' }),
+      )
     }
     const outcome = await replace(
       table,
       binance.map(({ file }) => file.path),
-      folded,
+      compacted,
     )
     expect(outcome.kind).toBe('committed')
     await check(written)

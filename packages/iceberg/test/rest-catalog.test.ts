@@ -5,7 +5,7 @@ import { createTable } from '../src/evolution/create-table.js'
 import {
   collect,
   commit,
-  defaultHousekeeping,
+  defaultMaintenance,
   openRestCatalog,
   type RestCatalogOptions,
   removeOrphans,
@@ -35,12 +35,12 @@ function options(more: Partial<RestCatalogOptions> = {}): RestCatalogOptions {
 }
 
 /** History as short as a test can wait for. */
-const housekeeping = { ...defaultHousekeeping, snapshotsToKeep: 5, snapshotsToExpire: 4 }
+const maintenance = { ...defaultMaintenance, snapshotsToKeep: 5, snapshotsToExpire: 4 }
 
 async function open(more: Partial<RestCatalogOptions> = {}): Promise<Table> {
   const given = options(more)
   const catalog = await openRestCatalog(given)
-  return createTable(catalog, 'trades', description, { store: given.store, clock, random: given.random, housekeeping })
+  return createTable(catalog, 'trades', description, { store: given.store, clock, random: given.random, maintenance })
 }
 
 /** Lets the first commit of the table meet a fault. */

@@ -8,7 +8,7 @@ import {
   type DataFile,
   dataFile,
   FileSystemCatalog,
-  type HousekeepingPolicy,
+  type MaintenancePolicy,
   planFiles,
   type Table,
   type TableDescription,
@@ -71,7 +71,7 @@ export async function openWorld(
     readonly clock?: VirtualClock
     readonly seed?: number
     readonly name?: string
-    readonly housekeeping?: HousekeepingPolicy
+    readonly maintenance?: MaintenancePolicy
     readonly description?: TableDescription
     readonly onNotice?: (notice: TableNotice) => void
   } = {},
@@ -84,7 +84,7 @@ export async function openWorld(
     store,
     clock,
     random,
-    ...(options.housekeeping ? { housekeeping: options.housekeeping } : {}),
+    ...(options.maintenance ? { maintenance: options.maintenance } : {}),
     ...(options.onNotice ? { onNotice: options.onNotice } : {}),
   })
   return { clock, store, catalog, table }

@@ -3,7 +3,7 @@ import { AssayError, type Clock, type Random } from '@assay/core'
 import { type Engine, openEngine } from '@assay/engine'
 import type { EventLog } from '@assay/event-log'
 import { type Exchange, exchanges } from '@assay/exchanges'
-import { type Catalog, defaultHousekeeping, type TableNotice } from '@assay/iceberg'
+import { type Catalog, defaultMaintenance, type TableNotice } from '@assay/iceberg'
 import { LAYERS, type Layer, tablesOf } from '@assay/medallion'
 import type { ObjectStore } from '@assay/object-store'
 import { CommitSignals, LakeTable, type TableDefinition } from '@assay/pipeline'
@@ -69,7 +69,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const poll_ms = pollInterval_ms(options)
   const care = {
     olderVersions_ms: options.parts.olderVersions_ms,
-    housekeeping: { ...defaultHousekeeping, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
+    maintenance: { ...defaultMaintenance, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
     ...(options.onTableNotice && { onNotice: onceMoved(options.onTableNotice) }),
   }
   const tables = new Map<string, Promise<LakeTable>>()

@@ -2,7 +2,7 @@ export { countLetters, type LetterGroup, type LetterReport, showLetter } from '.
 export { type ReplayRequest, runReplay } from './dead-letters/replay-job.js'
 export { runResolve } from './dead-letters/resolve-job.js'
 export { acceptLoss } from './gaps/accept-loss.js'
-export { type Chore, maintainTables, setPaused, type TableMaintenance } from './retention/maintain-job.js'
+export { type MaintenanceTask, maintainTables, setPaused, type TableMaintenance } from './retention/maintain-job.js'
 export { type RelocatedTable, relocateLake } from './retention/relocate-job.js'
 export { runRetention } from './retention/retention-job.js'
 export { readRules, testRulesOn } from './rules/rules-job.js'

@@ -260,7 +260,7 @@ describe('a table that is rewritten while it is queried', () => {
     await child.close()
   })
 
-  test('T17: a query planned before a fold runs after the clean-up; Q2: until then it sees its own snapshot', async () => {
+  test('T17: a query planned before a compaction runs after the clean-up; Q2: until then it sees its own snapshot', async () => {
     const { lake } = made
     const table = await lake.table(GAPS_TABLE)
     const gap = (from: number): string => `SELECT 'log' AS source, 'a' AS topic, 0::INTEGER AS "partition",

@@ -35,7 +35,7 @@ const VERSION_GRACE_LEAST_MS = 15 * 60_000
  */
 export async function collect(table: Table): Promise<Collected> {
   const version = await table.load()
-  const { grace_ms } = table.housekeeping
+  const { grace_ms } = table.maintenance
   const now_ms = table.time.now_ms(version)
   const entries = expiredFilesEntries(version.metadata, table.propertyPrefix)
   const mayDelete = mayDeleteFiles(version.metadata)

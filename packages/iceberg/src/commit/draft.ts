@@ -97,8 +97,8 @@ async function assemble(
     elapsed_ms: table.time.now_ms(base),
     propertyPrefix: table.propertyPrefix,
   }
-  const history = historyChange(base.metadata, table.housekeeping.history, now)
-  const house = await keepHouse(table, base, attempt, now, history.drop)
+  const history = historyChange(base.metadata, table.maintenance.history, now)
+  const expiry = await expireSnapshots(table, base, attempt, now, history.drop)
   const elapsed = { [elapsedProperty(table.propertyPrefix)]: String(now.elapsed_ms) }
   const parentId = base.metadata.currentSnapshotId
   const list = metadataFile(base, `snap-${attempt.snapshotId}-${table.random.uuid()}.avro`)
@@ -113,13 +113,13 @@ async function assemble(
   }
   const next = applyUpdate(base.metadata, {
     snapshot,
-    setProperties: { ...change.setProperties, ...house.properties, ...elapsed },
+    setProperties: { ...change.setProperties, ...expiry.properties, ...elapsed },
     removeProperties: change.removeProperties ?? [],
-    expire: house.expire,
+    expire: expiry.expire,
     setRefs: history.set,
     dropRefs: history.drop,
   })
-  const objects = [...written, { key: list.key, bytes }, ...house.objects]
+  const objects = [...written, { key: list.key, bytes }, ...expiry.objects]
   return { kind: 'draft', next, snapshot, manifests, manifestListSize_bytes: bytes.length, written, objects }
 }
 
@@ -130,7 +130,7 @@ function nextTime_ms({ clock }: Table, base: TableMetadata): number {
   return Math.max(Math.floor(clock.now_ms()), least_ms)
 }
 
-interface House {
+interface Expiry {
   readonly expire: ReadonlySet<bigint>
   readonly properties: Readonly<Record<string, string>>
   readonly objects: readonly PendingObject[]
@@ -143,20 +143,20 @@ interface Now {
 }
 
 /** Expires snapshots by the policy, and brings the table's list of expired files up to date on that occasion. */
-async function keepHouse(
+async function expireSnapshots(
   table: Table,
   base: TableVersion,
   attempt: Attempt,
   now: Now,
   droppedTags: readonly string[],
-): Promise<House> {
+): Promise<Expiry> {
   const old = expirable(table, base, droppedTags)
   const before = expiredFilesEntries(base.metadata, table.propertyPrefix)
   const isUntimed = before.some(({ elapsed_ms }) => elapsed_ms === undefined)
   if (old.length === 0 && !isUntimed) return { expire: new Set(), properties: {}, objects: [] }
   const kept: ExpiredFilesEntry[] = []
   for (const entry of before) {
-    const due = isGraceOver(entry, now.elapsed_ms, table.housekeeping.grace_ms)
+    const due = isGraceOver(entry, now.elapsed_ms, table.maintenance.grace_ms)
     const collected = due && (await table.store.size_bytes(metadataFile(base, entry.list).key)) === undefined
     if (!collected) kept.push({ elapsed_ms: now.elapsed_ms, ...entry })
   }

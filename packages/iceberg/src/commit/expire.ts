@@ -22,7 +22,7 @@ const KEPT_BY_AGE_FACTOR = 5
  */
 export function expirable(table: Table, base: TableVersion, dropped: readonly string[] = []): readonly Snapshot[] {
   if (!mayDeleteFiles(base.metadata)) return []
-  const { snapshotsToKeep, snapshotsToExpire } = table.housekeeping
+  const { snapshotsToKeep, snapshotsToExpire } = table.maintenance
   const untagged = droppedSnapshots(base.metadata, dropped)
   // The commit in hand adds one to the newest.
   const least = snapshotsToKeep - 1 + snapshotsToExpire
@@ -33,7 +33,7 @@ export function expirable(table: Table, base: TableVersion, dropped: readonly st
 
 function agedSnapshots(table: Table, base: TableVersion, dropped: readonly string[]): readonly Snapshot[] {
   const { metadata } = base
-  const { snapshotsToKeep, snapshotsKept_ms } = table.housekeeping
+  const { snapshotsToKeep, snapshotsKept_ms } = table.maintenance
   const now_ms = table.time.now_ms(base)
   const kept = keptByRefs(metadata, new Set(dropped))
   const old: Snapshot[] = []

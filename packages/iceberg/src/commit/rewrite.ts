@@ -96,7 +96,7 @@ export async function mergeManifests(
 }
 
 function chooseMerge(table: Table, manifests: readonly ManifestFile[], attempt: Attempt): readonly ManifestFile[] {
-  const { manifestsToMerge, manifestFilesMax } = table.housekeeping
+  const { manifestsToMerge, manifestFilesMax } = table.maintenance
   const classes = new Map<string, ManifestFile[]>()
   for (const manifest of manifests) {
     const files = liveFiles(manifest)

@@ -7,7 +7,7 @@ export interface HistoryPolicy {
 }
 
 /** How a table is kept healthy by its own commits. */
-export interface HousekeepingPolicy {
+export interface MaintenancePolicy {
   /** As many manifests of a size class are merged into one of the next class. */
   readonly manifestsToMerge: number
   /** Manifests with as many live files are left alone. */
@@ -28,7 +28,7 @@ export interface HousekeepingPolicy {
  * For up to several commits a second. Every commit writes the list of snapshots anew, so at one a second ten minutes
  * of them would make 400 kB of metadata a commit; readers are served by the grace time of files, not by this list.
  */
-export const defaultHousekeeping: HousekeepingPolicy = {
+export const defaultMaintenance: MaintenancePolicy = {
   manifestsToMerge: 8,
   manifestFilesMax: 8_192,
   snapshotsToKeep: 100,

@@ -9,7 +9,7 @@ import { type ManifestFile, readManifestList } from '../format/manifest-list.js'
 import { currentSchema, type Snapshot, specById, type TableMetadata } from '../format/metadata.js'
 import { type PartitionColumn, type PartitionTuple, partitionColumns, partitionPath } from '../format/partition.js'
 import { BoundedCache } from './bounded-cache.js'
-import { defaultHousekeeping, type HousekeepingPolicy } from './policy.js'
+import { defaultMaintenance, type MaintenancePolicy } from './policy.js'
 import { TableTime } from './table-time.js'
 
 /** A decoded manifest takes several times its compressed size. */
@@ -22,8 +22,8 @@ export interface TableDependencies {
   readonly store: ObjectStore
   readonly clock: Clock
   readonly random: Random
-  /** Defaults to `defaultHousekeeping`. */
-  readonly housekeeping?: HousekeepingPolicy
+  /** Defaults to `defaultMaintenance`. */
+  readonly maintenance?: MaintenancePolicy
   /** What the table properties that this package keeps start with; `assay.` unless given. */
   readonly propertyPrefix?: string
   readonly onNotice?: (notice: TableNotice) => void
@@ -43,7 +43,7 @@ export class Table {
   readonly store: ObjectStore
   readonly clock: Clock
   readonly random: Random
-  readonly housekeeping: HousekeepingPolicy
+  readonly maintenance: MaintenancePolicy
   readonly propertyPrefix: string
   /** The table's own time, by which ages are told. */
   readonly time: TableTime
@@ -60,7 +60,7 @@ export class Table {
     this.store = dependencies.store
     this.clock = dependencies.clock
     this.random = dependencies.random
-    this.housekeeping = dependencies.housekeeping ?? defaultHousekeeping
+    this.maintenance = dependencies.maintenance ?? defaultMaintenance
     this.propertyPrefix = dependencies.propertyPrefix ?? DEFAULT_PREFIX
     this.time = new TableTime(this.clock, this.propertyPrefix)
     this.#onNotice = dependencies.onNotice

@@ -1,50 +1,56 @@
 import { UsageError } from '@assay/core'
 import {
+  type CompactionPolicy,
   collect,
   commit,
-  defaultFold,
+  defaultCompaction,
   expirable,
   expiredFilesEntries,
   FileSystemCatalog,
-  type FoldPolicy,
   pendingEntries,
   removeOrphans,
 } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import { ofTable, pinExisting, type TableProblem } from '@assay/lake'
-import { foldSmallFiles, foldsOf, type LakeTable, type PinnedTable, type TableDefinition } from '@assay/pipeline'
+import {
+  compactSmallFiles,
+  dueCompactions,
+  type LakeTable,
+  type PinnedTable,
+  type TableDefinition,
+} from '@assay/pipeline'
 import { throwIfStopped, withJobContext } from '../dead-letters/job-context.js'
 
-/** Chores over whole tables; each counts only when it is dry. */
-export type Chore = 'compact' | 'expire' | 'orphans'
+/** Maintenance tasks over whole tables; each counts only when it is dry. */
+export type MaintenanceTask = 'compact' | 'expire' | 'orphans'
 
 export interface TableMaintenance {
   readonly table: string
   /** Groups of small files made into one each. */
-  readonly folded?: number
+  readonly compacted?: number
   /** Snapshots forgotten. */
   readonly expired?: number
   /** Files that nothing named any more, deleted after their grace time. */
   readonly collected?: number
   /** Files that killed writers had left. */
   readonly orphans?: number
-  /** Why the chores of this table were not done, or not all. */
+  /** Why the tasks of this table were not done, or not all. */
   readonly problem?: TableProblem
 }
 
-/** By hand, a partition of a few small files is worth a fold; the workers leave it until there are many. */
-const FOLD_BY_HAND: FoldPolicy = { ...defaultFold, smallFilesMax: 4 }
+/** By hand, a partition of a few small files is worth compacting; the workers leave it until there are many. */
+const COMPACTION_BY_HAND: CompactionPolicy = { ...defaultCompaction, smallFilesMax: 4 }
 
-/** Does the chores on every table that there is. Throws `job_stopped` or `session_closed` on abort. */
+/** Does the tasks on every table that there is. Throws `job_stopped` or `session_closed` on abort. */
 export async function maintainTables(
   lake: Lake,
-  chores: ReadonlySet<Chore>,
+  tasks: ReadonlySet<MaintenanceTask>,
   dryRun: boolean,
   signal?: AbortSignal,
 ): Promise<TableMaintenance[]> {
   const reports: TableMaintenance[] = []
   for (const definition of lake.definitions) {
-    const report = await ofTable(definition, () => maintainTable(lake, definition, chores, { dryRun, signal }))
+    const report = await ofTable(definition, () => maintainTable(lake, definition, tasks, { dryRun, signal }))
     if ('problem' in report) reports.push({ table: definition.name, problem: report.problem })
     else if (report.value) reports.push(report.value)
   }
@@ -54,7 +60,7 @@ export async function maintainTables(
 async function maintainTable(
   lake: Lake,
   definition: TableDefinition,
-  chores: ReadonlySet<Chore>,
+  tasks: ReadonlySet<MaintenanceTask>,
   { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<TableMaintenance | undefined> {
   throwIfStopped(signal)
@@ -63,9 +69,9 @@ async function maintainTable(
   const { table } = existing
   return {
     table: definition.name,
-    ...(chores.has('compact') && { folded: await compact(lake, table, dryRun, signal) }),
-    ...(chores.has('expire') && (await expire(table, dryRun))),
-    ...(chores.has('orphans') && { orphans: await orphans(lake, table, dryRun) }),
+    ...(tasks.has('compact') && { compacted: await compact(lake, table, dryRun, signal) }),
+    ...(tasks.has('expire') && (await expire(table, dryRun))),
+    ...(tasks.has('orphans') && { orphans: await orphans(lake, table, dryRun) }),
   }
 }
 
@@ -75,8 +81,8 @@ async function compact(
   dryRun: boolean,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  if (dryRun) return (await foldsOf(table, FOLD_BY_HAND)).tasks.length
-  return withJobContext(lake, undefined, ({ session }) => foldSmallFiles(table, session, FOLD_BY_HAND), signal)
+  if (dryRun) return (await dueCompactions(table, COMPACTION_BY_HAND)).tasks.length
+  return withJobContext(lake, undefined, ({ session }) => compactSmallFiles(table, session, COMPACTION_BY_HAND), signal)
 }
 
 /**

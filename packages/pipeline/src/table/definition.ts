@@ -30,7 +30,7 @@ export interface TableDefinition {
   readonly columns: readonly ColumnDefinition[]
   /** Columns whose values partition the table (identity transforms), outermost first. */
   readonly partitionBy: readonly string[]
-  /** Columns by which a folded file is sorted: the lane, then the offset. */
+  /** Columns by which a compacted file is sorted: the lane, then the offset. */
   readonly orderBy: readonly string[]
   /** What the checkpoint holds of the table's own, beside its lanes. */
   readonly state?: TableState

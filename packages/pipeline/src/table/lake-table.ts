@@ -6,8 +6,8 @@ import {
   createTable,
   currentSnapshot,
   type DataFile,
-  type HousekeepingPolicy,
   keyOfPath,
+  type MaintenancePolicy,
   type PlannedFile,
   pathInTable,
   planFiles,
@@ -61,7 +61,7 @@ export interface LakeTableDependencies {
   readonly poll_ms?: number
   /** For how long a commit of an older version of Assay keeps columns from being added; an hour unless given. */
   readonly olderVersions_ms?: number
-  readonly housekeeping?: HousekeepingPolicy
+  readonly maintenance?: MaintenancePolicy
   readonly onNotice?: (notice: TableNotice) => void
 }
 

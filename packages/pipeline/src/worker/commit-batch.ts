@@ -34,7 +34,7 @@ const PENDING = 'pending_entries'
 const PUBLISH_ATTEMPTS_MAX = 20
 
 /**
- * Commits rows and checkpoint in one step, with the side rows in the outbox (map.md: main table decides).
+ * Commits rows and checkpoint in one step, with the side rows in the outbox.
  * Refused when what the batch was derived from has changed. After an outage whose outcome is unknown
  * nothing is deleted: the batch may have been committed.
  */

@@ -4,7 +4,7 @@ import type { Batch, Stage } from '../stage/stage.js'
 import type { LakeTable } from '../table/lake-table.js'
 import { pinTrusted } from '../table/rollback.js'
 import { commitBatch, dropFiles } from './commit-batch.js'
-import { Housekeeper } from './housekeeper.js'
+import { Maintenance } from './maintenance.js'
 import { publishPending } from './publish.js'
 import { remedyFor } from './remedy.js'
 
@@ -65,12 +65,12 @@ const BACKOFF_MAX_MS = 5_000
 
 /**
  * The one loop that runs any stage: read the checkpoint, plan and run a batch, commit rows and checkpoint,
- * publish side rows, keep house. Ends on abort with nothing half done, or when drained. Throws what can't
+ * publish side rows, maintain the tables. Ends on abort with nothing half done, or when drained. Throws what can't
  * be mended by waiting.
  */
 export class Worker {
   readonly #options: WorkerOptions
-  readonly #housekeeper: Housekeeper
+  readonly #maintenance: Maintenance
   #failures = 0
   #replanned = false
   #warned_ms = Number.NEGATIVE_INFINITY
@@ -80,7 +80,7 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     const { main, sides, session, clock } = options
-    this.#housekeeper = new Housekeeper(main, sides, session, () => clock.monotonic_ms())
+    this.#maintenance = new Maintenance(main, sides, session, () => clock.monotonic_ms())
     this.#positionsCommitted_ms = options.clock.monotonic_ms()
   }
 
@@ -170,7 +170,7 @@ export class Worker {
     await publishPending(main, sides)
     this.#report(batch, outcome.snapshot.sequence, clock.monotonic_ms() - started_ms)
     this.#warn()
-    await this.#housekeeper.afterCommit(batch)
+    await this.#maintenance.afterCommit(batch)
     return batch.more ? 'more' : 'committed'
   }
 

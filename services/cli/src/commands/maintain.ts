@@ -1,7 +1,7 @@
 import type { Lake } from '@assay/lake'
 import { ARCHIVE_DAYS, HOT_DAYS } from '@assay/medallion'
 import {
-  type Chore,
+  type MaintenanceTask,
   maintainTables,
   type RelocatedTable,
   relocateLake,
@@ -21,9 +21,11 @@ import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 
-type Options = Readonly<Partial<Record<Chore | 'retention' | 'relocate' | 'pause' | 'resume' | 'dryRun', boolean>>>
+type Options = Readonly<
+  Partial<Record<MaintenanceTask | 'retention' | 'relocate' | 'pause' | 'resume' | 'dryRun', boolean>>
+>
 
-const CHORES: readonly Chore[] = ['compact', 'expire', 'orphans']
+const TASKS: readonly MaintenanceTask[] = ['compact', 'expire', 'orphans']
 
 export function addMaintain(program: Command, accept: Accept): void {
   program
@@ -63,7 +65,7 @@ export function addMaintain(program: Command, accept: Accept): void {
 
 function mistakesIn(options: Options): string[] {
   const { pause, resume, dryRun, relocate } = options
-  const works = relocate === true || options.retention === true || CHORES.some((chore) => options[chore])
+  const works = relocate === true || options.retention === true || TASKS.some((task) => options[task])
   if (!works && !pause && !resume)
     return ['nothing to do: give --compact, --expire, --orphans, --retention, --relocate, --pause or --resume']
   if (pause && resume) return ['--pause and --resume are opposites']
@@ -82,12 +84,12 @@ interface Report {
 async function maintain(lake: Lake, options: Options, signal: AbortSignal): Promise<Report> {
   const { pause = false, resume = false, retention = false, dryRun = false } = options
   if (pause || resume) await setPaused(lake, pause)
-  const chores = new Set(CHORES.filter((chore) => options[chore]))
+  const tasks = new Set(TASKS.filter((task) => options[task]))
   return {
     ...((pause || resume) && { paused: pause }),
     ...(options.relocate && { relocated: await relocateLake(lake, dryRun, signal) }),
     ...(retention && { retention: await runRetention(lake, dryRun, signal) }),
-    ...(chores.size > 0 && { tables: await maintainTables(lake, chores, dryRun, signal) }),
+    ...(tasks.size > 0 && { tables: await maintainTables(lake, tasks, dryRun, signal) }),
   }
 }
 
@@ -104,7 +106,7 @@ function reportText({ paused, relocated, tables, retention }: Report, dryRun: bo
     parts.push(`dead letters: ${count(archived)} to the archive, ${count(purged)} purged from it\n`)
   }
   if (tables) {
-    const heads = ['folded', 'expired', 'collected', 'orphans'] as const
+    const heads = ['compacted', 'expired', 'collected', 'orphans'] as const
     const shown = heads.filter((head) => tables.some((table) => table[head] !== undefined))
     parts.push(
       tableText(

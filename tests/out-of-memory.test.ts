@@ -8,8 +8,8 @@ import { checkInvariants } from './support/invariants.js'
 import { binance, memoryLake } from './support/memory-lake.js'
 import { produceSimulated } from './support/records.js'
 
-/** A bronze worker whose first batches find no room in the engine. */
-async function runCrowded(failures: number): Promise<readonly WorkerEvent[]> {
+/** A bronze worker whose first batches run out of the engine's memory. */
+async function runOutOfMemory(failures: number): Promise<readonly WorkerEvent[]> {
   const lake = memoryLake()
   await produceSimulated(lake, binance, { count: 20, seed: 5 })
   const events: WorkerEvent[] = []
@@ -42,13 +42,13 @@ async function runCrowded(failures: number): Promise<readonly WorkerEvent[]> {
   return events
 }
 
-describe('an engine without room', () => {
+describe('an engine out of memory', () => {
   it('A6: is waited for, since neighbours give back what they hold', async () => {
-    const events = await runCrowded(3)
+    const events = await runOutOfMemory(3)
     expect(events.map(({ kind }) => kind)).toEqual(['outage', 'outage', 'outage', 'committed'])
   })
 
   it('A6: ends the worker when it stays so: the batch is too much for it', async () => {
-    await expect(runCrowded(100)).rejects.toMatchObject({ code: 'engine_out_of_memory' })
+    await expect(runOutOfMemory(100)).rejects.toMatchObject({ code: 'engine_out_of_memory' })
   })
 })

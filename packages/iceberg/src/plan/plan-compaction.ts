@@ -4,20 +4,20 @@ import { type PartitionTuple, partitionKey } from '../format/partition.js'
 import type { Table } from '../table/table.js'
 import { type PlannedFile, planFiles } from './plan-files.js'
 
-export interface FoldPolicy {
-  /** A partition with more small files than this is folded. */
+export interface CompactionPolicy {
+  /** A partition with more small files than this is compacted. */
   readonly smallFilesMax: number
   /** Files below this are small. */
   readonly small_bytes: number
   /** Input of one task, and so about its output. */
   readonly task_bytes: number
   readonly taskFiles: number
-  /** A fold sorts its rows: what that takes follows their number, not how well they were compressed. */
+  /** A compaction sorts its rows: what that takes follows their number, not how well they were compressed. */
   readonly taskRows: number
 }
 
 /** Design, "Healthy tables at one commit a second". */
-export const defaultFold: FoldPolicy = {
+export const defaultCompaction: CompactionPolicy = {
   smallFilesMax: 32,
   small_bytes: 8 * 1024 * 1024,
   task_bytes: 64 * 1024 * 1024,
@@ -26,7 +26,7 @@ export const defaultFold: FoldPolicy = {
 }
 
 /** Files of one partition to be rewritten as one, in a `replace` commit with `plannedAt` as given here. */
-export interface FoldTask {
+export interface CompactionTask {
   readonly specId: number
   readonly partition: PartitionTuple
   readonly files: readonly PlannedFile[]
@@ -38,12 +38,12 @@ export interface FoldTask {
 /**
  * Partitions of a spec, the table's default unless given, that hold too many small files. The smallest files go first.
  */
-export async function planFold(
+export async function planCompaction(
   table: Table,
   version: TableVersion,
-  policy: FoldPolicy = defaultFold,
+  policy: CompactionPolicy = defaultCompaction,
   chosenSpecId: number = version.metadata.defaultSpecId,
-): Promise<FoldTask[]> {
+): Promise<CompactionTask[]> {
   const partitions = new Map<string, PlannedFile[]>()
   for (const planned of await planFiles(table, version)) {
     const { specId, partition, size_bytes } = planned.file
@@ -53,16 +53,16 @@ export async function planFold(
     if (files) files.push(planned)
     else partitions.set(key, [planned])
   }
-  const tasks: FoldTask[] = []
+  const tasks: CompactionTask[] = []
   for (const files of partitions.values()) {
     if (files.length > policy.smallFilesMax)
-      tasks.push(...foldPartition(files, policy, greatestSequence(version.metadata)))
+      tasks.push(...compactionTasks(files, policy, greatestSequence(version.metadata)))
   }
   return tasks
 }
 
-function foldPartition(files: readonly PlannedFile[], policy: FoldPolicy, plannedAt: number): FoldTask[] {
-  const tasks: FoldTask[] = []
+function compactionTasks(files: readonly PlannedFile[], policy: CompactionPolicy, plannedAt: number): CompactionTask[] {
+  const tasks: CompactionTask[] = []
   const bySize = [...files].sort((a, b) => a.file.size_bytes - b.file.size_bytes)
   let members: PlannedFile[] = []
   let bytes = 0
@@ -80,7 +80,7 @@ function foldPartition(files: readonly PlannedFile[], policy: FoldPolicy, planne
       bytes + size_bytes > policy.task_bytes ||
       rows + recordCount > policy.taskRows
     if (members.length > 0 && isFull) close()
-    // Folding a grown file again with a few crumbs would rewrite its rows at every fold: it waits for its like.
+    // Compacting a grown file again with a few tiny ones would rewrite its rows every time: it waits for files of its size.
     if (members.length >= policy.smallFilesMax / 2 && size_bytes > bytes) close()
     members.push(planned)
     bytes += size_bytes
@@ -90,7 +90,7 @@ function foldPartition(files: readonly PlannedFile[], policy: FoldPolicy, planne
   return tasks
 }
 
-function task(files: readonly PlannedFile[], bytes: number, plannedAt: number): FoldTask {
+function task(files: readonly PlannedFile[], bytes: number, plannedAt: number): CompactionTask {
   const first = files[0]
   return {
     specId: first?.file.specId ?? 0,

@@ -1,11 +1,11 @@
 import { isRetryable } from '@assay/core'
 import type { Session } from '@assay/engine'
 import {
+  type CompactionPolicy,
+  type CompactionTask,
   collect,
   commit,
-  type FoldPolicy,
-  type FoldTask,
-  planFold,
+  planCompaction,
   removeOrphans,
   type TableVersion,
 } from '@assay/iceberg'
@@ -14,7 +14,7 @@ import { unwritableColumn } from '../table/copied-rows.js'
 import type { LakeTable } from '../table/lake-table.js'
 
 /** Commits to a table after which it is looked at for small files. */
-const COMMITS_BETWEEN_FOLDS = 16
+const COMMITS_BETWEEN_COMPACTIONS = 16
 /** How often unreferenced files are deleted. */
 const COLLECT_MS = 30_000
 /** How often the folder is searched for files that a crash left behind. */
@@ -22,18 +22,18 @@ const ORPHANS_MS = 6 * 3_600_000
 /** The second search comes sooner: what the first one found is deleted by then. */
 const SECOND_SEARCH_MS = 3_600_000
 
-interface Chores {
+interface SinceLast {
   commits: number
   collected_ms: number
 }
 
-/** Keeps a worker's tables healthy between its batches (map.md: healthy tables). */
-export class Housekeeper {
+/** Compacts and cleans up a worker's tables between its batches. */
+export class Maintenance {
   readonly #session: Session
   readonly #monotonic_ms: () => number
   readonly #main: LakeTable
   readonly #sides: ReadonlyMap<string, LakeTable>
-  readonly #chores = new Map<LakeTable, Chores>()
+  readonly #sinceLast = new Map<LakeTable, SinceLast>()
   #orphansDue_ms: number
   /** What the last search found. */
   #orphans: ReadonlySet<string> | undefined
@@ -49,10 +49,10 @@ export class Housekeeper {
   /** Does what is due after a commit. What an outage prevents is due again the next time. */
   async afterCommit(batch: Batch): Promise<void> {
     try {
-      await this.#tend(this.#main)
+      await this.#maintain(this.#main)
       for (const { table } of batch.sides) {
         const side = this.#sides.get(table.name)
-        if (side) await this.#tend(side)
+        if (side) await this.#maintain(side)
       }
       await this.#removeOrphans()
     } catch (error) {
@@ -60,16 +60,16 @@ export class Housekeeper {
     }
   }
 
-  async #tend(table: LakeTable): Promise<void> {
+  async #maintain(table: LakeTable): Promise<void> {
     const now_ms = this.#monotonic_ms()
-    const chores = this.#chores.get(table) ?? { commits: 0, collected_ms: now_ms }
-    this.#chores.set(table, chores)
-    if (++chores.commits >= COMMITS_BETWEEN_FOLDS) {
-      chores.commits = 0
-      await foldSmallFiles(table, this.#session)
+    const last = this.#sinceLast.get(table) ?? { commits: 0, collected_ms: now_ms }
+    this.#sinceLast.set(table, last)
+    if (++last.commits >= COMMITS_BETWEEN_COMPACTIONS) {
+      last.commits = 0
+      await compactSmallFiles(table, this.#session)
     }
-    if (now_ms - chores.collected_ms >= COLLECT_MS) {
-      chores.collected_ms = now_ms
+    if (now_ms - last.collected_ms >= COLLECT_MS) {
+      last.collected_ms = now_ms
       await collect(table.table)
     }
   }
@@ -94,23 +94,27 @@ export class Housekeeper {
  * Rewrites partitions with many small files; the rows, with every column of the table, and its checkpoint stay as they
  * are. A table with a column that the engine can't write is left as it is.
  */
-export async function foldSmallFiles(table: LakeTable, session: Session, policy?: FoldPolicy): Promise<number> {
-  const { version, tasks } = await foldsOf(table, policy)
-  for (const task of tasks) await fold(table, session, version, task)
+export async function compactSmallFiles(
+  table: LakeTable,
+  session: Session,
+  policy?: CompactionPolicy,
+): Promise<number> {
+  const { version, tasks } = await dueCompactions(table, policy)
+  for (const task of tasks) await compact(table, session, version, task)
   return tasks.length
 }
 
-/** The folds that a table is due for. */
-export async function foldsOf(
+/** The compactions that a table is due for. */
+export async function dueCompactions(
   table: LakeTable,
-  policy?: FoldPolicy,
-): Promise<{ readonly version: TableVersion; readonly tasks: readonly FoldTask[] }> {
+  policy?: CompactionPolicy,
+): Promise<{ readonly version: TableVersion; readonly tasks: readonly CompactionTask[] }> {
   const version = await table.table.load()
   if (unwritableColumn(version.metadata)) return { version, tasks: [] }
-  return { version, tasks: await planFold(table.table, version, policy, table.specId(version)) }
+  return { version, tasks: await planCompaction(table.table, version, policy, table.specId(version)) }
 }
 
-async function fold(table: LakeTable, session: Session, version: TableVersion, task: FoldTask): Promise<void> {
+async function compact(table: LakeTable, session: Session, version: TableVersion, task: CompactionTask): Promise<void> {
   const files = await table.copyRows(session, { table, version, files: task.files })
   const outcome = await commit(table.table, {
     prepare: () => ({
