@@ -40,6 +40,6 @@ export { describeDamage, describeFrame, RECORD_BYTES_MAX } from './silver/frame-
 export { readLaneState } from './silver/lanes/lane-state.js'
 export { silverLayer } from './silver/layer.js'
 export { parseMessageId } from './silver/rows/message-id.js'
-export { silverStage } from './silver/silver-stage.js'
+export { type SchemaUnknown, silverStage } from './silver/silver-stage.js'
 export { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver/silver-tables.js'
 export { writeRuleSets } from './silver/write.js'

@@ -3,7 +3,7 @@ import type { Session } from '@assay/engine'
 import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import { DLQ_TABLE, silverStage } from '@assay/medallion'
+import { DLQ_TABLE, type SchemaUnknown, silverStage } from '@assay/medallion'
 import { type BatchLimits, type Checkpoint, DEFAULT_LIMITS, type Stage, type StageContext } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
@@ -33,6 +33,8 @@ export interface Derivation {
   readonly limits?: BatchLimits
   /** Bronze files to read; the table's own unless given. */
   readonly files?: FilesOf
+  /** Tells records that were judged without their schema; unless given, the registry of today decides. */
+  readonly schemaUnknown?: SchemaUnknown
   /** What knows the records' schemas; the lake's own unless given. */
   readonly registry?: SchemaRegistry
 }
@@ -82,12 +84,20 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
 }
 
 function stageOf(
-  { exchange, lake, registry = lake.registry }: Derivation,
+  { exchange, lake, registry = lake.registry, schemaUnknown }: Derivation,
   context: StageContext,
   rules: Parameters<typeof silverStage>[1]['rules'],
   bronze: Parameters<typeof silverStage>[1]['bronze'],
 ): Stage {
-  return silverStage(context, { exchange, bronze, registry, share: EVERY_LANE, rules, adopt: false })
+  return silverStage(context, {
+    exchange,
+    bronze,
+    registry,
+    share: EVERY_LANE,
+    rules,
+    adopt: false,
+    ...(schemaUnknown && { schemaUnknown }),
+  })
 }
 
 function positionOf({ lanes }: Checkpoint, key: LaneKey): bigint {

@@ -3,9 +3,18 @@ import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import { silverStage, silverTable } from '@assay/medallion'
 import { boundedTable } from '../derive/bounded-table.js'
+import { schemaUnknownThen } from '../derive/dead-letters.js'
 import { nextRound, type RuleHistory } from '../derive/rule-history.js'
+import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 import { type RebuildContext, runStage } from './run-stage.js'
+
+/** What decides beside a record's bytes. */
+export interface JudgedBy {
+  readonly history: RuleHistory
+  /** Its dead letters tell which records were judged without their schema; unless given, the registry of today does. */
+  readonly recorded?: PinnedLake
+}
 
 /** Silver anew from bronze, up to the given ends, each stretch by the rule set that the history names. */
 export async function rebuildSilver(
@@ -13,7 +22,7 @@ export async function rebuildSilver(
   exchange: Exchange,
   bronze: PinnedScan,
   ends: ReadonlyMap<LaneKey, Position>,
-  history: RuleHistory,
+  { history, recorded }: JudgedBy,
 ): Promise<void> {
   const { source, target, signal } = rebuild
   const definition = silverTable(exchange.name)
@@ -32,6 +41,7 @@ export async function rebuildSilver(
         share: EVERY_LANE,
         rules: round.rules,
         adopt: false,
+        ...(recorded && { schemaUnknown: schemaUnknownThen(context.session, recorded) }),
       }),
     )
   }

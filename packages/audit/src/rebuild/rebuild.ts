@@ -91,22 +91,23 @@ async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, present: 
 /** An exchange's silver: its own lanes first, then that of the replays. */
 async function rebuildExchange(
   rebuild: RebuildContext,
-  { ruleSets, replays }: PinnedLake,
+  recorded: PinnedLake,
   { exchange, bronze, silver }: PinnedExchange,
   present: RuleSet | undefined,
   ledgers: Tally,
 ): Promise<void> {
   const { source, target, signal } = rebuild
+  const { ruleSets, replays } = recorded
   const ends = endsOf(silver.checkpoint, isOrdinary)
   const old = { lake: source, exchange, bronze, silver, replays }
   let replayed: ReplayedRows
   if (!present) {
     const history = await recordedHistory(target, ruleSets, exchange)
     ledgers.findings.add(...history.mistakes.map((text) => `${silver.name}: ${text}`))
-    await rebuildSilver(rebuild, exchange, bronze, ends, history)
+    await rebuildSilver(rebuild, exchange, bronze, ends, { history, recorded })
     replayed = recordedReplays(old, history, ledgers)
   } else {
-    await rebuildSilver(rebuild, exchange, bronze, ends, onlyRules(present))
+    await rebuildSilver(rebuild, exchange, bronze, ends, { history: onlyRules(present) })
     replayed = presentReplays(old, target, present, ledgers)
   }
   if (signal.aborted) return

@@ -6,12 +6,12 @@ import { DLQ_TABLE, readLaneState } from '@assay/medallion'
 import { type Checkpoint, type ColumnDefinition, isReplayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../check.js'
 import { compareRows, Tally } from '../compare/compare.js'
+import { lettersIn, purgedSql, schemaUnknownThen } from '../derive/dead-letters.js'
 import { deriveSilver } from '../derive/derive-silver.js'
 import { derivedColumns } from '../derive/processing-times.js'
 import type { RuleHistory } from '../derive/rule-history.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
 import type { PinnedExchange, PinnedLake } from '../pinned/pin-lake.js'
-import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 
 export interface SilverCheck {
   readonly lake: Lake
@@ -36,8 +36,9 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
   let rows = 0n
   let derived: Checkpoint['lanes'] = new Map()
   const purged = await purgedSql(tables.resolutions)
+  const schemaUnknown = schemaUnknownThen(session, tables)
   const empty = { silver: scanSql(pinned.silver.definition, []), letters: scanSql(DLQ_TABLE, []) }
-  for await (const piece of deriveSilver({ ...check, bronze: pinned.bronze, ends: endsOf(pinned) })) {
+  for await (const piece of deriveSilver({ ...check, bronze: pinned.bronze, ends: endsOf(pinned), schemaUnknown })) {
     rows += BigInt(piece.count)
     derived = piece.lanes
     await compareRows(
@@ -124,22 +125,6 @@ function endsOf({ bronze, silver }: PinnedExchange): Map<LaneKey, Position> {
     ends.set(key, own < upstream ? own : position(upstream))
   }
   return ends
-}
-
-/** A letter on its way from the queue to its archive is in both for a moment. */
-async function lettersIn({ letters, archive }: PinnedLake, ranges: readonly OffsetRange[]): Promise<string> {
-  const columns = DLQ_TABLE.columns.map(({ name }) => `"${name}"`).join(', ')
-  const hot = await letters.rowsIn(ranges)
-  if (!archive.pinned) return hot
-  return `SELECT ${columns} FROM (${hot}) UNION ALL
-    SELECT ${columns} FROM (${await archive.rowsIn(ranges)}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset)`
-}
-
-/** Coordinates of letters that were given up and not taken back: they may be gone. */
-async function purgedSql(resolutions: PinnedScan): Promise<string> {
-  return `SELECT topic, "partition", kafka_offset FROM (${await resolutions.sql()}) GROUP BY ALL
-    HAVING max(resolved_at) FILTER (resolution = 'purged') >=
-      coalesce(max(resolved_at) FILTER (resolution = 'reopened'), '-infinity'::TIMESTAMPTZ)`
 }
 
 /** The ledger says by which rules every judged row was judged. */

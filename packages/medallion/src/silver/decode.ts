@@ -175,7 +175,10 @@ function readFrames(rows: BronzeRows, out: DecodedRows): Set<number> {
     if (rows.raw.nulls?.[i]) out.frames[i] = FrameStatus.value_is_null
     else if (length > RECORD_BYTES_MAX) out.frames[i] = FrameStatus.record_too_large
     else if (id < 0) out.frames[i] = FrameStatus.malformed_wire_frame
-    else ids.add(id)
+    else if (rows.schemaUnknown?.has(i)) {
+      out.frames[i] = FrameStatus.unknown_schema_id
+      out.details.set(i, rows.schemaUnknown.get(i))
+    } else ids.add(id)
   }
   return ids
 }

@@ -15,6 +15,7 @@ import {
   heldBy,
   type LaneFilter,
   type LanePlan,
+  type LaneRange,
   lanesAfter,
   planTableBatch,
   type TableBatch,
@@ -41,7 +42,15 @@ export interface SilverInput {
   readonly rules: RuleSet
   /** Take a bronze table with another uuid for the old one, by positions. */
   readonly adopt: boolean
+  /** For rows that are derived again; the registry alone decides unless given. */
+  readonly schemaUnknown?: SchemaUnknown
 }
+
+/**
+ * Why records of these ranges were judged without their schema, by lane and offset: a registry may have learnt an id
+ * since, and the dead letter is all that tells.
+ */
+export type SchemaUnknown = (ranges: readonly LaneRange[]) => Promise<ReadonlyMap<LaneKey, ReadonlyMap<bigint, string>>>
 
 /** Judges each bronze row once: into silver, or into the dead-letter queue with a reason. */
 export function silverStage(context: StageContext, input: SilverInput): Stage {
@@ -113,7 +122,8 @@ async function judgeBatch(
   const { session, limits } = context
   const { ranges } = batch.plan
   const collected = await collectBronzeRows(session, batch, limits.maxBytes)
-  const { rows, plan } = cutAt(collected.rows, collected.plan, countWithinLookups(collected.rows))
+  const all = await markSchemaUnknown(collected.rows, ranges, input.schemaUnknown)
+  const { rows, plan } = cutAt(all, collected.plan, countWithinLookups(all))
   const { decodedColumns, rejections } = await judgeRows(session, { ...input, lookup }, rows, {
     lanes: ranges.map(({ lane }) => lane),
     bronze: batch.pinned.checkpoint,
@@ -125,6 +135,21 @@ async function judgeBatch(
     rejections: rejections.filter(({ row }) => row < verdicts.count),
     verdicts,
   }
+}
+
+async function markSchemaUnknown(
+  rows: BronzeRows,
+  ranges: readonly LaneRange[],
+  find: SchemaUnknown | undefined,
+): Promise<BronzeRows> {
+  if (!find) return rows
+  const byLane = await find(ranges)
+  const schemaUnknown = new Map<number, string>()
+  for (let i = 0; i < rows.count; i++) {
+    const why = byLane.get((ranges[rows.ranks[i] as number] as LaneRange).key)?.get(rows.offsets[i] as bigint)
+    if (why !== undefined) schemaUnknown.set(i, why)
+  }
+  return { ...rows, schemaUnknown }
 }
 
 /**

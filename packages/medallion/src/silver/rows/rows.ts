@@ -12,6 +12,8 @@ export interface BronzeRows {
   readonly raw: BytesColumn
   /** Headers of records whose value does not begin like a frame, as far as they are at hand. */
   readonly headers?: BytesColumn
+  /** Of rows derived again: those whose schema could not be had when they were first judged, and why. */
+  readonly schemaUnknown?: ReadonlyMap<number, string>
 }
 
 /** The first `count` rows. */
@@ -25,6 +27,7 @@ export function firstRows(rows: BronzeRows, count: number): BronzeRows {
     bronze_us: rows.bronze_us.subarray(0, count),
     raw: rows.raw,
     ...(rows.headers && { headers: rows.headers }),
+    ...(rows.schemaUnknown && { schemaUnknown: rows.schemaUnknown }),
   }
 }
 
