@@ -1,20 +1,17 @@
 import { type Clock, type Random, UsageError } from '@assay/core'
-import type { RestService } from '@confluentinc/schemaregistry/dist/rest-service.js'
 import { checkCompatible, incompatible } from './compatibility.js'
 import { checkReader, type ReaderOf } from './reader-gate.js'
 import type { SchemaLookup, SchemaRegistry } from './registry.js'
-import { readAnswer } from './registry-answer.js'
-import { problemError, type RegistryProblem, registryProblem, unreadable } from './registry-problems.js'
+import { type RegistryAuth, RegistryClient } from './registry-client.js'
+import { problemError, unreadable } from './registry-problems.js'
 import { canonicalSchema } from './schema-text.js'
 import { SCHEMA_ID_MAX } from './wire-header.js'
-
-export type RegistryAuth = { readonly user: string; readonly password: string } | { readonly token: string }
 
 export interface ConfluentRegistryOptions {
   /** Base URL of the Confluent API, such as `http://registry:8081`; no credentials in it. */
   readonly url: string
   readonly auth?: RegistryAuth
-  /** Longest silence of the server. */
+  /** For one request, from connecting to the last byte of the answer. */
   readonly timeout_ms?: number
   /** Times that a call is tried before it is an outage. */
   readonly attemptsMax?: number
@@ -26,8 +23,6 @@ export interface ConfluentRegistryOptions {
 }
 
 const DEFAULTS = { timeout_ms: 5_000, attemptsMax: 3, cacheSize: 1_000 }
-const ANSWER_BYTES_MAX = 4 * 1024 * 1024
-const FIRST_PAUSE_MS = 100
 const REFERENCES_MAX = 100
 const REFERENCES_DEEP_MAX = 20
 
@@ -39,19 +34,8 @@ const REFERENCES_DEEP_MAX = 20
 export async function openConfluentRegistry(options: ConfluentRegistryOptions): Promise<SchemaRegistry> {
   const settings = { ...DEFAULTS, ...options }
   checkOptions(settings)
-  // The file and not the package: its index loads every serializer and key service that the vendor knows.
-  const { RestService } = await import('@confluentinc/schemaregistry/dist/rest-service.js')
-  const { url, auth, timeout_ms } = settings
-  const limits = { timeout: timeout_ms, maxRedirects: 0, maxContentLength: ANSWER_BYTES_MAX }
-  const rest = new RestService([url.replace(/\/+$/, '')], false, limits, undefined, undefined, 0)
-  if (auth) {
-    if ('token' in auth) rest.setAuth(undefined, auth.token)
-    else rest.setAuth(Buffer.from(`${auth.user}:${auth.password}`).toString('base64'))
-  }
-  return new ConfluentRegistry(rest, settings)
+  return new ConfluentRegistry(new RegistryClient(settings), settings)
 }
-
-type Answer = { readonly kind: 'answered'; readonly body: unknown } | RegistryProblem
 
 class ConfluentRegistry implements SchemaRegistry {
   /** Least recently used first. An id never comes to mean another schema; that one is unknown is asked every time. */
@@ -59,8 +43,8 @@ class ConfluentRegistry implements SchemaRegistry {
   private readonly asking = new Map<number, Promise<SchemaLookup>>()
 
   constructor(
-    private readonly rest: RestService,
-    private readonly settings: ConfluentRegistryOptions & typeof DEFAULTS,
+    private readonly client: RegistryClient,
+    private readonly settings: Pick<ConfluentRegistryOptions, 'readerOf'> & Pick<typeof DEFAULTS, 'cacheSize'>,
   ) {}
 
   async schema(id: number, witness?: number): Promise<SchemaLookup> {
@@ -85,15 +69,15 @@ class ConfluentRegistry implements SchemaRegistry {
     const body = { schema: canonicalSchema(schema) }
     checkReader(subject, body.schema, this.settings.readerOf)
     const path = `/subjects/${encodeURIComponent(subject)}`
-    const there = await this.call('POST', path, body)
+    const there = await this.client.call('POST', path, body)
     if (there.kind === 'answered') return idOf(there.body)
     if (there.kind !== 'unknown') throw problemError(there)
 
-    const latest = await this.call('GET', `${path}/versions/latest`)
+    const latest = await this.client.call('GET', `${path}/versions/latest`)
     if (latest.kind === 'answered') await this.checkLatest(subject, body.schema, latest.body)
     else if (latest.kind !== 'unknown') throw problemError(latest)
 
-    const made = await this.call('POST', `${path}/versions`, body)
+    const made = await this.client.call('POST', `${path}/versions`, body)
     if (made.kind === 'answered') return idOf(made.body)
     throw made.kind === 'conflict' ? incompatible(subject, [made.detail]) : problemError(made)
   }
@@ -109,14 +93,14 @@ class ConfluentRegistry implements SchemaRegistry {
 
   /** The subject's own level; BACKWARD where it has none, whatever the registry's general one is. */
   private async compatibilityOf(subject: string): Promise<string> {
-    const answer = await this.call('GET', `/config/${encodeURIComponent(subject)}`)
+    const answer = await this.client.call('GET', `/config/${encodeURIComponent(subject)}`)
     if (answer.kind === 'away') throw problemError(answer)
     const level = answer.kind === 'answered' ? textAt(answer.body, 'compatibilityLevel') : undefined
     return level ?? 'BACKWARD'
   }
 
   private async ask(id: number, witness: number | undefined): Promise<SchemaLookup> {
-    const answer = await this.call('GET', `/schemas/ids/${id}`)
+    const answer = await this.client.call('GET', `/schemas/ids/${id}`)
     if (answer.kind === 'answered') {
       const found = await this.lookupOf(answer.body)
       this.remember(id, found)
@@ -129,7 +113,7 @@ class ConfluentRegistry implements SchemaRegistry {
 
   /** Asked anew: what was shown before says nothing of the rights that hold now. */
   private async shows(witness: number | undefined): Promise<boolean> {
-    return witness !== undefined && (await this.call('GET', `/schemas/ids/${witness}`)).kind === 'answered'
+    return witness !== undefined && (await this.client.call('GET', `/schemas/ids/${witness}`)).kind === 'answered'
   }
 
   private async lookupOf(body: unknown): Promise<SchemaLookup> {
@@ -151,7 +135,7 @@ class ConfluentRegistry implements SchemaRegistry {
         asked.add(path)
         if (asked.size > REFERENCES_MAX || depth > REFERENCES_DEEP_MAX)
           throw unreadable('a schema with so many references')
-        const answer = await this.call('GET', path)
+        const answer = await this.client.call('GET', path)
         // One that is gone for good leaves its types unknown, and whoever reads the schema says which.
         if (answer.kind === 'unknown') continue
         if (answer.kind !== 'answered') throw problemError(answer)
@@ -172,20 +156,6 @@ class ConfluentRegistry implements SchemaRegistry {
       return
     }
   }
-
-  /** The answer's body, or what went wrong. Repeating any of these calls does no harm. */
-  private async call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
-    const { clock, random, attemptsMax } = this.settings
-    for (let attempt = 1; ; attempt += 1) {
-      const answer = await this.rest.handleRequest<unknown>(path, method, body).then(readAnswer, registryProblem)
-      if (!mayPass(answer) || attempt >= attemptsMax) return answer
-      await clock.sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + random.unit() / 2))
-    }
-  }
-}
-
-function mayPass({ kind }: Answer): boolean {
-  return kind === 'away' || kind === 'unreadable' || kind === 'barred'
 }
 
 function checkOptions({ url, auth, timeout_ms, attemptsMax, cacheSize }: ConfluentRegistryOptions): void {

@@ -1,6 +1,7 @@
-export { type ConfluentRegistryOptions, openConfluentRegistry, type RegistryAuth } from './confluent-registry.js'
+export { type ConfluentRegistryOptions, openConfluentRegistry } from './confluent-registry.js'
 export { openEmbeddedRegistry } from './embedded-registry.js'
 export { describeFraming } from './framing.js'
 export type { ReaderOf } from './reader-gate.js'
 export type { SchemaLookup, SchemaRegistry } from './registry.js'
+export type { RegistryAuth } from './registry-client.js'
 export { frameSchemaId, SCHEMA_ID_MAX, WIRE_HEADER_BYTES, wireHeader } from './wire-header.js'

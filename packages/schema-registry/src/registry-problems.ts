@@ -15,24 +15,17 @@ export interface RegistryProblem {
   readonly detail: string
 }
 
-/**
- * Judges an error of the REST client. Only status, error code and, for a refused schema, the registry's message go
- * on from here: the client's errors hold the request with its Authorization header.
- */
-export function registryProblem(error: unknown): RegistryProblem {
-  const status = numberAt(error, 'status')
-  if (status === undefined) {
-    const code =
-      typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no usable answer'
-    return { kind: 'away', detail: code }
-  }
-  const errorCode = numberAt(error, 'errorCode')
-  const detail = `HTTP ${status}${errorCode === undefined || errorCode < 0 ? '' : `, error ${errorCode}`}`
+/** Judges an answer whose status is none of success; `body` is its JSON. */
+export function registryProblem(status: number, body: object | undefined): RegistryProblem {
+  const { error_code: said, message } = (body ?? {}) as { readonly error_code?: unknown; readonly message?: unknown }
+  const errorCode = typeof said === 'number' && typeof message === 'string' ? said : undefined
+  const reason = typeof message === 'string' ? message.slice(0, DETAIL_CHARACTERS_MAX) : 'no reason given'
+  const detail = `HTTP ${status}${errorCode === undefined ? '' : `, error ${errorCode}`}`
   const isOwnWord = errorCode === status || Math.floor((errorCode ?? 0) / 100) === status
   if (isOwnWord) {
     if (NOT_FOUND_CODES.includes(errorCode as number)) return { kind: 'unknown', detail }
-    if (status === 409) return { kind: 'conflict', detail: messageOf(error) }
-    if (status === 422) return { kind: 'invalid', detail: messageOf(error) }
+    if (status === 409) return { kind: 'conflict', detail: reason }
+    if (status === 422) return { kind: 'invalid', detail: reason }
   }
   if (status === 401 || status === 403) return { kind: isOwnWord ? 'denied' : 'barred', detail }
   if (status === 407) return { kind: 'barred', detail }
@@ -64,13 +57,4 @@ export function unreadable(wanted: string): OutageError {
   return new OutageError('registry_answer_unreadable', `the schema registry did not give ${wanted}`, {
     hint: 'check its address: the base URL of an API like Confluent’s, which may end in a path such as /apis/ccompat/v7, and what stands between here and it',
   })
-}
-
-function numberAt(error: unknown, name: 'status' | 'errorCode'): number | undefined {
-  const value = typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
-  return typeof value === 'number' ? value : undefined
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, DETAIL_CHARACTERS_MAX) : 'no reason given'
 }

@@ -193,6 +193,22 @@ test('failure 22: no error holds a password, a token or their header', async () 
   }
 })
 
+test('failure 22: a refusal that repeats the credentials is told without them', async () => {
+  const reply422 = { error_code: 42201, message: `no rights: Basic ${BASIC}, ${PASSWORD}` }
+  reply = (path) => (path.endsWith('/versions') ? { status: 422, body: JSON.stringify(reply422) } : failure(404, 40401))
+  const registry = await open({ auth: { user: 'assay', password: PASSWORD } })
+  await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toMatchObject({
+    code: 'schema_invalid',
+    message: 'the registry refuses the schema: no rights: Basic ***, ***',
+  })
+})
+
+test('S4: an answer without end is an outage', async () => {
+  const registry = await open()
+  reply = () => ({ status: 200, body: JSON.stringify({ schema: `"${'x'.repeat(5 * 1024 * 1024)}"` }) })
+  await expect(registry.schema(7)).rejects.toMatchObject({ code: 'registry_away', retryable: true })
+})
+
 test('a stricter server’s refusal is an incompatible schema, with its reason', async () => {
   const registry = await open()
   reply = (path) => (path.endsWith('/versions') ? failure(409, 409) : failure(404, 40401))

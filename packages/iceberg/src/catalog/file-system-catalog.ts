@@ -1,11 +1,11 @@
-import { AssayError, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
+import { AssayError, backOff_ms, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { serializeMetadata, type TableMetadata } from '../format/metadata.js'
 import { withMetadataLog } from '../format/update.js'
 import { isBuiltUpon } from './built-upon.js'
 import type { Catalog, CompareAndSwapOutcome, ForgetLimits, TableVersion } from './catalog.js'
 import { readMetadata } from './read-metadata.js'
-import { backOff_ms, outcomeUnknown, retryOutages } from './retry.js'
+import { outcomeUnknown, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
 
 /** Metadata is kept for fifteen minutes at least; what was seen to be the newest is believed for ten. */

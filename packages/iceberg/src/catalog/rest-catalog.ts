@@ -1,4 +1,4 @@
-import { type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
+import { backOff_ms, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { asArray, asObject, asString, type JsonObject, serializeJson } from '../format/json.js'
 import type { Snapshot, TableMetadata } from '../format/metadata.js'
@@ -20,7 +20,7 @@ import {
   saysMissing,
 } from './rest-reply.js'
 import { commitRequest, creationUpdates, diffMetadata, requirementsOf } from './rest-updates.js'
-import { backOff_ms, outcomeUnknown } from './retry.js'
+import { outcomeUnknown } from './retry.js'
 
 export interface RestCatalogOptions extends RestSecrets {
   /** Base address, to which `v1/…` is added. */

@@ -1,8 +1,18 @@
-import { AssayError, type Clock, OutageError, type Random, UsageError } from '@assay/core'
+import {
+  AssayError,
+  backOff_ms,
+  type Clock,
+  type HttpAnswer,
+  HttpFailure,
+  OutageError,
+  type Random,
+  requestText,
+  UsageError,
+  withoutSecrets,
+} from '@assay/core'
 import type { JsonObject } from '../format/json.js'
 import { RestAuth, type RestSecrets } from './rest-auth.js'
-import { isCatalogsWord, type RawReply, type RestReply, replyOf } from './rest-reply.js'
-import { backOff_ms } from './retry.js'
+import { isCatalogsWord, type RestReply, replyOf } from './rest-reply.js'
 
 export interface RestLimits {
   /** For one request, from connecting to the last byte of the answer. */
@@ -57,7 +67,7 @@ export class RestClient {
     this.#random = random
     this.#limits = limits
     this.#secrets = [secrets.token, secrets.credential, secrets.credential?.replace(/^[^:]*:/, '')].filter(
-      (secret): secret is string => secret !== undefined && secret !== '',
+      (secret): secret is string => secret !== undefined,
     )
     this.#auth = new RestAuth(secrets, clock, (form) => this.#requestToken(form))
   }
@@ -121,44 +131,29 @@ export class RestClient {
     throw unreadable(`status ${status}, ${type}, came for ${sent.method} ${this.#shown(sent.path)}`)
   }
 
-  async #requestToken(form: string): Promise<RawReply> {
+  async #requestToken(form: string): Promise<HttpAnswer> {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     return this.#send({ method: 'POST', path: 'v1/oauth/tokens', text: form, headers, holds: () => true }, undefined)
   }
 
-  async #send({ method, path, text, headers }: Sent, authorization: string | undefined): Promise<RawReply> {
+  async #send({ method, path, text, headers }: Sent, authorization: string | undefined): Promise<HttpAnswer> {
+    const sent = {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(text === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+      body: text,
+    }
+    const { timeout_ms, responseBytes: answerBytesMax } = this.#limits
     try {
-      const response = await fetch(new URL(path, this.#url), {
-        method,
-        headers: {
-          accept: 'application/json',
-          ...(text === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-          ...(authorization === undefined ? {} : { authorization }),
-        },
-        ...(text === undefined ? {} : { body: text }),
-        // A secret in a body must not follow a redirection.
-        redirect: 'manual',
-        signal: AbortSignal.timeout(this.#limits.timeout_ms),
-      })
-      const etag = response.headers.get('etag') ?? undefined
-      const type = (response.headers.get('content-type') ?? 'no content type').slice(0, 60)
-      return { status: response.status, text: await this.#bodyOf(response), type, etag }
+      return await requestText(new URL(path, this.#url), sent, { timeout_ms, answerBytesMax })
     } catch (error) {
-      // The cause stays out: it may quote the request with its headers.
-      throw unavailable(`the catalog did not answer ${method} ${this.#shown(path)} (${reasonOf(error)})`)
+      if (!(error instanceof HttpFailure)) throw error
+      throw unavailable(`the catalog did not answer ${method} ${this.#shown(path)} (${error.message})`)
     }
-  }
-
-  async #bodyOf(response: Response): Promise<string> {
-    const parts: Uint8Array[] = []
-    let size_bytes = 0
-    for await (const part of response.body ?? []) {
-      size_bytes += part.length
-      if (size_bytes > this.#limits.responseBytes) throw new RangeError('the answer is too long')
-      parts.push(part)
-    }
-    return Buffer.concat(parts).toString('utf8')
   }
 
   /** The server's own words, without the secrets that it may have repeated. */
@@ -166,9 +161,7 @@ export class RestClient {
     const error = body?.error
     const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined
     if (typeof message !== 'string') return ''
-    let text = message
-    for (const secret of this.#secrets) text = text.replaceAll(secret, '***')
-    return `: ${text.slice(0, SAID_MAX)}`
+    return `: ${withoutSecrets(message, this.#secrets).slice(0, SAID_MAX)}`
   }
 
   #shown(path: string): string {
@@ -197,10 +190,4 @@ function unreadable(what: string): OutageError {
   return new OutageError('catalog_answer_unreadable', `${what}: not what an Iceberg REST catalog answers`, {
     hint: 'check ASSAY_CATALOG_URL, the token or credential, and what stands between here and the catalog (a proxy, a sign-in page)',
   })
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  const code = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined
-  return typeof code === 'string' ? code : error.name
 }

@@ -1,19 +1,12 @@
+import type { HttpAnswer } from '@assay/core'
 import { type Json, type JsonObject, parseJson } from '../format/json.js'
 
-export interface RawReply {
-  readonly status: number
-  readonly text: string
-  /** Content type. */
-  readonly type: string
-  readonly etag: string | undefined
-}
-
-export interface RestReply extends RawReply {
+export interface RestReply extends HttpAnswer {
   /** Parsed when it is asked for; undefined when the answer is not a JSON object. */
   readonly body: JsonObject | undefined
 }
 
-export function replyOf(raw: RawReply): RestReply {
+export function replyOf(raw: HttpAnswer): RestReply {
   let body: { readonly value: JsonObject | undefined } | undefined
   return {
     ...raw,

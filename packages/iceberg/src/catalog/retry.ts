@@ -1,13 +1,4 @@
-import { AssayError, type Clock, isRetryable, OutageError, type Random } from '@assay/core'
-
-const FIRST_WAIT_MS = 20
-const LONGEST_WAIT_MS = 2_000
-
-/** A wait before attempt `attempt` (from 1): doubling up to two seconds, half of it random. */
-export function backOff_ms(attempt: number, random: Random): number {
-  const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 16))
-  return Math.round(most * (0.5 + random.unit() / 2))
-}
+import { AssayError, backOff_ms, type Clock, isRetryable, OutageError, type Random } from '@assay/core'
 
 /** Tries a step that may meet an outage up to `attempts` times; the last error is thrown. */
 export async function retryOutages<T>(

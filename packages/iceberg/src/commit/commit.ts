@@ -1,7 +1,6 @@
-import { AssayError, isRetryable } from '@assay/core'
+import { AssayError, backOff_ms, isRetryable } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import { keyOfPath } from '../catalog/paths.js'
-import { backOff_ms } from '../catalog/retry.js'
 import type { DataFile } from '../format/data-file.js'
 import { greatestSequence } from '../format/invariants.js'
 import { refuseIfMoved } from '../table/moved.js'

@@ -1,6 +1,5 @@
-import { AssayError } from '@assay/core'
+import { AssayError, backOff_ms } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
-import { backOff_ms } from '../catalog/retry.js'
 import { currentSchema, type Snapshot, type TableMetadata } from '../format/metadata.js'
 import type { NestedField } from '../format/schema.js'
 import type { Table } from '../table/table.js'

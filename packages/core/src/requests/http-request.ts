@@ -1,0 +1,74 @@
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+}
+
+export interface HttpBounds {
+  /** For one request, from connecting to the last byte of the answer. */
+  readonly timeout_ms: number
+  /** A longer answer, unpacked, is a failure. */
+  readonly answerBytesMax: number
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  /** Content type. */
+  readonly type: string
+  readonly etag: string | undefined
+  readonly text: string
+}
+
+/** No whole answer came. Whether the request was carried out is not known. */
+export class HttpFailure extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'HttpFailure'
+  }
+}
+
+const CONTENT_TYPE_CHARACTERS_MAX = 60
+
+/**
+ * One request, made once. A redirection is an answer like others: a secret must not follow it. Throws an `HttpFailure`
+ * alone, which says why in few words and has no cause: errors of `fetch` may quote the request with its headers.
+ */
+export async function requestText(url: string | URL, request: HttpRequest, bounds: HttpBounds): Promise<HttpAnswer> {
+  try {
+    const response = await fetch(url, {
+      method: request.method,
+      headers: request.headers,
+      ...(request.body !== undefined && { body: request.body }),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(bounds.timeout_ms),
+    })
+    const text = await textOf(response, bounds.answerBytesMax)
+    const type = (response.headers.get('content-type') ?? 'no content type').slice(0, CONTENT_TYPE_CHARACTERS_MAX)
+    return { status: response.status, type, etag: response.headers.get('etag') ?? undefined, text }
+  } catch (error) {
+    throw error instanceof HttpFailure ? error : new HttpFailure(reasonOf(error, bounds))
+  }
+}
+
+async function textOf(response: Response, bytesMax: number): Promise<string> {
+  const parts: Uint8Array[] = []
+  let size_bytes = 0
+  for await (const part of response.body ?? []) {
+    size_bytes += part.length
+    if (size_bytes > bytesMax) throw new HttpFailure(`the answer is longer than ${bytesMax} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+function reasonOf(error: unknown, { timeout_ms }: HttpBounds): string {
+  if (!(error instanceof Error)) return 'unknown'
+  if (error.name === 'TimeoutError') return `not within ${timeout_ms / 1_000} s`
+  const code = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined
+  return typeof code === 'string' ? code : error.name
+}
+
+/** A server's words without the secrets that it may have repeated. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((left, secret) => (secret === '' ? left : left.replaceAll(secret, '***')), text)
+}
