@@ -1,7 +1,7 @@
 // @ts-check
 import { execFileSync, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { createServer, Socket } from 'node:net'
 import path from 'node:path'
@@ -118,7 +118,9 @@ export class Server {
 
   /** Freezes it: connections stay open and nothing answers. */
   pause() {
-    if (this.pid !== undefined) signal(this.pid, 'SIGSTOP')
+    if (this.pid === undefined) return
+    signal(this.pid, 'SIGSTOP')
+    untilStopped(this.pid)
   }
 
   resume() {
@@ -235,6 +237,29 @@ function signal(pid, name) {
     process.kill(pid, name)
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
+  }
+}
+
+/**
+ * The signal comes before its effect: on a busy machine, threads that still run answer a little longer.
+ * @param {number} pid
+ */
+function untilStopped(pid) {
+  const giveUpAt_ms = performance.now() + ANSWER_MS
+  const tasks = `/proc/${pid}/task`
+  while (existsSync(tasks) && performance.now() < giveUpAt_ms) {
+    if (readdirSync(tasks).every((task) => isStopped(`${tasks}/${task}/stat`))) return
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+  }
+}
+
+/** @param {string} file a thread's `stat` */
+function isStopped(file) {
+  try {
+    return / T \d/.test(readFileSync(file, 'utf8'))
+  } catch {
+    // The thread has ended.
+    return true
   }
 }
 
