@@ -269,8 +269,10 @@ function processSession(process: SimProcess, session: Session): Session {
   const turn = <T>(name: string, run: () => Promise<T>): Promise<T> => process.call('engine', name, run)
   return {
     run: (sql) => turn('run', () => session.run(sql)),
-    load: (table, columns, count) => turn(`load ${table}`, () => session.load(table, columns, count)),
-    append: (table, columns, count) => turn(`append ${table}`, () => session.append(table, columns, count)),
+    createTable: (name, select) => turn('run', () => session.createTable(name, select)),
+    createView: (name, select) => turn('run', () => session.createView(name, select)),
+    load: (name, columns, count) => turn(`load ${name}`, () => session.load(name, columns, count)),
+    append: (table, columns, count) => turn(`append ${table.name}`, () => session.append(table, columns, count)),
     rows: (sql, maxRows) => turn('rows', () => session.rows(sql, maxRows)),
     query: (sql, maxRows) => turn('query', () => session.query(sql, maxRows)),
     async *read(sql) {

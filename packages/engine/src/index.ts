@@ -9,4 +9,5 @@ export { columnOf, type ResultChunk, type ResultColumn } from './results/result-
 export type { QueryResult } from './results/row-reader.js'
 export type { Session } from './session.js'
 export { quoteIdentifier, quoteText } from './sql-text.js'
+export type { TemporaryTable } from './temporary-table.js'
 export { withSession } from './with-session.js'

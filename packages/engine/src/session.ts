@@ -15,6 +15,7 @@ import { type QueryResult, readRows } from './results/row-reader.js'
 import { openStream } from './results/stream.js'
 import { quoteIdentifier } from './sql-text.js'
 import { whileRunning } from './stand-still.js'
+import { type TemporaryTable, temporaryTable } from './temporary-table.js'
 
 /**
  * A connection with its own temporary tables. It does one thing at a time: a call while another is under way, or
@@ -24,10 +25,14 @@ import { whileRunning } from './stand-still.js'
 export interface Session {
   /** Runs statements for their effect. */
   run(sql: string): Promise<void>
+  /** Makes (or makes anew) a temporary table of a query's rows. */
+  createTable(name: string, select: string): Promise<TemporaryTable>
+  /** Makes (or makes anew) a temporary view of a query. */
+  createView(name: string, select: string): Promise<TemporaryTable>
   /** Makes (or makes anew) a temporary table of the columns and fills it with their first `count` rows. */
-  load(table: string, columns: readonly NamedColumn[], count: number): Promise<void>
+  load(name: string, columns: readonly NamedColumn[], count: number): Promise<TemporaryTable>
   /** Adds rows to a table that `load` made; the columns are the same, in the same order. */
-  append(table: string, columns: readonly NamedColumn[], count: number): Promise<void>
+  append(table: TemporaryTable, columns: readonly NamedColumn[], count: number): Promise<void>
   /**
    * A small result as objects. BIGINT and HUGEINT are bigint; other integers and DOUBLE number; DECIMAL exact text;
    * TIMESTAMP(TZ) bigint, µs since 1970; DATE number, days since 1970; BLOB Uint8Array; UUID and other types text;
@@ -79,12 +84,26 @@ class DuckSession implements Session {
     })
   }
 
-  load(table: string, columns: readonly NamedColumn[], count: number): Promise<void> {
-    return this.#store(columns, count, `create or replace temp table ${quoteIdentifier(table)} as`)
+  async createTable(name: string, select: string): Promise<TemporaryTable> {
+    const table = temporaryTable(name)
+    await this.run(`create or replace temp table ${quoteIdentifier(name)} as ${select}`)
+    return table
   }
 
-  append(table: string, columns: readonly NamedColumn[], count: number): Promise<void> {
-    return this.#store(columns, count, `insert into temp.main.${quoteIdentifier(table)}`)
+  async createView(name: string, select: string): Promise<TemporaryTable> {
+    const view = temporaryTable(name)
+    await this.run(`create or replace temp view ${quoteIdentifier(name)} as ${select}`)
+    return view
+  }
+
+  async load(name: string, columns: readonly NamedColumn[], count: number): Promise<TemporaryTable> {
+    const table = temporaryTable(name)
+    await this.#store(columns, count, `create or replace temp table ${quoteIdentifier(name)} as`)
+    return table
+  }
+
+  append(table: TemporaryTable, columns: readonly NamedColumn[], count: number): Promise<void> {
+    return this.#store(columns, count, `insert into temp.main.${quoteIdentifier(table.name)}`)
   }
 
   #store(columns: readonly NamedColumn[], count: number, into: string): Promise<void> {

@@ -68,8 +68,8 @@ describe('columns that are loaded and read again', () => {
       type: 'BIGINT',
       data: BigInt64Array.from({ length: 3000 }, (_, i) => BigInt(from + i)),
     })
-    await used.session.load('a', named({ n: column(0) }), 3000)
-    await used.session.append('a', named({ n: column(3000) }), 3000)
+    const table = await used.session.load('a', named({ n: column(0) }), 3000)
+    await used.session.append(table, named({ n: column(3000) }), 3000)
     const { n } = await readAll(used.session, 'select n from a')
     expect(n).toEqual(Array.from({ length: 6000 }, (_, i) => BigInt(i)))
   })
@@ -176,7 +176,7 @@ describe('texts and byte strings', () => {
 })
 
 describe('columns that are not as they should be', () => {
-  const one = (column: Column): Promise<void> => used.session.load('bad', named({ c: column }), 1)
+  const one = (column: Column) => used.session.load('bad', named({ c: column }), 1)
 
   it.each<[string, Column]>([
     ['too short', { type: 'BIGINT', data: new BigInt64Array(0) }],

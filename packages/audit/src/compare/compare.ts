@@ -23,8 +23,6 @@ export class Tally {
   readonly findings = new Findings()
 }
 
-const EXPECTED = 'verify_expected'
-const FOUND = 'verify_found'
 const TEXT_MAX = 60
 
 /**
@@ -56,15 +54,15 @@ async function findDifferences(session: Session, comparison: Comparison, finding
   const { topic, partition, offset } = comparison.place
   const place = [topic, partition, offset].map(quoteIdentifier)
   const at = `${place[0]} || '/' || ${place[1]} || '/' || ${place[2]}`
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${EXPECTED} AS SELECT * FROM (${comparison.expected})`)
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${FOUND} AS SELECT * FROM (${comparison.found})`)
+  const { name: expected } = await session.createTable('verify_expected', `SELECT * FROM (${comparison.expected})`)
+  const { name: found } = await session.createTable('verify_found', `SELECT * FROM (${comparison.found})`)
   const using = `USING (${place.join(', ')})`
   const kinds = [
-    [`SELECT ${at} AS place FROM ${EXPECTED} ANTI JOIN ${FOUND} ${using}`, comparison.missing],
-    [`SELECT ${at} AS place FROM ${FOUND} ANTI JOIN ${EXPECTED} ${using}`, comparison.extra],
-    [`SELECT ${at} AS place FROM ${FOUND} GROUP BY ${place.join(', ')} HAVING count(*) > 1`, 'is there more than once'],
+    [`SELECT ${at} AS place FROM ${expected} ANTI JOIN ${found} ${using}`, comparison.missing],
+    [`SELECT ${at} AS place FROM ${found} ANTI JOIN ${expected} ${using}`, comparison.extra],
+    [`SELECT ${at} AS place FROM ${found} GROUP BY ${place.join(', ')} HAVING count(*) > 1`, 'is there more than once'],
     [
-      `SELECT ${at} AS place FROM ${EXPECTED} GROUP BY ${place.join(', ')} HAVING count(*) > 1`,
+      `SELECT ${at} AS place FROM ${expected} GROUP BY ${place.join(', ')} HAVING count(*) > 1`,
       'is there more than once upstream',
     ],
   ] as const
@@ -75,9 +73,9 @@ async function findDifferences(session: Session, comparison: Comparison, finding
   const same = place.map((column) => `e.${column} = f.${column}`).join(' AND ')
   const each = `SELECT e.${place[0]} || '/' || e.${place[1]} || '/' || e.${place[2]} || ': '
     || array_to_string(list_filter([${differing.join(', ')}], x -> x IS NOT NULL), ', ') AS text
-    FROM ${EXPECTED} e JOIN ${FOUND} f ON ${same}`
+    FROM ${expected} e JOIN ${found} f ON ${same}`
   await addListed(session, `SELECT text FROM (${each}) WHERE NOT ends_with(text, ': ')`, findings)
-  await session.run(`DROP TABLE ${EXPECTED}; DROP TABLE ${FOUND}`)
+  await session.run(`DROP TABLE ${expected}; DROP TABLE ${found}`)
 }
 
 /** SQL text that says how a column differs between `e` and `f`, NULL where it doesn't. */

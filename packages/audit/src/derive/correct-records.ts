@@ -1,5 +1,5 @@
 import { type BytesColumn, bytesColumn, rowBytes } from '@assay/core'
-import { columnOf, quoteIdentifier, type Session } from '@assay/engine'
+import { columnOf, quoteIdentifier, type Session, type TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import { correctRecords, decoderLookup, type Fix, type RuleSet } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
@@ -18,8 +18,6 @@ export interface Correction {
   readonly decoding: RuleSet['decoding']
 }
 
-const RECORDS = 'corrected_records'
-const BYTES = 'corrected_bytes'
 /** What a row takes beside its bytes, so that the count of a piece's rows is bounded, too. */
 const ROW_BYTES = 100
 const PIECES_MAX = 1_000_000
@@ -30,36 +28,40 @@ const PIECES_MAX = 1_000_000
  */
 export async function correctedSql(correction: Correction, records: string, findings: Findings): Promise<string> {
   const { session, exchange, registry, bronze, decoding } = correction
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${RECORDS} AS SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn,
+  const table = await session.createTable(
+    'corrected_records',
+    `SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn,
     (sum(coalesce(octet_length(raw_bytes), 0) + ${ROW_BYTES}) OVER lane // ${DEFAULT_LIMITS.maxBytes})::BIGINT AS piece
-    FROM (${records}) WINDOW lane AS (ORDER BY topic, "partition", "offset" ROWS UNBOUNDED PRECEDING)`)
+    FROM (${records}) WINDOW lane AS (ORDER BY topic, "partition", "offset" ROWS UNBOUNDED PRECEDING)`,
+  )
   const lookup = decoderLookup(registry, readerSchemaOf(exchange), decoding)
-  await session.load(BYTES, columnsOf(0, bytesColumn([])), 0)
+  const bytes = await session.load('corrected_bytes', columnsOf(0, bytesColumn([])), 0)
   let first = 0
-  for (const { piece } of await session.rows(`SELECT DISTINCT piece FROM ${RECORDS} ORDER BY 1`, PIECES_MAX)) {
-    const read = await readPiece(session, piece as bigint)
+  for (const { piece } of await session.rows(`SELECT DISTINCT piece FROM ${table.name} ORDER BY 1`, PIECES_MAX)) {
+    const read = await readPiece(session, table, piece as bigint)
     const named = read.coordinates.map((coordinate) => correction.fix.letters.has(coordinate))
     const { raw, mistakes } = await correctRecords(read, correction.fix, exchange, lookup)
     findings.add(...mistakes)
     findings.add(...read.coordinates.filter((_, row) => !named[row]).map((at) => `${at}: it has no correction`))
-    await session.append(BYTES, columnsOf(first, without(raw, named)), named.length)
+    await session.append(bytes, columnsOf(first, without(raw, named)), named.length)
     first += named.length
   }
   const columns = bronze.definition.columns.map(({ name }) =>
     name === 'raw_bytes' ? 'c.raw_bytes' : `r.${quoteIdentifier(name)}`,
   )
-  return `SELECT ${columns.join(', ')} FROM ${RECORDS} r JOIN ${BYTES} c USING (rn) WHERE c.raw_bytes IS NOT NULL`
+  return `SELECT ${columns.join(', ')} FROM ${table.name} r JOIN ${bytes.name} c USING (rn) WHERE c.raw_bytes IS NOT NULL`
 }
 
 async function readPiece(
   session: Session,
+  table: TemporaryTable,
   piece: bigint,
 ): Promise<{ readonly coordinates: readonly string[]; readonly raw: BytesColumn }> {
   const coordinates: string[] = []
   const records: (Uint8Array | undefined)[] = []
   const text = new TextDecoder()
   for await (const chunk of session.read(`SELECT topic || '/' || "partition" || '/' || "offset" AS coordinate, raw_bytes
-    FROM ${RECORDS} WHERE piece = ${piece} ORDER BY rn`)) {
+    FROM ${table.name} WHERE piece = ${piece} ORDER BY rn`)) {
     const places = columnOf(chunk, 'coordinate', 'VARCHAR')
     const raws = columnOf(chunk, 'raw_bytes', 'BLOB')
     for (let i = 0; i < chunk.count; i++) {

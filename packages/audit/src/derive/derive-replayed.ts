@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { AssayError, type LaneKey, laneKey, type Position, position } from '@assay/core'
-import { quoteIdentifier, quoteText, type Session } from '@assay/engine'
+import { quoteIdentifier, quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { fixedRegistry, parseRecordedFix, type RuleSet } from '@assay/medallion'
@@ -31,9 +31,22 @@ export interface ReplayedPiece {
   readonly recorded: string
 }
 
-const ENTRIES = 'replayed_entries'
-const LEDGER = 'replayed_ledger'
-const CHOSEN = 'replayed_chosen'
+/** What the ledger says of the replays of some rows. */
+interface ReplayLedger {
+  /** All of it. */
+  readonly entries: TemporaryTable
+  /** One row a replay; that of its end goes before that of its start. */
+  readonly replays: TemporaryTable
+}
+
+/** Rows of replays by one rule set; of one replay, when that corrected them. */
+interface ChosenRows {
+  readonly table: TemporaryTable
+  readonly rules: RuleSet
+  /** The entries, and which replay corrected the rows; undefined for rows as they are in bronze. */
+  readonly corrected: { readonly entries: TemporaryTable; readonly replay: string } | undefined
+}
+
 const PLACE = 'topic, "partition", "offset"'
 const AT = `topic || '/' || "partition" || '/' || "offset"`
 const REPLAYS_MAX = 1_000_000
@@ -51,73 +64,75 @@ export async function* deriveReplayed(
   findings: Findings,
 ): AsyncGenerator<ReplayedPiece> {
   const { session, rulesOf } = derivation
-  await loadLedger(derivation, recorded, findings)
+  const ledger = await loadLedger(derivation, recorded, findings)
   const units = await session.rows(
-    `SELECT DISTINCT rule_version, CASE WHEN is_corrected THEN replay_id END AS corrected FROM ${LEDGER} ORDER BY ALL`,
+    `SELECT DISTINCT rule_version, CASE WHEN is_corrected THEN replay_id END AS corrected FROM ${ledger.replays.name} ORDER BY ALL`,
     REPLAYS_MAX,
   )
   for (const unit of units) {
     const version = String(unit.rule_version)
-    const corrected = unit.corrected === null ? undefined : String(unit.corrected)
-    const own = corrected === undefined ? 'NOT is_corrected' : `replay_id = ${quoteText(corrected)}`
-    await session.run(`CREATE OR REPLACE TEMP TABLE ${CHOSEN} AS SELECT * FROM (${recorded}) WHERE replay_id IN
-      (SELECT replay_id FROM ${LEDGER} WHERE rule_version = ${quoteText(version)} AND ${own})`)
+    const corrected = unit.corrected === null ? undefined : { entries: ledger.entries, replay: String(unit.corrected) }
+    const own = corrected === undefined ? 'NOT is_corrected' : `replay_id = ${quoteText(corrected.replay)}`
+    const table = await session.createTable(
+      'replayed_chosen',
+      `SELECT * FROM (${recorded}) WHERE replay_id IN
+      (SELECT replay_id FROM ${ledger.replays.name} WHERE rule_version = ${quoteText(version)} AND ${own})`,
+    )
     const rules = rulesOf(version)
-    if (rules) yield* deriveChosen(derivation, rules, corrected, findings)
+    if (rules) yield* deriveChosen(derivation, { table, rules, corrected }, findings)
     else {
       const unknown = quoteText(` was replayed by the rules ${version}, which the ledger of rule sets does not hold`)
-      await addListed(session, `SELECT ${AT} || ${unknown} AS text FROM ${CHOSEN}`, findings)
+      await addListed(session, `SELECT ${AT} || ${unknown} AS text FROM ${table.name}`, findings)
     }
   }
 }
 
-/**
- * Makes the tables of what the ledger says of the rows' replays: all of it, and one row a replay. That of its end goes
- * before that of its start.
- */
 async function loadLedger(
   { session, replays }: ReplayedDerivation,
   recorded: string,
   findings: Findings,
-): Promise<void> {
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${ENTRIES} AS
-    SELECT replay_id, rule_version, fix, finished_at IS NOT NULL AS is_end
-    FROM (${await replays.sql()}) SEMI JOIN (${recorded}) USING (replay_id)`)
+): Promise<ReplayLedger> {
+  const entries = await session.createTable(
+    'replayed_entries',
+    `SELECT replay_id, rule_version, fix, finished_at IS NOT NULL AS is_end
+    FROM (${await replays.sql()}) SEMI JOIN (${recorded}) USING (replay_id)`,
+  )
   // Of corrections only what tells them apart: an aggregate would have to hold them all in memory.
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${LEDGER} AS
-    SELECT replay_id, coalesce(arg_max(rule_version, is_end), '') AS rule_version, bool_or(fix IS NOT NULL) AS is_corrected,
-      count(DISTINCT (rule_version, md5(fix))) AS kinds FROM ${ENTRIES} GROUP BY 1`)
+  const ledger = await session.createTable(
+    'replayed_ledger',
+    `SELECT replay_id, coalesce(arg_max(rule_version, is_end), '') AS rule_version, bool_or(fix IS NOT NULL) AS is_corrected,
+      count(DISTINCT (rule_version, md5(fix))) AS kinds FROM ${entries.name} GROUP BY 1`,
+  )
   await addListed(
     session,
     `SELECT ${AT} || ' was replayed by ' || replay_id || ', which the ledger of replays does not hold' AS text
-     FROM (${recorded}) ANTI JOIN ${LEDGER} USING (replay_id)`,
+     FROM (${recorded}) ANTI JOIN ${ledger.name} USING (replay_id)`,
     findings,
   )
   await addListed(
     session,
-    `SELECT 'the ledger says two things of the rules or the corrections of replay ' || replay_id AS text FROM ${LEDGER} WHERE kinds > 1`,
+    `SELECT 'the ledger says two things of the rules or the corrections of replay ' || replay_id AS text FROM ${ledger.name} WHERE kinds > 1`,
     findings,
   )
+  return { entries, replays: ledger }
 }
 
-/** The chosen rows, of which one replay's may have been corrected, by one rule set. */
 async function* deriveChosen(
   derivation: ReplayedDerivation,
-  rules: RuleSet,
-  corrected: string | undefined,
+  chosen: ChosenRows,
   findings: Findings,
 ): AsyncGenerator<ReplayedPiece> {
   const { bronze, exchange, lake, session } = derivation
+  const { table, rules, corrected } = chosen
   const path = `${await lake.store.scratchDirectory()}/${lake.random.uuid()}.parquet`
   const { definition } = bronze
   try {
-    const { low, high, ends } = await boundsOf(session)
+    const { low, high, ends } = await boundsOf(session, table)
     if (ends.size === 0) return
     const rows = await bronze.sql({ keep: (bounds) => bounds.meets('offset', low, high) })
     const plain = `SELECT * FROM (${rows}) WHERE "offset" BETWEEN ${low} AND ${high}
-      AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${CHOSEN})`
-    const records =
-      corrected === undefined ? plain : await withFix(derivation, plain, { replay: corrected, rules }, findings)
+      AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${table.name})`
+    const records = await withFix(derivation, chosen, plain, findings)
     if (records === undefined) return
     const columns = definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
     const select = `SELECT ${columns} FROM (${records}) ORDER BY ${PLACE}`
@@ -126,7 +141,7 @@ async function* deriveChosen(
     const files = async () => [looseFile(path)]
     const input = { lake, session, exchange, bronze, registry, ends, files, history: onlyRules(rules), limits: LIMITS }
     for await (const piece of deriveSilver(input)) {
-      const recorded = `SELECT * FROM ${CHOSEN} WHERE ${inRanges(piece.ranges, bronze.place())}`
+      const recorded = `SELECT * FROM ${table.name} WHERE ${inRanges(piece.ranges, bronze.place())}`
       yield { rows: piece.rows, recorded }
     }
   } finally {
@@ -134,26 +149,28 @@ async function* deriveChosen(
   }
 }
 
-/** SQL of the records with the corrections of a replay; undefined when these are of no use. Chosen stays what has one. */
+/** SQL of the records with the corrections of their replay, if it had any; undefined when these are of no use. Chosen stays what has one. */
 async function withFix(
   { lake, session, exchange, bronze }: ReplayedDerivation,
+  { table, rules, corrected }: ChosenRows,
   records: string,
-  { replay, rules }: { readonly replay: string; readonly rules: RuleSet },
   findings: Findings,
 ): Promise<string | undefined> {
+  if (!corrected) return records
+  const { entries, replay } = corrected
   const [row] = await session.rows(
-    `SELECT fix FROM ${ENTRIES} WHERE replay_id = ${quoteText(replay)} AND fix IS NOT NULL ORDER BY is_end DESC LIMIT 1`,
+    `SELECT fix FROM ${entries.name} WHERE replay_id = ${quoteText(replay)} AND fix IS NOT NULL ORDER BY is_end DESC LIMIT 1`,
   )
   try {
     const fix = parseRecordedFix(String(row?.fix), exchange)
     const { registry } = lake
-    const corrected = await correctedSql(
+    const fixed = await correctedSql(
       { session, exchange, registry, bronze, fix, decoding: rules.decoding },
       records,
       findings,
     )
-    await session.run(`DELETE FROM ${CHOSEN} WHERE (${PLACE}) NOT IN (SELECT (${PLACE}) FROM (${corrected}))`)
-    return corrected
+    await session.run(`DELETE FROM ${table.name} WHERE (${PLACE}) NOT IN (SELECT (${PLACE}) FROM (${fixed}))`)
+    return fixed
   } catch (error) {
     if (!(error instanceof AssayError) || error.code !== 'bad_fix_file') throw error
     findings.add(`replay ${replay}: ${findingOf(error)}`)
@@ -163,9 +180,10 @@ async function withFix(
 
 async function boundsOf(
   session: Session,
+  chosen: TemporaryTable,
 ): Promise<{ readonly low: bigint; readonly high: bigint; readonly ends: ReadonlyMap<LaneKey, Position> }> {
   const lanes = await session.rows(
-    `SELECT topic, "partition", min("offset") AS low, max("offset") AS high FROM ${CHOSEN} GROUP BY ALL`,
+    `SELECT topic, "partition", min("offset") AS low, max("offset") AS high FROM ${chosen.name} GROUP BY ALL`,
     1_000_000,
   )
   const ends = new Map<LaneKey, Position>()

@@ -1,4 +1,4 @@
-import type { Session } from '@assay/engine'
+import type { Session, TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { pinExisting } from '@assay/lake'
@@ -30,9 +30,6 @@ export interface ReplayedSource {
 
 const PLACE = 'topic, "partition", "offset"'
 const MARKED = `${PLACE}, replay_id, replay_sequence`
-const RECORDED = 'rebuild_recorded'
-const CORRECTED = 'rebuild_corrected'
-const PASSED = 'rebuild_passed'
 
 /** The rows that the old table has, each by the rules and with the correction of its replay. */
 export function recordedReplays(source: ReplayedSource, history: RuleHistory, tally: Tally): ReplayedRows {
@@ -44,10 +41,13 @@ export function recordedReplays(source: ReplayedSource, history: RuleHistory, ta
       const rows = await silver.sql({
         keep: (bounds) => bounds.hasValues('replay_id') && bounds.meets('replay_sequence', from, upper - 1n),
       })
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${RECORDED} AS SELECT ${MARKED} FROM (${rows})
-        WHERE replay_sequence >= ${from} AND replay_sequence < ${upper}`)
+      const recorded = await session.createTable(
+        'rebuild_recorded',
+        `SELECT ${MARKED} FROM (${rows})
+        WHERE replay_sequence >= ${from} AND replay_sequence < ${upper}`,
+      )
       const derivation = { ...source, session, rulesOf: (version: string) => history.sets.get(version) }
-      yield* deriveReplayed(derivation, `FROM ${RECORDED}`, tally.findings)
+      yield* deriveReplayed(derivation, `FROM ${recorded.name}`, tally.findings)
     },
   }
 }
@@ -64,47 +64,71 @@ export function presentReplays(source: ReplayedSource, target: Lake, rules: Rule
   const history = { ...onlyRules(rules), spans, sets: new Map([[version, rules]]) }
   const derive = (session: Session, recorded: string, findings: Findings) =>
     deriveReplayed({ ...source, session, rulesOf: () => rules }, recorded, findings)
-  let end: bigint | undefined
+  let passed: NumberedRows | undefined
+  const find = async (session: Session): Promise<NumberedRows> => {
+    passed ??= await findPassed(session, source, target, (corrected) => derive(session, corrected, tally.findings))
+    return passed
+  }
   return {
     history,
-    async end(session) {
-      if (end !== undefined) return end
-      await loadCorrected(session, source, target)
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${PASSED} AS SELECT * FROM ${CORRECTED} LIMIT 0`)
-      for await (const { rows, recorded } of derive(session, `FROM ${CORRECTED}`, tally.findings)) {
-        if (rows === undefined) continue
-        await session.run(
-          `INSERT INTO ${PASSED} SELECT ${MARKED} FROM (${recorded}) SEMI JOIN (${rows}) USING (${PLACE})`,
-        )
-      }
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${PASSED} AS
-        SELECT ${PLACE}, replay_id, row_number() OVER (ORDER BY replay_sequence) - 1 AS replay_sequence FROM ${PASSED}`)
-      const [counts] = await session.rows(`SELECT count(*) AS n FROM ${PASSED}`)
-      end = counts?.n as bigint
-      return end
+    end: async (session) => (await find(session)).count,
+    async *derive(session, from, upper) {
+      const { table } = await find(session)
+      const range = `SELECT * FROM ${table.name} WHERE replay_sequence >= ${from} AND replay_sequence < ${upper}`
+      yield* derive(session, range, new Findings())
     },
-    derive: (session, from, upper) =>
-      derive(
-        session,
-        `SELECT * FROM ${PASSED} WHERE replay_sequence >= ${from} AND replay_sequence < ${upper}`,
-        new Findings(),
-      ),
   }
 }
 
-/** Makes the table of the old table's corrected rows that the new one doesn't have by their own lanes. */
-async function loadCorrected(session: Session, { silver, replays }: ReplayedSource, target: Lake): Promise<void> {
+interface NumberedRows {
+  readonly table: TemporaryTable
+  readonly count: bigint
+}
+
+/** The corrected rows of which `derive` makes a row, numbered in the order of their replay. */
+async function findPassed(
+  session: Session,
+  source: ReplayedSource,
+  target: Lake,
+  derive: (corrected: string) => AsyncIterable<ReplayedPiece>,
+): Promise<NumberedRows> {
+  const corrected = await loadCorrected(session, source, target)
+  const passed = await session.createTable('rebuild_passed', `SELECT * FROM ${corrected.name} LIMIT 0`)
+  for await (const { rows, recorded } of derive(`FROM ${corrected.name}`)) {
+    if (rows === undefined) continue
+    await session.run(
+      `INSERT INTO ${passed.name} SELECT ${MARKED} FROM (${recorded}) SEMI JOIN (${rows}) USING (${PLACE})`,
+    )
+  }
+  const table = await session.createTable(
+    passed.name,
+    `SELECT ${PLACE}, replay_id, row_number() OVER (ORDER BY replay_sequence) - 1 AS replay_sequence FROM ${passed.name}`,
+  )
+  const [counts] = await session.rows(`SELECT count(*) AS n FROM ${table.name}`)
+  return { table, count: counts?.n as bigint }
+}
+
+/** The old table's corrected rows that the new one doesn't have by their own lanes. */
+async function loadCorrected(
+  session: Session,
+  { silver, replays }: ReplayedSource,
+  target: Lake,
+): Promise<TemporaryTable> {
   const { definition } = silver
   const rows = await silver.sql({ keep: (bounds) => bounds.hasValues('replay_id') })
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${CORRECTED} AS SELECT ${MARKED} FROM (${rows})
-    WHERE replay_id IN (SELECT replay_id FROM (${await replays.sql()}) WHERE fix IS NOT NULL)`)
-  const [bounds] = await session.rows(
-    `SELECT count(*) AS n, min("offset") AS low, max("offset") AS high FROM ${CORRECTED}`,
+  const corrected = await session.createTable(
+    'rebuild_corrected',
+    `SELECT ${MARKED} FROM (${rows})
+    WHERE replay_id IN (SELECT replay_id FROM (${await replays.sql()}) WHERE fix IS NOT NULL)`,
   )
-  if (bounds?.n === 0n) return
+  const [bounds] = await session.rows(
+    `SELECT count(*) AS n, min("offset") AS low, max("offset") AS high FROM ${corrected.name}`,
+  )
+  if (bounds?.n === 0n) return corrected
   const fresh = new PinnedScan(definition, await pinExisting(target, definition))
   const near = await fresh.sql({ keep: (one) => one.meets('offset', bounds?.low as bigint, bounds?.high as bigint) })
   await session.run(
-    `DELETE FROM ${CORRECTED} WHERE (${PLACE}) IN (SELECT (${PLACE}) FROM (${near}) WHERE replay_id IS NULL)`,
+    `DELETE FROM ${corrected.name} WHERE (${PLACE}) IN (SELECT (${PLACE}) FROM (${near}) WHERE replay_id IS NULL)`,
   )
+  return corrected
 }

@@ -1,15 +1,14 @@
 import { parseLaneKey, position } from '@assay/core'
-import { quoteIdentifier, type Session } from '@assay/engine'
+import { quoteIdentifier, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { DataFile } from '@assay/iceberg'
 import { RULE_SETS_TABLE, SILVER_SIDES, silverTable, writeRuleSets } from '@assay/medallion'
-import { type Batch, replayLane, type Stage, type StageContext, sqlType, type TableDefinition } from '@assay/pipeline'
+import { type Batch, replayLane, type Stage, type StageContext, scanSql, type TableDefinition } from '@assay/pipeline'
 import type { Tally } from '../compare/compare.js'
 import type { ReplayedPiece } from '../derive/derive-replayed.js'
 import type { RuleHistory } from '../derive/rule-history.js'
 import type { ReplayedRows } from './replayed-rows.js'
 
-const DERIVED = 'rebuild_derived'
 const MARKS =
   'NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, r.replay_id AS replay_id, r.replay_sequence AS replay_sequence'
 
@@ -31,7 +30,7 @@ export function replayedStage(context: StageContext, exchange: Exchange, replaye
       const written = { sequence: 0, position: position(upper), written: upper - 1n }
       return {
         kind: 'batch',
-        files: await writeDays(context, definition),
+        files: await writeDays(context, definition, derived.table),
         sides: await writeSpans(context, definition, replayed.history, from, upper),
         change: { basis: checkpoint, lanes: new Map([[lane, written]]), wholeCheckpoint: false },
         rows: Number(upper - from),
@@ -39,7 +38,7 @@ export function replayedStage(context: StageContext, exchange: Exchange, replaye
         counts: { records: Number(upper - from) },
         committed: () => {
           tally.expected += upper - from
-          tally.found += derived
+          tally.found += derived.count
         },
       }
     },
@@ -48,23 +47,22 @@ export function replayedStage(context: StageContext, exchange: Exchange, replaye
   }
 }
 
-/** Fills the table of derived rows, and counts them. */
+/** Brings the derived rows together, and counts them. */
 async function loadDerived(
   session: Session,
-  { columns }: TableDefinition,
+  definition: TableDefinition,
   pieces: AsyncIterable<ReplayedPiece>,
-): Promise<bigint> {
-  const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-  const types = columns.map(({ name, type }) => `${quoteIdentifier(name)} ${sqlType(type)}`).join(', ')
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${DERIVED} (${types})`)
+): Promise<{ readonly table: TemporaryTable; readonly count: bigint }> {
+  const names = definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
+  const table = await session.createTable('rebuild_derived', scanSql(definition, []))
   for await (const { rows, recorded } of pieces) {
     if (rows === undefined) continue
-    await session.run(`INSERT INTO ${DERIVED} SELECT ${names} FROM (
+    await session.run(`INSERT INTO ${table.name} SELECT ${names} FROM (
       SELECT d.* EXCLUDE (is_late, lateness_ms, replay_id, replay_sequence), ${MARKS}
       FROM (${rows}) d JOIN (${recorded}) r USING (topic, "partition", "offset"))`)
   }
-  const [counts] = await session.rows(`SELECT count(*) AS n FROM ${DERIVED}`)
-  return counts?.n as bigint
+  const [counts] = await session.rows(`SELECT count(*) AS n FROM ${table.name}`)
+  return { table, count: counts?.n as bigint }
 }
 
 /** The ledger says of the lane of replays, too, from where on which rules judged it. */
@@ -87,11 +85,15 @@ async function writeSpans(
   return files.length > 0 ? [{ table: RULE_SETS_TABLE, files }] : []
 }
 
-async function writeDays({ session, write }: StageContext, definition: TableDefinition): Promise<DataFile[]> {
+async function writeDays(
+  { session, write }: StageContext,
+  definition: TableDefinition,
+  derived: TemporaryTable,
+): Promise<DataFile[]> {
   const files: DataFile[] = []
-  const days = await session.rows(`SELECT DISTINCT trade_date::VARCHAR AS day FROM ${DERIVED} ORDER BY 1`)
+  const days = await session.rows(`SELECT DISTINCT trade_date::VARCHAR AS day FROM ${derived.name} ORDER BY 1`)
   for (const { day } of days) {
-    const select = `SELECT * FROM ${DERIVED} WHERE trade_date = DATE '${day}' ORDER BY replay_sequence`
+    const select = `SELECT * FROM ${derived.name} WHERE trade_date = DATE '${day}' ORDER BY replay_sequence`
     const file = await write(definition, select, { trade_date: String(day) })
     if (file) files.push(file)
   }

@@ -1,5 +1,5 @@
 import { type LaneKey, parseLaneKey } from '@assay/core'
-import { quoteText, type Session } from '@assay/engine'
+import { quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import { DUPLICATES_TABLE, GOLD_TABLE, sameTradeSql, silverTable, TRADE_KEY, TRADE_KEY_COLUMNS } from '@assay/medallion'
 import { isReplayLane, replayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../check.js'
@@ -8,14 +8,9 @@ import { derivedColumns } from '../derive/processing-times.js'
 import { chunksOf, type LaneRows } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
-import { REPLAYED } from './check-replayed-rows.js'
 
-/** Silver rows that gold dropped, with what they were compared by, and the rows that they name. */
-const DROPPED = 'verify_dropped'
-const KEPT = 'verify_kept'
-/** The duplicates of one piece. */
+/** Duplicates of one piece after the other. */
 const DUPLICATES = 'verify_duplicates'
-
 const PLACE = 'topic, "partition", "offset"'
 const AT = `d.topic || '/' || d."partition" || '/' || d."offset"`
 const KEPT_AT = `d.kept_topic || '/' || d.kept_partition || '/' || d.kept_offset`
@@ -24,35 +19,43 @@ const HOUR = '("timestamp" // 3600000000 % 24)::INTEGER AS exchange_hour'
 /** What a duplicate has of its own row; the rest is about the row that was kept. */
 const OF_DROPPED = derivedColumns(DUPLICATES_TABLE).filter(({ name }) => !/^kept_|^is_conflict$/.test(name))
 
-interface Tallies {
-  readonly gold: Tally
-  readonly duplicates: Tally
+export interface GoldCheck {
+  readonly session: Session
+  readonly tables: PinnedLake
+  /** What each silver table holds of its lanes, by name. */
+  readonly silverRows: ReadonlyMap<string, ReadonlyMap<LaneKey, LaneRows>>
+  /** All replayed rows of silver. */
+  readonly replayed: TemporaryTable
+  readonly checks: CheckList
+}
+
+interface GoldComparison extends GoldCheck {
+  /** Silver rows that gold dropped, with what they were compared by, and the rows that they name. */
+  readonly dropped: TemporaryTable
+  readonly tallies: { readonly gold: Tally; readonly duplicates: Tally }
 }
 
 /**
- * Every silver row below gold's position is in gold or in the duplicates, with silver's values. `loadReplayed` has to
- * have made the table of replayed rows.
+ * Every silver row below gold's position is in gold or in the duplicates, with silver's values. Gives the rows that gold
+ * dropped.
  */
-export async function checkGold(
-  session: Session,
-  tables: PinnedLake,
-  silverRows: ReadonlyMap<string, ReadonlyMap<LaneKey, LaneRows>>,
-  checks: CheckList,
-): Promise<void> {
+export async function checkGold(check: GoldCheck): Promise<TemporaryTable> {
+  const { session, tables, silverRows, checks } = check
   const nothing = droppedSql(scanSql(silverTable(''), []), scanSql(DUPLICATES_TABLE, []))
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${DROPPED} AS ${nothing}`)
+  const dropped = await session.createTable('verify_dropped', nothing)
   const tallies = { gold: new Tally(), duplicates: new Tally() }
+  const comparison = { ...check, dropped, tallies }
   for (const { silver } of tables.exchanges) {
     for (const [key, lane] of tables.gold.checkpoint.lanes) {
       const rows = silverRows.get(silver.name)?.get(key)
       if (!rows || isReplayLane(parseLaneKey(key))) continue
       const to = rows.greatest < lane.position ? rows.greatest + 1n : lane.position
       for (const chunk of chunksOf({ key, from: rows.least, to })) {
-        await compareChunk(session, tables, silver, chunk, tallies)
+        await compareChunk(comparison, silver, chunk)
       }
     }
   }
-  await compareReplayed(session, tables, tallies)
+  await compareReplayed(comparison)
   const { gold, duplicates } = tallies
   checks.done(
     {
@@ -68,45 +71,50 @@ export async function checkGold(
     { of_silver: duplicates.expected, in_duplicates: duplicates.found },
     duplicates.findings,
   )
+  return dropped
 }
 
-async function compareChunk(
-  session: Session,
-  { gold, duplicates }: PinnedLake,
-  silver: PinnedScan,
-  chunk: OffsetRange,
-  tallies: Tallies,
-): Promise<void> {
+async function compareChunk(comparison: GoldComparison, silver: PinnedScan, chunk: OffsetRange): Promise<void> {
+  const { session, replayed, tables } = comparison
+  const { gold, duplicates } = tables
   const rows = `SELECT * FROM (${await silver.rowsIn([chunk])}) WHERE replay_id IS NULL`
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${DUPLICATES} AS
-    SELECT * FROM (${await duplicates.rowsIn([chunk])}) ANTI JOIN ${REPLAYED} USING (${PLACE})`)
-  await compare(session, rows, `SELECT * FROM (${await gold.rowsIn([chunk])}) WHERE replay_id IS NULL`, tallies)
+  const ofChunk = await session.createTable(
+    DUPLICATES,
+    `SELECT * FROM (${await duplicates.rowsIn([chunk])}) ANTI JOIN ${replayed.name} USING (${PLACE})`,
+  )
+  const found = `SELECT * FROM (${await gold.rowsIn([chunk])}) WHERE replay_id IS NULL`
+  await compare(comparison, rows, found, ofChunk)
 }
 
-async function compareReplayed(
-  session: Session,
-  { exchanges, gold, duplicates }: PinnedLake,
-  tallies: Tallies,
-): Promise<void> {
+async function compareReplayed(comparison: GoldComparison): Promise<void> {
+  const { session, tables } = comparison
+  const { exchanges, gold, duplicates } = tables
   const read = exchanges.map(({ silver }) => {
     const position = gold.checkpoint.lanes.get(replayLane(silver.definition))?.position ?? 0n
     return `(silver_table = ${quoteText(silver.name)} AND replay_sequence < ${position})`
   })
-  const rows = `SELECT * FROM ${REPLAYED} WHERE ${read.join(' OR ')}`
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${DUPLICATES} AS
-    SELECT * FROM (${await duplicates.sql()}) SEMI JOIN (${rows}) USING (${PLACE})`)
+  const rows = `SELECT * FROM ${comparison.replayed.name} WHERE ${read.join(' OR ')}`
+  const ofReplayed = await session.createTable(
+    DUPLICATES,
+    `SELECT * FROM (${await duplicates.sql()}) SEMI JOIN (${rows}) USING (${PLACE})`,
+  )
   const replayed = await gold.sql({ keep: (bounds) => bounds.hasValues('replay_id') })
-  await compare(session, rows, `SELECT * FROM (${replayed}) WHERE replay_id IS NOT NULL`, tallies)
+  await compare(comparison, rows, `SELECT * FROM (${replayed}) WHERE replay_id IS NOT NULL`, ofReplayed)
 }
 
-/** Silver's rows against gold's and those in the table of duplicates. */
-async function compare(session: Session, rows: string, gold: string, tallies: Tallies): Promise<void> {
+/** Silver's rows (SQL of them) against gold's and the duplicates of the same piece. */
+async function compare(
+  { session, dropped, tallies }: GoldComparison,
+  rows: string,
+  gold: string,
+  duplicates: TemporaryTable,
+): Promise<void> {
   const place = { topic: 'topic', partition: 'partition', offset: 'offset' }
   const dated = `SELECT *, ${DAY}, ${HOUR} FROM (${rows})`
   await compareRows(
     session,
     {
-      expected: `SELECT * FROM (${dated}) ANTI JOIN ${DUPLICATES} USING (${PLACE})`,
+      expected: `SELECT * FROM (${dated}) ANTI JOIN ${duplicates.name} USING (${PLACE})`,
       found: gold,
       columns: derivedColumns(GOLD_TABLE),
       place,
@@ -115,13 +123,13 @@ async function compare(session: Session, rows: string, gold: string, tallies: Ta
     },
     tallies.gold,
   )
-  const [dropped] = await session.rows(`SELECT count(*) AS n FROM ${DUPLICATES}`)
-  if (dropped?.n === 0n) return
+  const [counts] = await session.rows(`SELECT count(*) AS n FROM ${duplicates.name}`)
+  if (counts?.n === 0n) return
   await compareRows(
     session,
     {
-      expected: `SELECT * FROM (${dated}) SEMI JOIN ${DUPLICATES} USING (${PLACE})`,
-      found: `SELECT * FROM ${DUPLICATES}`,
+      expected: `SELECT * FROM (${dated}) SEMI JOIN ${duplicates.name} USING (${PLACE})`,
+      found: `SELECT * FROM ${duplicates.name}`,
       columns: OF_DROPPED,
       place,
       missing: 'is in silver, but not among the duplicates',
@@ -129,7 +137,7 @@ async function compare(session: Session, rows: string, gold: string, tallies: Ta
     },
     tallies.duplicates,
   )
-  await session.run(`INSERT INTO ${DROPPED} ${droppedSql(rows, `FROM ${DUPLICATES}`)}`)
+  await session.run(`INSERT INTO ${dropped.name} ${droppedSql(rows, `FROM ${duplicates.name}`)}`)
 }
 
 function droppedSql(silver: string, duplicates: string): string {
@@ -138,20 +146,27 @@ function droppedSql(silver: string, duplicates: string): string {
     FROM (${silver}) s JOIN (${duplicates}) d USING (${PLACE})`
 }
 
-/** Each duplicate names a row of gold that is the same trade, and says rightly whether the two differ. */
-export async function checkKept(session: Session, { gold }: PinnedLake, checks: CheckList): Promise<void> {
+/** Each row that gold dropped names a row of gold that is the same trade, and says rightly whether the two differ. */
+export async function checkKept(
+  session: Session,
+  dropped: TemporaryTable,
+  { gold }: PinnedLake,
+  checks: CheckList,
+): Promise<void> {
   const findings = new Findings()
   const [count] = await session.rows(
-    `SELECT count(*) AS n, (count(*) FILTER (is_conflict)) AS conflicts, min(kept_offset) AS low, max(kept_offset) AS high FROM ${DROPPED}`,
+    `SELECT count(*) AS n, (count(*) FILTER (is_conflict)) AS conflicts, min(kept_offset) AS low, max(kept_offset) AS high FROM ${dropped.name}`,
   )
   let kept = 0n
   if (count?.n !== 0n) {
     const rows = await gold.sql({
       keep: (bounds) => bounds.meets('offset', count?.low as bigint, count?.high as bigint),
     })
-    await session.run(`CREATE OR REPLACE TEMP TABLE ${KEPT} AS
-      SELECT ${PLACE}, ${TRADE_KEY_COLUMNS}, "timestamp", price, quantity, side FROM (${rows})
-      WHERE (${PLACE}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${DROPPED})`)
+    const named = await session.createTable(
+      'verify_kept',
+      `SELECT ${PLACE}, ${TRADE_KEY_COLUMNS}, "timestamp", price, quantity, side FROM (${rows})
+      WHERE (${PLACE}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${dropped.name})`,
+    )
     const same = `k.topic = d.kept_topic AND k."partition" = d.kept_partition AND k."offset" = d.kept_offset
       AND ${sameTradeSql('k', 'd')}`
     const differs = ['"timestamp"', 'price', 'quantity', 'side']
@@ -160,16 +175,18 @@ export async function checkKept(session: Session, { gold }: PinnedLake, checks: 
     await addListed(
       session,
       `SELECT ${AT} || ' names ' || ${KEPT_AT} || ' as kept, which is no row of that trade in gold' AS text
-       FROM ${DROPPED} d ANTI JOIN ${KEPT} k ON ${same}`,
+       FROM ${dropped.name} d ANTI JOIN ${named.name} k ON ${same}`,
       findings,
     )
     await addListed(
       session,
       `SELECT ${AT} || ' has is_conflict ' || coalesce(d.is_conflict::VARCHAR, 'NULL') || ', not ' || (${differs}) AS text
-       FROM ${DROPPED} d JOIN ${KEPT} k ON ${same} WHERE d.is_conflict IS DISTINCT FROM (${differs})`,
+       FROM ${dropped.name} d JOIN ${named.name} k ON ${same} WHERE d.is_conflict IS DISTINCT FROM (${differs})`,
       findings,
     )
-    const [found] = await session.rows(`SELECT count(*) AS n FROM ${DROPPED} d SEMI JOIN ${KEPT} k ON ${same}`)
+    const [found] = await session.rows(
+      `SELECT count(*) AS n FROM ${dropped.name} d SEMI JOIN ${named.name} k ON ${same}`,
+    )
     kept = found?.n as bigint
   }
   checks.done(

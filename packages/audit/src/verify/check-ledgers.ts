@@ -1,9 +1,8 @@
-import type { Session } from '@assay/engine'
+import type { Session, TemporaryTable } from '@assay/engine'
 import { type CheckList, Findings } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
-import { REPLAYED } from './check-replayed-rows.js'
 
 /** What names a row of each ledger; two of the same were written twice. */
 const KEYS = {
@@ -52,11 +51,16 @@ async function checkUnique(
   )
 }
 
-/** What the ledger says that a replay took over is what silver has of it. `loadReplayed` has to have run. */
-export async function checkReplayCounts(session: Session, { replays }: PinnedLake, checks: CheckList): Promise<void> {
+/** What the ledger says that a replay took over is what silver has of it. */
+export async function checkReplayCounts(
+  session: Session,
+  replayed: TemporaryTable,
+  { replays }: PinnedLake,
+  checks: CheckList,
+): Promise<void> {
   const findings = new Findings()
   const ended = `SELECT * FROM (${await replays.sql()}) WHERE finished_at IS NOT NULL AND NOT coalesce(dry_run, false)`
-  const rows = `SELECT replay_id, count(*) AS n FROM ${REPLAYED} GROUP BY replay_id`
+  const rows = `SELECT replay_id, count(*) AS n FROM ${replayed.name} GROUP BY replay_id`
   await addListed(
     session,
     `SELECT 'replay ' || replay_id || ' says that ' || coalesce(passed::VARCHAR, 'NULL') || ' passed, silver has ' || coalesce(n, 0) AS text

@@ -9,7 +9,7 @@ import {
   type RecordBatch,
   type SpanColumn,
 } from '@assay/core'
-import type { Session } from '@assay/engine'
+import type { Session, TemporaryTable } from '@assay/engine'
 import { type LaneStatus, LogDamageError } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
@@ -20,7 +20,6 @@ import type { LaneRows } from '../pinned/lane-rows.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 import { acceptedGaps } from './check-offsets.js'
 
-const LOG = 'verify_log'
 const READ_LIMITS = { maxRecords: 100_000, maxBytes: 32 * 2 ** 20 }
 /** Bronze keeps timestamps from 1970 to the end of 2261 (B4). */
 const IS_TIME = 'timestamp_ms BETWEEN 0 AND 9214646399999'
@@ -167,13 +166,13 @@ async function compareRead(
   batches: readonly RecordBatch[],
   tally: Tally,
 ): Promise<void> {
-  await loadRecords(session, key, batches)
+  const log = await loadRecords(session, key, batches)
   await compareRows(
     session,
     {
       expected: `SELECT *, CASE WHEN ${IS_TIME} THEN make_timestamptz(timestamp_ms * 1000) END AS kafka_timestamp,
         CASE WHEN ${IS_TIME} THEN make_timestamptz(timestamp_ms * 1000)::DATE ELSE DATE '1970-01-01' END AS ingestion_date
-        FROM ${LOG} WHERE "offset" >= ${range.from} AND "offset" < ${range.to}`,
+        FROM ${log.name} WHERE "offset" >= ${range.from} AND "offset" < ${range.to}`,
       found: await bronze.rowsIn([{ key, ...range }]),
       columns: bronze.definition.columns.filter(({ name }) => name !== 'ingestion_timestamp'),
       place: bronze.place(),
@@ -184,11 +183,11 @@ async function compareRead(
   )
 }
 
-/** Fills the table of the log's records with those of the batches. */
-async function loadRecords(session: Session, key: LaneKey, batches: readonly RecordBatch[]): Promise<void> {
+async function loadRecords(session: Session, key: LaneKey, batches: readonly RecordBatch[]): Promise<TemporaryTable> {
   const { topic, partition } = parseLaneKey(key)
-  await session.load(LOG, recordColumns(topic, partition, EMPTY), 0)
-  for (const batch of batches) await session.append(LOG, recordColumns(topic, partition, batch), batch.count)
+  const log = await session.load('verify_log', recordColumns(topic, partition, EMPTY), 0)
+  for (const batch of batches) await session.append(log, recordColumns(topic, partition, batch), batch.count)
+  return log
 }
 
 const NO_BYTES: BytesColumn = { data: new Uint8Array(0), offsets: new Uint32Array(1) }

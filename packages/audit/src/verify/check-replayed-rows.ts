@@ -1,4 +1,4 @@
-import { quoteText, type Session } from '@assay/engine'
+import { quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { pinExisting } from '@assay/lake'
 import { RESOLUTIONS_TABLE } from '@assay/medallion'
@@ -8,15 +8,16 @@ import { addListed } from '../compare/compare.js'
 import type { PinnedExchange, PinnedLake } from '../pinned/pin-lake.js'
 import { PinnedScan } from '../pinned/pinned-scan.js'
 
-/** All replayed rows of silver, with the name of their table in `silver_table`. */
-export const REPLAYED = 'verify_replayed'
 const PLACE = 'topic, "partition", "offset"'
 const AT = `topic || '/' || "partition" || '/' || "offset"`
 
-/** Makes the table of replayed rows; what it takes beyond the engine's memory is spilled. */
-export async function loadReplayed(session: Session, exchanges: readonly PinnedExchange[]): Promise<void> {
+/**
+ * All replayed rows of silver, with the name of their table in `silver_table`. What they take beyond the engine's memory
+ * is spilled.
+ */
+export async function loadReplayed(session: Session, exchanges: readonly PinnedExchange[]): Promise<TemporaryTable> {
   const parts = await Promise.all(exchanges.map(({ silver }) => replayedSql(silver)))
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${REPLAYED} AS ${parts.join(' UNION ALL ')}`)
+  return session.createTable('verify_replayed', parts.join(' UNION ALL '))
 }
 
 async function replayedSql(silver: PinnedScan): Promise<string> {
@@ -25,10 +26,15 @@ async function replayedSql(silver: PinnedScan): Promise<string> {
 }
 
 /** A letter is in silver by replay at most once, in the lane of replays without holes, and nowhere by its own lane. */
-export async function checkReplayed(session: Session, exchange: PinnedExchange, checks: CheckList): Promise<void> {
+export async function checkReplayed(
+  session: Session,
+  replayed: TemporaryTable,
+  exchange: PinnedExchange,
+  checks: CheckList,
+): Promise<void> {
   const { bronze, silver } = exchange
   const findings = new Findings()
-  const own = `SELECT * FROM ${REPLAYED} WHERE silver_table = ${quoteText(silver.name)}`
+  const own = `SELECT * FROM ${replayed.name} WHERE silver_table = ${quoteText(silver.name)}`
   const [counts] = await session.rows(
     `SELECT count(*) AS n, count(DISTINCT replay_sequence) AS places, max(replay_sequence) AS greatest,
        min("offset") AS low, max("offset") AS high FROM (${own})`,
@@ -71,13 +77,14 @@ export async function checkReplayed(session: Session, exchange: PinnedExchange, 
 export async function checkResolutions(
   lake: Lake,
   session: Session,
+  replayed: TemporaryTable,
   tables: PinnedLake,
   checks: CheckList,
 ): Promise<void> {
   const findings = new Findings()
   const resolved = `SELECT topic, "partition", kafka_offset AS "offset", replay_id
     FROM (${await tables.resolutions.sql()}) WHERE resolution = 'replayed'`
-  const rows = `SELECT ${PLACE}, replay_id FROM ${REPLAYED}`
+  const rows = `SELECT ${PLACE}, replay_id FROM ${replayed.name}`
   const using = `USING (${PLACE}, replay_id)`
   await addListed(
     session,
@@ -92,7 +99,7 @@ export async function checkResolutions(
     findings,
   )
   const [counts] = await session.rows(
-    `SELECT (SELECT count(*) FROM (${resolved})) AS resolved, (SELECT count(*) FROM ${REPLAYED}) AS replayed`,
+    `SELECT (SELECT count(*) FROM (${resolved})) AS resolved, (SELECT count(*) FROM ${replayed.name}) AS replayed`,
   )
   checks.done(
     { promise: 'D1', subject: RESOLUTIONS_TABLE.name, claim: 'what is resolved as replayed is what was replayed' },

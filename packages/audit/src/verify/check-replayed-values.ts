@@ -1,10 +1,9 @@
 import { parseLaneKey } from '@assay/core'
-import { quoteText } from '@assay/engine'
+import { quoteText, type TemporaryTable } from '@assay/engine'
 import { replayLane } from '@assay/pipeline'
 import { addListed, compareRows, Tally } from '../compare/compare.js'
 import { deriveReplayed } from '../derive/derive-replayed.js'
 import { derivedColumns } from '../derive/processing-times.js'
-import { REPLAYED } from './check-replayed-rows.js'
 import type { SilverCheck } from './check-silver.js'
 
 /** What makes a row one of a replay. */
@@ -15,10 +14,10 @@ const AT = `topic || '/' || "partition" || '/' || "offset"`
  * Replayed rows are what the rules of their replay make of bronze's bytes, corrected where the ledger has a correction;
  * and both ledgers name the same rules.
  */
-export async function checkReplayedValues(check: SilverCheck): Promise<void> {
+export async function checkReplayedValues(check: SilverCheck, replayed: TemporaryTable): Promise<void> {
   const { session, pinned, tables, history, checks } = check
   const { silver, bronze } = pinned
-  const own = `SELECT * FROM ${REPLAYED} WHERE silver_table = ${quoteText(silver.name)}`
+  const own = `SELECT * FROM ${replayed.name} WHERE silver_table = ${quoteText(silver.name)}`
   const columns = derivedColumns(silver.definition).filter(({ name }) => !MARKS.has(name))
   const tally = new Tally()
   const derivation = {
@@ -49,9 +48,9 @@ export async function checkReplayedValues(check: SilverCheck): Promise<void> {
   )
   await addListed(session, otherRulesSql(check, own, await tables.ruleSets.sql()), tally.findings)
   const [counts] = await session.rows(`SELECT count(*) AS n FROM (${own})`)
-  const replayed = counts?.n as bigint
-  if (tally.findings.isEmpty && tally.found !== replayed) {
-    tally.findings.add(`${tally.found} of ${replayed} replayed rows were compared`)
+  const count = counts?.n as bigint
+  if (tally.findings.isEmpty && tally.found !== count) {
+    tally.findings.add(`${tally.found} of ${count} replayed rows were compared`)
   }
   checks.done(
     {
@@ -59,7 +58,7 @@ export async function checkReplayedValues(check: SilverCheck): Promise<void> {
       subject: silver.name,
       claim: 'replayed rows are what the rules and corrections of their replay make of their bytes',
     },
-    { derived: tally.expected, replayed },
+    { derived: tally.expected, replayed: count },
     tally.findings,
   )
 }

@@ -24,30 +24,30 @@ export async function checkTradeGaps(session: Session, tables: PinnedLake, check
     ) WHERE next > id + 1 GROUP BY ALL`
   const ledger = `SELECT ${GAP}, (count(*) FILTER (change = 'opened') - count(*) FILTER (change = 'closed'))::BIGINT AS open
     FROM (${await tables.tradeGaps.sql()}) GROUP BY ALL`
-  await session.run(`CREATE OR REPLACE TEMP TABLE verify_gaps AS ${between};
-    CREATE OR REPLACE TEMP TABLE verify_ledger AS ${ledger}`)
+  const { name: inGold } = await session.createTable('verify_gaps', between)
+  const { name: inLedger } = await session.createTable('verify_ledger', ledger)
   await addListed(
     session,
-    `SELECT ${TEXT} || ' is missing in gold, and no gap says so' AS text FROM verify_gaps
-     ANTI JOIN (SELECT * FROM verify_ledger WHERE open > 0) USING (${GAP})`,
+    `SELECT ${TEXT} || ' is missing in gold, and no gap says so' AS text FROM ${inGold}
+     ANTI JOIN (SELECT * FROM ${inLedger} WHERE open > 0) USING (${GAP})`,
     findings,
   )
   await addListed(
     session,
     `SELECT ${TEXT} || ' is an open gap, but gold has trades of it or none around it' AS text
-     FROM (SELECT * FROM verify_ledger WHERE open > 0) ANTI JOIN verify_gaps USING (${GAP})`,
+     FROM (SELECT * FROM ${inLedger} WHERE open > 0) ANTI JOIN ${inGold} USING (${GAP})`,
     findings,
   )
   await addListed(
     session,
     `SELECT ${TEXT} || ' was opened ' || open || ' times more often than closed' AS text
-     FROM verify_ledger LEFT JOIN verify_gaps USING (${GAP}) WHERE open > greatest(coalesce(gaps, 1), 1)
-     UNION ALL SELECT ${TEXT} || ' was closed more often than opened' FROM verify_ledger WHERE open < 0`,
+     FROM ${inLedger} LEFT JOIN ${inGold} USING (${GAP}) WHERE open > greatest(coalesce(gaps, 1), 1)
+     UNION ALL SELECT ${TEXT} || ' was closed more often than opened' FROM ${inLedger} WHERE open < 0`,
     findings,
   )
-  const [counts] = await session.rows(`SELECT (SELECT count(*) FROM verify_gaps) AS gaps,
-    (SELECT count(*) FROM verify_ledger WHERE open > 0) AS open`)
-  await session.run('DROP TABLE verify_gaps; DROP TABLE verify_ledger')
+  const [counts] = await session.rows(`SELECT (SELECT count(*) FROM ${inGold}) AS gaps,
+    (SELECT count(*) FROM ${inLedger} WHERE open > 0) AS open`)
+  await session.run(`DROP TABLE ${inGold}; DROP TABLE ${inLedger}`)
   checks.done(
     {
       promise: 'G3',

@@ -1,5 +1,5 @@
 import type { LaneKey } from '@assay/core'
-import type { Session } from '@assay/engine'
+import type { Session, TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import type { LayerName } from '@assay/medallion'
@@ -27,6 +27,8 @@ interface LayerCheckContext {
   readonly tables: PinnedLake
   /** What each main table holds of its lanes, by name: the worker's own, and all upstream. */
   readonly laneRows: ReadonlyMap<string, ReadonlyMap<LaneKey, LaneRows>>
+  /** All replayed rows of silver; undefined when they could not be read, which a check of its own has told. */
+  readonly replayed: TemporaryTable | undefined
   readonly fromLog: boolean
   readonly checks: CheckList
   readonly guard: Guard
@@ -81,11 +83,13 @@ async function checkSilverLayer(context: LayerCheckContext, of: Exchange | undef
   if (!check) return 0n
   await guard(claimOf('S2', silver, 'the rule_sets ledger covers its positions'), async () => checkRuleHistory(check))
   const rows = await guard(claimOf('S1', silver, 'its rows are the valid rows of bronze'), () => checkSilver(check))
-  await guard(claimOf('S2', silver, 'replayed rows are what their rules make of their bytes'), () =>
-    checkReplayedValues(check),
+  await ofReplayed(
+    context,
+    claimOf('S2', silver, 'replayed rows are what their rules make of their bytes'),
+    (replayed) => checkReplayedValues(check, replayed),
   )
-  await guard(claimOf('D1', silver, 'every letter was replayed at most once'), () =>
-    checkReplayed(session, pinned, checks),
+  await ofReplayed(context, claimOf('D1', silver, 'every letter was replayed at most once'), (replayed) =>
+    checkReplayed(session, replayed, pinned, checks),
   )
   return rows ?? 0n
 }
@@ -95,14 +99,28 @@ async function checkGoldLayer(context: LayerCheckContext): Promise<bigint> {
   const { gold, duplicates, exchanges } = tables
   const silverRows = new Map(exchanges.map(({ silver }) => [silver.name, rowsOf(context, silver)]))
   await guard(claimOf('G1', gold, 'every trade is there once'), () => checkDistinct(session, tables, checks))
-  await guard(claimOf('G2', gold, 'its rows are the silver rows that are no duplicates'), () =>
-    checkGold(session, tables, silverRows, checks),
+  const claim = claimOf('G2', gold, 'its rows are the silver rows that are no duplicates')
+  const dropped = await ofReplayed(context, claim, (replayed) =>
+    checkGold({ session, tables, silverRows, replayed, checks }),
   )
-  await guard(claimOf('G4', duplicates, 'each names the row that was kept'), () => checkKept(session, tables, checks))
+  const keptClaim = claimOf('G4', duplicates, 'each names the row that was kept')
+  if (dropped) await guard(keptClaim, () => checkKept(session, dropped, tables, checks))
+  else checks.skipped(keptClaim, 'the duplicates could not be read')
   await guard(claimOf('G3', tables.tradeGaps, 'its open gaps are those between the trades of gold'), () =>
     checkTradeGaps(session, tables, checks),
   )
   return 0n
+}
+
+/** A check that needs the replayed rows. */
+export async function ofReplayed<T>(
+  { replayed, guard, checks }: Pick<LayerCheckContext, 'replayed' | 'guard' | 'checks'>,
+  claim: Claim,
+  work: (replayed: TemporaryTable) => Promise<T>,
+): Promise<T | undefined> {
+  if (replayed) return guard(claim, () => work(replayed))
+  checks.skipped(claim, 'the replayed rows could not be read')
+  return undefined
 }
 
 function pinnedOf({ exchanges }: PinnedLake, exchange: Exchange | undefined): PinnedExchange {

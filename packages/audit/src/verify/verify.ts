@@ -1,8 +1,8 @@
 import { AssayError, isStopped, type LaneKey, OutageError } from '@assay/core'
-import { type Session, withSession } from '@assay/engine'
+import { type Session, type TemporaryTable, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
-import { type Check, CheckList, type Claim, Findings, type VerifyReport } from '../check.js'
+import { type Check, CheckList, Findings, type VerifyReport } from '../check.js'
 import { type LaneRows, laneRows } from '../pinned/lane-rows.js'
 import { type PinnedLake, pinLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
@@ -10,7 +10,7 @@ import { checkUnreadRows } from './check-checkpoint.js'
 import { checkLedgers, checkReplayCounts } from './check-ledgers.js'
 import { checkChain, checkHistory, checkPositions } from './check-positions.js'
 import { checkResolutions, loadReplayed } from './check-replayed-rows.js'
-import { claimOf, type Guard, ownChecksOf } from './layer-checks.js'
+import { claimOf, type Guard, ofReplayed, ownChecksOf } from './layer-checks.js'
 import { checkFiles, unreadableFiles } from './tables/check-files.js'
 import { checkManifests } from './tables/check-manifests.js'
 import { checkMetadata, checkSequences } from './tables/check-metadata.js'
@@ -60,17 +60,23 @@ class Run {
     for (const scan of this.#tables.all) await this.#files(scan)
     // Only once the files of all tables are known to be there: what can't be read is looked for in all of them.
     for (const scan of this.#tables.all) await this.#statistics(scan)
-    await this.#guard(claimOf('D1', gold, 'replayed rows can be read'), () => loadReplayed(this.#session, exchanges))
-    const rows = await this.#layers(fromLog)
+    const replayed = await this.#guard(claimOf('D1', gold, 'replayed rows can be read'), () =>
+      loadReplayed(this.#session, exchanges),
+    )
+    const rows = await this.#layers(fromLog, replayed)
     await this.#guard(claimOf('A1', this.#tables.replays, 'no decision is written twice'), () =>
       checkLedgers(this.#session, this.#tables, this.#list),
     )
-    await this.#guard(claimOf('D3', this.#tables.replays, 'what a replay says that it took over is in silver'), () =>
-      checkReplayCounts(this.#session, this.#tables, this.#list),
+    const needed = { replayed, guard: this.#guard, checks: this.#list }
+    await ofReplayed(
+      needed,
+      claimOf('D3', this.#tables.replays, 'what a replay says that it took over is in silver'),
+      (rows) => checkReplayCounts(this.#session, rows, this.#tables, this.#list),
     )
-    await this.#guard(
+    await ofReplayed(
+      needed,
       claimOf('D1', this.#tables.resolutions, 'what is resolved as replayed is what was replayed'),
-      () => checkResolutions(this.#lake, this.#session, this.#tables, this.#list),
+      (rows) => checkResolutions(this.#lake, this.#session, rows, this.#tables, this.#list),
     )
     return rows
   }
@@ -102,17 +108,17 @@ class Run {
   }
 
   /** Every worker's main table, upstream first, and what its layer has of its own to check. */
-  async #layers(fromLog: boolean): Promise<bigint> {
+  async #layers(fromLog: boolean, replayed: TemporaryTable | undefined): Promise<bigint> {
     const laneRows = new Map<string, ReadonlyMap<LaneKey, LaneRows>>()
     const [lake, session, tables, checks] = [this.#lake, this.#session, this.#tables, this.#list]
-    const guard: Guard = (claim, work) => this.#guard(claim, work)
+    const guard = this.#guard
     let rows = 0n
     for (const layer of lake.layers) {
       for (const worker of layer.workers(lake.exchanges)) {
         const { main, exchange } = worker
         const upstreams = worker.upstreams.map(({ definition }) => tables.of(definition))
         laneRows.set(main.name, await this.#main(tables.of(main), upstreams))
-        const context = { lake, session, tables, laneRows, fromLog, checks, guard }
+        const context = { lake, session, tables, laneRows, replayed, fromLog, checks, guard }
         rows += (await ownChecksOf(layer.name)?.(context, exchange)) ?? 0n
       }
     }
@@ -140,7 +146,7 @@ class Run {
   }
 
   /** A check that can't be made because something can't be read has failed; those after it go on. */
-  async #guard<T>(claim: Claim, work: () => Promise<T>): Promise<T | undefined> {
+  readonly #guard: Guard = async (claim, work) => {
     try {
       return await work()
     } catch (error) {

@@ -1,4 +1,5 @@
 import { AssayError, type Position, parseLaneKey, position, START } from '@assay/core'
+import type { TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { LakeTable, PinnedTable, SideFiles, StageContext } from '@assay/pipeline'
 import { commitBatch, isFileGone, pinTrusted, publishPending, replayLane } from '@assay/pipeline'
@@ -7,13 +8,11 @@ import type { RuleSet } from '../rules/rule-set.js'
 import type { LetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { countWithinLookups, decoderLookup } from '../silver/decode.js'
-import { INPUT } from '../silver/input.js'
-import { REJECTED } from '../silver/judge.js'
 import { judgeRows } from '../silver/judge-rows.js'
 import { laneState, readLaneState } from '../silver/lanes/lane-state.js'
 import { judgeTimes, type Verdicts } from '../silver/lateness.js'
 import { firstRows } from '../silver/rows/rows.js'
-import { VERDICTS, writeRuleSets, writeValid } from '../silver/write.js'
+import { validRowsSql, writeRuleSets, writeValid } from '../silver/write.js'
 import { applyFix, badFix, type Fix, fixedLookup } from './correction.js'
 import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
 import {
@@ -73,12 +72,11 @@ export async function replay(options: ReplayOptions, signal: AbortSignal): Promi
 interface JudgedLetters {
   readonly pinned: PinnedTable
   readonly batch: LetterBatch
+  readonly input: TemporaryTable
   readonly verdicts: Verdicts
   readonly passed: number
   readonly reasons: Readonly<Record<string, number>>
 }
-
-const ONLY = 'replay_only'
 
 class Replay {
   readonly #options: ReplayOptions
@@ -174,7 +172,8 @@ class Replay {
     if (fix) batch = (await applyFix(batch, fix, exchange, this.#lookup)).batch
     const lookup = fix ? fixedLookup(exchange, rules.decoding) : this.#lookup
     const origin = { lanes: batch.lanes, bronze: (await bronze.pin()).checkpoint }
-    const { decodedColumns, rejections } = await judgeRows(session, { exchange, rules, lookup }, batch.rows, origin)
+    const judged = await judgeRows(session, { exchange, rules, lookup }, batch.rows, origin)
+    const { decodedColumns, input, rejections, rejected } = judged
     // Lateness means nothing here, but a batch has the same limit of partitions.
     const verdicts = judgeTimes(
       batch.rows,
@@ -184,10 +183,11 @@ class Replay {
       { lateness_delay_ms: 0, lateness_jump_ms: undefined, maxPartitions: limits.maxPartitions },
     )
     const failing = rejections.filter(({ row }) => row < verdicts.count).length
-    const reasons = failing === 0 ? [] : await session.rows(REASONS(verdicts.count))
+    const reasons = failing === 0 || !rejected ? [] : await session.rows(reasonsSql(rejected, verdicts.count))
     return {
       pinned,
       batch: cutAt(batch, verdicts.count),
+      input,
       verdicts,
       passed: verdicts.count - failing,
       reasons: Object.fromEntries(reasons.map(({ reason, n }) => [String(reason), Number(n)])),
@@ -202,36 +202,35 @@ class Replay {
 
   async #select(pinned: PinnedTable): Promise<LetterBatch> {
     const { context, letters, bronze, silver, sides, filter, fix } = this.#options
-    if (fix)
-      await loadPlaces(
-        context.session,
-        ONLY,
-        [...fix.letters.values()].map(({ place }) => place),
-      )
+    const places = fix && [...fix.letters.values()].map(({ place }) => place)
+    const only = places && (await loadPlaces(context.session, 'replay_only', places))
     return selectLetters(
       context.session,
       { letters, bronze, silver, resolutions: sides.get(RESOLUTIONS_TABLE.name) },
       pinned,
-      { filter, after: this.#after, ...(fix && { only: ONLY }) },
+      { filter, after: this.#after, ...(only && { only }) },
       context.limits,
     )
   }
 
   /** False when silver has changed meanwhile: then nothing was written. */
   async #commit(judged: JudgedLetters, counts: ReplayCounts): Promise<boolean> {
-    const { pinned, batch, verdicts, passed } = judged
+    const { pinned, batch, input, verdicts, passed } = judged
     const { context, silver, sides, exchange, rules } = this.#options
     if (passed === 0 && batch.more) return true
     const lane = replayLane(silver.definition)
     const before = pinned.checkpoint.lanes.get(lane)
     const from = before?.position ?? START
-    const mark = { id: this.#entry.replay_id, sequences: sequencesOf(verdicts, from) }
+    const replay = { id: this.#entry.replay_id, sequences: sequencesOf(verdicts, from) }
     const next = position(from + BigInt(passed))
     const moved = passed > 0 && { written: next - 1n, state: laneState({ rules: rules.version }) }
+    const valid = { target: silver.definition, exchange, rules, input, verdicts, replay }
+    const written = await writeValid(context, valid)
+    const replayed = written.verdicts && `SELECT ${LETTER_OF_ROW} FROM ${validRowsSql(input.name, written.verdicts)}`
     const outcome = await commitBatch(silver, sides, {
       kind: 'batch',
-      files: await writeValid(context, silver.definition, exchange, rules, verdicts, mark),
-      sides: await this.#writeSides(judged, counts, from),
+      files: written.files,
+      sides: await this.#writeSides(judged, counts, from, replayed),
       change: {
         basis: pinned.checkpoint,
         lanes: new Map([[lane, { sequence: 0, ...before, position: next, ...moved }]]),
@@ -248,20 +247,21 @@ class Replay {
     return true
   }
 
-  /** Resolutions of what passed; the replay's rows in the ledger; the rules, if they are new to the lane of replays. */
+  /** Resolutions of the letters `replayed` (SQL of them; undefined for none); the replay's rows in the ledger; the rules, if they are new to the lane of replays. */
   async #writeSides(
-    { pinned, batch, passed }: JudgedLetters,
+    { pinned, batch }: JudgedLetters,
     counts: ReplayCounts,
     from: Position,
+    replayed: string | undefined,
   ): Promise<SideFiles[]> {
     const { context, silver, rules } = this.#options
     const { replay_id } = this.#entry
     const sides: SideFiles[] = []
     if (!batch.more) sides.push(...(await writeReplay(context, this.#entry, counts)))
     else if (!this.#isBegun) sides.push(...(await writeReplay(context, this.#entry, undefined)))
-    if (passed === 0) return sides
+    if (replayed === undefined) return sides
     const at_ms = context.clock.now_ms()
-    sides.push(...(await writeResolutions(context, VALID, { resolution: 'replayed', at_ms, replay_id })))
+    sides.push(...(await writeResolutions(context, replayed, { resolution: 'replayed', at_ms, replay_id })))
     const lane = replayLane(silver.definition)
     if (readLaneState(pinned.checkpoint.lanes.get(lane)).rules !== rules.version) {
       const begun = [{ lane: parseLaneKey(lane), from }]
@@ -271,9 +271,11 @@ class Replay {
   }
 }
 
-const REASONS = (count: number): string =>
-  `SELECT error_reason AS reason, count(*) AS n FROM ${REJECTED} WHERE rn < ${count} GROUP BY 1`
-const VALID = `SELECT topic, "partition", "offset" AS kafka_offset FROM ${INPUT} POSITIONAL JOIN ${VERDICTS} WHERE is_valid = 1`
+const LETTER_OF_ROW = `topic, "partition", "offset" AS kafka_offset`
+
+function reasonsSql(rejected: TemporaryTable, count: number): string {
+  return `SELECT error_reason AS reason, count(*) AS n FROM ${rejected.name} WHERE rn < ${count} GROUP BY 1`
+}
 
 function cutAt(batch: LetterBatch, count: number): LetterBatch {
   return count === batch.rows.count ? batch : { ...batch, rows: firstRows(batch.rows, count), more: true }

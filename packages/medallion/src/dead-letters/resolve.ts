@@ -1,4 +1,5 @@
 import { UsageError } from '@assay/core'
+import type { TemporaryTable } from '@assay/engine'
 import { commit } from '@assay/iceberg'
 import type { LakeTable, StageContext } from '@assay/pipeline'
 import { scanSql } from '@assay/pipeline'
@@ -18,8 +19,6 @@ export interface ResolveOptions {
   readonly note: string
 }
 
-const PLACES = 'resolve_places'
-const CHOSEN = 'resolve_letters'
 const NAMED_MAX = 20
 
 /**
@@ -39,18 +38,24 @@ export async function resolveLetters(options: ResolveOptions): Promise<number> {
       ? `ANTI JOIN (${closed}) USING (${LETTER})`
       : `SEMI JOIN (${closed}) USING (${LETTER})
          ANTI JOIN (SELECT ${LETTER} FROM (${ledger}) WHERE resolution = 'replayed') USING (${LETTER})`
-  if ('places' in which) await loadPlaces(session, PLACES, which.places)
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${CHOSEN} AS SELECT DISTINCT ${LETTER}
+  const named =
+    'places' in which
+      ? { count: which.places.length, table: await loadPlaces(session, 'resolve_places', which.places) }
+      : undefined
+  const chosen = await session.createTable(
+    'resolve_letters',
+    `SELECT DISTINCT ${LETTER}
     FROM (SELECT * FROM (${scanSql(letters.definition, files)}) WHERE ${filterSql(filter)})
-    ${'places' in which ? `SEMI JOIN ${PLACES} USING (${LETTER})` : ''} ${inState}`)
-  if ('places' in which) await checkAllFound(options, which.places)
+    ${named ? `SEMI JOIN ${named.table.name} USING (${LETTER})` : ''} ${inState}`,
+  )
+  if (named) await checkAllFound(options, named, chosen)
   const [found] = await session.rows(`SELECT count(*) AS n, (SELECT max(resolved_at) FROM (${ledger})
-    SEMI JOIN ${CHOSEN} USING (${LETTER})) AS last FROM ${CHOSEN}`)
+    SEMI JOIN ${chosen.name} USING (${LETTER})) AS last FROM ${chosen.name}`)
   if (Number(found?.n) === 0) return 0
   // After whatever was said of them before, even by a clock that is ahead of ours.
   const last_ms = typeof found?.last === 'bigint' ? Number(found.last / 1000n) + 1 : 0
   const at_ms = Math.max(clock.now_ms(), last_ms)
-  const sides = await writeResolutions({ write }, `FROM ${CHOSEN}`, { resolution, at_ms, note })
+  const sides = await writeResolutions({ write }, `FROM ${chosen.name}`, { resolution, at_ms, note })
   await commit(resolutions.table, {
     prepare: () => ({
       kind: 'proceed',
@@ -62,10 +67,11 @@ export async function resolveLetters(options: ResolveOptions): Promise<number> {
 
 async function checkAllFound(
   { context, letters, resolution }: ResolveOptions,
-  places: readonly LetterPlace[],
+  named: { readonly count: number; readonly table: TemporaryTable },
+  chosen: TemporaryTable,
 ): Promise<void> {
   const missing = await context.session.rows(
-    `SELECT ${LETTER} FROM ${PLACES} ANTI JOIN ${CHOSEN} USING (${LETTER}) ORDER BY ALL LIMIT ${NAMED_MAX}`,
+    `SELECT ${LETTER} FROM ${named.table.name} ANTI JOIN ${chosen.name} USING (${LETTER}) ORDER BY ALL LIMIT ${NAMED_MAX}`,
   )
   if (missing.length === 0) return
   const names = missing.map(({ topic, partition, kafka_offset }) =>
@@ -74,7 +80,7 @@ async function checkAllFound(
   const state = resolution === 'purged' ? 'open' : 'purged by hand'
   throw new UsageError(
     'letters_not_found',
-    `of ${places.length} letters, these are not ${state} in ${letters.definition.name}: ${names.join(', ')}`,
+    `of ${named.count} letters, these are not ${state} in ${letters.definition.name}: ${names.join(', ')}`,
     {
       hint: 'nothing was written; assay dlq show tells what became of a letter',
     },

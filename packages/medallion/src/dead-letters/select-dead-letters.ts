@@ -1,5 +1,5 @@
 import { AssayError, type BytesColumn, type Lane, laneKey } from '@assay/core'
-import { columnOf, quoteText, type ResultChunk, type Session } from '@assay/engine'
+import { columnOf, quoteText, type ResultChunk, type Session, type TemporaryTable } from '@assay/engine'
 import type { BatchLimits, LakeTable, PinnedTable } from '@assay/pipeline'
 import { concatBytes, dateText, scanSql } from '@assay/pipeline'
 import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from '../silver/dead-letter-filter.js'
@@ -34,11 +34,9 @@ export interface Selection {
   readonly filter: LetterFilter
   /** Letters at or before this place are done with. */
   readonly after: LetterPlace | undefined
-  /** Temporary table of the only coordinates that are meant, if not all. */
-  readonly only?: string
+  /** The only coordinates that are meant, if not all. */
+  readonly only?: TemporaryTable
 }
-
-const FOUND = 'replay_found'
 
 /**
  * The next open letters of a silver table's exchange, within the limits of rows and bytes. `silver` is pinned before
@@ -55,19 +53,21 @@ export async function selectLetters(
   const letters = await lettersSql(tables, selection.filter)
   const open = `SELECT * FROM (${letters}) ANTI JOIN (${await closedSql(tables)}) USING (${LETTER})
     ANTI JOIN (${await replayedSql(tables.silver, silver)}) USING (${LETTER})
-    ${selection.only ? `SEMI JOIN ${selection.only} USING (${LETTER})` : ''}`
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${FOUND} AS
-    SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn, (dense_rank() OVER (ORDER BY topic, "partition") - 1)::INTEGER AS rank,
+    ${selection.only ? `SEMI JOIN ${selection.only.name} USING (${LETTER})` : ''}`
+  const found = await session.createTable(
+    'replay_found',
+    `SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn, (dense_rank() OVER (ORDER BY topic, "partition") - 1)::INTEGER AS rank,
       sum(bytes) OVER lane AS total FROM (
       SELECT ${LETTER}, dlq_date, coalesce(octet_length(raw_record), 0) AS bytes FROM (${open})
       WHERE ${behindSql(selection.after)} ORDER BY ${LETTER} LIMIT ${limits.maxRows + 1}
-    ) WINDOW lane AS (ORDER BY ${LETTER} ROWS UNBOUNDED PRECEDING)`)
+    ) WINDOW lane AS (ORDER BY ${LETTER} ROWS UNBOUNDED PRECEDING)`,
+  )
   const fits = `(rn < ${limits.maxRows} AND (rn = 0 OR total <= ${limits.maxBytes}))`
-  const [counts] = await session.rows(`SELECT count(*) AS found, count(*) FILTER (${fits}) AS taken FROM ${FOUND}`)
+  const [counts] = await session.rows(`SELECT count(*) AS found, count(*) FILTER (${fits}) AS taken FROM ${found.name}`)
   const taken = Number(counts?.taken)
-  const lanes = await session.rows(`SELECT DISTINCT rank, topic, "partition" FROM ${FOUND} ORDER BY 1`)
+  const lanes = await session.rows(`SELECT DISTINCT rank, topic, "partition" FROM ${found.name} ORDER BY 1`)
   return {
-    rows: taken === 0 ? NO_ROWS : await readLetters(session, tables, letters, taken),
+    rows: taken === 0 ? NO_ROWS : await readLetters(session, tables, letters, found, taken),
     lanes: lanes.map(({ topic, partition }) => ({ topic: String(topic), partition: Number(partition) })),
     more: Number(counts?.found) > taken,
   }
@@ -84,11 +84,11 @@ export function coordinateOf({ topic, partition, offset }: LetterPlace): string 
 }
 
 /** Makes a temporary table of coordinates. */
-export async function loadPlaces(session: Session, table: string, places: readonly LetterPlace[]): Promise<void> {
+export function loadPlaces(session: Session, name: string, places: readonly LetterPlace[]): Promise<TemporaryTable> {
   const topics = [...new Set(places.map(({ topic }) => topic))]
   const codes = Int32Array.from(places, ({ topic }) => topics.indexOf(topic))
-  await session.load(
-    table,
+  return session.load(
+    name,
     [
       { name: 'topic', column: { type: 'DICTIONARY', codes, dictionary: topics } },
       {
@@ -132,6 +132,7 @@ async function readLetters(
   session: Session,
   tables: LetterTables,
   letters: string,
+  found: TemporaryTable,
   count: number,
 ): Promise<BronzeRows> {
   const rows = {
@@ -144,8 +145,8 @@ async function readLetters(
   const raws: { column: BytesColumn; count: number }[] = []
   let at = 0
   for await (const chunk of session.read(`SELECT rank, kafka_offset, l.kafka_timestamp, l.raw_record, b.ingestion_timestamp
-    FROM (FROM ${FOUND} WHERE rn < ${count}) f JOIN (${letters}) l USING (${LETTER})
-    LEFT JOIN (${await bronzeSql(session, tables.bronze, count)}) b USING (${LETTER}) ORDER BY rn`)) {
+    FROM (FROM ${found.name} WHERE rn < ${count}) f JOIN (${letters}) l USING (${LETTER})
+    LEFT JOIN (${await bronzeSql(session, tables.bronze, found, count)}) b USING (${LETTER}) ORDER BY rn`)) {
     if (at + chunk.count > count) throw lettersInconsistent(tables, count)
     copyChunk(chunk, rows, at)
     raws.push({ column: columnOf(chunk, 'raw_record', 'BLOB'), count: chunk.count })
@@ -181,9 +182,9 @@ function copyChunk(chunk: ResultChunk, rows: Omit<BronzeRows, 'count' | 'raw'>, 
 }
 
 /** Both tables are partitioned by the day of the Kafka timestamp, so that only those days of bronze are opened. */
-async function bronzeSql(session: Session, bronze: LakeTable, count: number): Promise<string> {
+async function bronzeSql(session: Session, bronze: LakeTable, found: TemporaryTable, count: number): Promise<string> {
   const days = await session.rows(`SELECT dlq_date AS day, min(kafka_offset) AS low, max(kafka_offset) AS high
-    FROM ${FOUND} WHERE rn < ${count} GROUP BY 1`)
+    FROM ${found.name} WHERE rn < ${count} GROUP BY 1`)
   const dates = new Set(days.map(({ day }) => dateText(Number(day))))
   const low = days.reduce((least, row) => ((row.low as bigint) < least ? (row.low as bigint) : least), 2n ** 63n - 1n)
   const high = days.reduce((most, row) => ((row.high as bigint) > most ? (row.high as bigint) : most), 0n)

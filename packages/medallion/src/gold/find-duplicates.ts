@@ -1,19 +1,24 @@
 import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
-import { columnOf, type ResultChunk, type Session } from '@assay/engine'
+import { columnOf, type ResultChunk, type Session, type TemporaryTable } from '@assay/engine'
 import type { LakeTable, PinnedTable } from '@assay/pipeline'
 import { dateText, scanSql } from '@assay/pipeline'
 import { type KeySet, StagedKeys } from './keys/key-set.js'
 import { bookName, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './trade-key.js'
 
-/** Silver rows of the batch, each named by its `lane_rank`, which counts over all sources, and `lane_offset`. */
-export const INPUT = 'gold_input'
-/** lane_rank, lane_offset and source_sequence of the rows that gold already has. */
-export const DUPLICATES = 'gold_duplicate_rows'
+/** The batch in the engine, and gold as it was before it. */
+export interface GoldBatch {
+  /** Silver rows of the batch, each named by its `lane_rank`, which counts over all sources, and `lane_offset`. */
+  readonly input: TemporaryTable
+  readonly gold: LakeTable
+  readonly pinned: PinnedTable
+}
 
 /** What a walk over the batch in order of (lane, offset) found. */
 export interface Walk {
   readonly count: number
   readonly duplicates: number
+  /** lane_rank, lane_offset and source_sequence of the duplicates. */
+  readonly duplicateRows: TemporaryTable
   readonly staged: StagedKeys
   /** Hours since 1970 in which the rows lie. */
   readonly hours: ReadonlySet<number>
@@ -23,14 +28,10 @@ export interface Walk {
   readonly cut?: { readonly rank: number; readonly offset: bigint }
 }
 
-/**
- * Decides for every row, in order, whether it is the first of its trade, and fills the table of those that
- * aren't.
- */
+/** Decides for every row, in order, whether it is the first of its trade. */
 export async function findDuplicates(
   session: Session,
-  gold: LakeTable,
-  pinned: PinnedTable,
+  batch: GoldBatch,
   keys: KeySet,
   maxPartitions: number,
 ): Promise<Walk> {
@@ -43,7 +44,7 @@ export async function findDuplicates(
   let count = 0
   let cut: Walk['cut']
   const sql = `SELECT lane_rank, lane_offset, exchange, currency, symbol, source_sequence,
-      ("timestamp" // 3600000000)::INTEGER AS hour FROM ${INPUT} ORDER BY lane_rank, lane_offset`
+      ("timestamp" // 3600000000)::INTEGER AS hour FROM ${batch.input.name} ORDER BY lane_rank, lane_offset`
   for await (const chunk of session.read(sql)) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data
     const offsets = columnOf(chunk, 'lane_offset', 'BIGINT').data
@@ -79,9 +80,9 @@ export async function findDuplicates(
     if (cut) break
   }
   const found = { hours, duplicates, written, ...(cut && { cut }) }
-  if (numberless) await addNumberless(session, gold, pinned, found)
-  await session.load(DUPLICATES, duplicates.columns(), duplicates.count)
-  return { ...found, count, duplicates: duplicates.count, staged }
+  if (numberless) await addNumberless(session, batch, found)
+  const duplicateRows = await session.load('gold_duplicate_rows', duplicates.columns(), duplicates.count)
+  return { ...found, count, duplicates: duplicates.count, duplicateRows, staged }
 }
 
 /** Coordinates within a batch. */
@@ -174,8 +175,7 @@ interface Found extends Pick<Walk, 'hours' | 'cut'> {
  */
 async function addNumberless(
   session: Session,
-  gold: LakeTable,
-  pinned: PinnedTable,
+  { input, gold, pinned }: GoldBatch,
   { hours, duplicates, written, cut }: Found,
 ): Promise<void> {
   const partitions = new Set([...hours].map(hourPartition))
@@ -187,7 +187,7 @@ async function addNumberless(
     ) AS is_duplicate FROM (
       SELECT lane_rank, lane_offset, ${TRADE_KEY_COLUMNS},
         row_number() OVER (PARTITION BY ${TRADE_KEY} ORDER BY lane_rank, lane_offset) AS nth
-      FROM ${INPUT} WHERE source_sequence IS NULL ${before}
+      FROM ${input.name} WHERE source_sequence IS NULL ${before}
     ) i`)
   for await (const chunk of rows) {
     const ranks = columnOf(chunk, 'lane_rank', 'INTEGER').data

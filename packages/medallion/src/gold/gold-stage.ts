@@ -1,12 +1,10 @@
 import type { LaneKey } from '@assay/core'
-import type { Session } from '@assay/engine'
-import { quoteIdentifier, quoteText } from '@assay/engine'
+import { quoteIdentifier, quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import type {
   Checkpoint,
   LakeTable,
   LaneCheckpoint,
-  PinnedTable,
   Stage,
   StageContext,
   StageOutcome,
@@ -23,8 +21,8 @@ import {
   timestampLiteral,
 } from '@assay/pipeline'
 import { TRADE_COLUMNS } from '../silver/silver-tables.js'
-import { DUPLICATES, findDuplicates, INPUT, type Walk } from './find-duplicates.js'
-import { DROPPED, findKept, KEPT } from './find-kept.js'
+import { findDuplicates, type GoldBatch, type Walk } from './find-duplicates.js'
+import { findKept } from './find-kept.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from './gold-tables.js'
 import { currentKeys, type LoadedKeys, saveKeysIfDue } from './key-keeper.js'
 import { keySetState, readSavedKeySet } from './key-set-state.js'
@@ -56,13 +54,14 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
       const pinned = await input.gold.pin()
       loaded = await currentKeys(loaded, input.gold, session, pinned, checkpoint, input.keySet_bytes)
       const state = loaded
-      await defineInput(session, planned, 'in place')
-      const walk = await findDuplicates(session, input.gold, pinned, state.keys, limits.maxPartitions)
+      let batch = { input: await defineInput(session, planned, 'in place'), gold: input.gold, pinned }
+      const walk = await findDuplicates(session, batch, state.keys, limits.maxPartitions)
       const batches = cutSources(planned, walk.cut)
-      if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE) await defineInput(session, batches, 'copied')
-      const files = await writeNew(context, walk)
-      const dropped = await writeDuplicates(context, input.gold, pinned, walk)
-      const gaps = await writeTradeGaps(context, input.gold, pinned, state.keys, walk.staged)
+      if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE)
+        batch = { ...batch, input: await defineInput(session, batches, 'copied') }
+      const files = await writeNew(context, batch.input, walk)
+      const dropped = await writeDuplicates(context, batch, walk)
+      const gaps = await writeTradeGaps(context, batch, walk, state.keys)
       const keys = await saveKeysIfDue(input.gold, state, pinned, context.random)
       return {
         kind: 'batch',
@@ -166,7 +165,7 @@ async function defineInput(
   session: Session,
   sources: readonly SourceBatch[],
   how: 'in place' | 'copied',
-): Promise<void> {
+): Promise<TemporaryTable> {
   const parts = sources
     .filter(({ plan }) => plan.ranges.length > 0)
     .map(
@@ -175,10 +174,10 @@ async function defineInput(
     )
   let rows = parts.join(' UNION ALL ')
   if (how === 'copied') {
-    await session.run(`CREATE OR REPLACE TEMP TABLE ${INPUT}_rows AS ${rows}`)
-    rows = `SELECT * FROM ${INPUT}_rows`
+    const copy = await session.createTable('gold_input_rows', rows)
+    rows = `SELECT * FROM ${copy.name}`
   }
-  await session.run(`CREATE OR REPLACE TEMP VIEW ${INPUT} AS ${rows}`)
+  return session.createView('gold_input', rows)
 }
 
 /** The sources' plans up to where the walk was cut short. */
@@ -192,13 +191,13 @@ function cutSources(sources: readonly SourceBatch[], cut: Walk['cut']): readonly
   })
 }
 
-async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> {
+async function writeNew(context: StageContext, input: TemporaryTable, walk: Walk): Promise<DataFile[]> {
   if (walk.duplicates === walk.count) return []
   // An anti join would put the wide side into its hash table: views tell DuckDB no cardinality.
   const isNew =
     walk.duplicates === 0
       ? 'true'
-      : `(lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES})`
+      : `(lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${walk.duplicateRows.name})`
   const trade = TRADE_COLUMNS.map(([name]) => quoteIdentifier(name)).join(', ')
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
@@ -208,30 +207,25 @@ async function writeNew(context: StageContext, walk: Walk): Promise<DataFile[]> 
       walk.hours.size === 1 ? '' : `AND "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
     const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quoteText(date)} AS exchange_date,
       ${hour % 24}::INTEGER AS exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id
-      FROM ${INPUT} WHERE ${isNew} ${ofHour}`
+      FROM ${input.name} WHERE ${isNew} ${ofHour}`
     const file = await context.write(GOLD_TABLE, select, { exchange_date: date, exchange_hour: hour % 24 })
     if (file) files.push(file)
   }
   return files
 }
 
-async function writeDuplicates(
-  context: StageContext,
-  gold: LakeTable,
-  pinned: PinnedTable,
-  walk: Walk,
-): Promise<DataFile[]> {
+async function writeDuplicates(context: StageContext, batch: GoldBatch, walk: Walk): Promise<DataFile[]> {
   if (walk.duplicates === 0) return []
-  await findKept(context.session, gold, pinned)
+  const { dropped, kept } = await findKept(context.session, batch, walk.duplicateRows)
   const days = await context.session.rows(
-    `SELECT DISTINCT "timestamp" // 86400000000 AS day FROM ${DROPPED} ORDER BY 1`,
+    `SELECT DISTINCT "timestamp" // 86400000000 AS day FROM ${dropped.name} ORDER BY 1`,
   )
   const files: DataFile[] = []
   for (const { day } of days) {
     const date = dateText(Number(day))
     const select = `SELECT exchange, symbol, trade_id, topic, "partition", "offset", kafka_timestamp,
       DATE ${quoteText(date)} AS exchange_date, kept_topic, kept_partition, kept_offset, is_conflict
-      FROM ${DROPPED} JOIN ${KEPT} USING (lane_rank, lane_offset) WHERE "timestamp" // 86400000000 = ${day}
+      FROM ${dropped.name} JOIN ${kept.name} USING (lane_rank, lane_offset) WHERE "timestamp" // 86400000000 = ${day}
       ORDER BY lane_rank, lane_offset`
     const file = await context.write(DUPLICATES_TABLE, select, { exchange_date: date })
     if (file) files.push(file)

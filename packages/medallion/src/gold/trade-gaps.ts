@@ -1,17 +1,15 @@
 import type { NamedColumn } from '@assay/core'
-import type { Session } from '@assay/engine'
+import type { Session, TemporaryTable } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
-import type { LakeTable, PinnedTable, StageContext } from '@assay/pipeline'
+import type { StageContext } from '@assay/pipeline'
 import { scanSql, timestampLiteral } from '@assay/pipeline'
-import { DUPLICATES, INPUT } from './find-duplicates.js'
+import type { GoldBatch, Walk } from './find-duplicates.js'
 import { type IdGap, idGapChanges } from './keys/id-gaps.js'
 import { IntervalSet } from './keys/interval-set.js'
 import type { KeySet, StagedKeys } from './keys/key-set.js'
 import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 import { BOOK_EXCHANGE_SQL, BOOK_SQL, BOOK_SYMBOL_SQL } from './trade-key.js'
 
-const CHANGES = 'gold_gap_changes'
-const TIMES = 'gold_gap_times'
 /** Trades outside of the batch whose times are looked up; where there are more, a hostile feed, the times stay unknown. */
 const LOOKUPS_MAX = 1_000
 
@@ -23,24 +21,23 @@ interface Change extends IdGap {
 /** Writes what the batch's new trades change in the gaps of their books. */
 export async function writeTradeGaps(
   context: StageContext,
-  gold: LakeTable,
-  pinned: PinnedTable,
+  batch: GoldBatch,
+  walk: Walk,
   keys: KeySet,
-  staged: StagedKeys,
 ): Promise<DataFile[]> {
-  const changes = changesOf(keys, staged)
-  if (changes.length === 0) return []
+  const found = changesOf(keys, walk.staged)
+  if (found.length === 0) return []
   const { session } = context
-  await session.load(CHANGES, columnsOf(changes), changes.length)
-  await findTimes(session, gold, pinned)
+  const changes = await session.load('gold_gap_changes', columnsOf(found), found.length)
+  const times = await findTimes(session, batch, walk.duplicateRows, changes)
   const now = timestampLiteral(context.clock.now_ms())
   const time = (id: string): string =>
-    `(SELECT make_timestamptz(t.us) FROM ${TIMES} t WHERE t.book = c.book AND t.id = ${id} AND c.change = 'opened')`
+    `(SELECT make_timestamptz(t.us) FROM ${times.name} t WHERE t.book = c.book AND t.id = ${id} AND c.change = 'opened')`
   const file = await context.write(
     TRADE_GAPS_TABLE,
     `SELECT ${BOOK_EXCHANGE_SQL} AS exchange, ${BOOK_SYMBOL_SQL} AS symbol, from_id, to_id, change,
       ${time('c.from_id - 1')} AS after_time, ${time('c.to_id')} AS before_time, ${now} AS found_at
-      FROM ${CHANGES} c ORDER BY book, from_id, change`,
+      FROM ${changes.name} c ORDER BY book, from_id, change`,
     {},
   )
   return file ? [file] : []
@@ -82,22 +79,28 @@ function columnsOf(changes: readonly Change[]): NamedColumn[] {
 }
 
 /** Event times of the trades on both sides of the opened gaps: from the batch, else from gold. */
-async function findTimes(session: Session, gold: LakeTable, pinned: PinnedTable): Promise<void> {
-  const sides = `(SELECT book, unnest([from_id - 1, to_id]) AS id FROM ${CHANGES} WHERE change = 'opened')`
+async function findTimes(
+  session: Session,
+  { input, gold, pinned }: GoldBatch,
+  duplicateRows: TemporaryTable,
+  changes: TemporaryTable,
+): Promise<TemporaryTable> {
+  const sides = `(SELECT book, unnest([from_id - 1, to_id]) AS id FROM ${changes.name} WHERE change = 'opened')`
   const found = (rows: string, wanted: string): string => `SELECT book, id, any_value("timestamp") AS us
     FROM (SELECT ${BOOK_SQL} AS book, source_sequence AS id, "timestamp" FROM ${rows}) g
     SEMI JOIN ${wanted} s USING (book, id) GROUP BY book, id`
-  const kept = `(SELECT * FROM ${INPUT} WHERE (lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${DUPLICATES}))`
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${TIMES} AS ${found(kept, sides)}`)
-  const open = `(SELECT DISTINCT book, id FROM ${sides} ANTI JOIN ${TIMES} USING (book, id))`
+  const kept = `(SELECT * FROM ${input.name} WHERE (lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${duplicateRows.name}))`
+  const times = await session.createTable('gold_gap_times', found(kept, sides))
+  const open = `(SELECT DISTINCT book, id FROM ${sides} ANTI JOIN ${times.name} USING (book, id))`
   const [row] = await session.rows(`SELECT count(*) AS n, min(id) AS low, max(id) AS high FROM ${open}`)
   const count = Number(row?.n)
-  if (count === 0 || count > LOOKUPS_MAX) return
+  if (count === 0 || count > LOOKUPS_MAX) return times
   const files = await gold.files(pinned, {
     keep: (bounds) => bounds.meets('source_sequence', row?.low as bigint, row?.high as bigint),
   })
   const ids = (await session.rows(`SELECT DISTINCT id FROM ${open}`)).map(({ id }) => id as bigint)
   const rows = `(SELECT * FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IN (${ids.join(', ')}))`
   // Gold may have the batch's own trades already, by a rival's commit that this batch is going to lose to.
-  await session.run(`INSERT INTO ${TIMES} ${found(rows, open)}`)
+  await session.run(`INSERT INTO ${times.name} ${found(rows, open)}`)
+  return times
 }

@@ -5,7 +5,7 @@ import { fixedLookup } from '../dead-letters/correction.js'
 import { badRuleFile } from '../rules/rule-file.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { decodeRows } from '../silver/decode.js'
-import { INPUT, inputColumns, mappedSql } from '../silver/input.js'
+import { loadInput, mappedSql } from '../silver/input.js'
 import { NO_ROWS } from '../silver/rows/rows.js'
 
 /**
@@ -97,8 +97,8 @@ function wrongNode(tree: unknown, functions: ReadonlySet<string>): string | unde
 /** Rules whose columns or types an exchange's trades don't have. */
 async function unbound(session: Session, rules: RuleSet, exchange: Exchange): Promise<string[]> {
   const decoded = await decodeRows(NO_ROWS, readerSchemaOf(exchange), fixedLookup(exchange, rules.decoding))
-  const columns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
-  await session.load(INPUT, inputColumns(NO_ROWS, decoded, [], [], columns), 0)
+  const exchangeColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
+  const input = await loadInput(session, { rows: NO_ROWS, decoded, lanes: [], laneNumbers: [], exchangeColumns })
   const mistakes: string[] = []
   for (const { name, predicate, value } of rules.rules) {
     for (const [place, sql] of [
@@ -106,7 +106,7 @@ async function unbound(session: Session, rules: RuleSet, exchange: Exchange): Pr
       ['value', `(${value})::VARCHAR`],
     ] as const) {
       try {
-        await session.rows(`SELECT ${sql} FROM (${mappedSql(exchange)}) LIMIT 0`)
+        await session.rows(`SELECT ${sql} FROM (${mappedSql(exchange, input)}) LIMIT 0`)
       } catch (error) {
         if (!(error instanceof AssayError) || error.code !== 'engine_statement_failed') throw error
         mistakes.push(`rule ${name}, ${place}: ${error.message.split('\n')[0]}`)

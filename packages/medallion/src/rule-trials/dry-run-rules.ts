@@ -1,4 +1,4 @@
-import { quoteText } from '@assay/engine'
+import { quoteText, type TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { LakeTable, StageContext, UpstreamTable } from '@assay/pipeline'
 import {
@@ -16,9 +16,7 @@ import { detailSql } from '../rules/judge-sql.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { collectBronzeRows } from '../silver/collect.js'
 import { countWithinLookups, decoderLookup } from '../silver/decode.js'
-import { INPUT } from '../silver/input.js'
-import { BROKEN } from '../silver/judge.js'
-import { judgeRows } from '../silver/judge-rows.js'
+import { type Judgement, judgeRows } from '../silver/judge-rows.js'
 import { firstRows } from '../silver/rows/rows.js'
 
 export interface RuleTestOptions {
@@ -55,7 +53,6 @@ export interface RuleTestReport {
 
 const SAMPLES_MAX = 10
 const DAY_US = 86_400_000_000
-const CHANGED = 'rules_changed'
 
 /**
  * What a rule set would make of all that silver has judged, from the bytes in bronze, against what is in silver.
@@ -79,8 +76,11 @@ export async function testRules(options: RuleTestOptions, signal: AbortSignal): 
         ? collected.plan
         : cutPlan(collected.plan, collected.rows.ranks[count] as number, collected.rows.offsets[count] as bigint)
     const lanes = batch.plan.ranges.map(({ lane }) => lane)
-    await judgeRows(session, { exchange, rules, lookup }, rows, { lanes, bronze: batch.pinned.checkpoint })
-    await compare(options, plan, tally)
+    const judged = await judgeRows(session, { exchange, rules, lookup }, rows, {
+      lanes,
+      bronze: batch.pinned.checkpoint,
+    })
+    await compare(options, plan, judged, tally)
     own = { ...own, lanes: new Map([...own.lanes, ...lanesAfter(plan, own, batch.pinned.sequence, () => ({}))]) }
   }
   const { records, newly_rejected, newly_accepted } = tally
@@ -130,46 +130,50 @@ function judgedPart({ bronze, silver, dates }: RuleTestOptions): UpstreamTable {
 async function compare(
   { context, silver, rules, dates }: RuleTestOptions,
   plan: LanePlan,
+  { input, broken }: Judgement,
   tally: Tally,
 ): Promise<void> {
   const { session } = context
   const day = `coalesce(i.kafka_us, 0) // ${DAY_US}`
   const inDates = dates ? `${day} BETWEEN ${dayOfDate(dates.first)} AND ${dayOfDate(dates.last)}` : 'true'
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${CHANGED} AS
-    SELECT *, was_accepted AND error_reason IS NOT NULL AS newly_rejected,
+  const changed = await session.createTable(
+    'rules_changed',
+    `SELECT *, was_accepted AND error_reason IS NOT NULL AS newly_rejected,
       NOT was_accepted AND error_reason IS NULL AS newly_accepted
     FROM (
       SELECT i.topic, i."partition", i."offset", b.error_reason, b.error_detail,
         (i.topic, i."partition", i."offset") IN (SELECT (topic, "partition", "offset") FROM (${await acceptedSql(silver, plan)}))
           AS was_accepted
-      FROM ${INPUT} i
-      LEFT JOIN (SELECT rn, error_reason, ${detailSql(rules)} AS error_detail FROM ${BROKEN}) b USING (rn)
+      FROM ${input.name} i
+      LEFT JOIN (SELECT rn, error_reason, ${detailSql(rules)} AS error_detail FROM ${broken.name}) b USING (rn)
       WHERE ${inDates}
-    )`)
+    )`,
+  )
   const [counts] = await session.rows(`SELECT count(*) AS records, count(*) FILTER (newly_rejected) AS rejected,
-    count(*) FILTER (newly_accepted) AS accepted FROM ${CHANGED}`)
+    count(*) FILTER (newly_accepted) AS accepted FROM ${changed.name}`)
   tally.records += Number(counts?.records)
   tally.newly_rejected += Number(counts?.rejected)
   tally.newly_accepted += Number(counts?.accepted)
   const reasons = await session.rows(
-    `SELECT error_reason AS reason, count(*) AS n FROM ${CHANGED} WHERE newly_rejected GROUP BY 1`,
+    `SELECT error_reason AS reason, count(*) AS n FROM ${changed.name} WHERE newly_rejected GROUP BY 1`,
   )
   for (const { reason, n } of reasons) {
     tally.reasons = { ...tally.reasons, [String(reason)]: (tally.reasons[String(reason)] ?? 0) + Number(n) }
   }
-  tally.rejected_samples = await withSamples(session, tally.rejected_samples, 'newly_rejected')
-  tally.accepted_samples = await withSamples(session, tally.accepted_samples, 'newly_accepted')
+  tally.rejected_samples = await withSamples(session, changed, tally.rejected_samples, 'newly_rejected')
+  tally.accepted_samples = await withSamples(session, changed, tally.accepted_samples, 'newly_accepted')
 }
 
 async function withSamples(
   session: StageContext['session'],
+  changed: TemporaryTable,
   known: readonly ChangedRecord[],
   which: 'newly_rejected' | 'newly_accepted',
 ): Promise<readonly ChangedRecord[]> {
   if (known.length >= SAMPLES_MAX) return known
   const rows =
     await session.rows(`SELECT topic || '/' || "partition" || '/' || "offset" AS coordinate, error_reason, error_detail
-    FROM ${CHANGED} WHERE ${which} ORDER BY topic, "partition", "offset" LIMIT ${SAMPLES_MAX - known.length}`)
+    FROM ${changed.name} WHERE ${which} ORDER BY topic, "partition", "offset" LIMIT ${SAMPLES_MAX - known.length}`)
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
   return [
     ...known,

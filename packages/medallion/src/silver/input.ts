@@ -1,21 +1,28 @@
 import type { Lane, NamedColumn } from '@assay/core'
-import { quoteText } from '@assay/engine'
+import { quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { DecodedRows } from './decode.js'
 import { type LaneNumber, messageIds } from './rows/message-id.js'
 import type { BronzeRows } from './rows/rows.js'
 
-/** Temporary table of a batch: one row a bronze row, in order, `rn` counting from 0. */
-export const INPUT = 'silver_input'
+/** A batch as it was read and decoded. */
+export interface InputRows {
+  readonly rows: BronzeRows
+  readonly decoded: DecodedRows
+  /** By rank, and beside them their numbers. */
+  readonly lanes: readonly Lane[]
+  readonly laneNumbers: readonly LaneNumber[]
+  /** What the exchange made of the decoded columns. */
+  readonly exchangeColumns: readonly NamedColumn[]
+}
 
-/** The engine's columns of a batch: coordinates, frame, and what the exchange decoded. */
-export function inputColumns(
-  rows: BronzeRows,
-  decoded: DecodedRows,
-  lanes: readonly Lane[],
-  laneNumbers: readonly LaneNumber[],
-  exchangeColumns: readonly NamedColumn[],
-): NamedColumn[] {
+/** Brings a batch into the engine: one row a bronze row, in order, `rn` counting from 0. */
+export function loadInput(session: Session, input: InputRows): Promise<TemporaryTable> {
+  return session.load('silver_input', inputColumns(input), input.rows.count)
+}
+
+/** Coordinates, frame, and what the exchange decoded. */
+function inputColumns({ rows, decoded, lanes, laneNumbers, exchangeColumns }: InputRows): NamedColumn[] {
   const rowNumbers = new Int32Array(rows.count)
   const partitions = new Int32Array(rows.count)
   for (let i = 0; i < rows.count; i++) {
@@ -42,11 +49,11 @@ export function inputColumns(
 }
 
 /** SQL of the input with the exchange's mapping applied: what rules and silver's columns are made of. */
-export function mappedSql({ silver }: Exchange): string {
+export function mappedSql({ silver }: Exchange, input: TemporaryTable): string {
   return `SELECT *, ${quoteText(silver.exchange)} AS exchange, ${quoteText(silver.asset_class)} AS asset_class,
     ${silver.trade_id} AS trade_id, ${silver.event_type} AS event_type, ${silver.side} AS side, ${silver.side_text} AS side_text, ${silver.trade_conditions} AS trade_conditions,
     ${silver.source_sequence} AS source_sequence, ${silver.ingestion_timestamp} AS ingestion_timestamp,
-    ${withExtraFields(silver.vendor_data)} AS vendor_data FROM ${INPUT}`
+    ${withExtraFields(silver.vendor_data)} AS vendor_data FROM ${input.name}`
 }
 
 /** The exchange's JSON object with the fields that only the writer's schema has behind its own. */

@@ -1,11 +1,11 @@
 import { AssayError, type Lane, laneKey, type NamedColumn } from '@assay/core'
-import type { Session } from '@assay/engine'
+import type { Session, TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { Checkpoint } from '@assay/pipeline'
 import type { RuleSet } from '../rules/rule-set.js'
 import { type DecoderLookup, decodeRows } from './decode.js'
-import { INPUT, inputColumns } from './input.js'
-import { judge, type Rejection } from './judge.js'
+import { loadInput } from './input.js'
+import { judge, type RejectedRows } from './judge.js'
 import type { LaneNumber } from './rows/message-id.js'
 import type { BronzeRows } from './rows/rows.js'
 
@@ -16,9 +16,10 @@ export interface Judge {
   readonly lookup: DecoderLookup
 }
 
-export interface Judgement {
+export interface Judgement extends RejectedRows {
   readonly decodedColumns: readonly NamedColumn[]
-  readonly rejections: readonly Rejection[]
+  /** All rows, as they were judged. */
+  readonly input: TemporaryTable
 }
 
 /** Where rows come from: `lanes` by rank, and the bronze checkpoint that numbers their topics. */
@@ -36,9 +37,9 @@ export async function judgeRows(
 ): Promise<Judgement> {
   const decoded = await decodeRows(rows, readerSchemaOf(exchange), lookup)
   const decodedColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
-  const numbers = lanes.map((lane) => laneNumber(lane, bronze))
-  await session.load(INPUT, inputColumns(rows, decoded, lanes, numbers, decodedColumns), rows.count)
-  return { decodedColumns, rejections: await judge(session, exchange, rules, rows) }
+  const laneNumbers = lanes.map((lane) => laneNumber(lane, bronze))
+  const input = await loadInput(session, { rows, decoded, lanes, laneNumbers, exchangeColumns: decodedColumns })
+  return { decodedColumns, input, ...(await judge(session, exchange, rules, rows, input)) }
 }
 
 function laneNumber(lane: Lane, bronze: Checkpoint): LaneNumber {

@@ -1,43 +1,51 @@
 import { rowBytes } from '@assay/core'
-import { columnOf, type Session } from '@assay/engine'
+import { columnOf, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import { detailSql, reasonSql, typeSql } from '../rules/judge-sql.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { mappedSql } from './input.js'
 import type { BronzeRows } from './rows/rows.js'
 
-/** Temporary table of the rows that broke a rule, with all that a dead letter holds. */
-export const REJECTED = 'silver_rejected'
-/** Temporary table of the same rows as rules see them, with reason and type. */
-export const BROKEN = 'silver_broken'
-
 export interface Rejection {
   readonly row: number
   readonly type: string
 }
 
-/** Applies the rules to the input and fills the table of rejected rows, which come back in order. */
+/** The rows of a batch that broke a rule. */
+export interface RejectedRows {
+  /** In order. */
+  readonly rejections: readonly Rejection[]
+  /** The rows as rules see them, with reason and type. */
+  readonly broken: TemporaryTable
+  /** The rows with all that a dead letter holds; undefined for none. */
+  readonly rejected: TemporaryTable | undefined
+}
+
+/** Applies the rules to the input. */
 export async function judge(
   session: Session,
   exchange: Exchange,
   rules: RuleSet,
   rows: BronzeRows,
-): Promise<readonly Rejection[]> {
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${BROKEN} AS
-    SELECT *, ${typeSql(rules, 'error_reason')} AS error_type
-    FROM (SELECT *, ${reasonSql(rules)} AS error_reason FROM (${mappedSql(exchange)}))
-    WHERE error_reason IS NOT NULL`)
+  input: TemporaryTable,
+): Promise<RejectedRows> {
+  const broken = await session.createTable(
+    'silver_broken',
+    `SELECT *, ${typeSql(rules, 'error_reason')} AS error_type
+    FROM (SELECT *, ${reasonSql(rules)} AS error_reason FROM (${mappedSql(exchange, input)}))
+    WHERE error_reason IS NOT NULL`,
+  )
   const rejections: Rejection[] = []
   const text = new TextDecoder()
-  for await (const chunk of session.read(`SELECT rn, error_type FROM ${BROKEN} ORDER BY rn`)) {
+  for await (const chunk of session.read(`SELECT rn, error_type FROM ${broken.name} ORDER BY rn`)) {
     const numbers = columnOf(chunk, 'rn', 'INTEGER').data
     const types = columnOf(chunk, 'error_type', 'VARCHAR')
     for (let i = 0; i < chunk.count; i++) {
       rejections.push({ row: numbers[i] as number, type: text.decode(rowBytes(types, i)) })
     }
   }
-  if (rejections.length > 0) await loadRejected(session, rules, rejections, rows)
-  return rejections
+  const rejected = rejections.length > 0 ? await loadRejected(session, rules, rejections, rows, broken) : undefined
+  return { rejections, broken, rejected }
 }
 
 /**
@@ -49,7 +57,8 @@ async function loadRejected(
   rules: RuleSet,
   rejections: readonly Rejection[],
   { raw }: BronzeRows,
-): Promise<void> {
+  broken: TemporaryTable,
+): Promise<TemporaryTable> {
   const column = {
     type: 'BLOB' as const,
     source: raw.data,
@@ -58,17 +67,18 @@ async function loadRejected(
     nulls: Uint8Array.from(rejections, ({ row }) => (raw.nulls?.[row] ? 1 : 0)),
   }
   const numbers = Int32Array.from(rejections, ({ row }) => row)
-  const raws = `${REJECTED}_raw`
-  await session.load(
-    raws,
+  const raws = await session.load(
+    'silver_rejected_raw',
     [
       { name: 'rn', column: { type: 'INTEGER', data: numbers } },
       { name: 'raw_record', column },
     ],
     rejections.length,
   )
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${REJECTED} AS
-    SELECT rn, topic, "partition", "offset", kafka_us, schema_id, error_reason, error_type,
+  return session.createTable(
+    'silver_rejected',
+    `SELECT rn, topic, "partition", "offset", kafka_us, schema_id, error_reason, error_type,
       ${detailSql(rules)} AS error_detail, raw_record
-    FROM ${BROKEN} JOIN ${raws} USING (rn)`)
+    FROM ${broken.name} JOIN ${raws.name} USING (rn)`,
+  )
 }

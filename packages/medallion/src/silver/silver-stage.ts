@@ -26,7 +26,7 @@ import { collectBronzeRows } from './collect.js'
 import { SILVER_SIDES } from './dead-letter-tables.js'
 import { countWithinLookups, type DecoderLookup, decoderLookup } from './decode.js'
 import type { Rejection } from './judge.js'
-import { judgeRows } from './judge-rows.js'
+import { type Judgement, judgeRows } from './judge-rows.js'
 import type { LaneClockState } from './lanes/lane-clock.js'
 import { laneState, readLaneState } from './lanes/lane-state.js'
 import { judgeTimes, type Verdicts } from './lateness.js'
@@ -73,7 +73,8 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
       const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
       const { plan, rows, verdicts } = judged
-      const files = await writeValid(context, main, input.exchange, input.rules, verdicts)
+      const { exchange, rules } = input
+      const { files } = await writeValid(context, { target: main, exchange, rules, input: judged.input, verdicts })
       const sides = await writeSides(context, input, main.name, checkpoint, judged)
       return {
         kind: 'batch',
@@ -104,10 +105,9 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
   }
 }
 
-interface JudgedBatch {
+interface JudgedBatch extends Judgement {
   readonly rows: BronzeRows
   readonly plan: LanePlan
-  readonly rejections: readonly Rejection[]
   readonly verdicts: Verdicts
 }
 
@@ -124,15 +124,16 @@ async function judgeBatch(
   const collected = await collectBronzeRows(session, batch, limits.maxBytes)
   const all = await markSchemaUnknown(collected.rows, ranges, input.schemaUnknown)
   const { rows, plan } = cutAt(all, collected.plan, countWithinLookups(all))
-  const { decodedColumns, rejections } = await judgeRows(session, { ...input, lookup }, rows, {
+  const judged = await judgeRows(session, { ...input, lookup }, rows, {
     lanes: ranges.map(({ lane }) => lane),
     bronze: batch.pinned.checkpoint,
   })
   const before = ranges.map(({ key }) => clockBefore(checkpoint.lanes.get(key), input.rules))
-  const verdicts = judgeTimes(rows, decodedColumns, rejections, before, { ...input.rules, ...limits })
+  const verdicts = judgeTimes(rows, judged.decodedColumns, judged.rejections, before, { ...input.rules, ...limits })
   return {
+    ...judged,
     ...cutAt(rows, plan, verdicts.count),
-    rejections: rejections.filter(({ row }) => row < verdicts.count),
+    rejections: judged.rejections.filter(({ row }) => row < verdicts.count),
     verdicts,
   }
 }
@@ -189,10 +190,10 @@ async function writeSides(
   input: SilverInput,
   silverName: string,
   checkpoint: Checkpoint,
-  { plan, rejections, rows }: JudgedBatch,
+  judged: JudgedBatch,
 ): Promise<SideFiles[]> {
-  const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, rows, rejections)
-  const newlyJudged = plan.ranges.filter(
+  const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, judged.rows, judged)
+  const newlyJudged = judged.plan.ranges.filter(
     (range) => readLaneState(checkpoint.lanes.get(range.key)).rules !== input.rules.version,
   )
   return [

@@ -1,17 +1,15 @@
-import { quoteText } from '@assay/engine'
+import { quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { DataFile } from '@assay/iceberg'
 import type { LaneRange, SideFiles, StageContext, TableDefinition } from '@assay/pipeline'
 import { dateText, timestampLiteral } from '@assay/pipeline'
 import { type RuleSet, ruleSetJson } from '../rules/rule-set.js'
 import { mappedSql } from './input.js'
-import { REJECTED, type Rejection } from './judge.js'
+import type { RejectedRows } from './judge.js'
 import { dlqDay, type Verdicts } from './lateness.js'
 import type { BronzeRows } from './rows/rows.js'
 import { DLQ_TABLE, RULE_SETS_TABLE } from './silver-tables.js'
 
-/** Temporary table beside the input, row by row. */
-export const VERDICTS = 'silver_verdicts'
 const KAFKA_TIMESTAMP = 'make_timestamptz(kafka_us) AS kafka_timestamp'
 
 /** What makes rows the rows of a replay: its id, and by row the offset in the table's lane of replays. */
@@ -20,18 +18,57 @@ export interface ReplayMark {
   readonly sequences: BigInt64Array
 }
 
+/** The valid rows of a batch, and where they go. */
+export interface ValidRows {
+  readonly target: TableDefinition
+  readonly exchange: Exchange
+  readonly rules: RuleSet
+  readonly input: TemporaryTable
+  readonly verdicts: Verdicts
+  readonly replay?: ReplayMark
+}
+
+export interface WrittenRows {
+  readonly files: readonly DataFile[]
+  /** The verdicts in the engine, beside the input, row by row; undefined when no row is valid. */
+  readonly verdicts: TemporaryTable | undefined
+}
+
 /** Writes the valid rows, one file a day. Replayed rows are neither late nor in time. */
-export async function writeValid(
-  context: StageContext,
-  main: TableDefinition,
-  exchange: Exchange,
-  rules: RuleSet,
-  verdicts: Verdicts,
-  replay?: ReplayMark,
-): Promise<DataFile[]> {
-  if (verdicts.days.size === 0) return []
-  await context.session.load(
-    VERDICTS,
+export async function writeValid(context: StageContext, valid: ValidRows): Promise<WrittenRows> {
+  const { target, exchange, rules, input, replay } = valid
+  const { days } = valid.verdicts
+  if (days.size === 0) return { files: [], verdicts: undefined }
+  const verdicts = await loadVerdicts(context.session, valid)
+  const rows = validRowsSql(`(${mappedSql(exchange, input)})`, verdicts)
+  const now = timestampLiteral(context.clock.now_ms())
+  const version = `${quoteText(rules.version)} AS rule_version`
+  const marks = replay
+    ? `NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, ${version}, ${quoteText(replay.id)} AS replay_id, replay_sequence`
+    : `is_late, lateness_ms, ${version}, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence`
+  const files: DataFile[] = []
+  for (const day of days) {
+    const date = dateText(day)
+    const ofDay = days.size === 1 ? '' : `AND event_time_us // 86400000000 = ${day}`
+    const select = `SELECT message_id, trade_id, symbol, exchange, asset_class, event_time_us AS "timestamp", price, quantity,
+      currency, side, trade_conditions, source_sequence, ingestion_timestamp, "offset" AS platform_sequence, vendor_data,
+      ${now} AS validation_timestamp, bronze_ingestion_timestamp, schema_id, DATE ${quoteText(date)} AS trade_date,
+      topic, "partition", "offset", ${KAFKA_TIMESTAMP}, ${marks}
+      FROM ${rows} ${ofDay}`
+    const file = await context.write(target, select, { trade_date: date })
+    if (file) files.push(file)
+  }
+  return { files, verdicts }
+}
+
+/** SQL of the valid rows of a table, or a query in brackets, that has the input's rows in their order. */
+export function validRowsSql(rows: string, verdicts: TemporaryTable): string {
+  return `${rows} POSITIONAL JOIN ${verdicts.name} WHERE is_valid = 1`
+}
+
+function loadVerdicts(session: Session, { verdicts, replay }: ValidRows): Promise<TemporaryTable> {
+  return session.load(
+    'silver_verdicts',
     [
       { name: 'is_valid', column: { type: 'UTINYINT', data: verdicts.valid } },
       { name: 'is_late', column: { type: 'BOOLEAN', data: verdicts.isLate } },
@@ -40,24 +77,6 @@ export async function writeValid(
     ],
     verdicts.valid.length,
   )
-  const now = timestampLiteral(context.clock.now_ms())
-  const version = `${quoteText(rules.version)} AS rule_version`
-  const marks = replay
-    ? `NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, ${version}, ${quoteText(replay.id)} AS replay_id, replay_sequence`
-    : `is_late, lateness_ms, ${version}, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence`
-  const files: DataFile[] = []
-  for (const day of verdicts.days) {
-    const date = dateText(day)
-    const ofDay = verdicts.days.size === 1 ? '' : `AND event_time_us // 86400000000 = ${day}`
-    const select = `SELECT message_id, trade_id, symbol, exchange, asset_class, event_time_us AS "timestamp", price, quantity,
-      currency, side, trade_conditions, source_sequence, ingestion_timestamp, "offset" AS platform_sequence, vendor_data,
-      ${now} AS validation_timestamp, bronze_ingestion_timestamp, schema_id, DATE ${quoteText(date)} AS trade_date,
-      topic, "partition", "offset", ${KAFKA_TIMESTAMP}, ${marks}
-      FROM (${mappedSql(exchange)}) POSITIONAL JOIN ${VERDICTS} WHERE is_valid = 1 ${ofDay}`
-    const file = await context.write(main, select, { trade_date: date })
-    if (file) files.push(file)
-  }
-  return files
 }
 
 /** Writes the rejected rows as dead letters, with their bytes (S5). */
@@ -66,8 +85,9 @@ export async function writeDeadLetters(
   bronzeTable: string,
   rules: RuleSet,
   rows: BronzeRows,
-  rejections: readonly Rejection[],
+  { rejections, rejected }: RejectedRows,
 ): Promise<DataFile[]> {
+  if (!rejected) return []
   const now = timestampLiteral(context.clock.now_ms())
   const partitions = new Map<string, { readonly day: number; readonly type: string }>()
   for (const { row, type } of rejections) {
@@ -80,7 +100,7 @@ export async function writeDeadLetters(
     const select = `SELECT raw_record, error_reason, error_type, ${now} AS error_timestamp,
       ${quoteText(bronzeTable)} AS bronze_source, "offset" AS kafka_offset, schema_id, DATE ${quoteText(date)} AS dlq_date,
       topic, "partition", ${KAFKA_TIMESTAMP}, error_detail, ${quoteText(rules.version)} AS rule_version
-      FROM ${REJECTED}
+      FROM ${rejected.name}
       WHERE rn < ${rows.count} AND error_type = ${quoteText(type)} AND coalesce(kafka_us, 0) // 86400000000 = ${day}
       ORDER BY rn`
     const partition = { dlq_date: date, bronze_source: bronzeTable, error_type: type }
