@@ -30,7 +30,7 @@ async function count(lake: MemoryLake, table: string): Promise<number> {
   return row?.n as number
 }
 
-/** The letters' details, by the order of the log. */
+/** The dead letters' details, by the order of the log. */
 async function details(lake: MemoryLake): Promise<unknown[]> {
   const rows = await query(
     lake,
@@ -302,7 +302,7 @@ describe('a lake with all of it', () => {
 })
 
 describe('records of another producer are judged rightly', () => {
-  const JUDGED: readonly (readonly [name: string, letter: string | undefined])[] = [
+  const JUDGED: readonly (readonly [name: string, deadLetter: string | undefined])[] = [
     ['av-46-ts-1', 'timestamp_out_of_range'],
     ['av-47-ts-in-seconds', 'timestamp_in_future'],
     ['av-48-ts-in-micros', 'timestamp_out_of_range'],
@@ -324,9 +324,9 @@ describe('records of another producer are judged rightly', () => {
     const lake = memoryLake()
     for (const [name] of JUDGED) await produceCase(lake, binance, `${name}.json`)
     await settle(lake)
-    const letters = await query(lake, 'SELECT kafka_offset::INTEGER AS o, error_reason AS r FROM silver_dlq_trades')
-    const reasons = Object.fromEntries(letters.map(({ o, r }) => [JUDGED[o as number]?.[0], r]))
-    expect(reasons).toEqual(Object.fromEntries(JUDGED.filter(([, letter]) => letter !== undefined)))
+    const deadLetters = await query(lake, 'SELECT kafka_offset::INTEGER AS o, error_reason AS r FROM silver_dlq_trades')
+    const reasons = Object.fromEntries(deadLetters.map(({ o, r }) => [JUDGED[o as number]?.[0], r]))
+    expect(reasons).toEqual(Object.fromEntries(JUDGED.filter(([, deadLetter]) => deadLetter !== undefined)))
     expect(await details(lake)).toContain('symbol_malformed: " BTCUSDT"')
     expect(await details(lake)).toContain('symbol_malformed: "BTC\\u0000USDT"')
     await lake.close()

@@ -166,14 +166,17 @@ describe('columns of another engine', () => {
       { name: 'ticket', type: 'string' },
       { name: 'who', type: struct(['name', 'string']) },
     ])
-    const [letter] = await queue.plan((await queue.pin()).version, {})
+    const [deadLetter] = await queue.plan((await queue.pin()).version, {})
     // Another engine fills them in, in place.
-    const path = (await queue.scanFile(letter as never)).path
+    const path = (await queue.scanFile(deadLetter as never)).path
     const names = [...DLQ_TABLE.columns.map(({ name }) => name), 'ticket', 'who']
     const select = `SELECT *, 'T-' || kafka_offset AS ticket, {'name': 'ops' || kafka_offset} AS who FROM read_parquet('${path}')`
-    await appendForeign(lake, queue, select, names, { specId: 0, partition: letter?.file.partition as never })
+    await appendForeign(lake, queue, select, names, { specId: 0, partition: deadLetter?.file.partition as never })
     await commit(queue.table, {
-      prepare: () => ({ kind: 'proceed', change: { operation: 'delete', removeFiles: [letter?.file.path as string] } }),
+      prepare: () => ({
+        kind: 'proceed',
+        change: { operation: 'delete', removeFiles: [deadLetter?.file.path as string] },
+      }),
     })
     lake.clock.advance(31 * DAY_MS)
     const due = await runRetention(lake, false)
@@ -193,7 +196,7 @@ describe('columns of another engine', () => {
     const kept = [0n, 2n].map((n) => ({ kafka_offset: n, ticket: `T-${n}`, who: `ops${n}`, dated: true }))
     expect(await readRaw()).toEqual(kept)
     await checkInvariants(lake)
-    // A later letter, of which the purge leaves the row, is rewritten beside one that goes.
+    // A later dead letter, of which the purge leaves the row, is rewritten beside one that goes.
     lake.clock.advance(89 * DAY_MS)
     await compact(lake, archive)
     expect(await readRaw()).toEqual(kept)
@@ -272,8 +275,8 @@ describe('columns of another engine', () => {
     }
     await expect(silver.pin()).rejects.toMatchObject(refused)
     await expect(drain(memoryLake({ ...lake }))).rejects.toMatchObject(refused)
-    const letters = await lake.table(DLQ_TABLE)
-    expect(await letters.files(await letters.pin())).toHaveLength(1)
+    const deadLetters = await lake.table(DLQ_TABLE)
+    expect(await deadLetters.files(await deadLetters.pin())).toHaveLength(1)
     await lake.close()
   })
 })

@@ -94,7 +94,7 @@ describe('a schema that is known or shown only after its records were judged', (
     expect((await rebuilt(lake, 'present')).length).toBeGreaterThan(0)
   })
 
-  it('S1: one that is missing in silver and has no such letter is a failure as before', async () => {
+  it('S1: one that is missing in silver and has no such dead letter is a failure as before', async () => {
     const copy = await copiedLake(lake)
     await rewriteFile(copy, DLQ_TABLE, without('kafka_offset = 3'))
     await rewriteFile(copy, silverTable('binance'), without('"offset" = 2'))

@@ -45,11 +45,14 @@ it('S2 A3: what the rules of an earlier version judged is derived as they judged
   expect(JSON.parse(ruleSetJson(rules))).toEqual(JSON.parse(RULES))
   const { lake, server } = await schemaCaseLake()
   await drain(lake, { rules })
-  const letters = await query(lake, 'SELECT kafka_offset::INTEGER + 1 AS n, error_reason AS r FROM silver_dlq_trades')
+  const deadLetters = await query(
+    lake,
+    'SELECT kafka_offset::INTEGER + 1 AS n, error_reason AS r FROM silver_dlq_trades',
+  )
   const trades = await query(lake, 'SELECT "offset"::INTEGER + 1 AS n, price::DOUBLE AS p FROM silver_binance_trades')
   const numbers = schemaCases.map((_, i) => i + 1)
   const reason = (n: number): string => REASONS[n] ?? 'avro_decode_failed'
-  expect(Object.fromEntries(letters.map(({ n, r }) => [n, r]))).toEqual(
+  expect(Object.fromEntries(deadLetters.map(({ n, r }) => [n, r]))).toEqual(
     Object.fromEntries(numbers.filter((n) => !(n in PRICES)).map((n) => [n, reason(n)])),
   )
   expect(Object.fromEntries(trades.map(({ n, p }) => [n, String(p)]))).toEqual(PRICES)

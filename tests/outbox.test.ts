@@ -80,11 +80,11 @@ describe('killed between the main commit and the publication', () => {
       await runAlone(await silverWorker(restarted, binance, { rules: STRICTER, limits: { maxRows: 1 } }))
       await drain(restarted, { layers: ['gold'] })
       await checkInvariants(restarted)
-      const letters = await query(
+      const deadLetters = await query(
         restarted,
         'SELECT kafka_offset::INTEGER AS o, error_reason AS r FROM silver_dlq_trades ORDER BY 1',
       )
-      expect(letters).toEqual([
+      expect(deadLetters).toEqual([
         { o: 2, r: 'unknown_schema_id' },
         { o: 3, r: 'price_must_be_positive' },
       ])
@@ -104,8 +104,8 @@ describe('killed between the main commit and the publication', () => {
       { o: 0, v: SILVER_RULES.version },
       { o: 4, v: STRICTER.version },
     ])
-    const [letter] = await query(lake, 'SELECT rule_version AS v FROM silver_dlq_trades WHERE kafka_offset = 4')
-    expect(letter).toEqual({ v: STRICTER.version })
+    const [deadLetter] = await query(lake, 'SELECT rule_version AS v FROM silver_dlq_trades WHERE kafka_offset = 4')
+    expect(deadLetter).toEqual({ v: STRICTER.version })
     await lake.close()
   })
 

@@ -25,8 +25,11 @@ describe('the pipeline', () => {
     for (const { invalid } of tallies) {
       for (const [reason, count] of Object.entries(invalid)) reasons[reason] = (reasons[reason] ?? 0) + count
     }
-    const letters = await query(lake, 'SELECT error_reason, count(*)::INTEGER AS n FROM silver_dlq_trades GROUP BY 1')
-    expect(Object.fromEntries(letters.map((row) => [row.error_reason, row.n]))).toEqual(reasons)
+    const deadLetters = await query(
+      lake,
+      'SELECT error_reason, count(*)::INTEGER AS n FROM silver_dlq_trades GROUP BY 1',
+    )
+    expect(Object.fromEntries(deadLetters.map((row) => [row.error_reason, row.n]))).toEqual(reasons)
     await lake.close()
   })
 })

@@ -12,12 +12,14 @@ import { query } from './support/tables.js'
 
 const TOPIC = 'market.crypto.trades.binance.raw'
 
-function fixOf(...letters: [offset: number, fields: object][]): string {
-  return letters.map(([offset, fields]) => JSON.stringify({ coordinate: `${TOPIC}/0/${offset}`, fields })).join('\n')
+function fixOf(...deadLetters: [offset: number, fields: object][]): string {
+  return deadLetters
+    .map(([offset, fields]) => JSON.stringify({ coordinate: `${TOPIC}/0/${offset}`, fields }))
+    .join('\n')
 }
 
-/** Three letters: a price that is none, one with two mistakes, bytes that are no record. */
-async function lakeWithLetters(): Promise<MemoryLake> {
+/** Three dead letters: a price that is none, one with two mistakes, bytes that are no record. */
+async function lakeWithDeadLetters(): Promise<MemoryLake> {
   const lake = memoryLake()
   await produceBinance(lake, [
     { trade_id: 1 },
@@ -30,8 +32,8 @@ async function lakeWithLetters(): Promise<MemoryLake> {
 }
 
 describe('a file of corrections', () => {
-  it('D1 D3: mends a field of a record; its place, bronze and the letter stay as they were, the ledger has the file', async () => {
-    const lake = await lakeWithLetters()
+  it('D1 D3: mends a field of a record; its place, bronze and the dead letter stay as they were, the ledger has the file', async () => {
+    const lake = await lakeWithDeadLetters()
     const kept = 'SELECT * FROM bronze_binance_trades ORDER BY ALL'
     const bronze = await query(lake, kept)
     const fix = fixOf([1, { price: '12.5' }])
@@ -50,8 +52,8 @@ describe('a file of corrections', () => {
     await lake.close()
   })
 
-  it('D2: a letter that still fails stays; one that is no record is made of the correction alone', async () => {
-    const lake = await lakeWithLetters()
+  it('D2: a dead letter that still fails stays; one that is no record is made of the correction alone', async () => {
+    const lake = await lakeWithDeadLetters()
     const whole = {
       event_type: 'trade',
       event_time_ms: START_MS,
@@ -84,12 +86,12 @@ describe('a file of corrections', () => {
     ['an unknown field', fixOf([1, { prise: '1' }])],
     ['the wrong type', fixOf([1, { is_buyer_maker: 'yes' }])],
     ['a number that JSON does not hold', `{"coordinate":"${TOPIC}/0/1","fields":{"trade_id":9007199254740993}}`],
-    ['a letter twice', fixOf([1, { price: '1' }], [1, { price: '2' }])],
-    ['a record that is no letter', fixOf([1, { price: '1' }], [0, { price: '1' }])],
+    ['a dead letter twice', fixOf([1, { price: '1' }], [1, { price: '2' }])],
+    ['a record that is no dead letter', fixOf([1, { price: '1' }], [0, { price: '1' }])],
     ['a record without all its fields', fixOf([3, { price: '1' }])],
     ['nothing', '\n'],
   ])('D4: %s: refused as a whole before anything is written', async (_, fix) => {
-    const lake = await lakeWithLetters()
+    const lake = await lakeWithDeadLetters()
     const writes = await lakeKeys(lake)
     await expect(runReplay(lake, { ...REPLAY, fix }, NEVER)).rejects.toMatchObject({ code: 'bad_fix_file' })
     expect(await lakeKeys(lake)).toEqual(writes)
@@ -97,7 +99,7 @@ describe('a file of corrections', () => {
   })
 
   it('S2 D3: verify corrects the bytes again, and names the place where silver or the ledger was changed', async () => {
-    const lake = await lakeWithLetters()
+    const lake = await lakeWithDeadLetters()
     await runReplay(lake, { ...REPLAY, fix: fixOf([1, { price: '12.5' }]) }, NEVER)
     const replayed = async (): Promise<readonly string[] | undefined> => {
       const { checks } = await verifyLake(lake, { fromLog: false, signal: NEVER, onCheck: () => undefined })

@@ -1,6 +1,6 @@
 import { commit, defaultMaintenance } from '@assay/iceberg'
 import { statusReport } from '@assay/lake'
-import { DLQ_TABLE, GOLD_TABLE, openLettersSql, SILVER_RULES, silverTable } from '@assay/medallion'
+import { DLQ_TABLE, GOLD_TABLE, openDeadLettersSql, SILVER_RULES, silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
 import { maintainTables, runReplay, runResolve } from '@assay/operations'
 import { replayLane } from '@assay/pipeline'
@@ -26,7 +26,7 @@ function again({ store, log, clock }: MemoryLake): MemoryLake {
   return memoryLake({ store, log, clock })
 }
 
-describe('a letter that the mended rules let pass', () => {
+describe('a dead letter that the mended rules let pass', () => {
   it('D1 A5: is in silver and gold once, under its own coordinates', async () => {
     const lake = await misjudgedLake(tradesWithRejects(4, 4))
     await checkInvariants(lake)
@@ -57,7 +57,7 @@ describe('a letter that the mended rules let pass', () => {
     await lake.close()
   })
 
-  it('D1 G1: many batches over many days, far behind what gold has read, with letters that fail in between', async () => {
+  it('D1 G1: many batches over many days, far behind what gold has read, with dead letters that fail in between', async () => {
     const trades = tradesWithRejects(24, 2).map((trade, i) => ({
       ...trade,
       time: START_MS + (i % 5) * DAY_MS,
@@ -100,7 +100,7 @@ describe('what still fails', () => {
 })
 
 describe('a damaged queue', () => {
-  it('D1: a letter that is in it twice is replayed not even once, and the error names the tables', async () => {
+  it('D1: a dead letter that is in it twice is replayed not even once, and the error names the tables', async () => {
     const lake = await misjudgedLake(tradesWithRejects(4, 4))
     await rewriteFile(lake, DLQ_TABLE, doubled('true'))
     await expect(runReplay(lake, REPLAY, NEVER)).rejects.toMatchObject({
@@ -166,7 +166,7 @@ describe('--dry-run', () => {
 })
 
 describe('several at once', () => {
-  it('T11 failure 19: two replays of the same letters, and the workers beside them: each row once, in gold too', async () => {
+  it('T11 failure 19: two replays of the same dead letters, and the workers beside them: each row once, in gold too', async () => {
     const lake = await misjudgedLake(tradesWithRejects(40, 2))
     await produceBinance(lake, tradesWithRejects(60, 3).slice(40))
     const [a, b] = [again(lake), again(lake)]
@@ -183,7 +183,7 @@ describe('several at once', () => {
     for (const each of [a, b, lake]) await each.close()
   })
 
-  it('T11 D1: killed at calls to the store, then run again: each row once, each letter resolved once', () =>
+  it('T11 D1: killed at calls to the store, then run again: each row once, each dead letter resolved once', () =>
     killReplays(sampleOf(15)))
 })
 
@@ -232,7 +232,7 @@ describe('history cut by an expiry', () => {
 })
 
 describe('a wrong rule', () => {
-  it('D1 D3 D4: 2,000 letters: mend, dry-run, replay, gold has them; the rate of recovery is a query', async () => {
+  it('D1 D3 D4: 2,000 dead letters: mend, dry-run, replay, gold has them; the rate of recovery is a query', async () => {
     const lake = await misjudgedLake(tradesWithRejects(4_000, 2))
     expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(2_000)
     const counts = { selected: 2_000, passed: 2_000, still_failing: 0 }
@@ -251,16 +251,16 @@ describe('a wrong rule', () => {
 })
 
 describe('an operator', () => {
-  it('D5: closes a letter and opens it again; a replayed one stays closed', async () => {
+  it('D5: closes a dead letter and opens it again; a replayed one stays closed', async () => {
     const lake = await misjudgedLake(tradesWithRejects(4, 2))
     const topic = 'market.crypto.trades.binance.raw'
     const which = { places: [{ topic, partition: 0, offset: 0n }] }
     const resolve = (resolution: 'purged' | 'reopened') =>
       runResolve(lake, { sourceTable: 'silver_dlq_trades', which, resolution, note: 'a test' })
     const open = async () =>
-      (await query(lake, `${openLettersSql('silver_dlq_trades', 'silver_dlq_resolutions')} ORDER BY kafka_offset`)).map(
-        ({ kafka_offset }) => kafka_offset,
-      )
+      (
+        await query(lake, `${openDeadLettersSql('silver_dlq_trades', 'silver_dlq_resolutions')} ORDER BY kafka_offset`)
+      ).map(({ kafka_offset }) => kafka_offset)
     expect(await open()).toEqual([0n, 2n])
     expect(await resolve('purged')).toBe(1)
     expect(await open()).toEqual([2n])

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { killRetentions, placesOfLetters, sampleOf } from './support/kill-jobs.js'
+import { killRetentions, placesOfDeadLetters, sampleOf } from './support/kill-jobs.js'
 import { memoryLake } from './support/memory-lake.js'
 import { query } from './support/tables.js'
 
@@ -18,12 +18,12 @@ describe('retention', () => {
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
     lake.clock.advance(2 * DAY_MS)
     expect(await runRetention(lake, true)).toEqual({ archived: 2, purged: 0 })
-    const letters = await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')
+    const deadLetters = await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')
     expect(await runRetention(lake, false)).toEqual({ archived: 2, purged: 0 })
     expect(await query(lake, 'SELECT * EXCLUDE archived_at FROM silver_dlq_trades_archive ORDER BY ALL')).toEqual(
-      letters,
+      deadLetters,
     )
-    expect(await placesOfLetters(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
+    expect(await placesOfDeadLetters(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
     expect((await statusReport(lake)).dead_letters).toMatchObject([{ rejected: 2 }])
     await checkInvariants(lake)
     lake.clock.advance(89 * DAY_MS)
@@ -32,12 +32,12 @@ describe('retention', () => {
     expect(await runRetention(lake, true)).toEqual({ archived: 0, purged: 2 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 2 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
-    expect(await placesOfLetters(lake)).toEqual({ queue: [], archive: [], archived: [0n, 2n], purged: [0n, 2n] })
+    expect(await placesOfDeadLetters(lake)).toEqual({ queue: [], archive: [], archived: [0n, 2n], purged: [0n, 2n] })
     await checkInvariants(lake)
     await lake.close()
   })
 
-  it('D5: an archived letter can be replayed, and what was resolved lately is kept on', async () => {
+  it('D5: an archived dead letter can be replayed, and what was resolved lately is kept on', async () => {
     const lake = await misjudgedLake(tradesWithRejects(6, 2))
     lake.clock.advance(31 * DAY_MS)
     await runRetention(lake, false)
@@ -55,7 +55,7 @@ describe('retention', () => {
     await lake.close()
   })
 
-  it('D5: two runs at once, beside a worker that writes letters, move each letter once', async () => {
+  it('D5: two runs at once, beside a worker that writes dead letters, move each dead letter once', async () => {
     const lake = await misjudgedLake(tradesWithRejects(8, 2))
     lake.clock.advance(31 * DAY_MS)
     const { log, clock, store } = lake
@@ -64,11 +64,11 @@ describe('retention', () => {
     const reports = await Promise.all([runRetention(a, false), runRetention(b, false)])
     await replayed
     expect(reports.reduce((sum, { archived }) => sum + archived, 0)).toBe(4)
-    expect(await placesOfLetters(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
+    expect(await placesOfDeadLetters(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
     await checkInvariants(lake)
     for (const each of [a, b, lake]) await each.close()
   })
 
-  it('D5: killed at calls to the store, each letter is in one place at least, and in one when it is run again', () =>
+  it('D5: killed at calls to the store, each dead letter is in one place at least, and in one when it is run again', () =>
     killRetentions(sampleOf(15)))
 })

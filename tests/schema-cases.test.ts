@@ -57,7 +57,7 @@ const EXPECTED: Readonly<Record<string, string | readonly [reason: string, detai
 
 let server: ConfluentServer
 let lake: MemoryLake
-let letters: Map<string, Record<string, unknown>>
+let deadLetters: Map<string, Record<string, unknown>>
 let trades: Map<string, Record<string, unknown>>
 
 beforeAll(async () => {
@@ -66,7 +66,7 @@ beforeAll(async () => {
   server = made.server
   await drain(lake)
   const byOffset = (rows: Record<string, unknown>[]) => new Map(rows.map((row) => [String(row.at), row]))
-  letters = byOffset(await query(lake, 'SELECT kafka_offset AS at, * FROM silver_dlq_trades'))
+  deadLetters = byOffset(await query(lake, 'SELECT kafka_offset AS at, * FROM silver_dlq_trades'))
   trades = byOffset(await query(lake, 'SELECT "offset" AS at, * FROM silver_binance_trades'))
 }, 60_000)
 afterAll(async () => {
@@ -79,17 +79,17 @@ describe('S1 S3: writers’ schemas are read as registries accept them, and refu
     const expected = EXPECTED[name.slice(3, 5)]
     const at = String(schemaCases.indexOf(name))
     if (typeof expected === 'string') {
-      expect(letters.get(at)?.error_detail).toBeUndefined()
+      expect(deadLetters.get(at)?.error_detail).toBeUndefined()
       expect(trades.get(at)).toMatchObject({ price: expected, symbol: 'BTCUSDT', side: 'BUY' })
     } else {
       expect(trades.get(at)).toBeUndefined()
-      expect(letters.get(at)?.error_reason).toBe(expected?.[0])
-      expect(letters.get(at)?.error_detail).toMatch(expected?.[1] ?? /^$/)
+      expect(deadLetters.get(at)?.error_reason).toBe(expected?.[0])
+      expect(deadLetters.get(at)?.error_detail).toMatch(expected?.[1] ?? /^$/)
     }
   })
 
   it('S1: each record is in exactly one of silver and the dead letters', async () => {
-    expect(letters.size + trades.size).toBe(schemaCases.length)
+    expect(deadLetters.size + trades.size).toBe(schemaCases.length)
     await checkInvariants(lake)
   })
 

@@ -185,12 +185,12 @@ describe('the registry', () => {
     await produce(lake, binance, [record, { ...record, value }])
     await drain(lake)
     await checkInvariants(lake)
-    const [letter] = await query(
+    const [deadLetter] = await query(
       lake,
       `SELECT * EXCLUDE (error_timestamp, rule_version), rule_version = (SELECT rule_version FROM rule_sets) AS has_rule_version,
         error_timestamp IS NOT NULL AS has_time FROM silver_dlq_trades`,
     )
-    expect({ ...letter, raw_record: Buffer.from(letter?.raw_record as Uint8Array) }).toEqual({
+    expect({ ...deadLetter, raw_record: Buffer.from(deadLetter?.raw_record as Uint8Array) }).toEqual({
       raw_record: Buffer.from(value),
       error_reason: 'unknown_schema_id',
       error_type: 'unknown_error',
@@ -295,12 +295,12 @@ describe('missing values', () => {
     await produce(lake, binance, records)
     await drain(lake)
     await checkInvariants(lake)
-    const letters = await query(
+    const deadLetters = await query(
       lake,
       'SELECT error_reason AS r, error_detail AS d FROM silver_dlq_trades ORDER BY kafka_offset',
     )
     const named = Object.keys(trade).filter((name) => name !== 'is_best_match')
-    expect(letters.map(({ r }) => r)).toEqual([
+    expect(deadLetters.map(({ r }) => r)).toEqual([
       'event_is_no_trade',
       'value_is_null',
       'symbol_required',
@@ -313,7 +313,7 @@ describe('missing values', () => {
       'price_is_null',
     ])
     named.forEach((name, i) => {
-      expect(letters[i]?.d).toContain(`value_is_null: field ${name}`)
+      expect(deadLetters[i]?.d).toContain(`value_is_null: field ${name}`)
     })
     await lake.close()
   })
@@ -350,9 +350,9 @@ describe('hostile records', () => {
     await checkInvariants(lake)
     const [row] = await query(
       lake,
-      `SELECT (SELECT count(*) FROM gold_crypto_trades)::INTEGER AS gold, (SELECT count(*) FROM silver_dlq_trades)::INTEGER AS letters`,
+      `SELECT (SELECT count(*) FROM gold_crypto_trades)::INTEGER AS gold, (SELECT count(*) FROM silver_dlq_trades)::INTEGER AS dead_letters`,
     )
-    expect(row).toEqual({ gold: values.length, letters: values.length })
+    expect(row).toEqual({ gold: values.length, dead_letters: values.length })
     await lake.close()
   })
 

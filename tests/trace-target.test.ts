@@ -89,11 +89,11 @@ describe('trace', () => {
 
   it('S5: a dead letter with its reason, whether or not it can be decoded', async () => {
     const [dear] = await trace(`${LANE}/2`)
-    expect(dear && cells(dear.letter, 'error_reason')).toEqual([['price_must_be_positive']])
+    expect(dear && cells(dear.dead_letter, 'error_reason')).toEqual([['price_must_be_positive']])
     expect(dear?.record?.fields).toMatchObject({ price: '-7' })
     const [garbled] = await trace(`${LANE}/3`)
     expect(garbled?.record).toEqual({ schema_id: null, why: 'it begins with 6e, a frame with 00' })
-    expect(garbled && cells(garbled.letter, 'error_reason')).toEqual([['malformed_wire_frame']])
+    expect(garbled && cells(garbled.dead_letter, 'error_reason')).toEqual([['malformed_wire_frame']])
   })
 
   it('says where it looked for what nobody knows', async () => {
@@ -111,7 +111,7 @@ describe('trace', () => {
     expect(() => parseTraceTarget('7f8b0c66-3b0c-4d4c-9a52-111111111111')).toThrow(/neither a trade id/)
   })
 
-  it('D3: a replayed letter with its resolution and its replay', async () => {
+  it('D3: a replayed dead letter with its resolution and its replay', async () => {
     const { topic, partition } = parseLaneKey(LANE)
     const filter = { dates: { first: '2026-01-01', last: '2026-01-01' }, errorTypes: ['price_validation'] }
     const fix = JSON.stringify({ coordinate: `${topic}/${partition}/2`, fields: { price: '7' } })

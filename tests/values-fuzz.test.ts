@@ -167,8 +167,8 @@ it('S3: decimals are judged as big integers judge them', async () => {
   }))
   await produce(lake, binance, records)
   await drain(lake)
-  const letters = await query(lake, 'SELECT kafka_offset::INTEGER AS o, error_reason AS r FROM silver_dlq_trades')
-  const found = new Map(letters.map(({ o, r }) => [o, r]))
+  const deadLetters = await query(lake, 'SELECT kafka_offset::INTEGER AS o, error_reason AS r FROM silver_dlq_trades')
+  const found = new Map(deadLetters.map(({ o, r }) => [o, r]))
   const expected = prices.map((price) => [price, amountReason(price)])
   expect(prices.map((price, i) => [price, (found.get(i) as string | undefined)?.replace('price_', '')])).toEqual(
     expected,

@@ -188,16 +188,16 @@ function priceAbove(lake: MemoryLake, bound: number): Promise<RuleSet> {
   return readRules(lake, ruleSetJson(defineRuleSet(rules, SILVER_RULES.lateness_delay_ms)))
 }
 
-const LETTERS = { sourceTable: 'silver_dlq_trades', dryRun: false, filter: {} }
+const DEAD_LETTERS = { sourceTable: 'silver_dlq_trades', dryRun: false, filter: {} }
 
-function fixOf(topic: string, letters: Readonly<Record<number, object>>): string {
-  return Object.entries(letters)
+function fixOf(topic: string, deadLetters: Readonly<Record<number, object>>): string {
+  return Object.entries(deadLetters)
     .map(([offset, fields]) => JSON.stringify({ coordinate: `${topic}/0/${offset}`, fields }))
     .join('\n')
 }
 
 /**
- * Letters of two exchanges, replayed in several batches: as they are and corrected, by the built-in rules and by others.
+ * Dead letters of two exchanges, replayed in several batches: as they are and corrected, by the built-in rules and by others.
  * Of Binance's, 0 (7) and 2 (8) only break the rules of their time, 3 (-1) and 6 (-3) any, and 4 is no record.
  */
 async function replayedLake(): Promise<MemoryLake> {
@@ -217,17 +217,17 @@ async function replayedLake(): Promise<MemoryLake> {
   const whole = { event_type: 'trade', event_time_ms: START_MS, symbol: 'BTCUSDT', trade_id: '5', price: '20' }
   const rest = { quantity: '2', trade_time_ms: START_MS, is_buyer_maker: true, ingestion_timestamp: 5 }
   const fix = fixOf(binance.topic, { 2: { price: '30' }, 3: { price: '12' }, 4: { ...whole, ...rest } })
-  const target = { ...LETTERS, targetTable: SILVER.name, limits }
+  const target = { ...DEAD_LETTERS, targetTable: SILVER.name, limits }
   await runReplay(lake, { ...target, fix, rules: await priceAbove(lake, 10) }, NEVER)
   await runReplay(lake, { ...target, rules: await priceAbove(lake, 5) }, NEVER)
   await runReplay(lake, { ...target, fix: fixOf(binance.topic, { 6: { price: '3', quantity: '9' } }) }, NEVER)
   const ofKraken = fixOf(kraken.topic, { 0: { price: '7' } })
-  await runReplay(lake, { ...LETTERS, targetTable: 'silver_kraken_trades', fix: ofKraken }, NEVER)
+  await runReplay(lake, { ...DEAD_LETTERS, targetTable: 'silver_kraken_trades', fix: ofKraken }, NEVER)
   await drain(lake)
   return lake
 }
 
-describe('rebuild of replayed letters', () => {
+describe('rebuild of replayed dead letters', () => {
   let replayed: MemoryLake
 
   beforeAll(async () => {

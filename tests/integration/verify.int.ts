@@ -235,7 +235,7 @@ const OTHER: Readonly<Record<TableDefinition['columns'][number]['type'], string>
 
 describe('verify on dead letters that were replayed, archived and purged', () => {
   const DAY_MS = 86_400_000
-  const letters = { sourceTable: DLQ_TABLE.name, targetTable: SILVER.name, dryRun: false, filter: {} }
+  const deadLetters = { sourceTable: DLQ_TABLE.name, targetTable: SILVER.name, dryRun: false, filter: {} }
 
   /** The rules with another bound of the price, as from a file. */
   const priceAbove = (bound: number) =>
@@ -248,7 +248,7 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
       ),
     )
 
-  /** Of four letters one is replayed by rules from a file and one by a correction; then all are archived and purged. */
+  /** Of four dead letters one is replayed by rules from a file and one by a correction; then all are archived and purged. */
   async function agedLake(days: number): Promise<MemoryLake> {
     const lake = memoryLake()
     const id = await registerSchema(lake, binance)
@@ -257,8 +257,8 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
     await drain(lake, { layers: ['bronze'] })
     await runAlone(await silverWorker(lake, binance, { rules: await readRules(lake, priceAbove(50)) }))
     const fix = JSON.stringify({ coordinate: `${binance.topic}/0/2`, fields: { price: '12' } })
-    await runReplay(lake, { ...letters, fix }, NEVER)
-    await runReplay(lake, { ...letters, rules: await readRules(lake, priceAbove(5)) }, NEVER)
+    await runReplay(lake, { ...deadLetters, fix }, NEVER)
+    await runReplay(lake, { ...deadLetters, rules: await readRules(lake, priceAbove(5)) }, NEVER)
     await drain(lake)
     for (let day = 0; day < days; day += 31) {
       lake.clock.advance(31 * DAY_MS)
@@ -299,7 +299,12 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
   const inFix = (before: string, after: string): Change =>
     altered('fix', `replace(fix, '${before}', '${after}')`, 'fix IS NOT NULL')
   const cases: readonly (readonly [string, TableDefinition, Change, RegExp])[] = [
-    ['D1: a letter that was replayed twice', SILVER, doubled('replay_sequence = 0'), /D1 .*replayed more than once/],
+    [
+      'D1: a dead letter that was replayed twice',
+      SILVER,
+      doubled('replay_sequence = 0'),
+      /D1 .*replayed more than once/,
+    ],
     [
       'S2: a replayed row that its bytes do not give',
       SILVER,
@@ -315,7 +320,7 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
     ['D1: a replayed row that is gone', SILVER, without('replay_sequence = 0'), /D1 silver_dlq_res.*not in silver/],
     ['D3: another correction', REPLAYS_TABLE, inFix('"12"', '"13"'), /S2 .*raw\/0\/2: price is 12\.0+, not 13/],
     ['D3: a lost correction', REPLAYS_TABLE, altered('fix', 'NULL', 'true'), /S2 .*raw\/0\/2 .*break the rules/],
-    ['D3: one of another letter', REPLAYS_TABLE, inFix('/0/2', '/0/3'), /S2 .*raw\/0\/2: it has no correction/],
+    ['D3: one of another dead letter', REPLAYS_TABLE, inFix('/0/2', '/0/3'), /S2 .*raw\/0\/2: it has no correction/],
     ['D3: one that makes no record', REPLAYS_TABLE, inFix('"12"', '12'), /S2 .*raw\/0\/2: .*price/],
     ['D3: one of no field', REPLAYS_TABLE, inFix('price', 'prise'), /S2 .*replay .*correction 1: .*no field prise/],
     ['D3: no list of them', REPLAYS_TABLE, inFix(']', ''), /S2 .*replay .* are not a list/],

@@ -6,7 +6,7 @@ import { checkTables } from '../support/invariants.js'
 import type { MemoryLake } from '../support/memory-lake.js'
 import { digestsOf, withTables } from '../support/tables.js'
 import { drainAll, drainLayer } from './drain-all.js'
-import { replayLetters } from './jobs.js'
+import { replayDeadLetters } from './jobs.js'
 import { codeOf } from './sim-process.js'
 import type { Simulation } from './simulation.js'
 import { toldBy } from './store-faults.js'
@@ -57,7 +57,7 @@ async function stateOf(simulation: Simulation): Promise<string> {
 async function drainAndReplay(simulation: Simulation, lake: MemoryLake): Promise<void> {
   await drainAll(simulation, lake)
   if (simulation.scenario.replays === 0) return
-  await replayLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
+  await replayDeadLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
   await drainLayer(lake, goldLayer)
 }
 

@@ -14,7 +14,7 @@ const COMPACTION: CompactionPolicy = {
 }
 
 /** Gives the dead letters of every exchange another chance. */
-export async function replayLetters(lake: MemoryLake, limits: BatchLimits, signal: AbortSignal): Promise<void> {
+export async function replayDeadLetters(lake: MemoryLake, limits: BatchLimits, signal: AbortSignal): Promise<void> {
   for (const { name } of lake.exchanges) {
     const request = { sourceTable: DLQ_TABLE.name, targetTable: silverTable(name).name, filter: {}, dryRun: false }
     await runReplay(lake, { ...request, limits }, signal)

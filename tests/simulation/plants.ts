@@ -134,7 +134,7 @@ export const PLANTS: readonly Plant[] = [
       },
       {
         file: 'packages/medallion/src/dead-letters/select-dead-letters.ts',
-        find: 'ANTI JOIN ($' + '{await replayedSql(tables.silver, silver)}) USING ($' + '{LETTER})',
+        find: 'ANTI JOIN ($' + '{await replayedSql(tables.silver, silver)}) USING ($' + '{DEAD_LETTER})',
         put: '',
       },
     ],

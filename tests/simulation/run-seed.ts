@@ -7,7 +7,7 @@ import { digestsOf, type Tables, withTables } from '../support/tables.js'
 import { checkAcknowledged, checkAgainstHistory } from './check-log.js'
 import { checkStore } from './check-store.js'
 import { drainAll, drainLayer } from './drain-all.js'
-import { replayLetters } from './jobs.js'
+import { replayDeadLetters } from './jobs.js'
 import { TABLES } from './named-objects.js'
 import type { Profile } from './scenario.js'
 import { Simulation } from './simulation.js'
@@ -70,7 +70,7 @@ async function checkAfter(simulation: Simulation): Promise<void> {
   try {
     await drainAll(simulation, lake).catch((error: unknown) => violations.push(describe(error)))
     if (scenario.replays > 0) {
-      await replayLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
+      await replayDeadLetters(lake, DEFAULT_LIMITS, new AbortController().signal)
       await drainLayer(lake, goldLayer)
     }
     await cleanUp(simulation, lake)

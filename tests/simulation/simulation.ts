@@ -7,7 +7,7 @@ import { layersNamed } from '../support/layers.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { CommitWatch } from './commit-watch.js'
 import { watchDeletions } from './deletion-watch.js'
-import { keepHouse, replayLetters } from './jobs.js'
+import { keepHouse, replayDeadLetters } from './jobs.js'
 import { NamedObjects } from './named-objects.js'
 import { Outsiders, ROLLED_BACK } from './outsiders.js'
 import { RecordedLog } from './recorded-log.js'
@@ -227,7 +227,7 @@ export class Simulation {
     const { maxPartitions } = scenario
     const limits: BatchLimits = { maxRows: 2 + world.below(scenario.maxRows), maxBytes: 2 ** 20, maxPartitions }
     if (layers === 'keeper') process.begin((lake) => keepHouse(lake, world))
-    else if (layers === 'replay') process.begin((lake, signal) => replayLetters(lake, limits, signal))
+    else if (layers === 'replay') process.begin((lake, signal) => replayDeadLetters(lake, limits, signal))
     else {
       const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER, STRICTER]) : SILVER_RULES
       const drains = !world.chance(scenario.standing)

@@ -20,7 +20,7 @@ export const WRONG_RULES: RuleSet = defineRuleSet(
   SILVER_RULES.lateness_delay_ms,
 )
 
-/** All open letters of the queue into Binance's silver table. */
+/** All open dead letters of the queue into Binance's silver table. */
 export const REPLAY: ReplayRequest = {
   sourceTable: 'silver_dlq_trades',
   targetTable: 'silver_binance_trades',

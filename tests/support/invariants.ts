@@ -72,22 +72,22 @@ function differs(a: string, b: string, sign: '<>' | '>' = '<>'): string {
 }
 
 /**
- * The letters of a source wherever they are: in the queue or its archive (a retention that was killed leaves one in
+ * The dead letters of a source wherever they are: in the queue or its archive (a retention that was killed leaves one in
  * both), or purged from there, which leaves a resolution.
  */
-function lettersOf(bronze: string): string {
-  const letter = 'topic, "partition", kafka_offset'
-  return `SELECT ${letter} FROM silver_dlq_trades WHERE bronze_source = '${bronze}'
-    UNION SELECT ${letter} FROM silver_dlq_trades_archive WHERE bronze_source = '${bronze}'
-    UNION SELECT ${letter} FROM silver_dlq_resolutions SEMI JOIN (
-      SELECT topic, "partition", "offset" AS kafka_offset FROM ${bronze}) USING (${letter})
+function deadLettersOf(bronze: string): string {
+  const deadLetter = 'topic, "partition", kafka_offset'
+  return `SELECT ${deadLetter} FROM silver_dlq_trades WHERE bronze_source = '${bronze}'
+    UNION SELECT ${deadLetter} FROM silver_dlq_trades_archive WHERE bronze_source = '${bronze}'
+    UNION SELECT ${deadLetter} FROM silver_dlq_resolutions SEMI JOIN (
+      SELECT topic, "partition", "offset" AS kafka_offset FROM ${bronze}) USING (${deadLetter})
       WHERE resolution = 'purged'`
 }
 
 function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, string> {
   const bronze = bronzeTable(exchange).name
   const silver = silverTable(exchange).name
-  const letters = `SELECT topic, "partition", kafka_offset AS "offset" FROM (${lettersOf(bronze)})`
+  const deadLetters = `SELECT topic, "partition", kafka_offset AS "offset" FROM (${deadLettersOf(bronze)})`
   const replayed = `SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NOT NULL`
   return {
     ...(logIsWhole && {
@@ -99,13 +99,13 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
     [`${bronze} repeats a place`]: `SELECT ${PLACE} FROM ${bronze} GROUP BY ALL HAVING count(*) > 1`,
     [`${bronze} is not silver + dead letters`]: differs(
       `SELECT ${PLACE} FROM ${bronze}`,
-      `(SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NULL UNION ALL ${letters})`,
+      `(SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NULL UNION ALL ${deadLetters})`,
     ),
     [`${silver} repeats a replay`]: `SELECT ${PLACE} FROM (${replayed}) GROUP BY ALL HAVING count(*) > 1`,
-    [`${silver} has a replay of what is no dead letter`]: `${replayed} EXCEPT (${letters})`,
+    [`${silver} has a replay of what is no dead letter`]: `${replayed} EXCEPT (${deadLetters})`,
     [`replays into ${silver} are not the resolutions`]: differs(
       replayed,
-      `SELECT topic, "partition", kafka_offset FROM silver_dlq_resolutions SEMI JOIN (${lettersOf(bronze)})
+      `SELECT topic, "partition", kafka_offset FROM silver_dlq_resolutions SEMI JOIN (${deadLettersOf(bronze)})
         USING (topic, "partition", kafka_offset) WHERE resolution = 'replayed'`,
     ),
     [`the lane of replays into ${silver} has holes`]: `SELECT 1 FROM ${silver} WHERE replay_id IS NOT NULL

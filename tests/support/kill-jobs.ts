@@ -60,7 +60,7 @@ async function killInTurn(
   }
 }
 
-/** Of every letter one row in gold in the end, and one resolution. */
+/** Of every dead letter one row in gold in the end, and one resolution. */
 export async function killReplays(chosen: Chosen): Promise<void> {
   const from = await misjudgedLake(tradesWithRejects(12, 2))
   const request = { ...REPLAY, limits: { maxRows: 4, maxBytes: 2 ** 20, maxPartitions: 64 } }
@@ -74,7 +74,7 @@ export async function killReplays(chosen: Chosen): Promise<void> {
   await from.close()
 }
 
-/** Every letter in the queue, the archive or the resolutions of a purge, and none of them twice in the end. */
+/** Every dead letter in the queue, the archive or the resolutions of a purge, and none of them twice in the end. */
 export async function killRetentions(chosen: Chosen): Promise<void> {
   const from = await lakeToRetain()
   await killInTurn(
@@ -82,11 +82,11 @@ export async function killRetentions(chosen: Chosen): Promise<void> {
     (lake) => runRetention(lake, false),
     chosen,
     async (lake) => {
-      const { queue = [], archive = [] } = await placesOfLetters(lake)
+      const { queue = [], archive = [] } = await placesOfDeadLetters(lake)
       expect([...queue, ...archive]).toEqual(expect.arrayContaining([3n, 6n]))
       await runRetention(lake, false)
       await checkInvariants(lake)
-      expect(await placesOfLetters(lake)).toEqual(RETAINED)
+      expect(await placesOfDeadLetters(lake)).toEqual(RETAINED)
     },
   )
   await from.close()
@@ -94,7 +94,7 @@ export async function killRetentions(chosen: Chosen): Promise<void> {
 
 const RETAINED = { queue: [6n], archive: [3n], archived: [0n, 3n], purged: [0n] }
 
-/** One letter due to be purged, one to be archived, one to stay. */
+/** One dead letter due to be purged, one to be archived, one to stay. */
 async function lakeToRetain(): Promise<MemoryLake> {
   const lake = await misjudgedLake(tradesWithRejects(3, 3))
   lake.clock.advance(31 * DAY_MS)
@@ -109,8 +109,8 @@ async function lakeToRetain(): Promise<MemoryLake> {
   return lake
 }
 
-/** Offsets of the letters in each place. */
-export async function placesOfLetters(lake: Lake): Promise<Record<string, readonly bigint[]>> {
+/** Offsets of the dead letters in each place. */
+export async function placesOfDeadLetters(lake: Lake): Promise<Record<string, readonly bigint[]>> {
   const offsets = async (sql: string) => (await query(lake, sql)).map(({ n }) => n as bigint)
   const resolved = (resolution: string) =>
     offsets(`SELECT kafka_offset AS n FROM silver_dlq_resolutions WHERE resolution = '${resolution}' ORDER BY 1`)

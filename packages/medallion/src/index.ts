@@ -12,15 +12,15 @@ export {
   parseRecordedFix,
 } from './dead-letters/correction.js'
 export { type ReplayReport, replay } from './dead-letters/replay.js'
-export { type ResolveOptions, resolveLetters } from './dead-letters/resolve.js'
+export { type ResolveOptions, resolveDeadLetters } from './dead-letters/resolve.js'
 export {
   ARCHIVE_DAYS,
   countRetention,
   HOT_DAYS,
   type RetentionReport,
-  retainLetters,
+  retainDeadLetters,
 } from './dead-letters/retention.js'
-export { coordinateOf, type LetterPlace } from './dead-letters/select-dead-letters.js'
+export { coordinateOf, type DeadLetterPlace } from './dead-letters/select-dead-letters.js'
 export { goldStage } from './gold/gold-stage.js'
 export { DUPLICATES_TABLE, GOLD_TABLE } from './gold/gold-tables.js'
 export { goldLayer } from './gold/layer.js'
@@ -33,7 +33,7 @@ export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'
 export { parseRuleFile, parseRuleSet } from './rules/rule-file.js'
 export { defineRuleSet, extendRules, type RuleSet, ruleSetJson } from './rules/rule-set.js'
 export { FrameStatus, SILVER_RULES } from './rules/silver-rules.js'
-export { type LetterFilter, openLettersSql } from './silver/dead-letter-filter.js'
+export { type DeadLetterFilter, openDeadLettersSql } from './silver/dead-letter-filter.js'
 export { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE, SILVER_SIDES } from './silver/dead-letter-tables.js'
 export { decoderLookup } from './silver/decode.js'
 export { describeDamage, describeFrame, RECORD_BYTES_MAX } from './silver/frame-detail.js'

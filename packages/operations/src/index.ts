@@ -1,4 +1,9 @@
-export { countLetters, type LetterGroup, type LetterReport, showLetter } from './dead-letters/dead-letters.js'
+export {
+  countDeadLetters,
+  type DeadLetterGroup,
+  type DeadLetterReport,
+  showDeadLetter,
+} from './dead-letters/dead-letters.js'
 export { type ReplayRequest, runReplay } from './dead-letters/replay-job.js'
 export { runResolve } from './dead-letters/resolve-job.js'
 export { acceptLoss } from './gaps/accept-loss.js'

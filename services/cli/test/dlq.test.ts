@@ -34,9 +34,9 @@ describe('a wrong rule, from the alarm to the repair', () => {
     await run(['load', BINANCE_BTC, '--exchange', 'binance', ...lake])
     await run(['up', '--drain', '--rules', file, ...lake])
 
-    const letters = await run<Record<string, unknown>[]>(['dlq', '--since', '1h', ...lake])
-    const sales = Number(letters[0]?.letters)
-    expect(letters).toEqual([expect.objectContaining({ error_reason: 'a_sale', letters: sales, open: sales })])
+    const deadLetters = await run<Record<string, unknown>[]>(['dlq', '--since', '1h', ...lake])
+    const sales = Number(deadLetters[0]?.dead_letters)
+    expect(deadLetters).toEqual([expect.objectContaining({ error_reason: 'a_sale', dead_letters: sales, open: sales })])
     expect(sales).toBeGreaterThan(100)
     const tried = await run<{ exchanges: Record<string, object> }>(['rules', 'test', file, ...lake])
     expect(tried.exchanges.binance).toMatchObject({ newly_rejected: 0, newly_accepted: 0 })
@@ -60,7 +60,7 @@ describe('a wrong rule, from the alarm to the repair', () => {
     expect(await run(['verify', ...lake])).toMatchObject({ is_ok: true })
   }, 120_000)
 
-  test('S5: one letter, decoded; closed and opened again by hand', async () => {
+  test('S5: one dead letter, decoded; closed and opened again by hand', async () => {
     const lake = ['--lake', folder.path('lake')]
     const rows = await run<{ topic: string; partition: number; kafka_offset: number }[]>([
       'sql',

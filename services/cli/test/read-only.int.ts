@@ -42,7 +42,7 @@ const READING: readonly (readonly string[])[] = [
 ]
 
 let rulesFile = ''
-let letter = ''
+let deadLetter = ''
 beforeAll(async () => {
   rulesFile = folder.path('rules.json')
   await writeFile(rulesFile, JSON.stringify(await json(['rules', 'list', '--lake', lake()])))
@@ -51,11 +51,11 @@ beforeAll(async () => {
   await here(['up', '--drain', '--lake', lake()])
   const place = `SELECT topic || '/' || "partition" || '/' || kafka_offset AS place FROM silver_dlq_open LIMIT 1`
   const [found] = await json<readonly { readonly place: string }[]>(['sql', place, '--lake', lake()])
-  letter = found?.place ?? ''
+  deadLetter = found?.place ?? ''
 })
 
 const argumentsOf = (command: readonly string[], again: string): string[] => [
-  ...command.map((part) => ({ RULES: rulesFile, LETTER: letter, AGAIN: folder.path(again) })[part] ?? part),
+  ...command.map((part) => ({ RULES: rulesFile, LETTER: deadLetter, AGAIN: folder.path(again) })[part] ?? part),
   '--lake',
   lake(),
 ]
@@ -64,7 +64,7 @@ describe('commands that only read', () => {
   test.each(READING)('D4: leave no trace in the lake: %s %s', async (...command) => {
     const before = await traces()
     const { code, stderr } = await here(argumentsOf(command, `again-${command.length}`))
-    // Letters would still fail, which is an answer.
+    // Dead letters would still fail, which is an answer.
     expect([code, stderr]).toEqual([command[0] === 'replay' ? 1 : 0, expect.not.stringContaining('error')])
     expect(await traces()).toEqual(before)
   })

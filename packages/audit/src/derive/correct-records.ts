@@ -39,7 +39,7 @@ export async function correctedSql(correction: Correction, records: string, find
   let first = 0
   for (const { piece } of await session.rows(`SELECT DISTINCT piece FROM ${table.name} ORDER BY 1`, PIECES_MAX)) {
     const read = await readPiece(session, table, piece as bigint)
-    const named = read.coordinates.map((coordinate) => correction.fix.letters.has(coordinate))
+    const named = read.coordinates.map((coordinate) => correction.fix.deadLetters.has(coordinate))
     const { raw, mistakes } = await correctRecords(read, correction.fix, exchange, lookup)
     findings.add(...mistakes)
     findings.add(...read.coordinates.filter((_, row) => !named[row]).map((at) => `${at}: it has no correction`))

@@ -10,16 +10,19 @@ const PREFIX = `${REASON}: `
 /** More than the rows of a batch. */
 const RECORDS_MAX = 10_000_000
 
-/** A letter on its way from the queue to its archive is in both for a moment. */
-export async function lettersIn({ letters, archive }: PinnedLake, ranges: readonly OffsetRange[]): Promise<string> {
+/** A dead letter on its way from the queue to its archive is in both for a moment. */
+export async function deadLettersIn(
+  { deadLetters, archive }: PinnedLake,
+  ranges: readonly OffsetRange[],
+): Promise<string> {
   const columns = DLQ_TABLE.columns.map(({ name }) => `"${name}"`).join(', ')
-  const hot = await letters.rowsIn(ranges)
+  const hot = await deadLetters.rowsIn(ranges)
   if (!archive.pinned) return hot
   return `SELECT ${columns} FROM (${hot}) UNION ALL
     SELECT ${columns} FROM (${await archive.rowsIn(ranges)}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset)`
 }
 
-/** Coordinates of letters that were given up and not taken back: they may be gone. */
+/** Coordinates of dead letters that were given up and not taken back: they may be gone. */
 export async function purgedSql(resolutions: PinnedScan): Promise<string> {
   return `SELECT topic, "partition", kafka_offset FROM (${await resolutions.sql()}) GROUP BY ALL
     HAVING max(resolved_at) FILTER (resolution = 'purged') >=
@@ -33,9 +36,9 @@ export async function purgedSql(resolutions: PinnedScan): Promise<string> {
 export function schemaUnknownThen(session: Session, tables: PinnedLake): SchemaUnknown {
   return async (plan) => {
     const ranges = plan.map(({ key, from, upper }) => ({ key, from, to: upper }))
-    const found = await lettersIn(tables, ranges)
+    const found = await deadLettersIn(tables, ranges)
     const gone = `SELECT ${COORDINATES} FROM (${await purgedSql(tables.resolutions)})
-      ANTI JOIN (${found}) USING (${COORDINATES}) WHERE ${inRanges(ranges, tables.letters.place())}`
+      ANTI JOIN (${found}) USING (${COORDINATES}) WHERE ${inRanges(ranges, tables.deadLetters.place())}`
     const rows = await session.rows(
       `SELECT ${COORDINATES}, coalesce(substr(error_detail, length('${PREFIX}') + 1), '') AS why
        FROM (${found}) WHERE error_reason = '${REASON}' UNION ALL SELECT *, '' FROM (${gone})`,

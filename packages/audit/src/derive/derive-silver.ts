@@ -15,7 +15,7 @@ export interface DerivedPiece {
   readonly ranges: readonly OffsetRange[]
   /** SQL of the valid rows, and of the dead letters; undefined for none. */
   readonly rows: string | undefined
-  readonly letters: string | undefined
+  readonly deadLetters: string | undefined
   /** What the stage knows of each lane after the piece. */
   readonly lanes: Checkpoint['lanes']
   /** Bronze rows that the piece was made of. */
@@ -48,7 +48,7 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
   const { pinned } = bronze
   if (!pinned) return
   const files: FilesOf = derivation.files ?? ((_pinned, filter) => bronze.files(filter))
-  const written = { rows: [] as string[], letters: [] as string[] }
+  const written = { rows: [] as string[], deadLetters: [] as string[] }
   const context: StageContext = {
     session,
     clock: derivation.lake.clock,
@@ -56,7 +56,7 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
     limits: derivation.limits ?? DEFAULT_LIMITS,
     write: async (table, rows) => {
       if (typeof rows !== 'string') throw new RangeError('silver is expected to write queries')
-      if (table.name === DLQ_TABLE.name) written.letters.push(rows)
+      if (table.name === DLQ_TABLE.name) written.deadLetters.push(rows)
       else if (table.coordinates) written.rows.push(rows)
       return undefined
     },
@@ -66,7 +66,7 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
     const stage = stageOf(derivation, context, round.rules, boundedTable(bronze, pinned, round.ends, files))
     for (;;) {
       written.rows.length = 0
-      written.letters.length = 0
+      written.deadLetters.length = 0
       const outcome = await stage.run(own, new AbortController().signal)
       if (outcome.kind === 'idle') break
       const before = own
@@ -75,7 +75,7 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
       yield {
         ranges: moved.map(([key, { position }]) => ({ key, from: positionOf(before, key), to: position })),
         rows: union(written.rows),
-        letters: union(written.letters),
+        deadLetters: union(written.deadLetters),
         lanes: own.lanes,
         count: outcome.rows,
       }

@@ -31,7 +31,7 @@ export interface PinnedLake {
   readonly gold: PinnedScan
   readonly duplicates: PinnedScan
   readonly tradeGaps: PinnedScan
-  readonly letters: PinnedScan
+  readonly deadLetters: PinnedScan
   readonly archive: PinnedScan
   readonly resolutions: PinnedScan
   readonly replays: PinnedScan
@@ -52,7 +52,7 @@ export interface PinnedExchange {
 
 /**
  * Pins every table once: downstream before upstream, so that whatever one of them shows is in those it came from; a
- * main table before its side tables; letters before the places that they move to. Workers may run meanwhile.
+ * main table before its side tables; dead letters before the places that they move to. Workers may run meanwhile.
  */
 export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake> {
   const pin = async (definition: TableDefinition): Promise<PinnedScan> => {
@@ -80,7 +80,7 @@ export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake
     gold: of(GOLD_TABLE),
     duplicates: of(DUPLICATES_TABLE),
     tradeGaps: of(TRADE_GAPS_TABLE),
-    letters: of(DLQ_TABLE),
+    deadLetters: of(DLQ_TABLE),
     archive: of(DLQ_ARCHIVE_TABLE),
     resolutions: of(RESOLUTIONS_TABLE),
     replays: of(REPLAYS_TABLE),

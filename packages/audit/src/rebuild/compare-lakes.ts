@@ -25,7 +25,7 @@ export async function compareLakes(session: Session, old: PinnedLake, rebuilt: P
     const other = rebuilt.exchanges[i]?.silver
     if (other) found.push(await compareTables(session, silver.definition, side(silver), side(other)))
   }
-  found.push(await compareTables(session, DLQ_TABLE, await letters(old), await letters(rebuilt, old)))
+  found.push(await compareTables(session, DLQ_TABLE, await deadLetters(old), await deadLetters(rebuilt, old)))
   found.push(await compareRuleSets(session, old.ruleSets, rebuilt.ruleSets))
   found.push(await compareTables(session, GOLD_TABLE, side(old.gold), side(rebuilt.gold)))
   found.push(await compareTables(session, DUPLICATES_TABLE, side(old.duplicates), side(rebuilt.duplicates)))
@@ -40,11 +40,11 @@ function side(scan: PinnedScan): Side {
 }
 
 /** Dead letters wherever they are; what was purged is in neither side. */
-async function letters(lake: PinnedLake, resolvedIn: PinnedLake = lake): Promise<Side> {
+async function deadLetters(lake: PinnedLake, resolvedIn: PinnedLake = lake): Promise<Side> {
   const columns = DLQ_TABLE.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
   const purged = `SELECT topic, "partition", kafka_offset FROM (${await resolvedIn.resolutions.sql()}) WHERE resolution = 'purged'`
   return async (ranges) => {
-    const hot = await side(lake.letters)(ranges)
+    const hot = await side(lake.deadLetters)(ranges)
     const archived = await side(lake.archive)(ranges)
     return `SELECT * FROM (SELECT ${columns} FROM (${hot}) UNION ALL
       SELECT ${columns} FROM (${archived}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset))

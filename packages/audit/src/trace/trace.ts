@@ -33,7 +33,7 @@ export interface TracedRecord {
   readonly record: DecodedRecord | undefined
   readonly silver: TableRows
   /** The dead letter, in the queue or in its archive. */
-  readonly letter: TableRows
+  readonly dead_letter: TableRows
   readonly resolutions: TableRows
   readonly replays: TableRows
   readonly gold: TableRows
@@ -87,8 +87,8 @@ class Trace {
   async run(target: TraceTarget): Promise<TraceReport> {
     const coordinates = target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byPlace(target)
     const records = await Promise.all(coordinates.map((coordinate) => this.#record(coordinate)))
-    const isKnown = ({ bronze, silver, letter }: TracedRecord) =>
-      bronze.rows.length + silver.rows.length + letter.rows.length > 0
+    const isKnown = ({ bronze, silver, dead_letter }: TracedRecord) =>
+      bronze.rows.length + silver.rows.length + dead_letter.rows.length > 0
     return { records: records.filter(isKnown), looked: this.#looked }
   }
 
@@ -171,25 +171,26 @@ class Trace {
     const inBronze = this.#tables.rowsAt(bronzeTable(exchange.name), place)
     const inSilver = this.#tables.rowsAt(silverTable(exchange.name), place)
     const inDuplicates = this.#tables.rowsAt(DUPLICATES_TABLE, place)
-    const [bronze, silver, duplicate, record, letter, resolutions, replays, gold, kept, dropped] = await Promise.all([
-      inBronze,
-      inSilver,
-      inDuplicates,
-      this.#decoded(exchange, inBronze),
-      this.#letter(place, inBronze),
-      this.#tables.rowsAt(RESOLUTIONS_TABLE, place),
-      this.#replays(inSilver),
-      this.#gold(place, inSilver),
-      this.#kept(inDuplicates),
-      this.#tables.rowsAt(DUPLICATES_TABLE, place, KEPT),
-    ])
+    const [bronze, silver, duplicate, record, deadLetter, resolutions, replays, gold, kept, dropped] =
+      await Promise.all([
+        inBronze,
+        inSilver,
+        inDuplicates,
+        this.#decoded(exchange, inBronze),
+        this.#deadLetter(place, inBronze),
+        this.#tables.rowsAt(RESOLUTIONS_TABLE, place),
+        this.#replays(inSilver),
+        this.#gold(place, inSilver),
+        this.#kept(inDuplicates),
+        this.#tables.rowsAt(DUPLICATES_TABLE, place, KEPT),
+      ])
     return {
       coordinate: `${laneKey(place)}/${place.offset}`,
       exchange: exchange.name,
       bronze,
       record,
       silver,
-      letter,
+      dead_letter: deadLetter,
       resolutions,
       replays,
       gold,
@@ -205,11 +206,11 @@ class Trace {
     return decodeRecord(exchange, this.#lake.registry, (cellOf(bronze, 'raw_bytes') ?? null) as Uint8Array | null)
   }
 
-  async #letter(place: Coordinate, inBronze: Promise<TableRows>): Promise<TableRows> {
+  async #deadLetter(place: Coordinate, inBronze: Promise<TableRows>): Promise<TableRows> {
     const day = cellOf(await inBronze, 'ingestion_date')
     const ofItsDay = typeof day === 'number' ? ofDay('dlq_date', day) : undefined
-    const letters = await this.#tables.rowsAt(DLQ_TABLE, place, undefined, ofItsDay)
-    return letters.rows.length > 0 ? letters : this.#tables.rowsAt(DLQ_ARCHIVE_TABLE, place)
+    const deadLetters = await this.#tables.rowsAt(DLQ_TABLE, place, undefined, ofItsDay)
+    return deadLetters.rows.length > 0 ? deadLetters : this.#tables.rowsAt(DLQ_ARCHIVE_TABLE, place)
   }
 
   async #gold(place: Coordinate, inSilver: Promise<TableRows>): Promise<TableRows> {

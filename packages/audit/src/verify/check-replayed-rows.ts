@@ -25,7 +25,7 @@ async function replayedSql(silver: PinnedScan): Promise<string> {
   return `SELECT ${quoteText(silver.name)} AS silver_table, * FROM (${rows}) WHERE replay_id IS NOT NULL`
 }
 
-/** A letter is in silver by replay at most once, in the lane of replays without holes, and nowhere by its own lane. */
+/** A dead letter is in silver by replay at most once, in the lane of replays without holes, and nowhere by its own lane. */
 export async function checkReplayed(
   session: Session,
   replayed: TemporaryTable,
@@ -67,7 +67,7 @@ export async function checkReplayed(
     )
   }
   checks.done(
-    { promise: 'D1', subject: silver.name, claim: 'every letter was replayed at most once' },
+    { promise: 'D1', subject: silver.name, claim: 'every dead letter was replayed at most once' },
     { replayed: (counts?.n as bigint) ?? 0n, lane_position: position },
     findings,
   )

@@ -6,7 +6,7 @@ import { DLQ_TABLE, readLaneState } from '@assay/medallion'
 import { type Checkpoint, type ColumnDefinition, isReplayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../check.js'
 import { compareRows, Tally } from '../compare/compare.js'
-import { lettersIn, purgedSql, schemaUnknownThen } from '../derive/dead-letters.js'
+import { deadLettersIn, purgedSql, schemaUnknownThen } from '../derive/dead-letters.js'
 import { deriveSilver } from '../derive/derive-silver.js'
 import { derivedColumns } from '../derive/processing-times.js'
 import type { RuleHistory } from '../derive/rule-history.js'
@@ -32,12 +32,12 @@ export interface SilverCheck {
 export async function checkSilver(check: SilverCheck): Promise<bigint> {
   const { session, pinned, tables, checks } = check
   const silver = new Tally()
-  const letters = new Tally()
+  const deadLetters = new Tally()
   let rows = 0n
   let derived: Checkpoint['lanes'] = new Map()
   const purged = await purgedSql(tables.resolutions)
   const schemaUnknown = schemaUnknownThen(session, tables)
-  const empty = { silver: scanSql(pinned.silver.definition, []), letters: scanSql(DLQ_TABLE, []) }
+  const empty = { silver: scanSql(pinned.silver.definition, []), deadLetters: scanSql(DLQ_TABLE, []) }
   for await (const piece of deriveSilver({ ...check, bronze: pinned.bronze, ends: endsOf(pinned), schemaUnknown })) {
     rows += BigInt(piece.count)
     derived = piece.lanes
@@ -53,20 +53,20 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
       },
       silver,
     )
-    const found = await lettersIn(tables, piece.ranges)
+    const found = await deadLettersIn(tables, piece.ranges)
     await compareRows(
       session,
       {
-        expected: `SELECT e.* FROM (${piece.letters ?? empty.letters}) e
+        expected: `SELECT e.* FROM (${piece.deadLetters ?? empty.deadLetters}) e
           ANTI JOIN (SELECT topic, "partition", kafka_offset FROM (${purged}) ANTI JOIN (${found}) USING (topic, "partition", kafka_offset))
           USING (topic, "partition", kafka_offset)`,
         found,
         columns: derivedColumns(DLQ_TABLE),
-        place: tables.letters.place(),
+        place: tables.deadLetters.place(),
         missing: 'should be a dead letter, by its bytes in bronze, and is none (nor archived or purged)',
         extra: 'is a dead letter, but not among the rejected rows of bronze',
       },
-      letters,
+      deadLetters,
     )
   }
   const claims = { promise: 'S1', subject: pinned.silver.name }
@@ -81,8 +81,8 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
       subject: `${DLQ_TABLE.name} (${check.exchange.name})`,
       claim: 'the dead letters are the rejected rows of bronze',
     },
-    { derived: letters.expected, in_letters: letters.found, bronze_rows: rows },
-    letters.findings,
+    { derived: deadLetters.expected, in_dead_letters: deadLetters.found, bronze_rows: rows },
+    deadLetters.findings,
   )
   checkLaneState(check, derived)
   return rows

@@ -88,7 +88,7 @@ async function checkSilverLayer(context: LayerCheckContext, of: Exchange | undef
     claimOf('S2', silver, 'replayed rows are what their rules make of their bytes'),
     (replayed) => checkReplayedValues(check, replayed),
   )
-  await ofReplayed(context, claimOf('D1', silver, 'every letter was replayed at most once'), (replayed) =>
+  await ofReplayed(context, claimOf('D1', silver, 'every dead letter was replayed at most once'), (replayed) =>
     checkReplayed(session, replayed, pinned, checks),
   )
   return rows ?? 0n

@@ -5,15 +5,15 @@ import { frameSchemaId, type SchemaRegistry, wireHeader } from '@assay/schema-re
 import { z } from 'zod'
 import { type DecoderLookup, decodeRows, decoderLookup } from '../silver/decode.js'
 import { NO_ROWS } from '../silver/rows/rows.js'
-import { coordinateOf, type LetterBatch, type LetterPlace, placeOf } from './select-dead-letters.js'
+import { coordinateOf, type DeadLetterBatch, type DeadLetterPlace, placeOf } from './select-dead-letters.js'
 
-/** Corrections by hand: for the letter at a coordinate, fields of its Avro record. */
+/** Corrections by hand: for the dead letter at a coordinate, fields of its Avro record. */
 export interface Fix {
-  readonly letters: ReadonlyMap<string, FixedLetter>
+  readonly deadLetters: ReadonlyMap<string, CorrectedDeadLetter>
 }
 
-export interface FixedLetter {
-  readonly place: LetterPlace
+export interface CorrectedDeadLetter {
+  readonly place: DeadLetterPlace
   readonly fields: Readonly<Record<string, FieldValue>>
 }
 
@@ -23,10 +23,10 @@ type FieldValue = string | number | boolean | null
 const FIX_BYTES_MAX = 2 ** 20
 /** What the ledger keeps has its numbers written out. */
 const RECORDED_BYTES_MAX = 2 * FIX_BYTES_MAX
-const LETTERS_MAX = 10_000
+const DEAD_LETTERS_MAX = 10_000
 const MISTAKES_MAX = 20
 
-const letterSchema = z.strictObject({
+const deadLetterSchema = z.strictObject({
   coordinate: z.string(),
   fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 })
@@ -62,17 +62,18 @@ export function parseRecordedFix(json: string, exchange: Exchange): Fix {
 function fixOf(entries: readonly (readonly [where: string, json: unknown])[], exchange: Exchange): Fix {
   const mistakes: string[] = []
   const types = fieldTypes(exchange)
-  const letters = new Map<string, FixedLetter>()
+  const deadLetters = new Map<string, CorrectedDeadLetter>()
   for (const [where, json] of entries) {
-    const found = parseLetter(json, types)
+    const found = parseDeadLetter(json, types)
     if (typeof found === 'string') mistakes.push(`${where}: ${found}`)
-    else if (letters.has(coordinateOf(found.place))) mistakes.push(`${where}: its coordinate came before`)
-    else letters.set(coordinateOf(found.place), found)
+    else if (deadLetters.has(coordinateOf(found.place))) mistakes.push(`${where}: its coordinate came before`)
+    else deadLetters.set(coordinateOf(found.place), found)
   }
-  if (letters.size > LETTERS_MAX) mistakes.push(`it corrects ${letters.size} letters, more than ${LETTERS_MAX}`)
-  if (letters.size === 0 && mistakes.length === 0) mistakes.push('it corrects no letter')
+  if (deadLetters.size > DEAD_LETTERS_MAX)
+    mistakes.push(`it corrects ${deadLetters.size} dead letters, more than ${DEAD_LETTERS_MAX}`)
+  if (deadLetters.size === 0 && mistakes.length === 0) mistakes.push('it corrects no dead letter')
   if (mistakes.length > 0) throw badFix(mistakes)
-  return { letters }
+  return { deadLetters }
 }
 
 export function badFix(mistakes: readonly string[]): UsageError {
@@ -87,7 +88,7 @@ export function badFix(mistakes: readonly string[]): UsageError {
 }
 
 /** `topic/partition/offset`; undefined for anything else. */
-export function parseCoordinate(text: string): LetterPlace | undefined {
+export function parseCoordinate(text: string): DeadLetterPlace | undefined {
   const [, topic, partition, offset] = /^(.+)\/(\d{1,9})\/(\d{1,18})$/.exec(text) ?? []
   if (!topic || !partition || !offset) return undefined
   return { topic, partition: Number(partition), offset: BigInt(offset) }
@@ -102,9 +103,9 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function parseLetter(json: unknown, types: ReadonlyMap<string, string>): FixedLetter | string {
+function parseDeadLetter(json: unknown, types: ReadonlyMap<string, string>): CorrectedDeadLetter | string {
   if (json === undefined) return 'it is not JSON'
-  const parsed = letterSchema.safeParse(json)
+  const parsed = deadLetterSchema.safeParse(json)
   if (!parsed.success) return parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
   const { coordinate, fields } = parsed.data
   const place = parseCoordinate(coordinate)
@@ -129,26 +130,26 @@ function fieldTypes({ schema }: Exchange): Map<string, string> {
   return new Map(fields.map(({ name, type }) => [name, String([type].flat().find((one) => one !== 'null'))]))
 }
 
-/** Corrected letters are encoded by the exchange's own schema, whatever they were before: it is the one of every id. */
+/** Corrected dead letters are encoded by the exchange's own schema, whatever they were before: it is the one of every id. */
 export function fixedRegistry({ schema }: Exchange): SchemaRegistry {
   return {
     schema: async () => ({ kind: 'found', schema }),
-    register: () => Promise.reject(new RangeError('corrected letters register no schema')),
+    register: () => Promise.reject(new RangeError('corrected dead letters register no schema')),
   }
 }
 
-/** Decoders for corrected letters. */
+/** Decoders for corrected dead letters. */
 export function fixedLookup(exchange: Exchange, decoding: DecodingVersion): DecoderLookup {
   return decoderLookup(fixedRegistry(exchange), readerSchemaOf(exchange), decoding)
 }
 
 /** The batch with the corrections in its bytes, and what is wrong with them. */
 export async function applyFix(
-  batch: LetterBatch,
+  batch: DeadLetterBatch,
   fix: Fix,
   exchange: Exchange,
   lookup: DecoderLookup,
-): Promise<{ readonly batch: LetterBatch; readonly mistakes: readonly string[] }> {
+): Promise<{ readonly batch: DeadLetterBatch; readonly mistakes: readonly string[] }> {
   const { rows } = batch
   const coordinates = Array.from({ length: rows.count }, (_, row) => coordinateOf(placeOf(batch, row)))
   const { raw, mistakes } = await correctRecords({ coordinates, raw: rows.raw }, fix, exchange, lookup)
@@ -182,7 +183,7 @@ export async function correctRecords(
   const mistakes: string[] = []
   const records = coordinates.map((coordinate, row) => {
     const record = valid[row] === 1 ? recordAt(columns, types, row) : {}
-    for (const [name, value] of Object.entries(fix.letters.get(coordinate)?.fields ?? {})) {
+    for (const [name, value] of Object.entries(fix.deadLetters.get(coordinate)?.fields ?? {})) {
       record[name] = types.get(name) === 'long' && typeof value === 'string' ? bigintOf(value) : value
     }
     const id = frameSchemaId(raw.data, raw.offsets[row] as number, raw.offsets[row + 1] as number)

@@ -2,7 +2,7 @@ import { quoteText } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
 import type { SideFiles, StageContext } from '@assay/pipeline'
 import { timestampLiteral } from '@assay/pipeline'
-import type { LetterFilter } from '../silver/dead-letter-filter.js'
+import type { DeadLetterFilter } from '../silver/dead-letter-filter.js'
 import { REPLAYS_TABLE, RESOLUTIONS_TABLE, type Resolution } from '../silver/dead-letter-tables.js'
 
 /** What the ledger says of a replay, whatever comes of it. */
@@ -11,7 +11,7 @@ export interface ReplayEntry {
   readonly started_ms: number
   readonly source_table: string
   readonly target_table: string
-  readonly filter: LetterFilter
+  readonly filter: DeadLetterFilter
   readonly rule_version: string
   /** The corrections as they were applied. */
   readonly fix: string | undefined
@@ -44,10 +44,10 @@ export async function writeReplay(
   return sideOf(REPLAYS_TABLE, file)
 }
 
-/** One resolution for each letter of a query that gives topic, partition and kafka_offset. */
+/** One resolution for each dead letter of a query that gives topic, partition and kafka_offset. */
 export async function writeResolutions(
   { write }: Pick<StageContext, 'write'>,
-  letters: string,
+  deadLetters: string,
   what: {
     readonly resolution: Resolution
     readonly at_ms: number
@@ -60,7 +60,7 @@ export async function writeResolutions(
     RESOLUTIONS_TABLE,
     `SELECT topic, "partition", kafka_offset, ${quoteText(what.resolution)} AS resolution,
       ${text(what.replay_id)} AS replay_id, ${text(what.note)} AS note, ${timestampLiteral(what.at_ms)} AS resolved_at
-      FROM (${letters}) ORDER BY ALL`,
+      FROM (${deadLetters}) ORDER BY ALL`,
     {},
   )
   return sideOf(RESOLUTIONS_TABLE, file)

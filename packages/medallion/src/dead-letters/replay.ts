@@ -5,7 +5,7 @@ import type { LakeTable, PinnedTable, SideFiles, StageContext } from '@assay/pip
 import { commitBatch, isFileGone, pinTrusted, publishPending, replayLane } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { RuleSet } from '../rules/rule-set.js'
-import type { LetterFilter } from '../silver/dead-letter-filter.js'
+import type { DeadLetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { countWithinLookups, decoderLookup } from '../silver/decode.js'
 import { judgeRows } from '../silver/judge-rows.js'
@@ -17,27 +17,27 @@ import { applyFix, badFix, type Fix, fixedLookup } from './correction.js'
 import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
 import {
   coordinateOf,
-  type LetterBatch,
-  type LetterPlace,
+  type DeadLetterBatch,
+  type DeadLetterPlace,
   loadPlaces,
   placeOf,
-  selectLetters,
+  selectDeadLetters,
 } from './select-dead-letters.js'
 
 export interface ReplayOptions {
   readonly context: StageContext
   readonly exchange: Exchange
   readonly registry: SchemaRegistry
-  /** The rules that letters are judged by. */
+  /** The rules that dead letters are judged by. */
   readonly rules: RuleSet
   readonly bronze: LakeTable
   readonly silver: LakeTable
   /** The queue, or its archive. */
-  readonly letters: LakeTable
+  readonly deadLetters: LakeTable
   /** Silver's side tables by name; those that are missing are empty, and only a dry run may lack any. */
   readonly sides: ReadonlyMap<string, LakeTable>
-  readonly filter: LetterFilter
-  /** Only the letters that it corrects are replayed. */
+  readonly filter: DeadLetterFilter
+  /** Only the dead letters that it corrects are replayed. */
   readonly fix?: Fix
   /** Judge and count, and write nothing (D4). */
   readonly dryRun: boolean
@@ -47,9 +47,9 @@ export interface ReplayReport extends ReplayCounts {
   /** Undefined for a dry run, which is no replay. */
   readonly replay_id: string | undefined
   readonly rule_version: string
-  /** Letters that still fail, by the reason of today. */
+  /** Dead letters that still fail, by the reason of today. */
   readonly reasons: Readonly<Record<string, number>>
-  /** False when it was stopped before the last letter; another replay goes on. */
+  /** False when it was stopped before the last dead letter; another replay goes on. */
   readonly finished: boolean
 }
 
@@ -58,9 +58,9 @@ const REFUSED_MAX = 50
 const REFUSED_WAIT_MS = 200
 
 /**
- * Judges open letters again, by the same code and the present rules, and commits those that pass to silver: rows,
- * the position of the table's lane of replays, the letters' resolutions and the ledger in one commit a batch. So a
- * letter is replayed once, whoever else replays it and wherever this is killed (D1). Throws `bad_fix_file` before
+ * Judges open dead letters again, by the same code and the present rules, and commits those that pass to silver: rows,
+ * the position of the table's lane of replays, the dead letters' resolutions and the ledger in one commit a batch. So a
+ * dead letter is replayed once, whoever else replays it and wherever this is killed (D1). Throws `bad_fix_file` before
  * anything is written.
  */
 export async function replay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
@@ -68,10 +68,10 @@ export async function replay(options: ReplayOptions, signal: AbortSignal): Promi
   return new Replay(options).run(signal)
 }
 
-/** Letters read and judged, and the state of silver that they were found open in. */
-interface JudgedLetters {
+/** Dead letters read and judged, and the state of silver that they were found open in. */
+interface JudgedDeadLetters {
   readonly pinned: PinnedTable
-  readonly batch: LetterBatch
+  readonly batch: DeadLetterBatch
   readonly input: TemporaryTable
   readonly verdicts: Verdicts
   readonly passed: number
@@ -82,24 +82,24 @@ class Replay {
   readonly #options: ReplayOptions
   readonly #entry: ReplayEntry
   readonly #lookup: ReturnType<typeof decoderLookup>
-  #after: LetterPlace | undefined
+  #after: DeadLetterPlace | undefined
   #counts: ReplayCounts = { selected: 0, passed: 0, still_failing: 0 }
   readonly #reasons: Record<string, number> = {}
   /** The ledger knows that it began. */
   #isBegun = false
 
   constructor(options: ReplayOptions) {
-    const { context, exchange, registry, rules, letters, silver, filter, fix } = options
+    const { context, exchange, registry, rules, deadLetters, silver, filter, fix } = options
     this.#options = options
     this.#lookup = decoderLookup(registry, readerSchemaOf(exchange), rules.decoding)
     this.#entry = {
       replay_id: context.random.uuid(),
       started_ms: context.clock.now_ms(),
-      source_table: letters.definition.name,
+      source_table: deadLetters.definition.name,
       target_table: silver.definition.name,
       filter,
       rule_version: rules.version,
-      fix: fix && JSON.stringify([...fix.letters].map(([coordinate, { fields }]) => ({ coordinate, fields }))),
+      fix: fix && JSON.stringify([...fix.deadLetters].map(([coordinate, { fields }]) => ({ coordinate, fields }))),
     }
   }
 
@@ -126,10 +126,10 @@ class Replay {
     return { ...report, replay_id: this.#options.dryRun ? undefined : replay_id }
   }
 
-  /** Every letter that is to be corrected has to be there, and its correction to make a record. */
+  /** Every dead letter that is to be corrected has to be there, and its correction to make a record. */
   async checkFix(fix: Fix): Promise<void> {
     const { silver, exchange } = this.#options
-    const missing = new Set(fix.letters.keys())
+    const missing = new Set(fix.deadLetters.keys())
     const mistakes: string[] = []
     for (let more = true; more; ) {
       const batch = await this.#select(await silver.pin())
@@ -140,11 +140,11 @@ class Replay {
       more = batch.more
     }
     for (const coordinate of missing)
-      mistakes.push(`${coordinate}: no open letter of ${this.#entry.source_table} that the filter takes`)
+      mistakes.push(`${coordinate}: no open dead letter of ${this.#entry.source_table} that the filter takes`)
     if (mistakes.length > 0) throw badFix(mistakes)
   }
 
-  #countsWith({ batch, passed }: JudgedLetters): ReplayCounts {
+  #countsWith({ batch, passed }: JudgedDeadLetters): ReplayCounts {
     const { count } = batch.rows
     return {
       selected: this.#counts.selected + count,
@@ -154,7 +154,7 @@ class Replay {
   }
 
   /** Plans again once when a clean-up took a file that the plan named. */
-  async #judgeNext(): Promise<JudgedLetters> {
+  async #judgeNext(): Promise<JudgedDeadLetters> {
     try {
       return await this.#judge()
     } catch (error) {
@@ -163,7 +163,7 @@ class Replay {
     }
   }
 
-  async #judge(): Promise<JudgedLetters> {
+  async #judge(): Promise<JudgedDeadLetters> {
     const { context, exchange, rules, bronze, fix } = this.#options
     const { session, limits } = context
     const pinned = await this.#pin()
@@ -200,13 +200,13 @@ class Replay {
     return pinTrusted(silver, context.session)
   }
 
-  async #select(pinned: PinnedTable): Promise<LetterBatch> {
-    const { context, letters, bronze, silver, sides, filter, fix } = this.#options
-    const places = fix && [...fix.letters.values()].map(({ place }) => place)
+  async #select(pinned: PinnedTable): Promise<DeadLetterBatch> {
+    const { context, deadLetters, bronze, silver, sides, filter, fix } = this.#options
+    const places = fix && [...fix.deadLetters.values()].map(({ place }) => place)
     const only = places && (await loadPlaces(context.session, 'replay_only', places))
-    return selectLetters(
+    return selectDeadLetters(
       context.session,
-      { letters, bronze, silver, resolutions: sides.get(RESOLUTIONS_TABLE.name) },
+      { deadLetters, bronze, silver, resolutions: sides.get(RESOLUTIONS_TABLE.name) },
       pinned,
       { filter, after: this.#after, ...(only && { only }) },
       context.limits,
@@ -214,7 +214,7 @@ class Replay {
   }
 
   /** False when silver has changed meanwhile: then nothing was written. */
-  async #commit(judged: JudgedLetters, counts: ReplayCounts): Promise<boolean> {
+  async #commit(judged: JudgedDeadLetters, counts: ReplayCounts): Promise<boolean> {
     const { pinned, batch, input, verdicts, passed } = judged
     const { context, silver, sides, exchange, rules } = this.#options
     if (passed === 0 && batch.more) return true
@@ -247,9 +247,9 @@ class Replay {
     return true
   }
 
-  /** Resolutions of the letters `replayed` (SQL of them; undefined for none); the replay's rows in the ledger; the rules, if they are new to the lane of replays. */
+  /** Resolutions of the dead letters `replayed` (SQL of them; undefined for none); the replay's rows in the ledger; the rules, if they are new to the lane of replays. */
   async #writeSides(
-    { pinned, batch }: JudgedLetters,
+    { pinned, batch }: JudgedDeadLetters,
     counts: ReplayCounts,
     from: Position,
     replayed: string | undefined,
@@ -277,7 +277,7 @@ function reasonsSql(rejected: TemporaryTable, count: number): string {
   return `SELECT error_reason AS reason, count(*) AS n FROM ${rejected.name} WHERE rn < ${count} GROUP BY 1`
 }
 
-function cutAt(batch: LetterBatch, count: number): LetterBatch {
+function cutAt(batch: DeadLetterBatch, count: number): DeadLetterBatch {
   return count === batch.rows.count ? batch : { ...batch, rows: firstRows(batch.rows, count), more: true }
 }
 

@@ -3,18 +3,18 @@ import type { TemporaryTable } from '@assay/engine'
 import { commit } from '@assay/iceberg'
 import type { LakeTable, StageContext } from '@assay/pipeline'
 import { scanSql } from '@assay/pipeline'
-import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from '../silver/dead-letter-filter.js'
+import { closedDeadLettersSql, filterKeeps, filterSql, DEAD_LETTER, type DeadLetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { writeResolutions } from './replay-ledger.js'
-import { coordinateOf, type LetterPlace, loadPlaces } from './select-dead-letters.js'
+import { coordinateOf, type DeadLetterPlace, loadPlaces } from './select-dead-letters.js'
 
 export interface ResolveOptions {
   readonly context: Pick<StageContext, 'session' | 'clock' | 'write'>
   /** The queue, or its archive. */
-  readonly letters: LakeTable
+  readonly deadLetters: LakeTable
   readonly resolutions: LakeTable
-  /** Letters by name, or all that a filter takes. */
-  readonly which: { readonly places: readonly LetterPlace[] } | { readonly filter: LetterFilter }
+  /** Dead letters by name, or all that a filter takes. */
+  readonly which: { readonly places: readonly DeadLetterPlace[] } | { readonly filter: DeadLetterFilter }
   readonly resolution: 'purged' | 'reopened'
   readonly note: string
 }
@@ -22,35 +22,35 @@ export interface ResolveOptions {
 const NAMED_MAX = 20
 
 /**
- * An operator's word on letters: `purged` closes open ones, `reopened` opens those that were purged by hand. Returns
- * how many. A replayed letter can't be reopened: its row is in silver. Throws `letters_not_found`, having written
+ * An operator's word on dead letters: `purged` closes open ones, `reopened` opens those that were purged by hand. Returns
+ * how many. A replayed dead letter can't be reopened: its row is in silver. Throws `letters_not_found`, having written
  * nothing, when one that was named is not there or not in the state for it.
  */
-export async function resolveLetters(options: ResolveOptions): Promise<number> {
-  const { context, letters, resolutions, which, resolution, note } = options
+export async function resolveDeadLetters(options: ResolveOptions): Promise<number> {
+  const { context, deadLetters, resolutions, which, resolution, note } = options
   const { session, clock, write } = context
   const filter = 'filter' in which ? which.filter : {}
-  const files = await letters.files(await letters.pin(), { keepPartition: (values) => filterKeeps(filter, values) })
+  const files = await deadLetters.files(await deadLetters.pin(), { keepPartition: (values) => filterKeeps(filter, values) })
   const ledger = scanSql(RESOLUTIONS_TABLE, await resolutions.files(await resolutions.pin()))
-  const closed = closedLettersSql(`(${ledger})`)
+  const closed = closedDeadLettersSql(`(${ledger})`)
   const inState =
     resolution === 'purged'
-      ? `ANTI JOIN (${closed}) USING (${LETTER})`
-      : `SEMI JOIN (${closed}) USING (${LETTER})
-         ANTI JOIN (SELECT ${LETTER} FROM (${ledger}) WHERE resolution = 'replayed') USING (${LETTER})`
+      ? `ANTI JOIN (${closed}) USING (${DEAD_LETTER})`
+      : `SEMI JOIN (${closed}) USING (${DEAD_LETTER})
+         ANTI JOIN (SELECT ${DEAD_LETTER} FROM (${ledger}) WHERE resolution = 'replayed') USING (${DEAD_LETTER})`
   const named =
     'places' in which
       ? { count: which.places.length, table: await loadPlaces(session, 'resolve_places', which.places) }
       : undefined
   const chosen = await session.createTable(
     'resolve_letters',
-    `SELECT DISTINCT ${LETTER}
-    FROM (SELECT * FROM (${scanSql(letters.definition, files)}) WHERE ${filterSql(filter)})
-    ${named ? `SEMI JOIN ${named.table.name} USING (${LETTER})` : ''} ${inState}`,
+    `SELECT DISTINCT ${DEAD_LETTER}
+    FROM (SELECT * FROM (${scanSql(deadLetters.definition, files)}) WHERE ${filterSql(filter)})
+    ${named ? `SEMI JOIN ${named.table.name} USING (${DEAD_LETTER})` : ''} ${inState}`,
   )
   if (named) await checkAllFound(options, named, chosen)
   const [found] = await session.rows(`SELECT count(*) AS n, (SELECT max(resolved_at) FROM (${ledger})
-    SEMI JOIN ${chosen.name} USING (${LETTER})) AS last FROM ${chosen.name}`)
+    SEMI JOIN ${chosen.name} USING (${DEAD_LETTER})) AS last FROM ${chosen.name}`)
   if (Number(found?.n) === 0) return 0
   // After whatever was said of them before, even by a clock that is ahead of ours.
   const last_ms = typeof found?.last === 'bigint' ? Number(found.last / 1000n) + 1 : 0
@@ -66,12 +66,12 @@ export async function resolveLetters(options: ResolveOptions): Promise<number> {
 }
 
 async function checkAllFound(
-  { context, letters, resolution }: ResolveOptions,
+  { context, deadLetters, resolution }: ResolveOptions,
   named: { readonly count: number; readonly table: TemporaryTable },
   chosen: TemporaryTable,
 ): Promise<void> {
   const missing = await context.session.rows(
-    `SELECT ${LETTER} FROM ${named.table.name} ANTI JOIN ${chosen.name} USING (${LETTER}) ORDER BY ALL LIMIT ${NAMED_MAX}`,
+    `SELECT ${DEAD_LETTER} FROM ${named.table.name} ANTI JOIN ${chosen.name} USING (${DEAD_LETTER}) ORDER BY ALL LIMIT ${NAMED_MAX}`,
   )
   if (missing.length === 0) return
   const names = missing.map(({ topic, partition, kafka_offset }) =>
@@ -80,9 +80,9 @@ async function checkAllFound(
   const state = resolution === 'purged' ? 'open' : 'purged by hand'
   throw new UsageError(
     'letters_not_found',
-    `of ${named.count} letters, these are not ${state} in ${letters.definition.name}: ${names.join(', ')}`,
+    `of ${named.count} dead letters, these are not ${state} in ${deadLetters.definition.name}: ${names.join(', ')}`,
     {
-      hint: 'nothing was written; assay dlq show tells what became of a letter',
+      hint: 'nothing was written; assay dlq show tells what became of a dead letter',
     },
   )
 }

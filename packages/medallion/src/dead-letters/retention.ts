@@ -15,12 +15,12 @@ import {
 } from '@assay/iceberg'
 import type { LakeTable, SideFiles, TableDefinition, WriteDataFile } from '@assay/pipeline'
 import { publishPending, scanSql, timestampLiteral } from '@assay/pipeline'
-import { LETTER } from '../silver/dead-letter-filter.js'
+import { DEAD_LETTER } from '../silver/dead-letter-filter.js'
 import { DLQ_ARCHIVE_TABLE, RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { writeResolutions } from './replay-ledger.js'
 
 const DAY_MS = 86_400_000
-/** Days in the queue, counted from the rejection (`error_timestamp`): a letter of old trades has them, too. */
+/** Days in the queue, counted from the rejection (`error_timestamp`): a dead letter of old trades has them, too. */
 export const HOT_DAYS = 30
 /** Days in the archive, counted from the archiving or the last resolution, whichever is later. */
 export const ARCHIVE_DAYS = 90
@@ -44,12 +44,12 @@ const PARTITIONS_MAX = 64
 const REFUSED_MAX = 50
 
 /**
- * Moves letters past their time from the queue to the archive, and purges from the archive what is past its time
- * there. A letter is copied before it is removed, so that it is always in one of them at least (D5); each commit
- * demands what it was planned on, so that runs beside each other or after a kill move every letter once. A purge and
+ * Moves dead letters past their time from the queue to the archive, and purges from the archive what is past its time
+ * there. A dead letter is copied before it is removed, so that it is always in one of them at least (D5); each commit
+ * demands what it was planned on, so that runs beside each other or after a kill move every dead letter once. A purge and
  * the resolutions that remain of it are one commit.
  */
-export async function retainLetters(options: RetentionOptions): Promise<RetentionReport> {
+export async function retainDeadLetters(options: RetentionOptions): Promise<RetentionReport> {
   const retention = new Retention(options)
   return { archived: await retention.archive(), purged: await retention.purge() }
 }
@@ -65,20 +65,20 @@ export async function countRetention(
     Number((await session.rows(`SELECT count(*) AS n FROM ${sql}`))[0]?.n)
   return {
     archived: await count(`(${await scanOf(queue.definition, queue)})
-      WHERE ${isOld(clock)} AND (${LETTER}) NOT IN (SELECT (${LETTER}) FROM (${archived}))`),
+      WHERE ${isOld(clock)} AND (${DEAD_LETTER}) NOT IN (SELECT (${DEAD_LETTER}) FROM (${archived}))`),
     purged: await count(`(${archived}) WHERE ${isDue(clock, await scanOf(RESOLUTIONS_TABLE, resolutions))}`),
   }
 }
 
-/** SQL that is true of a queue's letter past its time. */
+/** SQL that is true of a queue's dead letter past its time. */
 function isOld(clock: Clock): string {
   return `error_timestamp < ${timestampLiteral(clock.now_ms() - HOT_DAYS * DAY_MS)}`
 }
 
-/** SQL that is true of a letter past its time in the archive, and not resolved or reopened since. */
+/** SQL that is true of a dead letter past its time in the archive, and not resolved or reopened since. */
 function isDue(clock: Clock, resolutions: string): string {
   const until = timestampLiteral(clock.now_ms() - ARCHIVE_DAYS * DAY_MS)
-  return `archived_at < ${until} AND (${LETTER}) NOT IN (SELECT (${LETTER}) FROM (${resolutions})
+  return `archived_at < ${until} AND (${DEAD_LETTER}) NOT IN (SELECT (${DEAD_LETTER}) FROM (${resolutions})
     WHERE resolution <> 'archived' AND resolved_at >= ${until})`
 }
 
@@ -86,7 +86,7 @@ async function scanOf(definition: TableDefinition, table: LakeTable | undefined)
   return scanSql(definition, table ? await table.files(await table.pin()) : [])
 }
 
-/** The files of one partition that may hold letters past their time. */
+/** The files of one partition that may hold dead letters past their time. */
 interface Part {
   readonly files: readonly PlannedFile[]
   readonly scan: string
@@ -135,12 +135,12 @@ class Retention {
       const values = some[0] && queue.partitionOf(queued, some[0])
       const there = await archive.plan(archived, values ? { keepPartition: (other) => sameValues(other, values) } : {})
       const known = scanSql(archive.definition, await Promise.all(there.map((file) => archive.scanFile(file))))
-      const where = `${old} AND (${LETTER}) NOT IN (SELECT (${LETTER}) FROM (${known}))`
+      const where = `${old} AND (${DEAD_LETTER}) NOT IN (SELECT (${DEAD_LETTER}) FROM (${known}))`
       const rows = { table: queue, version: queued, files: some, where }
       const copies = await archive.copyRows(session, rows, { archived_at: timestampLiteral(clock.now_ms()) })
       if (copies.length === 0) continue
       files.push(...copies)
-      moved.push(`SELECT ${LETTER} FROM (${scan}) WHERE ${where}`)
+      moved.push(`SELECT ${DEAD_LETTER} FROM (${scan}) WHERE ${where}`)
     }
     if (files.length > 0) {
       const at_ms = clock.now_ms()
@@ -160,7 +160,7 @@ class Retention {
     const due = isDue(clock, await scanOf(RESOLUTIONS_TABLE, resolutions))
     const parts = await this.#parts(archive, version, due)
     if (parts.length === 0) return 'done'
-    const gone = parts.map(({ scan }) => `SELECT ${LETTER} FROM (${scan}) WHERE ${due}`).join(' UNION ALL ')
+    const gone = parts.map(({ scan }) => `SELECT ${DEAD_LETTER} FROM (${scan}) WHERE ${due}`).join(' UNION ALL ')
     const note = `${ARCHIVE_DAYS} days in the archive`
     const sides = await writeResolutions({ write }, gone, { resolution: 'purged', at_ms: clock.now_ms(), note })
     if (!(await this.#remove(archive, version, parts, due, { files: sides, published }))) return 'refused'
@@ -169,7 +169,7 @@ class Retention {
     return 'more'
   }
 
-  /** Partitions that hold letters which the condition is true of. */
+  /** Partitions that hold dead letters which the condition is true of. */
   async #parts(table: LakeTable, version: TableVersion, condition: string): Promise<Part[]> {
     const groups = new Map<string, PlannedFile[]>()
     for (const planned of await table.plan(version, {})) {
@@ -187,7 +187,7 @@ class Retention {
     return parts
   }
 
-  /** Rewrites the partitions without the letters that the condition is true of. */
+  /** Rewrites the partitions without the dead letters that the condition is true of. */
   async #remove(
     table: LakeTable,
     version: TableVersion,

@@ -2,89 +2,89 @@ import { AssayError, type BytesColumn, type Lane, laneKey } from '@assay/core'
 import { columnOf, quoteText, type ResultChunk, type Session, type TemporaryTable } from '@assay/engine'
 import type { BatchLimits, LakeTable, PinnedTable } from '@assay/pipeline'
 import { concatBytes, dateText, scanSql } from '@assay/pipeline'
-import { closedLettersSql, filterKeeps, filterSql, LETTER, type LetterFilter } from '../silver/dead-letter-filter.js'
+import { closedDeadLettersSql, filterKeeps, filterSql, DEAD_LETTER, type DeadLetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { type BronzeRows, NO_ROWS } from '../silver/rows/rows.js'
 
-/** The tables that tell which letters are open, and hold what a row of silver needs of them. */
-export interface LetterTables {
+/** The tables that tell which dead letters are open, and hold what a row of silver needs of them. */
+export interface DeadLetterTables {
   /** The queue, or its archive. */
-  readonly letters: LakeTable
+  readonly deadLetters: LakeTable
   /** Undefined before the first resolution. */
   readonly resolutions: LakeTable | undefined
   readonly bronze: LakeTable
   readonly silver: LakeTable
 }
 
-/** Coordinates of a letter. */
-export interface LetterPlace extends Lane {
+/** Coordinates of a dead letter. */
+export interface DeadLetterPlace extends Lane {
   readonly offset: bigint
 }
 
-/** Letters in order of their coordinates. */
-export interface LetterBatch {
+/** Dead letters in order of their coordinates. */
+export interface DeadLetterBatch {
   readonly rows: BronzeRows
   /** By the rank that `rows` gives. */
   readonly lanes: readonly Lane[]
-  /** True when there are more letters behind them. */
+  /** True when there are more dead letters behind them. */
   readonly more: boolean
 }
 
 export interface Selection {
-  readonly filter: LetterFilter
-  /** Letters at or before this place are done with. */
-  readonly after: LetterPlace | undefined
+  readonly filter: DeadLetterFilter
+  /** Dead letters at or before this place are done with. */
+  readonly after: DeadLetterPlace | undefined
   /** The only coordinates that are meant, if not all. */
   readonly only?: TemporaryTable
 }
 
 /**
- * The next open letters of a silver table's exchange, within the limits of rows and bytes. `silver` is pinned before
- * the resolutions are read, so that what it published is among them; and a letter that has a replayed row in it is
+ * The next open dead letters of a silver table's exchange, within the limits of rows and bytes. `silver` is pinned before
+ * the resolutions are read, so that what it published is among them; and a dead letter that has a replayed row in it is
  * passed by whatever the ledger says (D1).
  */
-export async function selectLetters(
+export async function selectDeadLetters(
   session: Session,
-  tables: LetterTables,
+  tables: DeadLetterTables,
   silver: PinnedTable,
   selection: Selection,
   limits: BatchLimits,
-): Promise<LetterBatch> {
-  const letters = await lettersSql(tables, selection.filter)
-  const open = `SELECT * FROM (${letters}) ANTI JOIN (${await closedSql(tables)}) USING (${LETTER})
-    ANTI JOIN (${await replayedSql(tables.silver, silver)}) USING (${LETTER})
-    ${selection.only ? `SEMI JOIN ${selection.only.name} USING (${LETTER})` : ''}`
+): Promise<DeadLetterBatch> {
+  const deadLetters = await deadLettersSql(tables, selection.filter)
+  const open = `SELECT * FROM (${deadLetters}) ANTI JOIN (${await closedSql(tables)}) USING (${DEAD_LETTER})
+    ANTI JOIN (${await replayedSql(tables.silver, silver)}) USING (${DEAD_LETTER})
+    ${selection.only ? `SEMI JOIN ${selection.only.name} USING (${DEAD_LETTER})` : ''}`
   const found = await session.createTable(
     'replay_found',
     `SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn, (dense_rank() OVER (ORDER BY topic, "partition") - 1)::INTEGER AS rank,
       sum(bytes) OVER lane AS total FROM (
-      SELECT ${LETTER}, dlq_date, coalesce(octet_length(raw_record), 0) AS bytes FROM (${open})
-      WHERE ${behindSql(selection.after)} ORDER BY ${LETTER} LIMIT ${limits.maxRows + 1}
-    ) WINDOW lane AS (ORDER BY ${LETTER} ROWS UNBOUNDED PRECEDING)`,
+      SELECT ${DEAD_LETTER}, dlq_date, coalesce(octet_length(raw_record), 0) AS bytes FROM (${open})
+      WHERE ${behindSql(selection.after)} ORDER BY ${DEAD_LETTER} LIMIT ${limits.maxRows + 1}
+    ) WINDOW lane AS (ORDER BY ${DEAD_LETTER} ROWS UNBOUNDED PRECEDING)`,
   )
   const fits = `(rn < ${limits.maxRows} AND (rn = 0 OR total <= ${limits.maxBytes}))`
   const [counts] = await session.rows(`SELECT count(*) AS found, count(*) FILTER (${fits}) AS taken FROM ${found.name}`)
   const taken = Number(counts?.taken)
   const lanes = await session.rows(`SELECT DISTINCT rank, topic, "partition" FROM ${found.name} ORDER BY 1`)
   return {
-    rows: taken === 0 ? NO_ROWS : await readLetters(session, tables, letters, found, taken),
+    rows: taken === 0 ? NO_ROWS : await readDeadLetters(session, tables, deadLetters, found, taken),
     lanes: lanes.map(({ topic, partition }) => ({ topic: String(topic), partition: Number(partition) })),
     more: Number(counts?.found) > taken,
   }
 }
 
 /** Where the batch's row lies. */
-export function placeOf({ rows, lanes }: LetterBatch, row: number): LetterPlace {
+export function placeOf({ rows, lanes }: DeadLetterBatch, row: number): DeadLetterPlace {
   const lane = lanes[rows.ranks[row] as number] as Lane
   return { ...lane, offset: rows.offsets[row] as bigint }
 }
 
-export function coordinateOf({ topic, partition, offset }: LetterPlace): string {
+export function coordinateOf({ topic, partition, offset }: DeadLetterPlace): string {
   return `${laneKey({ topic, partition })}/${offset}`
 }
 
 /** Makes a temporary table of coordinates. */
-export function loadPlaces(session: Session, name: string, places: readonly LetterPlace[]): Promise<TemporaryTable> {
+export function loadPlaces(session: Session, name: string, places: readonly DeadLetterPlace[]): Promise<TemporaryTable> {
   const topics = [...new Set(places.map(({ topic }) => topic))]
   const codes = Int32Array.from(places, ({ topic }) => topics.indexOf(topic))
   return session.load(
@@ -101,17 +101,17 @@ export function loadPlaces(session: Session, name: string, places: readonly Lett
   )
 }
 
-async function lettersSql({ letters, bronze }: LetterTables, filter: LetterFilter): Promise<string> {
+async function deadLettersSql({ deadLetters, bronze }: DeadLetterTables, filter: DeadLetterFilter): Promise<string> {
   const source = bronze.definition.name
-  const files = await letters.files(await letters.pin(), {
+  const files = await deadLetters.files(await deadLetters.pin(), {
     keepPartition: (values) => values.bronze_source === source && filterKeeps(filter, values),
   })
-  return `SELECT * FROM (${scanSql(letters.definition, files)}) WHERE bronze_source = ${quoteText(source)} AND ${filterSql(filter)}`
+  return `SELECT * FROM (${scanSql(deadLetters.definition, files)}) WHERE bronze_source = ${quoteText(source)} AND ${filterSql(filter)}`
 }
 
-async function closedSql({ resolutions }: LetterTables): Promise<string> {
+async function closedSql({ resolutions }: DeadLetterTables): Promise<string> {
   const files = resolutions ? await resolutions.files(await resolutions.pin()) : []
-  return closedLettersSql(`(${scanSql(RESOLUTIONS_TABLE, files)})`)
+  return closedDeadLettersSql(`(${scanSql(RESOLUTIONS_TABLE, files)})`)
 }
 
 async function replayedSql(silver: LakeTable, pinned: PinnedTable): Promise<string> {
@@ -120,18 +120,18 @@ async function replayedSql(silver: LakeTable, pinned: PinnedTable): Promise<stri
     WHERE replay_id IS NOT NULL`
 }
 
-function behindSql(after: LetterPlace | undefined): string {
+function behindSql(after: DeadLetterPlace | undefined): string {
   if (!after) return 'true'
   const topic = quoteText(after.topic)
   return `(topic > ${topic} OR (topic = ${topic} AND ("partition" > ${after.partition}
     OR ("partition" = ${after.partition} AND kafka_offset > ${after.offset}))))`
 }
 
-/** The letters found first, with the time at which bronze took each. */
-async function readLetters(
+/** The dead letters found first, with the time at which bronze took each. */
+async function readDeadLetters(
   session: Session,
-  tables: LetterTables,
-  letters: string,
+  tables: DeadLetterTables,
+  deadLetters: string,
   found: TemporaryTable,
   count: number,
 ): Promise<BronzeRows> {
@@ -145,20 +145,20 @@ async function readLetters(
   const raws: { column: BytesColumn; count: number }[] = []
   let at = 0
   for await (const chunk of session.read(`SELECT rank, kafka_offset, l.kafka_timestamp, l.raw_record, b.ingestion_timestamp
-    FROM (FROM ${found.name} WHERE rn < ${count}) f JOIN (${letters}) l USING (${LETTER})
-    LEFT JOIN (${await bronzeSql(session, tables.bronze, found, count)}) b USING (${LETTER}) ORDER BY rn`)) {
-    if (at + chunk.count > count) throw lettersInconsistent(tables, count)
+    FROM (FROM ${found.name} WHERE rn < ${count}) f JOIN (${deadLetters}) l USING (${DEAD_LETTER})
+    LEFT JOIN (${await bronzeSql(session, tables.bronze, found, count)}) b USING (${DEAD_LETTER}) ORDER BY rn`)) {
+    if (at + chunk.count > count) throw deadLettersInconsistent(tables, count)
     copyChunk(chunk, rows, at)
     raws.push({ column: columnOf(chunk, 'raw_record', 'BLOB'), count: chunk.count })
     at += chunk.count
   }
-  if (at !== count) throw lettersInconsistent(tables, count)
+  if (at !== count) throw deadLettersInconsistent(tables, count)
   return { count, ...rows, raw: concatBytes(raws) }
 }
 
 /** As when a data file's name holds another file's bytes. */
-function lettersInconsistent({ letters, bronze }: LetterTables, count: number): AssayError {
-  const [queue, source] = [letters.definition.name, bronze.definition.name]
+function deadLettersInconsistent({ deadLetters, bronze }: DeadLetterTables, count: number): AssayError {
+  const [queue, source] = [deadLetters.definition.name, bronze.definition.name]
   return new AssayError(
     'letters_inconsistent',
     `${count} dead letters were found in ${queue}, and they do not have one row each in it and in ${source}`,

@@ -1,17 +1,17 @@
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { PartitionValue } from '@assay/pipeline'
 
-/** Which letters of a queue are meant; what isn't given doesn't narrow. */
-export interface LetterFilter {
+/** Which dead letters of a queue are meant; what isn't given doesn't narrow. */
+export interface DeadLetterFilter {
   /** First and last day (`dlq_date`, that of the Kafka timestamp), as `YYYY-MM-DD`. */
   readonly dates?: { readonly first: string; readonly last: string }
   readonly errorTypes?: readonly string[]
 }
 
-export const LETTER = `topic, "partition", kafka_offset`
+export const DEAD_LETTER = `topic, "partition", kafka_offset`
 
-/** SQL that is true of the filter's letters. */
-export function filterSql({ dates, errorTypes }: LetterFilter): string {
+/** SQL that is true of the filter's dead letters. */
+export function filterSql({ dates, errorTypes }: DeadLetterFilter): string {
   const parts: string[] = []
   if (dates) parts.push(`dlq_date BETWEEN DATE ${quoteText(dates.first)} AND DATE ${quoteText(dates.last)}`)
   if (errorTypes) parts.push(`error_type IN (${errorTypes.map(quoteText).join(', ')})`)
@@ -20,7 +20,7 @@ export function filterSql({ dates, errorTypes }: LetterFilter): string {
 
 /** The same of a data file's partition. */
 export function filterKeeps(
-  { dates, errorTypes }: LetterFilter,
+  { dates, errorTypes }: DeadLetterFilter,
   { dlq_date, error_type }: Readonly<Record<string, PartitionValue>>,
 ): boolean {
   const date = String(dlq_date)
@@ -29,16 +29,16 @@ export function filterKeeps(
 }
 
 /**
- * SQL of the letters that are closed, by the ledger of resolutions in `source`: replayed once is for good; a purge
+ * SQL of the dead letters that are closed, by the ledger of resolutions in `source`: replayed once is for good; a purge
  * holds until a later reopening. Archiving changes neither.
  */
-export function closedLettersSql(source: string): string {
+export function closedDeadLettersSql(source: string): string {
   const last = (resolution: string): string => `max(resolved_at) FILTER (resolution = ${quoteText(resolution)})`
-  return `SELECT ${LETTER} FROM ${source} GROUP BY ALL HAVING bool_or(resolution = 'replayed')
+  return `SELECT ${DEAD_LETTER} FROM ${source} GROUP BY ALL HAVING bool_or(resolution = 'replayed')
     OR ${last('purged')} > coalesce(${last('reopened')}, TIMESTAMPTZ '-infinity')`
 }
 
-/** SQL of a queue's letters that are not closed. */
-export function openLettersSql(queue: string, resolutions: string): string {
-  return `SELECT * FROM ${quoteIdentifier(queue)} ANTI JOIN (${closedLettersSql(quoteIdentifier(resolutions))}) USING (${LETTER})`
+/** SQL of a queue's dead letters that are not closed. */
+export function openDeadLettersSql(queue: string, resolutions: string): string {
+  return `SELECT * FROM ${quoteIdentifier(queue)} ANTI JOIN (${closedDeadLettersSql(quoteIdentifier(resolutions))}) USING (${DEAD_LETTER})`
 }

@@ -1,6 +1,6 @@
 import { bronzeTable } from '../bronze/bronze-table.js'
 import type { Layer } from '../layer.js'
-import { openLettersSql } from './dead-letter-filter.js'
+import { openDeadLettersSql } from './dead-letter-filter.js'
 import { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE } from './dead-letter-tables.js'
 import { readLaneState } from './lanes/lane-state.js'
 import { silverStage } from './silver-stage.js'
@@ -41,7 +41,7 @@ export const silverLayer: Layer<'silver'> = {
   views: () => [
     {
       name: 'silver_dlq_open',
-      select: openLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),
+      select: openDeadLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),
       reads: [DLQ_TABLE.name, RESOLUTIONS_TABLE.name],
     },
   ],

@@ -192,12 +192,12 @@ async function writeSides(
   checkpoint: Checkpoint,
   judged: JudgedBatch,
 ): Promise<SideFiles[]> {
-  const letters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, judged.rows, judged)
+  const deadLetters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, judged.rows, judged)
   const newlyJudged = judged.plan.ranges.filter(
     (range) => readLaneState(checkpoint.lanes.get(range.key)).rules !== input.rules.version,
   )
   return [
-    ...(letters.length > 0 ? [{ table: DLQ_TABLE, files: letters }] : []),
+    ...(deadLetters.length > 0 ? [{ table: DLQ_TABLE, files: deadLetters }] : []),
     ...(await writeRuleSets(context, silverName, input.rules, newlyJudged)),
   ]
 }

@@ -1,7 +1,7 @@
 import type { Lake } from '@assay/lake'
 import {
   bronzeTable,
-  type LetterFilter,
+  type DeadLetterFilter,
   parseFix,
   type ReplayReport,
   type RuleSet,
@@ -18,7 +18,7 @@ export interface ReplayRequest {
   /** The queue or its archive. */
   readonly sourceTable: string
   readonly targetTable: string
-  readonly filter: LetterFilter
+  readonly filter: DeadLetterFilter
   /** Corrections, as JSON Lines. */
   readonly fix?: string
   /** `SILVER_RULES` unless given. */
@@ -38,7 +38,7 @@ export async function runReplay(lake: Lake, request: ReplayRequest, signal: Abor
     )
   }
   const fix = request.fix === undefined ? undefined : parseFix(request.fix, exchange)
-  const letters = await existingTable(lake, queueNamed(request.sourceTable))
+  const deadLetters = await existingTable(lake, queueNamed(request.sourceTable))
   const silver = await existingTable(lake, silverTable(exchange.name))
   const bronze = await existingTable(lake, bronzeTable(exchange.name))
   const sides = new Map<string, LakeTable>()
@@ -48,7 +48,7 @@ export async function runReplay(lake: Lake, request: ReplayRequest, signal: Abor
   }
   return withJobContext(lake, request.limits, (context) => {
     const { registry } = lake
-    const tables = { bronze, silver, letters, sides }
+    const tables = { bronze, silver, deadLetters, sides }
     return replay({ context, exchange, registry, rules, ...tables, filter, dryRun, ...(fix && { fix }) }, signal)
   })
 }

@@ -1,5 +1,5 @@
 import type { Lake } from '@assay/lake'
-import { RESOLUTIONS_TABLE, type ResolveOptions, resolveLetters } from '@assay/medallion'
+import { RESOLUTIONS_TABLE, type ResolveOptions, resolveDeadLetters } from '@assay/medallion'
 import { existingTable, withJobContext } from './job-context.js'
 import { queueNamed } from './queues.js'
 
@@ -8,9 +8,11 @@ export interface ResolveRequest extends Pick<ResolveOptions, 'which' | 'resoluti
   readonly sourceTable: string
 }
 
-/** Closes letters without a replay, or opens such ones again; returns how many. Throws `letters_not_found`. */
+/** Closes dead letters without a replay, or opens such ones again; returns how many. Throws `letters_not_found`. */
 export async function runResolve(lake: Lake, request: ResolveRequest): Promise<number> {
-  const letters = await existingTable(lake, queueNamed(request.sourceTable))
+  const deadLetters = await existingTable(lake, queueNamed(request.sourceTable))
   const resolutions = await lake.table(RESOLUTIONS_TABLE)
-  return withJobContext(lake, undefined, (context) => resolveLetters({ ...request, context, letters, resolutions }))
+  return withJobContext(lake, undefined, (context) =>
+    resolveDeadLetters({ ...request, context, deadLetters, resolutions }),
+  )
 }

@@ -6,7 +6,7 @@ import {
   DLQ_TABLE,
   RESOLUTIONS_TABLE,
   type RetentionReport,
-  retainLetters,
+  retainDeadLetters,
 } from '@assay/medallion'
 import type { StageContext } from '@assay/pipeline'
 import { withJobContext } from '../dead-letters/job-context.js'
@@ -26,7 +26,7 @@ export async function runRetention(lake: Lake, dryRun: boolean, signal?: AbortSi
     }
     const archive = await lake.table(DLQ_ARCHIVE_TABLE)
     const resolutions = await lake.table(RESOLUTIONS_TABLE)
-    return retainLetters({ session, clock, write, queue, archive, resolutions })
+    return retainDeadLetters({ session, clock, write, queue, archive, resolutions })
   }
   return withJobContext(lake, undefined, work, signal)
 }

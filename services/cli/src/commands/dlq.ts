@@ -1,9 +1,15 @@
 import { AssayError, systemClock } from '@assay/core'
-import { type LetterPlace, parseCoordinate } from '@assay/medallion'
-import { countLetters, type LetterGroup, type LetterReport, runResolve, showLetter } from '@assay/operations'
+import { type DeadLetterPlace, parseCoordinate } from '@assay/medallion'
+import {
+  countDeadLetters,
+  type DeadLetterGroup,
+  type DeadLetterReport,
+  runResolve,
+  showDeadLetter,
+} from '@assay/operations'
 import type { Command } from 'commander'
+import { deadLetterFilter, parseDateRange, parseSince } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
-import { letterFilter, parseDateRange, parseSince } from '../parse/letter-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
@@ -14,7 +20,7 @@ import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 
-const GROUPS: readonly LetterGroup[] = ['reason', 'type', 'hour', 'source']
+const GROUPS: readonly DeadLetterGroup[] = ['reason', 'type', 'hour', 'source']
 const BYTES_SHOWN = 256
 
 export function addDlq(program: Command, accept: Accept): void {
@@ -35,7 +41,7 @@ export function addDlq(program: Command, accept: Accept): void {
       const by = reader.choice('by', options.by, GROUPS) ?? 'reason'
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(place, io.signal, async (lake) => {
-          const counts = await countLetters(lake, by, since_ms)
+          const counts = await countDeadLetters(lake, by, since_ms)
           const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts)
           await write(io.stdout, json ? jsonText(resultJson(counts)) : text)
           return ExitCode.done
@@ -46,7 +52,7 @@ export function addDlq(program: Command, accept: Accept): void {
   addResolve(dlq, accept)
 }
 
-function coordinate(text: string): LetterPlace {
+function coordinate(text: string): DeadLetterPlace {
   const place = parseCoordinate(text)
   if (place) return place
   throw new AssayError('bad_coordinate', `"${text}" is no coordinate`, {
@@ -57,7 +63,7 @@ function coordinate(text: string): LetterPlace {
 function addShow(dlq: Command, accept: Accept): void {
   dlq
     .command('show')
-    .summary('show one letter, decoded as far as it goes')
+    .summary('show one dead letter, decoded as far as it goes')
     .description(
       'Shows why a record was rejected, its fields as far as they can be read, its bytes, and what became of it.',
     )
@@ -70,22 +76,30 @@ function addShow(dlq: Command, accept: Accept): void {
       accept(reader.mistakes, (io) => {
         if (!at) throw new RangeError('a command line without a coordinate was accepted')
         return withLakeToLookAt(place, io.signal, async (lake) => {
-          const report = await showLetter(lake, at)
-          await write(io.stdout, json ? letterJson(report) : letterText(report))
+          const report = await showDeadLetter(lake, at)
+          await write(io.stdout, json ? deadLetterJson(report) : deadLetterText(report))
           return ExitCode.done
         })
       })
     })
 }
 
-function letterJson({ letter, resolutions, bytes: _raw, ...rest }: LetterReport): string {
-  return jsonText({ ...rest, letter: resultJson(letter)[0], resolutions: resultJson(resolutions) })
+function deadLetterJson({ dead_letter: deadLetter, resolutions, bytes: _raw, ...rest }: DeadLetterReport): string {
+  return jsonText({ ...rest, dead_letter: resultJson(deadLetter)[0], resolutions: resultJson(resolutions) })
 }
 
-function letterText({ coordinate: at, tables, is_open, letter, record, bytes, resolutions }: LetterReport): string {
-  const lines = [`letter ${at}, ${is_open ? 'open' : 'closed'}, in ${tables.join(' and ')}`]
-  for (const [i, { name, type }] of letter.columns.entries()) {
-    const value = textValue(letter.rows[0]?.[i], type)
+function deadLetterText({
+  coordinate: at,
+  tables,
+  is_open,
+  dead_letter: deadLetter,
+  record,
+  bytes,
+  resolutions,
+}: DeadLetterReport): string {
+  const lines = [`dead letter ${at}, ${is_open ? 'open' : 'closed'}, in ${tables.join(' and ')}`]
+  for (const [i, { name, type }] of deadLetter.columns.entries()) {
+    const value = textValue(deadLetter.rows[0]?.[i], type)
     if (name !== 'raw_record' && value !== undefined) lines.push(`  ${name}: ${value}`)
   }
   lines.push('record:')
@@ -111,10 +125,10 @@ interface ResolveOptions {
 function addResolve(dlq: Command, accept: Accept): void {
   dlq
     .command('resolve')
-    .summary('close letters that are given up, or reopen such ones')
+    .summary('close dead letters that are given up, or reopen such ones')
     .description(
-      'Your word on letters, kept in the table silver_dlq_resolutions with the note: --purge closes open ones, so that ' +
-        'no replay takes them; --reopen takes that back. Name letters, or take all of a range of days or of error types.',
+      'Your word on dead letters, kept in the table silver_dlq_resolutions with the note: --purge closes open ones, so that ' +
+        'no replay takes them; --reopen takes that back. Name dead letters, or take all of a range of days or of error types.',
     )
     .argument('[coordinates...]', 'topic/partition/offset')
     .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', 'silver_dlq_trades')
@@ -135,10 +149,10 @@ function addResolve(dlq: Command, accept: Accept): void {
       if (options.note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
       if (purge === reopen) reader.mistakes.push('give one of --purge and --reopen')
       const places = texts.flatMap((text) => reader.parsed(text, coordinate) ?? [])
-      const filter = letterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
+      const filter = deadLetterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
       const isFiltered = Object.keys(filter).length > 0
       if (texts.length > 0 === isFiltered)
-        reader.mistakes.push('name letters, or take them by --date-range and --error-types')
+        reader.mistakes.push('name dead letters, or take them by --date-range and --error-types')
       const which = texts.length > 0 ? { places } : { filter }
       const resolution = purge ? 'purged' : 'reopened'
       accept(reader.mistakes, (io) =>
@@ -146,7 +160,9 @@ function addResolve(dlq: Command, accept: Accept): void {
           const resolved = await runResolve(lake, { sourceTable, which, resolution, note })
           await write(
             io.stdout,
-            json ? jsonText({ resolution, letters: resolved }) : `${resolution}: ${count(resolved)} letters\n`,
+            json
+              ? jsonText({ resolution, dead_letters: resolved })
+              : `${resolution}: ${count(resolved)} dead letters\n`,
           )
           return ExitCode.done
         }),

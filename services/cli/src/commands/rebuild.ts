@@ -38,7 +38,7 @@ export function addRebuild(program: Command, accept: Accept): void {
     .summary('derive silver and gold again from bronze into a new folder, and compare')
     .description(
       "Runs silver's and gold's own stages over bronze again and writes the tables of a new lake; the old one is only " +
-        'read. Each record is judged by the rule set that judged it first, letters that were replayed are taken up by ' +
+        'read. Each record is judged by the rule set that judged it first, dead letters that were replayed are taken up by ' +
         'the rules of their replay, and which copy of a trade won is what gold_duplicates says; so the rows are the ' +
         'same, but for the times of processing. Bronze and the log are not copied.',
     )

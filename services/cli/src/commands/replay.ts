@@ -1,8 +1,8 @@
 import type { ReplayReport } from '@assay/medallion'
 import { readRules, runReplay } from '@assay/operations'
 import type { Command } from 'commander'
+import { deadLetterFilter, parseDateRange } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
-import { letterFilter, parseDateRange } from '../parse/letter-options.js'
 import { OptionReader } from '../parse/options.js'
 import { readText } from '../parse/read-text.js'
 import { jsonText } from '../print/json.js'
@@ -29,11 +29,11 @@ export function addReplay(program: Command, accept: Accept): void {
     .command('replay')
     .summary('judge dead letters again and take those that pass into silver')
     .description(
-      'Judges the open letters of the queue by the rules of today. Those that pass go to the silver table, under ' +
+      'Judges the open dead letters of the queue by the rules of today. Those that pass go to the silver table, under ' +
         'their own coordinates, and from there to gold; the others stay. It may be killed, run again and run twice at ' +
-        'once: each letter passes once. Every replay is a row of the table "replays". --dry-run writes nothing and ' +
+        'once: each dead letter passes once. Every replay is a row of the table "replays". --dry-run writes nothing and ' +
         'tells the same numbers. --fix takes corrections of single records, one a line: ' +
-        '{"coordinate": "topic/partition/offset", "fields": {"price": "1.5"}}; only those letters are then replayed.',
+        '{"coordinate": "topic/partition/offset", "fields": {"price": "1.5"}}; only those dead letters are then replayed.',
     )
     .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', 'silver_dlq_trades')
     .option('--target-table <table>', 'the silver table, as silver_binance_trades (required)')
@@ -44,14 +44,14 @@ export function addReplay(program: Command, accept: Accept): void {
     .option('--rules <file>', 'a rule set of your own; "assay rules list --json" prints the form')
     .addHelpText(
       'after',
-      '\nExit codes: 0 all letters passed, 1 some still fail.\n\nExample:\n  assay replay --target-table ' +
+      '\nExit codes: 0 all dead letters passed, 1 some still fail.\n\nExample:\n  assay replay --target-table ' +
         'silver_binance_trades --date-range 2026-01-01..2026-01-31 --error-types price_validation --dry-run',
     )
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: place, json } = globalOptions(command, reader)
       reader.required('target-table', options.targetTable)
-      const filter = letterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
+      const filter = deadLetterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
       const { sourceTable, targetTable = '', dryRun = false, fix, rules } = options
       const within = dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
@@ -75,10 +75,10 @@ export function addReplay(program: Command, accept: Accept): void {
 function replayText(report: ReplayReport, target: string): string {
   const { selected, passed, still_failing, rule_version, replay_id, finished } = report
   const verb = replay_id === undefined ? 'would pass' : 'passed'
-  const lines = [`${count(passed)} of ${count(selected)} letters ${verb} into ${target} by ${rule_version}`]
+  const lines = [`${count(passed)} of ${count(selected)} dead letters ${verb} into ${target} by ${rule_version}`]
   if (still_failing > 0) lines.push(`${count(still_failing)} still fail:`)
   for (const [reason, n] of Object.entries(report.reasons)) lines.push(`  ${reason}  ${count(n)}`)
-  if (!finished) lines.push('stopped before the last letter: run it again to go on')
+  if (!finished) lines.push('stopped before the last dead letter: run it again to go on')
   lines.push(replay_id === undefined ? 'dry run: nothing was written' : `replay ${replay_id}`)
   return `${lines.map(visible).join('\n')}\n`
 }

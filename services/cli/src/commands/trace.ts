@@ -64,7 +64,17 @@ async function print(io: Io, json: boolean, id: string, { records, looked }: Tra
   return isFound ? ExitCode.done : ExitCode.found_wrong
 }
 
-const PARTS = ['bronze', 'silver', 'letter', 'resolutions', 'replays', 'gold', 'duplicate', 'kept', 'dropped'] as const
+const PARTS = [
+  'bronze',
+  'silver',
+  'dead_letter',
+  'resolutions',
+  'replays',
+  'gold',
+  'duplicate',
+  'kept',
+  'dropped',
+] as const
 
 function recordJson(traced: TracedRecord) {
   const parts = PARTS.map((part) => [part, resultJson(traced[part])])
@@ -79,8 +89,8 @@ function recordJson(traced: TracedRecord) {
 const TITLES: Readonly<Record<(typeof PARTS)[number], string>> = {
   bronze: 'as it came',
   silver: 'as a valid trade',
-  letter: 'as a dead letter',
-  resolutions: 'what became of the letter',
+  dead_letter: 'as a dead letter',
+  resolutions: 'what became of the dead letter',
   replays: 'the replay that it came by',
   gold: 'among all trades',
   duplicate: 'dropped as a duplicate',

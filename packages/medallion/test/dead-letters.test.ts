@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openEngine } from '@assay/engine'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { closedLettersSql, filterKeeps, filterSql } from '../src/silver/dead-letter-filter.js'
+import { closedDeadLettersSql, filterKeeps, filterSql } from '../src/silver/dead-letter-filter.js'
 
 const engine = openEngine({
   memoryLimit_bytes: 64 * 2 ** 20,
@@ -26,7 +26,7 @@ describe('the ledger of resolutions', () => {
         const rows = said.map(([at, what]) => `('t', 0, 7::BIGINT, '${what}', make_timestamptz(${at}))`)
         const source = `(SELECT * FROM (VALUES ${[...rows, "('x', 0, 0, 'archived', now())"].join(', ')})
           r(topic, "partition", kafka_offset, resolution, resolved_at))`
-        const found = await session.rows(closedLettersSql(source))
+        const found = await session.rows(closedDeadLettersSql(source))
         const last = said
           .toSorted(([a], [b]) => a - b)
           .map(([, what]) => what)
@@ -39,7 +39,7 @@ describe('the ledger of resolutions', () => {
     )
   })
 
-  it('D3: a filter keeps the partitions that hold its letters, and no others', async () => {
+  it('D3: a filter keeps the partitions that hold its dead letters, and no others', async () => {
     const day = fc.constantFrom('2026-01-01', '2026-01-02', '2026-01-03')
     const type = fc.constantFrom('price_validation', 'side_validation', "it's")
     const filter = fc.record(

@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core'
-import type { LetterFilter } from '@assay/medallion'
+import type { DeadLetterFilter } from '@assay/medallion'
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/
 
@@ -53,7 +53,10 @@ export function parseSince(text: string, now_ms: number): number {
 }
 
 /** The filter of `--date-range` and `--error-types`. */
-export function letterFilter(dates: LetterFilter['dates'] | undefined, errorTypes: string | undefined): LetterFilter {
+export function deadLetterFilter(
+  dates: DeadLetterFilter['dates'] | undefined,
+  errorTypes: string | undefined,
+): DeadLetterFilter {
   const types = errorTypes
     ?.split(',')
     .map((type) => type.trim())
