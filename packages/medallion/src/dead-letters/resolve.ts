@@ -3,7 +3,13 @@ import type { TemporaryTable } from '@assay/engine'
 import { commit } from '@assay/iceberg'
 import type { LakeTable, StageContext } from '@assay/pipeline'
 import { scanSql } from '@assay/pipeline'
-import { closedDeadLettersSql, filterKeeps, filterSql, DEAD_LETTER, type DeadLetterFilter } from '../silver/dead-letter-filter.js'
+import {
+  closedDeadLettersSql,
+  DEAD_LETTER,
+  type DeadLetterFilter,
+  filterKeeps,
+  filterSql,
+} from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { writeResolutions } from './replay-ledger.js'
 import { coordinateOf, type DeadLetterPlace, loadPlaces } from './select-dead-letters.js'
@@ -30,7 +36,9 @@ export async function resolveDeadLetters(options: ResolveOptions): Promise<numbe
   const { context, deadLetters, resolutions, which, resolution, note } = options
   const { session, clock, write } = context
   const filter = 'filter' in which ? which.filter : {}
-  const files = await deadLetters.files(await deadLetters.pin(), { keepPartition: (values) => filterKeeps(filter, values) })
+  const files = await deadLetters.files(await deadLetters.pin(), {
+    keepPartition: (values) => filterKeeps(filter, values),
+  })
   const ledger = scanSql(RESOLUTIONS_TABLE, await resolutions.files(await resolutions.pin()))
   const closed = closedDeadLettersSql(`(${ledger})`)
   const inState =

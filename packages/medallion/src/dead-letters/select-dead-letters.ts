@@ -2,7 +2,13 @@ import { AssayError, type BytesColumn, type Lane, laneKey } from '@assay/core'
 import { columnOf, quoteText, type ResultChunk, type Session, type TemporaryTable } from '@assay/engine'
 import type { BatchLimits, LakeTable, PinnedTable } from '@assay/pipeline'
 import { concatBytes, dateText, scanSql } from '@assay/pipeline'
-import { closedDeadLettersSql, filterKeeps, filterSql, DEAD_LETTER, type DeadLetterFilter } from '../silver/dead-letter-filter.js'
+import {
+  closedDeadLettersSql,
+  DEAD_LETTER,
+  type DeadLetterFilter,
+  filterKeeps,
+  filterSql,
+} from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { type BronzeRows, NO_ROWS } from '../silver/rows/rows.js'
 
@@ -84,7 +90,11 @@ export function coordinateOf({ topic, partition, offset }: DeadLetterPlace): str
 }
 
 /** Makes a temporary table of coordinates. */
-export function loadPlaces(session: Session, name: string, places: readonly DeadLetterPlace[]): Promise<TemporaryTable> {
+export function loadPlaces(
+  session: Session,
+  name: string,
+  places: readonly DeadLetterPlace[],
+): Promise<TemporaryTable> {
   const topics = [...new Set(places.map(({ topic }) => topic))]
   const codes = Int32Array.from(places, ({ topic }) => topics.indexOf(topic))
   return session.load(
