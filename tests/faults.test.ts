@@ -24,7 +24,7 @@ describe('storms of outages', () => {
         if (index > 400 || lot.unit() < 0.85) return 'none'
         return lot.unit() < 0.5 ? 'error_before' : 'error_after'
       }
-      await drainThrough(before.store, before, LAYERS, plan, seededRandom(seed), 3)
+      await drainThrough(before.store, before, { layers: LAYERS, plan, random: seededRandom(seed), maxRows: 3 })
       await checkInvariants(before)
       expect(await fileCount(await before.table(before.definitions[0] as (typeof before.definitions)[number]))).toBe(2)
       await before.close()

@@ -43,14 +43,18 @@ function sitesOf(kind: 'error_before' | 'error_after'): (site: StoreCall) => boo
   }
 }
 
+export interface FaultyDrain {
+  readonly layers: readonly LayerName[]
+  readonly plan: FaultPlan
+  readonly random: Random
+  readonly maxRows: number
+}
+
 /** Opens the store behind faults and drains a layer, again and again as a supervisor would after an outage. */
 export async function drainThrough(
   store: ObjectStore,
   from: MemoryLake,
-  layers: readonly LayerName[],
-  plan: FaultPlan,
-  random: Random,
-  maxRows: number,
+  { layers, plan, random, maxRows }: FaultyDrain,
 ): Promise<void> {
   const faulty = new FaultyStore(store, plan)
   for (let starts = 0; starts < STARTS_MAX; starts++) {
@@ -78,7 +82,7 @@ export async function failInTurn(layer: LayerName, maxRows: number): Promise<voi
     sites.push(call)
     return 'none'
   }
-  await drainThrough(undisturbed, before, [layer], listening, seededRandom(seed), maxRows)
+  await drainThrough(undisturbed, before, { layers: [layer], plan: listening, random: seededRandom(seed), maxRows })
   const tables = (name: string) => TABLES[layer].includes(name)
   const expected = await digests(memoryLake({ store: undisturbed, log: before.log, clock: before.clock }), tables)
   for (const kind of ['error_before', 'error_after'] as const) {
@@ -90,7 +94,7 @@ export async function failInTurn(layer: LayerName, maxRows: number): Promise<voi
         failed = `${method} ${key}`
         return kind
       }
-      await drainThrough(store, before, [layer], plan, seededRandom(seed), maxRows)
+      await drainThrough(store, before, { layers: [layer], plan, random: seededRandom(seed), maxRows })
       const after = memoryLake({ store, log: before.log, clock: before.clock })
       const found = await digests(after, tables)
       expect({ kind, at, failed, found }).toEqual({ kind, at, failed, found: expected })

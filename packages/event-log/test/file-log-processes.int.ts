@@ -46,7 +46,7 @@ describe('T15: producers in several processes', () => {
     await log.ensureTopic('t', 1)
     const [calls, count] = [60, 7]
     const producers = await Promise.all(
-      ['a', 'b', 'c'].map((name) => spawnProducer(directory, 't', name, count, calls)),
+      ['a', 'b', 'c'].map((name) => spawnProducer(directory, 't', { name, count, calls })),
     )
     for (const producer of producers) producer.start()
     const total = BigInt(producers.length * calls * count)
@@ -75,10 +75,10 @@ describe('T15: producers in several processes', () => {
     await log.ensureTopic('t', 1)
     const random = seededRandom(15)
     const all: Producer[] = []
-    const survivor = await spawnProducer(directory, 't', 'survivor', 5, 0)
+    const survivor = await spawnProducer(directory, 't', { name: 'survivor', count: 5, calls: 0 })
     survivor.start()
     for (let round = 0; round < 10; round += 1) {
-      const victim = await spawnProducer(directory, 't', `victim${round}`, 5, 0)
+      const victim = await spawnProducer(directory, 't', { name: `victim${round}`, count: 5, calls: 0 })
       all.push(victim)
       victim.start()
       const before = survivor.acks.length
@@ -109,7 +109,7 @@ describe('T15: producers in several processes', () => {
     const log = await openAt(directory)
     await log.ensureTopic('t', 1)
     await log.produce('t', numbered('first', 1))
-    const producer = await spawnProducer(directory, 't', 'big', 100, 20, 10_000)
+    const producer = await spawnProducer(directory, 't', { name: 'big', count: 100, calls: 20, file_bytes_max: 10_000 })
     producer.start()
     await producer.ended
     expect(producer.errors).toEqual(['log_failed'])
@@ -129,7 +129,9 @@ describe('T15: producers in several processes', () => {
     const { lock, folder, owner } = await lockFile(directory)
     for (let round = 0; round < 3; round += 1) {
       const producers = await Promise.all(
-        ['a', 'b', 'c', 'd'].map((name) => spawnProducer(directory, 't', `${name}${round}`, 3, 10)),
+        ['a', 'b', 'c', 'd'].map((name) =>
+          spawnProducer(directory, 't', { name: `${name}${round}`, count: 3, calls: 10 }),
+        ),
       )
       const [dead, claimer] = [owner(`dead${round}`, deadPid()), owner(`claimer${round}`, deadPid())]
       await writeFile(lock, dead)

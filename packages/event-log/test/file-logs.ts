@@ -50,14 +50,20 @@ export interface Producer {
   start(): void
 }
 
-/** A producer in a process of its own, ready to start; no file that it writes can get larger than the limit. */
+export interface ProducerLoad {
+  readonly name: string
+  /** Records of a call, and calls; 0 calls for a producer without end. */
+  readonly count: number
+  readonly calls: number
+  /** No file that it writes can get larger. */
+  readonly file_bytes_max?: number
+}
+
+/** A producer in a process of its own, ready to start. */
 export async function spawnProducer(
   directory: string,
   topic: string,
-  name: string,
-  count: number,
-  calls: number,
-  file_bytes_max?: number,
+  { name, count, calls, file_bytes_max }: ProducerLoad,
 ): Promise<Producer> {
   const command = [process.execPath, PRODUCER, directory, topic, name, String(count), String(calls)]
   // The shell counts in blocks of 512 bytes.

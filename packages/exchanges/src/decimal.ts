@@ -51,15 +51,20 @@ export function parseDecimal28_10(
     putSmall(words, row, isNegative ? -unscaled : unscaled)
     return ParseStatus.ok
   }
-  return parseWide(source, integerStart, integerEnd, end, isNegative, words, row)
+  return parseWide({ source, integerStart, integerEnd, end }, isNegative, words, row)
 }
 
-/** A number of right grammar that is larger, or longer, than a double can hold. */
+/** The text of a number of right grammar, without its sign; what is behind `integerEnd` are a point and decimals. */
+interface NumberText {
+  readonly source: Uint8Array
+  readonly integerStart: number
+  readonly integerEnd: number
+  readonly end: number
+}
+
+/** A number that is larger, or longer, than a double can hold. */
 function parseWide(
-  source: Uint8Array,
-  integerStart: number,
-  integerEnd: number,
-  end: number,
+  { source, integerStart, integerEnd, end }: NumberText,
   isNegative: boolean,
   words: Int32Array,
   row: number,
@@ -85,7 +90,7 @@ function parseWide(
     middle >>>= 0
   }
   if (low === 0 && middle === 0 && high === 0) putSmall(words, row, 0)
-  else putWide(words, row, isNegative, low, middle, high)
+  else putWide(words, row, isNegative, [low, middle, high])
   return ParseStatus.ok
 }
 
@@ -98,8 +103,13 @@ function putSmall(words: Int32Array, row: number, value: number): void {
   words[at + 3] = value < 0 ? -1 : 0
 }
 
-/** Writes a value of up to 95 bits, not zero, given as unsigned 32-bit parts, in two's complement. */
-function putWide(words: Int32Array, row: number, isNegative: boolean, low: number, middle: number, high: number): void {
+/** Writes a value of up to 95 bits, not zero, given as unsigned 32-bit parts, lowest first, in two's complement. */
+function putWide(
+  words: Int32Array,
+  row: number,
+  isNegative: boolean,
+  [low, middle, high]: readonly [number, number, number],
+): void {
   const at = 4 * row
   words[at] = isNegative ? -low : low
   words[at + 1] = !isNegative ? middle : low === 0 ? -middle : ~middle

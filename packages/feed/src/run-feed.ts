@@ -42,27 +42,29 @@ export async function runFeed(
   signal: AbortSignal,
   load: SimulatedLoad = {},
 ): Promise<void> {
-  await Promise.all(target.exchanges.map((exchange) => feedExchange(target, exchange, mode, onEvent, signal, load)))
+  await Promise.all(target.exchanges.map((exchange) => feedExchange({ target, exchange, onEvent, signal }, mode, load)))
 }
 
-async function feedExchange(
-  target: RunFeedTarget,
-  exchange: Exchange,
-  mode: FeedMode,
-  onEvent: (event: FeedEvent) => void,
-  signal: AbortSignal,
-  load: SimulatedLoad,
-): Promise<void> {
+/** One exchange's part of a feed. */
+interface ExchangeFeed {
+  readonly target: RunFeedTarget
+  readonly exchange: Exchange
+  readonly onEvent: (event: FeedEvent) => void
+  readonly signal: AbortSignal
+}
+
+async function feedExchange(feed: ExchangeFeed, mode: FeedMode, load: SimulatedLoad): Promise<void> {
+  const { target, exchange, onEvent, signal } = feed
   const rate = load.rate ?? exchange.simulated.events_per_second
   let isSampled = mode === 'simulated'
   while (!signal.aborted) {
     try {
-      if (!isSampled) await loadSamples(target, exchange, onEvent, signal)
+      if (!isSampled) await loadSamples(feed)
       isSampled = true
       if (mode === 'sample') return
       onEvent({ kind: 'simulating', exchange: exchange.name, per_second: rate })
       while (!signal.aborted) {
-        for (const part of partsOf(rate, load)) await simulateFromNow(target, exchange, part, onEvent, signal)
+        for (const part of partsOf(rate, load)) await simulateFromNow(feed, part)
       }
     } catch (error) {
       if (!isRetryable(error)) throw error
@@ -73,12 +75,7 @@ async function feedExchange(
 }
 
 /** Loads the recorded trades into an empty topic; one with records has had them, or is not for them. */
-async function loadSamples(
-  target: RunFeedTarget,
-  exchange: Exchange,
-  onEvent: (event: FeedEvent) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function loadSamples({ target, exchange, onEvent, signal }: ExchangeFeed): Promise<void> {
   const lanes = await target.log.lanes(exchange.topic)
   if (lanes.some((lane) => lane.end > 0n)) return
   const sources = await openSources(
@@ -110,11 +107,8 @@ function partsOf(rate: number, { skew, burst }: SimulatedLoad): SimulatedPart[] 
 
 /** Simulates trades that happen now, until their count, the abort, or until they no longer happen now. */
 async function simulateFromNow(
-  target: RunFeedTarget,
-  exchange: Exchange,
+  { target, exchange, onEvent, signal }: ExchangeFeed,
   part: SimulatedPart,
-  onEvent: (event: FeedEvent) => void,
-  signal: AbortSignal,
 ): Promise<void> {
   if (signal.aborted) return
   const { clock, log, random } = target

@@ -48,11 +48,16 @@ export async function rebuildGold(
   }
   const session = await (await rebuild.target.engine()).session()
   const scratch: string[] = []
+  const newPath = async (): Promise<string> => {
+    const path = `${await rebuild.target.store.scratchDirectory()}/${rebuild.target.random.uuid()}.parquet`
+    scratch.push(path)
+    return path
+  }
   try {
     const kept: UpstreamTable[] = []
     const dropped: UpstreamTable[] = []
     for (const { table, pinned, own } of silvers) {
-      const parts = await splitBy(rebuild, session, table, pinned, ledger, scratch)
+      const parts = await splitBy({ session, table, pinned, ledger, newPath })
       kept.push(boundedTable(table, pinned, own, parts.kept))
       dropped.push(boundedTable(table, pinned, own, parts.dropped))
     }
@@ -114,20 +119,24 @@ function readAgain(stage: Stage): Stage {
   }
 }
 
+interface LedgerSplit {
+  readonly session: Session
+  readonly table: LakeTable
+  readonly pinned: PinnedTable
+  /** SQL of the rows that it names. */
+  readonly ledger: string
+  /** A path for a file that lives as long as the parts. */
+  newPath(): Promise<string>
+}
+
 /** Silver's rows that the ledger doesn't name, by way of position deletes, and copies of those that it names. */
-async function splitBy(
-  { target }: RebuildContext,
-  session: Session,
-  table: LakeTable,
-  pinned: PinnedTable,
-  ledger: string,
-  scratch: string[],
-): Promise<{ readonly kept: FilesOf; readonly dropped: FilesOf }> {
-  const newPath = async (): Promise<string> => {
-    const path = `${await target.store.scratchDirectory()}/${target.random.uuid()}.parquet`
-    scratch.push(path)
-    return path
-  }
+async function splitBy({
+  session,
+  table,
+  pinned,
+  ledger,
+  newPath,
+}: LedgerSplit): Promise<{ readonly kept: FilesOf; readonly dropped: FilesOf }> {
   const files = await table.files(pinned)
   const deletes: ScanFile[] = []
   const copies: ScanFile[] = []

@@ -12,13 +12,11 @@ import {
 import type { Session, TemporaryTable } from '@assay/engine'
 import { type LaneStatus, LogDamageError } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
-import type { Lake } from '@assay/lake'
 import { isSuperseded, logTopicOf } from '@assay/lake'
 import { type CheckList, type Claim, Findings } from '../check.js'
 import { compareRows, Tally } from '../compare/compare.js'
-import type { LaneRows } from '../pinned/lane-rows.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
-import { acceptedGaps } from './check-offsets.js'
+import { acceptedGaps, type BronzeCheck } from './check-offsets.js'
 
 const READ_LIMITS = { maxRecords: 100_000, maxBytes: 32 * 2 ** 20 }
 /** Bronze keeps timestamps from 1970 to the end of 2261 (B4). */
@@ -28,15 +26,8 @@ const IS_TIME = 'timestamp_ms BETWEEN 0 AND 9214646399999'
  * Every record that the log still holds below bronze's position is in bronze once, byte for byte, and nothing else is
  * (B1). What the log acknowledged is there as it was written, or an operator has accepted that it is lost (B5).
  */
-export async function checkLog(
-  lake: Lake,
-  session: Session,
-  exchange: Exchange,
-  bronze: PinnedScan,
-  gaps: PinnedScan,
-  rows: ReadonlyMap<LaneKey, LaneRows>,
-  checks: CheckList,
-): Promise<void> {
+export async function checkLog(check: BronzeCheck): Promise<void> {
+  const { lake, session, exchange, bronze, gaps, checks } = check
   const statuses = await lake.log.lanes(exchange.topic)
   const accepted = await acceptedGaps(session, gaps)
   for (const [key, { position: end, stop }] of bronze.checkpoint.lanes) {
@@ -54,9 +45,9 @@ export async function checkLog(
     else if (!status) checks.skipped(claim, 'the log has no such lane')
     else if (stop && !IS_COMPARABLE.has(stop.reason)) checks.skipped(claim, `the lane is stopped: ${stop.reason}`)
     else {
-      const damage = await checkLane(lake, session, { bronze, key, status, end, rows: rows.get(key), claim }, checks)
+      const damage = await checkLane(check, { key, status, end, claim })
       if (stop?.reason === 'log_damaged') damage.push({ key, ...stop })
-      checkAcknowledged({ bronze, key, status }, damage, accepted.get(key) ?? [], checks)
+      checkAcknowledged(check, { key, status }, damage, accepted.get(key) ?? [])
     }
   }
   checkUnread(exchange, bronze, statuses, checks)
@@ -66,24 +57,19 @@ export async function checkLog(
 const IS_COMPARABLE: ReadonlySet<string> = new Set(['records_lost', 'log_damaged', 'records_unreadable'])
 
 interface LaneInLog {
-  readonly bronze: PinnedScan
   readonly key: LaneKey
   readonly status: LaneStatus
 }
 
 interface LaneToCompare extends LaneInLog {
   readonly end: Position
-  readonly rows: LaneRows | undefined
   readonly claim: Claim
 }
 
 /** Gives what of the lane can't be read any more. */
-async function checkLane(
-  lake: Lake,
-  session: Session,
-  { bronze, key, status, end, rows, claim }: LaneToCompare,
-  checks: CheckList,
-): Promise<OffsetRange[]> {
+async function checkLane(check: BronzeCheck, { key, status, end, claim }: LaneToCompare): Promise<OffsetRange[]> {
+  const { lake } = check
+  const rows = check.rows.get(key)
   const tally = new Tally()
   const damage: OffsetRange[] = []
   let at = status.start
@@ -110,7 +96,7 @@ async function checkLane(
       continue
     }
     const next = read.next > end ? end : read.next
-    await compareRead(session, bronze, key, { from: at, to: next }, read.batches, tally)
+    await compareRead(check, { key, from: at, to: next }, read.batches, tally)
     if (read.next <= at) {
       tally.findings.add(`${key}: the log ends at ${read.end}, below the position ${end}`)
       break
@@ -123,7 +109,7 @@ async function checkLane(
     ...damage.map(({ from, to }) => `the log has lost ${from}..${to - 1n}: these cannot be checked against it`),
   ]
   const note = notes.length > 0 ? notes.join('; ') : undefined
-  checks.done(claim, { in_log: tally.expected, in_bronze: tally.found }, tally.findings, note)
+  check.checks.done(claim, { in_log: tally.expected, in_bronze: tally.found }, tally.findings, note)
   return damage
 }
 
@@ -132,10 +118,10 @@ function acknowledgedClaim({ name }: PinnedScan, key: LaneKey): Claim {
 }
 
 function checkAcknowledged(
-  { bronze, key, status }: LaneInLog,
+  { bronze, checks }: BronzeCheck,
+  { key, status }: LaneInLog,
   damage: readonly OffsetRange[],
   accepted: readonly OffsetRange[],
-  checks: CheckList,
 ): void {
   const findings = new Findings()
   const all = status.lost ? [...damage, { key, ...status.lost }] : damage
@@ -159,21 +145,19 @@ function checkUnread(exchange: Exchange, bronze: PinnedScan, statuses: readonly 
 }
 
 async function compareRead(
-  session: Session,
-  bronze: PinnedScan,
-  key: LaneKey,
-  range: { readonly from: bigint; readonly to: bigint },
+  { session, bronze }: BronzeCheck,
+  range: OffsetRange,
   batches: readonly RecordBatch[],
   tally: Tally,
 ): Promise<void> {
-  const log = await loadRecords(session, key, batches)
+  const log = await loadRecords(session, range.key, batches)
   await compareRows(
     session,
     {
       expected: `SELECT *, CASE WHEN ${IS_TIME} THEN make_timestamptz(timestamp_ms * 1000) END AS kafka_timestamp,
         CASE WHEN ${IS_TIME} THEN make_timestamptz(timestamp_ms * 1000)::DATE ELSE DATE '1970-01-01' END AS ingestion_date
         FROM ${log.name} WHERE "offset" >= ${range.from} AND "offset" < ${range.to}`,
-      found: await bronze.rowsIn([{ key, ...range }]),
+      found: await bronze.rowsIn([range]),
       columns: bronze.definition.columns.filter(({ name }) => name !== 'ingestion_timestamp'),
       place: bronze.place(),
       missing: 'is in the log, but not in bronze',

@@ -1,13 +1,29 @@
 import { type LaneKey, laneKey } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
+import type { Exchange } from '@assay/exchanges'
+import type { Lake } from '@assay/lake'
 import { type CheckList, Findings, LISTED_MAX } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import { chunksOf, type LaneRows } from '../pinned/lane-rows.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 
-/** Holes of a lane: offsets below its position without a row. */
+/** Bronze of an exchange, and what it is checked against. */
+export interface BronzeCheck {
+  readonly lake: Lake
+  readonly session: Session
+  readonly exchange: Exchange
+  readonly bronze: PinnedScan
+  readonly gaps: PinnedScan
+  /** What bronze holds of its lanes. */
+  readonly rows: ReadonlyMap<LaneKey, LaneRows>
+  readonly checks: CheckList
+}
+
+/** Offsets below a lane's position without a row, in all lanes so far. */
 interface Holes {
   offsets: bigint
+  /** Offsets of them that lie in accepted gaps. */
+  inGaps: bigint
   readonly first: string[]
 }
 
@@ -15,29 +31,23 @@ interface Holes {
  * No coordinate is in bronze twice. Offsets without a row are counted and compared with the gaps that an operator
  * accepted; of the others only the log can say whether it ever had them.
  */
-export async function checkOffsets(
-  session: Session,
-  bronze: PinnedScan,
-  gaps: PinnedScan,
-  rows: ReadonlyMap<LaneKey, LaneRows>,
-  checks: CheckList,
-): Promise<void> {
+export async function checkOffsets(check: BronzeCheck): Promise<void> {
+  const { session, bronze, gaps, rows, checks } = check
   const findings = new Findings()
   const accepted = await acceptedGaps(session, gaps)
   let count = 0n
   let offsets = 0n
-  let inGaps = 0n
-  const holes: Holes = { offsets: 0n, first: [] }
+  const holes: Holes = { offsets: 0n, inGaps: 0n, first: [] }
   for (const [key, { position }] of bronze.checkpoint.lanes) {
     offsets += position
     const lane = rows.get(key)
     count += lane?.rows ?? 0n
-    inGaps += await holesOf(session, bronze, key, position, lane, accepted.get(key) ?? [], holes, findings)
+    await addHoles(check, { key, position, lane, gaps: accepted.get(key) ?? [] }, holes, findings)
   }
-  const open = holes.offsets - inGaps
+  const open = holes.offsets - holes.inGaps
   checks.done(
     { promise: 'B2', subject: bronze.name, claim: 'no offset is there twice, none below the position is left out' },
-    { offsets_below_positions: offsets, rows: count, holes_in_accepted_gaps: inGaps, other_holes: open },
+    { offsets_below_positions: offsets, rows: count, holes_in_accepted_gaps: holes.inGaps, other_holes: open },
     findings,
     open > 0n
       ? `holes (compaction, transactions or retention of the log): ${holes.first.join(', ')}; --from-log tells whether the log has them`
@@ -45,27 +55,30 @@ export async function checkOffsets(
   )
 }
 
-/** Adds the lane's holes, and gives how many offsets of them lie in accepted gaps. */
-async function holesOf(
-  session: Session,
-  bronze: PinnedScan,
-  key: LaneKey,
-  position: bigint,
-  lane: LaneRows | undefined,
-  gaps: readonly OffsetRange[],
+interface BronzeLane {
+  readonly key: LaneKey
+  readonly position: bigint
+  /** Its rows; undefined for none. */
+  readonly lane: LaneRows | undefined
+  /** What an operator accepted of it. */
+  readonly gaps: readonly OffsetRange[]
+}
+
+async function addHoles(
+  { session, bronze }: BronzeCheck,
+  { key, position, lane, gaps }: BronzeLane,
   holes: Holes,
   findings: Findings,
-): Promise<bigint> {
-  let inGaps = 0n
+): Promise<void> {
   const add = (from: bigint, to: bigint): void => {
     if (to <= from) return
     holes.offsets += to - from
     if (holes.first.length < LISTED_MAX) holes.first.push(`${key}/${from}..${to - 1n}`)
-    for (const gap of gaps) inGaps += overlap(from, to, gap)
+    for (const gap of gaps) holes.inGaps += overlap(from, to, gap)
   }
   if (!lane) {
     add(0n, position)
-    return inGaps
+    return
   }
   add(0n, lane.least)
   let last = lane.least - 1n
@@ -76,7 +89,6 @@ async function holesOf(
     last = found.last
   }
   add(lane.greatest + 1n, position)
-  return inGaps
 }
 
 /** Ranges that are told one by one; of a log with more holes the rest is only counted, unless it has accepted gaps. */

@@ -57,17 +57,14 @@ async function checkBronzeLayer(context: LayerCheckContext, exchange: Exchange |
   const pinned = pinnedOf(tables, exchange)
   const { bronze } = pinned
   const rows = rowsOf(context, bronze)
+  const check = { lake, session, exchange: pinned.exchange, bronze, gaps: tables.gaps, rows, checks }
   checkStops(bronze, checks)
   await guard(claimOf('chain', bronze, 'its topics are the ones that its lanes were read from'), () =>
     checkTopics(lake, pinned.exchange.topic, bronze, fromLog, checks),
   )
-  await guard(claimOf('B2', bronze, 'no offset is there twice'), () =>
-    checkOffsets(session, bronze, tables.gaps, rows, checks),
-  )
+  await guard(claimOf('B2', bronze, 'no offset is there twice'), () => checkOffsets(check))
   if (fromLog) {
-    await guard(claimOf('B1', bronze, 'its rows are the records of the log'), () =>
-      checkLog(lake, session, pinned.exchange, bronze, tables.gaps, rows, checks),
-    )
+    await guard(claimOf('B1', bronze, 'its rows are the records of the log'), () => checkLog(check))
   } else checks.skipped(claimOf('B1', bronze, 'its rows are the records of the log, byte for byte'), 'needs --from-log')
   return 0n
 }

@@ -19,10 +19,11 @@ export function readStrings(vector: Vector, count: number, nulls: Uint8Array | u
     offsets[i + 1] = total
   }
   const data = new Uint8Array(total)
+  const copy = { entries, view, offsets, data, count }
   for (let i = 0; i < count; ) {
     const length = (offsets[i + 1] as number) - (offsets[i] as number)
     if (length > INLINE_BYTES_MAX) {
-      i = copyRun(entries, view, offsets, data, i, count)
+      i = copyRun(copy, i)
       continue
     }
     for (let k = 0, from = i * ENTRY_BYTES + 4, to = offsets[i] as number; k < length; k++) {
@@ -33,18 +34,20 @@ export function readStrings(vector: Vector, count: number, nulls: Uint8Array | u
   return nulls ? { data, offsets, nulls } : { data, offsets }
 }
 
+/** A vector's entries, and what its values are copied into. */
+interface VectorCopy {
+  readonly entries: Uint8Array
+  readonly view: DataView
+  readonly offsets: Uint32Array
+  readonly data: Uint8Array
+  readonly count: number
+}
+
 /**
  * Copies the longest run of rows from `first` on whose values touch each other in memory in the order of the
  * rows (rows without a value don't break it). Returns the row after it.
  */
-function copyRun(
-  entries: Uint8Array,
-  view: DataView,
-  offsets: Uint32Array,
-  data: Uint8Array,
-  first: number,
-  count: number,
-): number {
+function copyRun({ entries, view, offsets, data, count }: VectorCopy, first: number): number {
   const start = offsets[first] as number
   let end = addressAt(view, first) + (offsets[first + 1] as number) - start
   let row = first + 1

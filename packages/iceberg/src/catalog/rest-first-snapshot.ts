@@ -20,7 +20,7 @@ export function withFirstSnapshot(metadata: TableMetadata, tableKey: string, ran
     sequenceNumber: 1,
     timestamp_ms: metadata.lastUpdated_ms,
     manifestList: `${metadata.location}/${file}`,
-    summary: summarize('append', undefined, [], [], [], {}),
+    summary: summarize({ operation: 'append', parent: undefined, manifests: [], added: [], removed: [], own: {} }),
     schemaId: metadata.currentSchemaId,
   }
   return {

@@ -67,15 +67,16 @@ export async function draftCommit(
   if (without.missing.length > 0) return { kind: 'refuse', reason: 'removed_files_gone', detail: without.missing }
   const merged = await mergeManifests(table, base, without.manifests, attempt)
   const manifests = added ? [describeAdded(table, base, added, attempt), ...merged.manifests] : merged.manifests
-  const summary = summarize(
-    change.operation,
+  const summary = summarize({
+    operation: change.operation,
     parent,
     manifests,
-    added?.manifest.entries.map(({ file }) => file) ?? [],
-    without.removed.map(({ file }) => file),
-    change.summary ?? {},
-  )
-  return assemble(table, base, change, attempt, manifests, summary, [...without.written, ...merged.written])
+    added: added?.manifest.entries.map(({ file }) => file) ?? [],
+    removed: without.removed.map(({ file }) => file),
+    own: change.summary ?? {},
+  })
+  const content = { manifests, summary, written: [...without.written, ...merged.written] }
+  return assemble(table, base, change, attempt, content)
 }
 
 function describeAdded(table: Table, base: TableVersion, added: AddedManifest, attempt: Attempt): ManifestFile {
@@ -83,14 +84,19 @@ function describeAdded(table: Table, base: TableVersion, added: AddedManifest, a
   return describeManifest(added.manifest, added, attempt, columns)
 }
 
+/** What a snapshot consists of, and what of it is new. */
+interface SnapshotContent {
+  readonly manifests: readonly ManifestFile[]
+  readonly summary: Readonly<Record<string, string>>
+  readonly written: readonly WrittenManifest[]
+}
+
 async function assemble(
   table: Table,
   base: TableVersion,
   change: TableChange,
   attempt: Attempt,
-  manifests: readonly ManifestFile[],
-  summary: Readonly<Record<string, string>>,
-  written: readonly WrittenManifest[],
+  { manifests, summary, written }: SnapshotContent,
 ): Promise<Draft> {
   const now = {
     time_ms: nextTime_ms(table, base.metadata),

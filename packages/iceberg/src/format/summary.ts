@@ -23,15 +23,19 @@ function counted(entries: Readonly<Record<string, number>>): Record<string, stri
   )
 }
 
+/** A snapshot that is being made. */
+export interface Summarized {
+  readonly operation: string
+  readonly parent: Snapshot | undefined
+  readonly manifests: readonly ManifestFile[]
+  readonly added: readonly DataFile[]
+  readonly removed: readonly DataFile[]
+  /** What the committer says of it beside. */
+  readonly own: Readonly<Record<string, string>>
+}
+
 /** The summary of a snapshot (specification, "Snapshots", optional fields). Totals come from the manifest list itself. */
-export function summarize(
-  operation: string,
-  parent: Snapshot | undefined,
-  manifests: readonly ManifestFile[],
-  added: readonly DataFile[],
-  removed: readonly DataFile[],
-  own: Readonly<Record<string, string>>,
-): Record<string, string> {
+export function summarize({ operation, parent, manifests, added, removed, own }: Summarized): Record<string, string> {
   const data = manifests.filter(({ content }) => content === 'data')
   const deletes = manifests.filter(({ content }) => content === 'deletes')
   const addedSize = sum(added, (file) => file.size_bytes)

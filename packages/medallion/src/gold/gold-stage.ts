@@ -52,7 +52,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
       const planned = await planSources(context, input, checkpoint, turn++)
       if (planned.length === 0) return { kind: 'idle' }
       const pinned = await input.gold.pin()
-      loaded = await currentKeys(loaded, input.gold, session, pinned, checkpoint, input.keySet_bytes)
+      loaded = await currentKeys(loaded, { ...input, session, pinned, checkpoint })
       const state = loaded
       let batch = { input: await defineInput(session, planned, 'in place'), gold: input.gold, pinned }
       const walk = await findDuplicates(session, batch, state.keys, limits.maxPartitions)

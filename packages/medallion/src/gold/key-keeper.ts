@@ -21,6 +21,16 @@ export interface LoadedKeys {
   commitsSinceSave: number
 }
 
+/** Gold as it was pinned, and the checkpoint that its next commit builds on. */
+export interface KeyedTable {
+  readonly gold: LakeTable
+  readonly session: Session
+  readonly pinned: PinnedTable
+  readonly checkpoint: Checkpoint
+  /** Memory that the set may take. */
+  readonly keySet_bytes: number
+}
+
 /**
  * The set as of the pinned snapshot: the one in memory as it is if nobody else has committed since, else
  * brought up to date by what later files hold. Without one in memory the one that the checkpoint names is
@@ -28,16 +38,12 @@ export interface LoadedKeys {
  */
 export async function currentKeys(
   known: LoadedKeys | undefined,
-  gold: LakeTable,
-  session: Session,
-  pinned: PinnedTable,
-  checkpoint: Checkpoint,
-  cap_bytes: number,
+  { gold, session, pinned, checkpoint, keySet_bytes }: KeyedTable,
 ): Promise<LoadedKeys> {
   const inMemory = known?.tableUuid === pinned.uuid ? known : undefined
   if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory
-  const base = inMemory ?? (await savedKeys(gold, pinned, checkpoint, cap_bytes))
-  const keys = base?.keys ?? new KeySet(cap_bytes)
+  const base = inMemory ?? (await savedKeys(gold, pinned, checkpoint, keySet_bytes))
+  const keys = base?.keys ?? new KeySet(keySet_bytes)
   const files = await gold.files(pinned, { afterFileSequence: base?.sequence ?? 0 })
   for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
     await addFiles(gold, session, keys, files.slice(i, i + FILES_AT_ONCE))
@@ -50,12 +56,12 @@ async function savedKeys(
   gold: LakeTable,
   pinned: PinnedTable,
   checkpoint: Checkpoint,
-  cap_bytes: number,
+  keySet_bytes: number,
 ): Promise<Omit<LoadedKeys, 'tableUuid'> | undefined> {
   const saved = readSavedKeySet(checkpoint)
   if (!saved || saved.sequence > pinned.sequence) return undefined
   const bytes = await gold.store.get(saved.path)
-  const keys = bytes && decodeKeySet(bytes, pinned.uuid, saved.sequence, cap_bytes)
+  const keys = bytes && decodeKeySet(bytes, pinned.uuid, saved.sequence, keySet_bytes)
   return keys && { keys, sequence: saved.sequence, commitsSinceSave: 0 }
 }
 
