@@ -15,6 +15,7 @@ const code = await run(process.argv.slice(2), {
   stderr: process.stderr,
   stdoutIsTerminal: process.stdout.isTTY === true,
   stderrIsTerminal: process.stderr.isTTY === true,
+  stdoutWidth: process.stdout.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY,
   env: process.env,
   signal: stop.signal,
 })

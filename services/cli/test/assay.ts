@@ -101,6 +101,7 @@ export async function here(
     stderr: stderr.stream,
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    stdoutWidth: Number(env.COLUMNS) || Number.POSITIVE_INFINITY,
     env: { ...ONE_LANE, ...env },
     signal,
   })

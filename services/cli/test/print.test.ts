@@ -1,11 +1,13 @@
 import { Writable } from 'node:stream'
 import { AssayError, OutageError, UsageError } from '@assay/core'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { OptionReader } from '../src/parse/options.js'
 import { jsonText } from '../src/print/json.js'
 import { LiveLines } from '../src/print/live-lines.js'
 import { count, duration, percent, size } from '../src/print/numbers.js'
 import { resultJson, resultTable } from '../src/print/result.js'
+import { tableText } from '../src/print/table.js'
 import { instantOfMicros } from '../src/print/times.js'
 import { exitCodeOf } from '../src/run/exit-code.js'
 import { errorText } from '../src/run/print-error.js'
@@ -67,6 +69,60 @@ describe('results', () => {
     const one = { columns: [{ name: 'a', type: 'VARCHAR' }], rows: [['x\u001b[2Jy\u202e']], isTruncated: false }
     expect(resultTable(one)).toContain('x\\x1b[2Jy\\u{202e}')
     expect(resultTable(one)).not.toContain('\u001b')
+  })
+})
+
+describe('tables', () => {
+  const words = fc.array(fc.string({ maxLength: 12, unit: fc.constantFrom(...'abc0,/-') }), { maxLength: 9 })
+  const tables = fc.integer({ min: 1, max: 8 }).chain((n) => {
+    const text = words.map((some) => some.join(' '))
+    const row = fc.array(text, { minLength: n, maxLength: n })
+    return fc.record({ heads: row, rows: fc.array(row, { maxLength: 4 }) })
+  })
+
+  test('fit the width they have, or give each field a line of its own; no word is lost', () => {
+    fc.assert(
+      fc.property(tables, fc.constantFrom(40, 60, 80, 120, 200), ({ heads, rows }, width) => {
+        const columns = heads.map((head, i) => ({ head, align: i % 2 ? 'right' : 'left' }) as const)
+        const text = tableText(columns, rows, width)
+        const lines = text.split('\n')
+        if (text.startsWith('┌')) expect(lines.filter((line) => line.length > width)).toEqual([])
+        else expect(lines.filter((line) => line !== '')).toHaveLength(named(heads, rows))
+        const found = text.match(/[abc0,/-]+/g) ?? []
+        for (const cell of rows.flat()) {
+          if (cell.length > 80) continue
+          for (const word of cell.match(/[abc0,/-]+/g) ?? []) expect(found).toContain(word)
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  /** Lines of rows that are shown field by field, those without a name and a value left out. */
+  function named(heads: readonly string[], rows: readonly (readonly string[])[]): number {
+    return rows.flatMap((row) => row.filter((cell, i) => `${heads[i]}${cell}`.trim() !== '')).length
+  }
+
+  test('wrap between words while that is enough', () => {
+    const columns = [{ head: 'table' }, { head: 'rows', align: 'right' as const }, { head: 'checkpoint' }]
+    const row = ['gold_crypto_trades', '1,234', 'market.crypto.trades.binance.raw/0 at 1,234 and 5 more']
+    expect(`\n${tableText(columns, [row], 72)}`).toMatchInlineSnapshot(`
+      "
+      ┌────────────────────┬───────┬───────────────────────────────────────┐
+      │ table              │  rows │ checkpoint                            │
+      ├────────────────────┼───────┼───────────────────────────────────────┤
+      │ gold_crypto_trades │ 1,234 │ market.crypto.trades.binance.raw/0 at │
+      │                    │       │ 1,234 and 5 more                      │
+      └────────────────────┴───────┴───────────────────────────────────────┘
+      "
+    `)
+    expect(`\n${tableText(columns, [row], 60)}`).toMatchInlineSnapshot(`
+      "
+      table       gold_crypto_trades
+      rows        1,234
+      checkpoint  market.crypto.trades.binance.raw/0 at 1,234 and 5 more
+      "
+    `)
   })
 })
 

@@ -42,7 +42,7 @@ export function addDlq(program: Command, accept: Accept): void {
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(place, io.signal, async (lake) => {
           const counts = await countDeadLetters(lake, by, since_ms)
-          const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts)
+          const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts, io.stdoutWidth)
           await write(io.stdout, json ? jsonText(resultJson(counts)) : text)
           return ExitCode.done
         }),
@@ -77,7 +77,7 @@ function addShow(dlq: Command, accept: Accept): void {
         if (!at) throw new RangeError('a command line without a coordinate was accepted')
         return withLakeToLookAt(place, io.signal, async (lake) => {
           const report = await showDeadLetter(lake, at)
-          await write(io.stdout, json ? deadLetterJson(report) : deadLetterText(report))
+          await write(io.stdout, json ? deadLetterJson(report) : deadLetterText(report, io.stdoutWidth))
           return ExitCode.done
         })
       })
@@ -88,15 +88,8 @@ function deadLetterJson({ dead_letter: deadLetter, resolutions, bytes: _raw, ...
   return jsonText({ ...rest, dead_letter: resultJson(deadLetter)[0], resolutions: resultJson(resolutions) })
 }
 
-function deadLetterText({
-  coordinate: at,
-  tables,
-  is_open,
-  dead_letter: deadLetter,
-  record,
-  bytes,
-  resolutions,
-}: DeadLetterReport): string {
+function deadLetterText(report: DeadLetterReport, width: number): string {
+  const { coordinate: at, tables, is_open, dead_letter: deadLetter, record, bytes, resolutions } = report
   const lines = [`dead letter ${at}, ${is_open ? 'open' : 'closed'}, in ${tables.join(' and ')}`]
   for (const [i, { name, type }] of deadLetter.columns.entries()) {
     const value = textValue(deadLetter.rows[0]?.[i], type)
@@ -110,7 +103,7 @@ function deadLetterText({
     lines.push(`bytes (${count(bytes.length)}): ${shown}${bytes.length > BYTES_SHOWN ? '…' : ''}`)
   }
   const text = `${lines.map(visible).join('\n')}\n`
-  return resolutions.rows.length === 0 ? text : `${text}what became of it:\n${resultTable(resolutions)}`
+  return resolutions.rows.length === 0 ? text : `${text}what became of it:\n${resultTable(resolutions, width)}`
 }
 
 interface ResolveOptions {

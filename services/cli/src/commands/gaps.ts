@@ -43,7 +43,7 @@ async function listGaps(lake: Lake, json: boolean, io: Io): Promise<ExitCode> {
     const { stops } = await statusReport(lake)
     if (json) await write(io.stdout, jsonText({ ledger: resultJson(ledger), stopped: stops }))
     else {
-      const listed = ledger.rows.length === 0 ? 'No gap has been found.\n' : resultTable(ledger)
+      const listed = ledger.rows.length === 0 ? 'No gap has been found.\n' : resultTable(ledger, io.stdoutWidth)
       await write(io.stdout, `${listed}${stopsText(stops)}`)
     }
     return ExitCode.done

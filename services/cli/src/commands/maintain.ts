@@ -56,7 +56,10 @@ export function addMaintain(program: Command, accept: Accept): void {
       accept(reader.mistakes, (io) =>
         within(place, io.signal, async (lake) => {
           const report = await maintain(lake, options, io.signal)
-          await write(io.stdout, json ? jsonText(report) : reportText(report, options.dryRun ?? false))
+          await write(
+            io.stdout,
+            json ? jsonText(report) : reportText(report, { dryRun: options.dryRun ?? false, width: io.stdoutWidth }),
+          )
           return report.tables?.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done
         }),
       )
@@ -93,7 +96,10 @@ async function maintain(lake: Lake, options: Options, signal: AbortSignal): Prom
   }
 }
 
-function reportText({ paused, relocated, tables, retention }: Report, dryRun: boolean): string {
+function reportText(
+  { paused, relocated, tables, retention }: Report,
+  { dryRun, width }: { readonly dryRun: boolean; readonly width: number },
+): string {
   const parts: string[] = []
   if (paused !== undefined) parts.push(paused ? 'paused: no commit of Assay until --resume\n' : 'resumed\n')
   if (relocated) {
@@ -112,6 +118,7 @@ function reportText({ paused, relocated, tables, retention }: Report, dryRun: bo
       tableText(
         [{ head: 'table' }, ...shown.map((head) => ({ head, align: 'right' as const }))],
         tables.map((table) => [table.table, ...shown.map((head) => (table.problem ? '' : count(table[head] ?? 0)))]),
+        width,
       ),
       problemsText(tables.flatMap(({ problem }) => problem ?? [])),
     )

@@ -119,11 +119,14 @@ async function run(
     io.signal,
   )
   live.end()
-  await write(io.stdout, json ? jsonText({ into: target.location, ...report }) : reportText(report, target.location))
+  await write(
+    io.stdout,
+    json ? jsonText({ into: target.location, ...report }) : reportText(report, target.location, io.stdoutWidth),
+  )
   return report.finished && report.is_same ? ExitCode.done : ExitCode.found_wrong
 }
 
-function reportText({ finished, comparisons, is_same }: RebuildReport, location: string): string {
+function reportText({ finished, comparisons, is_same }: RebuildReport, location: string, width: number): string {
   if (!finished) return `stopped before the end; what is in ${visible(location)} is of no use\n`
   if (comparisons.length === 0) return `rebuilt into ${visible(location)}; not compared\n`
   const table = tableText(
@@ -134,6 +137,7 @@ function reportText({ finished, comparisons, is_same }: RebuildReport, location:
       count(rebuilt),
       count(differing),
     ]),
+    width,
   )
   const differences = comparisons.flatMap(({ table: name, differences: found }) =>
     found.map((text) => `${name}: ${visible(text)}\n`),

@@ -37,13 +37,13 @@ function addList(rules: Command, accept: Accept): void {
       const { json } = globalOptions(command, reader)
       accept(reader.mistakes, async (io) => {
         const set = presentRules(io)
-        await write(io.stdout, json ? jsonText(JSON.parse(ruleSetJson(set))) : listText(set))
+        await write(io.stdout, json ? jsonText(JSON.parse(ruleSetJson(set))) : listText(set, io.stdoutWidth))
         return ExitCode.done
       })
     })
 }
 
-function listText({ version, rules, reading }: RuleSet): string {
+function listText({ version, rules, reading }: RuleSet, width: number): string {
   const columns = ['rule', 'type', 'reason', 'predicate', 'since'].map((head) => ({ head }))
   const rows = rules.map(({ name, type, reason, predicate, since }) => [name, type, reason, predicate, since])
   const known = [
@@ -52,7 +52,7 @@ function listText({ version, rules, reading }: RuleSet): string {
     [reading.pairs, 'listed pairs'],
   ] as const
   const counts = known.map(([names, what]) => `${count(names.length)} ${what}`).join(', ')
-  return `${version}\n${tableText(columns, rows)}joined names are read by ${counts}; --json lists them\n`
+  return `${version}\n${tableText(columns, rows, width)}joined names are read by ${counts}; --json lists them\n`
 }
 
 function addTest(rules: Command, accept: Accept): void {

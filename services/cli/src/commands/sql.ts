@@ -162,7 +162,8 @@ async function runSql(place: LakeParts, request: Request, io: Io): Promise<ExitC
           ...(request.asOf && { asOf: request.asOf }),
           onNote: (note) => notes.add(note),
         })
-        await writeAnswer(parts, { isTable: format === 'table', target }, io)
+        const width = output === undefined ? io.stdoutWidth : Number.POSITIVE_INFINITY
+        await writeAnswer(parts, { table: format === 'table' ? { width } : undefined, target }, io)
         for (const note of notes) await write(io.stderr, `note: ${note}\n`)
       })
       await target.commit()
@@ -183,7 +184,7 @@ async function statementOf({ sql, format }: Request, target: ResultOutput): Prom
 
 async function writeAnswer(
   parts: ReturnType<typeof ask>,
-  { isTable, target }: { readonly isTable: boolean; readonly target: ResultOutput },
+  { table, target }: { readonly table: { readonly width: number } | undefined; readonly target: ResultOutput },
   io: Io,
 ): Promise<void> {
   let columns: readonly HeadColumn[] = []
@@ -192,8 +193,8 @@ async function writeAnswer(
     if (part.kind === 'head') columns = part.columns
     else if (part.kind === 'bytes') await target.write(part.bytes)
     else if (part.kind === 'cells') cells.push(...part.rows)
-    else if (isTable) {
-      await writeTable(columns, cells, target)
+    else if (table) {
+      await target.write(cellsText(columns, cells, table.width))
       await noteOthers(cells.length, part, io)
     }
   }
@@ -206,16 +207,12 @@ async function noteOthers(shown: number, { rows, isAll }: RowCount, io: Io): Pro
   await write(io.stderr, `note: these are the first ${count(shown)} of ${all} rows; every other format gives all\n`)
 }
 
-function writeTable(
+function cellsText(
   columns: readonly HeadColumn[],
   rows: readonly (readonly (string | null)[])[],
-  target: ResultOutput,
-): Promise<void> {
+  width: number,
+): string {
   const heads = columns.map(({ name, isNumeric }) => ({ head: name, align: isNumeric ? 'right' : 'left' }) as const)
-  return target.write(
-    tableText(
-      heads,
-      rows.map((row) => row.map((cell) => cell ?? 'NULL')),
-    ),
-  )
+  const cells = rows.map((row) => row.map((cell) => cell ?? 'NULL'))
+  return tableText(heads, cells, width)
 }

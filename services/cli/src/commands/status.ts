@@ -30,18 +30,18 @@ export function addStatus(program: Command, accept: Accept): void {
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(place, io.signal, async (lake) => {
           const status = await statusReport(lake)
-          await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status))
+          await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status, io.stdoutWidth))
           return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done
         }),
       )
     })
 }
 
-function statusText({ lanes, stops, dead_letters, unusable }: StatusReport): string {
-  return `${lanesText(lanes)}${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
+function statusText({ lanes, stops, dead_letters, unusable }: StatusReport, width: number): string {
+  return `${lanesText(lanes, width)}${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
 }
 
-function lanesText(lanes: readonly LaneProgress[]): string {
+function lanesText(lanes: readonly LaneProgress[], width: number): string {
   if (lanes.length === 0) return 'The log holds nothing yet.\n'
   return tableText(
     [
@@ -64,6 +64,7 @@ function lanesText(lanes: readonly LaneProgress[]): string {
       lane.watermark_us === null ? '' : instantOfMicros(lane.watermark_us, 'Z'),
       lane.last_commit_ms === null ? '' : instant(lane.last_commit_ms),
     ]),
+    width,
   )
 }
 

@@ -28,14 +28,14 @@ export function addTables(program: Command, accept: Accept): void {
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(place, io.signal, async (lake) => {
           const tables = await tableReport(lake)
-          await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables))
+          await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
           return tables.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done
         }),
       )
     })
 }
 
-export function tablesText(tables: readonly TableReport[]): string {
+export function tablesText(tables: readonly TableReport[], width: number): string {
   const list = tableText(
     [
       { head: 'table' },
@@ -55,6 +55,7 @@ export function tablesText(tables: readonly TableReport[]): string {
       table.last_commit_ms === null ? '' : instant(table.last_commit_ms),
       table.problem ? 'unusable' : checkpointText(table),
     ]),
+    width,
   )
   return `${list}${problemsText(tables.flatMap(({ problem }) => problem ?? []))}`
 }

@@ -13,10 +13,11 @@ export function resultJson({ columns, rows }: QueryResult): JsonValue[] {
   return rows.map((row) => Object.fromEntries(columns.map(({ name, type }, i) => [name, jsonValue(row[i], type)])))
 }
 
-export function resultTable({ columns, rows }: QueryResult): string {
+export function resultTable({ columns, rows }: QueryResult, width?: number): string {
   return tableText(
     columns.map(({ name, type }) => ({ head: name, align: NUMERIC.test(type) ? 'right' : 'left' })),
     rows.map((row) => columns.map(({ type }, i) => textValue(row[i], type) ?? 'NULL')),
+    width,
   )
 }
 

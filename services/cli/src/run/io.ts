@@ -7,6 +7,8 @@ export interface Io {
   readonly stderr: Writable
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
+  /** Characters of a line that whoever reads stdout sees; endless where that is no terminal and nobody said. */
+  readonly stdoutWidth: number
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the user or the system asks for a graceful end. */
   readonly signal: AbortSignal

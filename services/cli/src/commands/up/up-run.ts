@@ -112,7 +112,7 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
   const { stops } = isResult ? await statusReport(lake) : await lastStatus(lake)
   if (isResult) {
     const tables = await tableReport(lake)
-    await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables))
+    await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
   }
   await write(io.stderr, stopsText(stops))
   return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
