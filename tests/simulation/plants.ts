@@ -167,8 +167,8 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: GOLD,
-        find: 'const batches = cutSources(planned, walk.cut)',
-        put: 'state.keys.merge(walk.staged)\n      const batches = cutSources(planned, walk.cut)',
+        find: 'const batches = sourcesUntil(planned, result.limitReachedAt)',
+        put: 'state.keys.merge(result.staged)\n      const batches = sourcesUntil(planned, result.limitReachedAt)',
       },
       {
         file: GOLD,

@@ -32,7 +32,7 @@ export type FeedParser = (line: string) => FeedOutcome
  * doesn't give by name. Each is defined for every row, whatever it holds, and never fails.
  */
 export interface SilverMapping {
-  /** VARCHAR; unique per book (exchange, symbol, currency) and trade. */
+  /** VARCHAR; unique per exchange, symbol, currency and trade. */
   readonly trade_id: string
   /** VARCHAR: what the record is; `trade` for a trade. */
   readonly event_type: string
@@ -101,7 +101,7 @@ export interface Exchange {
   newFeedParser(now_us: () => bigint): FeedParser
   /** How it writes symbols: what breaks this is refused by every feed, and a dead letter in silver. */
   readonly symbols: SymbolGrammar
-  /** True where it writes base and quote apart: then two of its books may have one joined name. */
+  /** True where it writes base and quote apart: then two of its pairs may have one joined name. */
   readonly writesPairsApart: boolean
   /** ms since 1970 before which it had no trade. */
   readonly firstTrade_ms: number

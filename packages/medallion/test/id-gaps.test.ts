@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { idGapChanges } from '../src/gold/keys/id-gaps.js'
 import { KeySet, StagedKeys } from '../src/gold/keys/key-set.js'
 
-const BOOK = 'KRAKEN/BTC/USD'
+const SYMBOL_KEY = 'KRAKEN/BTC/USD'
 
 function gapsOf(ids: ReadonlySet<number>): string[] {
   const sorted = [...ids].sort((a, b) => a - b)
@@ -24,11 +24,11 @@ describe('gaps in trade numbers', () => {
         for (const ids of batches) {
           const staged = new StagedKeys(keys)
           for (const id of ids) {
-            staged.add(BOOK, id)
+            staged.add(SYMBOL_KEY, id)
             held.add(id)
           }
-          for (const [book, runs] of staged.runs()) {
-            const { opened, closed } = idGapChanges(keys.book(book).intervals, runs)
+          for (const [symbolKey, runs] of staged.runs()) {
+            const { opened, closed } = idGapChanges(keys.symbol(symbolKey).intervals, runs)
             for (const { from, to } of closed) {
               expect(open.delete(`${from}..${to}`)).toBe(true)
               closedEver.add(`${from}..${to}`)

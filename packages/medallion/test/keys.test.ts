@@ -53,19 +53,21 @@ const id = fc.oneof(
 const trade = fc.tuple(fc.constantFrom('BINANCE/BTCUSDT', 'KRAKEN/BTC/USD', 'é/∞'), id)
 
 /** Ids that a double holds exactly, and the others, each by its own way. */
-function add(staged: StagedKeys, book: string, number: bigint): boolean {
-  return Number.isSafeInteger(Number(number)) ? staged.add(book, Number(number)) : staged.addLarge(book, number)
+function add(staged: StagedKeys, symbolKey: string, number: bigint): boolean {
+  return Number.isSafeInteger(Number(number))
+    ? staged.add(symbolKey, Number(number))
+    : staged.addLarge(symbolKey, number)
 }
 
-function has(keys: KeySet, book: string, number: bigint): boolean {
-  return Number.isSafeInteger(Number(number)) ? keys.has(book, Number(number)) : keys.hasLarge(book, number)
+function has(keys: KeySet, symbolKey: string, number: bigint): boolean {
+  return Number.isSafeInteger(Number(number)) ? keys.has(symbolKey, Number(number)) : keys.hasLarge(symbolKey, number)
 }
 
 function keySetOf(batches: readonly (readonly (readonly [string, bigint])[])[]): KeySet {
   const keys = new KeySet(CAP_BYTES)
   for (const batch of batches) {
     const staged = new StagedKeys(keys)
-    for (const [book, number] of batch) add(staged, book, number)
+    for (const [symbolKey, number] of batch) add(staged, symbolKey, number)
     keys.merge(staged)
   }
   return keys
@@ -79,9 +81,9 @@ describe('key sets', () => {
         const model = new Set<string>()
         for (const batch of batches) {
           const staged = new StagedKeys(keys)
-          for (const [book, number] of batch) {
-            const name = `${book} ${number}`
-            expect(add(staged, book, number)).toBe(!model.has(name))
+          for (const [symbolKey, number] of batch) {
+            const name = `${symbolKey} ${number}`
+            expect(add(staged, symbolKey, number)).toBe(!model.has(name))
             model.add(name)
           }
           keys.merge(staged)
@@ -108,9 +110,9 @@ describe('key sets', () => {
       fc.property(fc.array(fc.array(trade, { maxLength: 12 }), { maxLength: 6 }), (batches) => {
         const keys = keySetOf(batches)
         const found = decodeKeySet(encodeKeySet(keys, 'table', 7), 'table', 7, CAP_BYTES)
-        for (const [book, number] of batches.flat()) {
+        for (const [symbolKey, number] of batches.flat()) {
           for (const near of [number - 1n, number, number + 1n])
-            expect(found && has(found, book, near)).toBe(has(keys, book, near))
+            expect(found && has(found, symbolKey, near)).toBe(has(keys, symbolKey, near))
         }
       }),
     )

@@ -45,7 +45,7 @@ export interface TracedRecord {
   readonly dropped: TableRows
 }
 
-/** Trades that an id without its book may name. */
+/** Trades that an id without its symbol may name. */
 const TRADES_MAX = 50
 const HOUR_US = 3_600_000_000n
 const KEPT = { topic: 'kept_topic', partition: 'kept_partition', offset: 'kept_offset' }

@@ -200,7 +200,7 @@ export async function checkKept(
   )
 }
 
-/** Each trade id of a book is in gold once. Only hashes are grouped, and names where a hash is there twice. */
+/** Each trade id of a symbol key is in gold once. Only hashes are grouped, and names where a hash is there twice. */
 export async function checkDistinct(session: Session, { gold }: PinnedLake, checks: CheckList): Promise<void> {
   const findings = new Findings()
   const rows = `SELECT ${TRADE_KEY_COLUMNS} FROM (${await gold.sql()})`

@@ -1,5 +1,5 @@
 import type { Session } from '@assay/engine'
-import { BOOK_SQL, GOLD_TABLE, TRADE_GAPS_TABLE } from '@assay/medallion'
+import { GOLD_TABLE, SYMBOL_KEY_SQL, TRADE_GAPS_TABLE } from '@assay/medallion'
 import { type CheckList, Findings } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
@@ -7,7 +7,7 @@ import type { PinnedLake } from '../pinned/pin-lake.js'
 /** Greatest number that the key set counts gaps with. */
 const NUMBER_MAX = 2n ** 53n - 1n
 
-/** The ledger names a book by its symbol alone: of two books with one joined name the gaps are counted together. */
+/** The ledger names a pair by its symbol alone: of two pairs with one joined name the gaps are counted together. */
 const GAP = 'exchange, symbol, from_id, to_id'
 const TEXT = `exchange || '/' || symbol || ' ' || from_id || '..' || (to_id - 1)`
 
@@ -17,10 +17,10 @@ const TEXT = `exchange || '/' || symbol || ' ' || from_id || '..' || (to_id - 1)
  */
 export async function checkTradeGaps(session: Session, tables: PinnedLake, checks: CheckList): Promise<void> {
   const findings = new Findings()
-  const numbers = `SELECT DISTINCT exchange, symbol, ${BOOK_SQL} AS book, source_sequence AS id FROM (${await tables.gold.sql()})
+  const numbers = `SELECT DISTINCT exchange, symbol, ${SYMBOL_KEY_SQL} AS symbol_key, source_sequence AS id FROM (${await tables.gold.sql()})
     WHERE source_sequence BETWEEN ${-NUMBER_MAX} AND ${NUMBER_MAX}`
   const between = `SELECT exchange, symbol, id + 1 AS from_id, next AS to_id, count(*)::BIGINT AS gaps FROM (
-      SELECT *, lead(id) OVER (PARTITION BY book ORDER BY id) AS next FROM (${numbers})
+      SELECT *, lead(id) OVER (PARTITION BY symbol_key ORDER BY id) AS next FROM (${numbers})
     ) WHERE next > id + 1 GROUP BY ALL`
   const ledger = `SELECT ${GAP}, (count(*) FILTER (change = 'opened') - count(*) FILTER (change = 'closed'))::BIGINT AS open
     FROM (${await tables.tradeGaps.sql()}) GROUP BY ALL`

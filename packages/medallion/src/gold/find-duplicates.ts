@@ -3,7 +3,7 @@ import { columnOf, type ResultChunk, type Session, type TemporaryTable } from '@
 import type { LakeTable, PinnedTable } from '@assay/pipeline'
 import { dateText, scanSql } from '@assay/pipeline'
 import { type KeySet, StagedKeys } from './keys/key-set.js'
-import { bookName, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './trade-key.js'
+import { sameTradeSql, symbolKey, TRADE_KEY, TRADE_KEY_COLUMNS } from './trade-key.js'
 
 /** The batch in the engine, and gold as it was before it. */
 export interface GoldBatch {
@@ -13,8 +13,8 @@ export interface GoldBatch {
   readonly pinned: PinnedTable
 }
 
-/** What a walk over the batch in order of (lane, offset) found. */
-export interface Walk {
+/** What deduplication found, row by row in order of (lane, offset). */
+export interface DedupResult {
   readonly count: number
   readonly duplicates: number
   /** lane_rank, lane_offset and source_sequence of the duplicates. */
@@ -24,8 +24,8 @@ export interface Walk {
   readonly hours: ReadonlySet<number>
   /** Offset of each lane's last row that is new, by lane rank. */
   readonly written: ReadonlyMap<number, bigint>
-  /** Where the walk ended because one partition too many would begin. */
-  readonly cut?: { readonly rank: number; readonly offset: bigint }
+  /** The row before which deduplication stopped, since one partition too many would begin. */
+  readonly limitReachedAt?: { readonly rank: number; readonly offset: bigint }
 }
 
 /** Decides for every row, in order, whether it is the first of its trade. */
@@ -34,15 +34,15 @@ export async function findDuplicates(
   batch: GoldBatch,
   keys: KeySet,
   maxPartitions: number,
-): Promise<Walk> {
+): Promise<DedupResult> {
   const staged = new StagedKeys(keys)
   const hours = new Set<number>()
   const written = new Map<number, bigint>()
   const duplicates = new RowList()
-  const bookOf = bookNames()
-  let numberless = false
+  const symbolKeyOf = symbolKeyReader()
+  let withoutTradeNumber = false
   let count = 0
-  let cut: Walk['cut']
+  let limitReachedAt: DedupResult['limitReachedAt']
   const sql = `SELECT lane_rank, lane_offset, exchange, currency, symbol, source_sequence,
       ("timestamp" // 3600000000)::INTEGER AS hour FROM ${batch.input.name} ORDER BY lane_rank, lane_offset`
   for await (const chunk of session.read(sql)) {
@@ -56,19 +56,21 @@ export async function findDuplicates(
       const rank = ranks[i] as number
       if (!hours.has(hour[i] as number)) {
         if (hours.size === maxPartitions) {
-          cut = { rank, offset: offsets[i] as bigint }
+          limitReachedAt = { rank, offset: offsets[i] as bigint }
           break
         }
         hours.add(hour[i] as number)
       }
       count++
       if (ids.nulls?.[i]) {
-        numberless = true
+        withoutTradeNumber = true
         continue
       }
       const id = numberAt(words, i)
-      const book = bookOf(chunk, i)
-      const isNew = Number.isSafeInteger(id) ? staged.add(book, id) : staged.addLarge(book, ids.data[i] as bigint)
+      const symbolKey = symbolKeyOf(chunk, i)
+      const isNew = Number.isSafeInteger(id)
+        ? staged.add(symbolKey, id)
+        : staged.addLarge(symbolKey, ids.data[i] as bigint)
       if (!isNew) {
         duplicates.add(rank, offsets[i] as bigint, ids.data[i] as bigint)
         continue
@@ -77,10 +79,10 @@ export async function findDuplicates(
       lastNew = i
     }
     if (lastNew >= 0) written.set(ranks[lastNew] as number, offsets[lastNew] as bigint)
-    if (cut) break
+    if (limitReachedAt) break
   }
-  const found = { hours, duplicates, written, ...(cut && { cut }) }
-  if (numberless) await addNumberless(session, batch, found)
+  const found = { hours, duplicates, written, ...(limitReachedAt && { limitReachedAt }) }
+  if (withoutTradeNumber) await addWithoutTradeNumber(session, batch, found)
   const duplicateRows = await session.load('gold_duplicate_rows', duplicates.columns(), duplicates.count)
   return { ...found, count, duplicates: duplicates.count, duplicateRows, staged }
 }
@@ -117,8 +119,8 @@ class RowList {
   }
 }
 
-/** Names of books, one string object a name, found by the bytes without decoding them as UTF-8. */
-function bookNames(): (chunk: ResultChunk, row: number) => string {
+/** Reads symbol keys, one string object a key, found by the bytes without decoding them as UTF-8. */
+function symbolKeyReader(): (chunk: ResultChunk, row: number) => string {
   const names = new Map<string, Map<string, Map<string, string>>>()
   let chunk: ResultChunk | undefined
   let columns: readonly [exchange: TextColumn, currency: TextColumn, symbol: TextColumn] | undefined
@@ -133,7 +135,7 @@ function bookNames(): (chunk: ResultChunk, row: number) => string {
     const ofCurrency = childOf(childOf(names, exchange), currency)
     let name = ofCurrency.get(symbol)
     if (name === undefined) {
-      name = Buffer.from(bookName(exchange, currency, symbol), 'latin1').toString('utf8')
+      name = Buffer.from(symbolKey(exchange, currency, symbol), 'latin1').toString('utf8')
       ofCurrency.set(symbol, name)
     }
     return name
@@ -163,24 +165,26 @@ function latin1At({ data, offsets }: TextColumn, row: number): string {
   return data.toString('latin1', offsets[row], offsets[row + 1])
 }
 
-/** What the walk has found so far; rows without a number are added to it. */
-interface Found extends Pick<Walk, 'hours' | 'cut'> {
+/** What has been found so far; rows without a number are added to it. */
+interface Found extends Pick<DedupResult, 'hours' | 'limitReachedAt'> {
   readonly duplicates: RowList
   readonly written: Map<number, bigint>
 }
 
 /**
  * Ids without a number hold their timestamp, so that only the row's own hour can hold the same trade. Rows behind
- * the cut are left to the next batch.
+ * the limit are left to the next batch.
  */
-async function addNumberless(
+async function addWithoutTradeNumber(
   session: Session,
   { input, gold, pinned }: GoldBatch,
-  { hours, duplicates, written, cut }: Found,
+  { hours, duplicates, written, limitReachedAt }: Found,
 ): Promise<void> {
   const partitions = new Set([...hours].map(hourPartition))
   const files = await gold.files(pinned, { keepPartition: (values) => partitions.has(filePartition(values)) })
-  const before = cut ? `AND (lane_rank < ${cut.rank} OR (lane_rank = ${cut.rank} AND lane_offset < ${cut.offset}))` : ''
+  const before = limitReachedAt
+    ? `AND (lane_rank < ${limitReachedAt.rank} OR (lane_rank = ${limitReachedAt.rank} AND lane_offset < ${limitReachedAt.offset}))`
+    : ''
   const rows = session.read(`SELECT lane_rank, lane_offset, nth > 1 OR EXISTS (
       SELECT 1 FROM (${scanSql(gold.definition, files)}) g
       WHERE ${sameTradeSql('g', 'i')}

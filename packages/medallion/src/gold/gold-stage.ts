@@ -21,7 +21,7 @@ import {
   timestampLiteral,
 } from '@assay/pipeline'
 import { TRADE_COLUMNS } from '../silver/silver-tables.js'
-import { findDuplicates, type GoldBatch, type Walk } from './find-duplicates.js'
+import { type DedupResult, findDuplicates, type GoldBatch } from './find-duplicates.js'
 import { findKept } from './find-kept.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from './gold-tables.js'
 import { currentKeys, type LoadedKeys, saveKeysIfDue } from './key-keeper.js'
@@ -55,13 +55,13 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
       loaded = await currentKeys(loaded, { ...input, session, pinned, checkpoint })
       const state = loaded
       let batch = { input: await defineInput(session, planned, 'in place'), gold: input.gold, pinned }
-      const walk = await findDuplicates(session, batch, state.keys, limits.maxPartitions)
-      const batches = cutSources(planned, walk.cut)
-      if (walk.cut || walk.hours.size > HOURS_READ_IN_PLACE)
+      const result = await findDuplicates(session, batch, state.keys, limits.maxPartitions)
+      const batches = sourcesUntil(planned, result.limitReachedAt)
+      if (result.limitReachedAt || result.hours.size > HOURS_READ_IN_PLACE)
         batch = { ...batch, input: await defineInput(session, batches, 'copied') }
-      const files = await writeNew(context, batch.input, walk)
-      const dropped = await writeDuplicates(context, batch, walk)
-      const gaps = await writeTradeGaps(context, batch, walk, state.keys)
+      const files = await writeNew(context, batch.input, result)
+      const dropped = await writeDuplicates(context, batch, result)
+      const gaps = await writeTradeGaps(context, batch, result, state.keys)
       const keys = await saveKeysIfDue(input.gold, state, pinned, context.random)
       return {
         kind: 'batch',
@@ -72,23 +72,23 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
         ],
         change: {
           basis: checkpoint,
-          lanes: lanesOf(checkpoint, planned, batches, walk),
+          lanes: lanesOf(checkpoint, planned, batches, result),
           wholeCheckpoint: true,
           sources: Object.fromEntries(batches.map(({ name, batch }) => [name, batch.pinned.uuid])),
           ...(keys && { state: keySetState(keys) }),
         },
-        rows: walk.count,
+        rows: result.count,
         more: batches.some(({ plan }) => plan.more),
         counts: {
-          records: walk.count,
-          written: walk.count - walk.duplicates,
-          duplicates: walk.duplicates,
+          records: result.count,
+          written: result.count - result.duplicates,
+          duplicates: result.duplicates,
           get key_set_bytes() {
             return state.keys.size_bytes
           },
         },
         committed: (snapshot) => {
-          state.keys.merge(walk.staged)
+          state.keys.merge(result.staged)
           state.sequence = snapshot.sequence
           state.commitsSinceSave = keys ? 0 : state.commitsSinceSave + 1
           const before = readSavedKeySet(checkpoint)
@@ -180,31 +180,34 @@ async function defineInput(
   return session.createView('gold_input', rows)
 }
 
-/** The sources' plans up to where the walk was cut short. */
-function cutSources(sources: readonly SourceBatch[], cut: Walk['cut']): readonly SourceBatch[] {
-  if (!cut) return sources
+/** The sources' plans up to where the result was limitReachedAt short. */
+function sourcesUntil(
+  sources: readonly SourceBatch[],
+  limitReachedAt: DedupResult['limitReachedAt'],
+): readonly SourceBatch[] {
+  if (!limitReachedAt) return sources
   return sources.map((source) => {
-    const rank = cut.rank - source.firstRank
+    const rank = limitReachedAt.rank - source.firstRank
     if (rank >= source.plan.ranges.length) return source
     if (rank < 0) return { ...source, plan: { ...source.plan, ranges: [], idle: [], more: true } }
-    return { ...source, plan: cutPlan(source.plan, rank, cut.offset) }
+    return { ...source, plan: cutPlan(source.plan, rank, limitReachedAt.offset) }
   })
 }
 
-async function writeNew(context: StageContext, input: TemporaryTable, walk: Walk): Promise<DataFile[]> {
-  if (walk.duplicates === walk.count) return []
+async function writeNew(context: StageContext, input: TemporaryTable, result: DedupResult): Promise<DataFile[]> {
+  if (result.duplicates === result.count) return []
   // An anti join would put the wide side into its hash table: views tell DuckDB no cardinality.
   const isNew =
-    walk.duplicates === 0
+    result.duplicates === 0
       ? 'true'
-      : `(lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${walk.duplicateRows.name})`
+      : `(lane_rank, lane_offset) NOT IN (SELECT (lane_rank, lane_offset) FROM ${result.duplicateRows.name})`
   const trade = TRADE_COLUMNS.map(([name]) => quoteIdentifier(name)).join(', ')
   const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
-  for (const hour of walk.hours) {
+  for (const hour of result.hours) {
     const date = dateText(Math.floor(hour / 24))
     const ofHour =
-      walk.hours.size === 1 ? '' : `AND "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
+      result.hours.size === 1 ? '' : `AND "timestamp" >= ${hour * HOUR_US} AND "timestamp" < ${(hour + 1) * HOUR_US}`
     const select = `SELECT ${trade}, ${now} AS gold_ingestion_timestamp, DATE ${quoteText(date)} AS exchange_date,
       ${hour % 24}::INTEGER AS exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id
       FROM ${input.name} WHERE ${isNew} ${ofHour}`
@@ -214,9 +217,9 @@ async function writeNew(context: StageContext, input: TemporaryTable, walk: Walk
   return files
 }
 
-async function writeDuplicates(context: StageContext, batch: GoldBatch, walk: Walk): Promise<DataFile[]> {
-  if (walk.duplicates === 0) return []
-  const { dropped, kept } = await findKept(context.session, batch, walk.duplicateRows)
+async function writeDuplicates(context: StageContext, batch: GoldBatch, result: DedupResult): Promise<DataFile[]> {
+  if (result.duplicates === 0) return []
+  const { dropped, kept } = await findKept(context.session, batch, result.duplicateRows)
   const days = await context.session.rows(
     `SELECT DISTINCT "timestamp" // 86400000000 AS day FROM ${dropped.name} ORDER BY 1`,
   )
@@ -237,12 +240,12 @@ function lanesOf(
   checkpoint: Checkpoint,
   planned: readonly SourceBatch[],
   batches: readonly SourceBatch[],
-  walk: Walk,
+  result: DedupResult,
 ): Map<LaneKey, LaneCheckpoint> {
   const written = new Map<LaneKey, bigint>()
   for (const { plan, firstRank } of planned) {
     for (const [rank, { key }] of plan.ranges.entries()) {
-      const offset = walk.written.get(firstRank + rank)
+      const offset = result.written.get(firstRank + rank)
       if (offset !== undefined) written.set(key, offset)
     }
   }

@@ -4,8 +4,8 @@ import type { Checkpoint, LakeTable, PinnedTable } from '@assay/pipeline'
 import { type ScanFile, scanSql } from '@assay/pipeline'
 import { readSavedKeySet } from './key-set-state.js'
 import { decodeKeySet, encodeKeySet } from './keys/key-file.js'
-import { type BookKeys, KeySet } from './keys/key-set.js'
-import { BOOK_SQL } from './trade-key.js'
+import { KeySet, type SymbolKeys } from './keys/key-set.js'
+import { SYMBOL_KEY_SQL } from './trade-key.js'
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** Files read at once when the set is brought up to date. */
@@ -66,15 +66,15 @@ async function savedKeys(
 }
 
 async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: readonly ScanFile[]): Promise<void> {
-  const sql = `SELECT book, min(id)::VARCHAR AS low, max(id)::VARCHAR AS high FROM (
-      SELECT book, id, id::HUGEINT - dense_rank() OVER (PARTITION BY book ORDER BY id) AS island FROM (
-        SELECT DISTINCT ${BOOK_SQL} AS book, source_sequence AS id
+  const sql = `SELECT symbol_key, min(id)::VARCHAR AS low, max(id)::VARCHAR AS high FROM (
+      SELECT symbol_key, id, id::HUGEINT - dense_rank() OVER (PARTITION BY symbol_key ORDER BY id) AS island FROM (
+        SELECT DISTINCT ${SYMBOL_KEY_SQL} AS symbol_key, source_sequence AS id
         FROM (${scanSql(gold.definition, files)}) WHERE source_sequence IS NOT NULL
       )
-    ) GROUP BY book, island ORDER BY book, min(id)`
+    ) GROUP BY symbol_key, island ORDER BY symbol_key, min(id)`
   const text = new TextDecoder()
   for await (const chunk of session.read(sql)) {
-    const columns = ['book', 'low', 'high'].map((name) => columnOf(chunk, name, 'VARCHAR'))
+    const columns = ['symbol_key', 'low', 'high'].map((name) => columnOf(chunk, name, 'VARCHAR'))
     const cell = (column: number, row: number): string => {
       const bytes = columns[column] as { data: Uint8Array; offsets: Uint32Array }
       return text.decode(bytes.data.subarray(bytes.offsets[row], bytes.offsets[row + 1]))
@@ -84,7 +84,7 @@ async function addFiles(gold: LakeTable, session: Session, keys: KeySet, files: 
       const runs: IdRun[] = []
       for (; i < chunk.count && cell(0, i) === name; i++)
         runs.push({ low: BigInt(cell(1, i)), high: BigInt(cell(2, i)) })
-      addRuns(keys.book(name), runs)
+      addRuns(keys.symbol(name), runs)
     }
   }
   keys.checkSize()
@@ -95,19 +95,19 @@ interface IdRun {
   readonly high: bigint
 }
 
-/** Adds runs of a book in ascending order; every id of a run is a row, so their number is bounded by the files'. */
-function addRuns(book: BookKeys, runs: readonly IdRun[]): void {
+/** Adds runs of a symbol in ascending order; every id of a run is a row, so their number is bounded by the files'. */
+function addRuns(keys: SymbolKeys, runs: readonly IdRun[]): void {
   const isSafe = ({ low, high }: IdRun): boolean => low >= -MAX_SAFE && high <= MAX_SAFE
   const safe = runs.filter(isSafe)
-  book.intervals.addRuns(
+  keys.intervals.addRuns(
     Float64Array.from(safe, ({ low }) => Number(low)),
     Float64Array.from(safe, ({ high }) => Number(high)),
   )
   for (const { low, high } of runs.filter((run) => !isSafe(run))) {
     for (let id = low; id <= high; id++) {
       if (id >= -MAX_SAFE && id <= MAX_SAFE)
-        book.intervals.addRuns(Float64Array.of(Number(id)), Float64Array.of(Number(id)))
-      else book.large.add(id)
+        keys.intervals.addRuns(Float64Array.of(Number(id)), Float64Array.of(Number(id)))
+      else keys.large.add(id)
     }
   }
 }

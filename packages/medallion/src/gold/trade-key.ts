@@ -2,8 +2,8 @@ import { quoteText } from '@assay/engine'
 import { exchanges } from '@assay/exchanges'
 
 /**
- * Exchanges that write base and quote apart: two of their books may have one joined name, so that the currency is part
- * of the key. Where the exchange itself writes a joined name, that name is the book, whatever was known of its currency
+ * Exchanges that write base and quote apart: two of their pairs may have one joined name, so that the currency is part
+ * of the key. Where the exchange itself writes a joined name, that name is the pair, whatever was known of its currency
  * when a row was read.
  */
 const APART: ReadonlySet<string> = new Set(
@@ -11,7 +11,7 @@ const APART: ReadonlySet<string> = new Set(
 )
 const IS_APART = `exchange IN (${[...APART].map(quoteText).join(', ') || "''"})`
 
-/** SQL of what makes a trade one of its own: its book and the exchange's id in it. */
+/** SQL of what makes a trade one of its own: its symbol key and the exchange's id within it. */
 export const TRADE_KEY = `exchange, symbol, CASE WHEN ${IS_APART} THEN currency END, trade_id`
 
 /** The columns that the key is made of. */
@@ -25,16 +25,17 @@ export function sameTradeSql(a: string, b: string): string {
 }
 
 /**
- * The books of gold's key set are named `exchange/currency/symbol`, without the currency where it is no part of the key.
+ * Symbols in gold's key set are keyed by `exchange/currency/symbol`, without the currency where it is no part of the key.
  * Neither an exchange's nor a currency's name has a slash.
  */
-export function bookName(exchange: string, currency: string, symbol: string): string {
+export function symbolKey(exchange: string, currency: string, symbol: string): string {
   return `${exchange}/${APART.has(exchange) ? currency : ''}/${symbol}`
 }
 
 /** SQL of the name. */
-export const BOOK_SQL = `exchange || '/' || CASE WHEN ${IS_APART} THEN currency ELSE '' END || '/' || symbol`
+export const SYMBOL_KEY_SQL = `exchange || '/' || CASE WHEN ${IS_APART} THEN currency ELSE '' END || '/' || symbol`
 
-/** SQL of the parts of a name in a column `book`. */
-export const BOOK_EXCHANGE_SQL = "split_part(book, '/', 1)"
-export const BOOK_SYMBOL_SQL = "substr(book, length(split_part(book, '/', 1)) + length(split_part(book, '/', 2)) + 3)"
+/** SQL of the parts of a key in a column `symbol_key`. */
+export const SYMBOL_KEY_EXCHANGE_SQL = "split_part(symbol_key, '/', 1)"
+export const SYMBOL_KEY_SYMBOL_SQL =
+  "substr(symbol_key, length(split_part(symbol_key, '/', 1)) + length(split_part(symbol_key, '/', 2)) + 3)"

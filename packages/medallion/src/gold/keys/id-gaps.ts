@@ -13,7 +13,7 @@ export interface IdGapChanges {
 }
 
 /**
- * What new runs, none of them in the set, change in the gaps of a book. A gap that is filled in part is closed, and
+ * What new runs, none of them in the set, change in the gaps of a symbol. A gap that is filled in part is closed, and
  * what is left of it opened. Below the least number and above the greatest there is no gap.
  */
 export function idGapChanges(before: IntervalSet, { starts, ends }: IdRuns): IdGapChanges {

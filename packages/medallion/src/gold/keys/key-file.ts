@@ -5,7 +5,7 @@ import { KeySet } from './key-set.js'
 
 const MAGIC = 'ASSAYKEY'
 const DIGEST_BYTES = 32
-/** Since 2 the books are named with their currency; a set of format 1 is built again from the table. */
+/** Since 2 the symbol keys have the currency; a set of format 1 is built again from the table. */
 const FORMAT = 2
 const headerSchema = z.object({
   format: z.literal(FORMAT),
@@ -16,10 +16,10 @@ const headerSchema = z.object({
 
 /**
  * A key set as bytes: magic, length of the header (uint32, little-endian), header (JSON), starts and ends
- * of each book's intervals (float64, little-endian), SHA-256 of all before it.
+ * of each symbol's intervals (float64, little-endian), SHA-256 of all before it.
  */
 export function encodeKeySet(keys: KeySet, table: string, sequence: number): Uint8Array {
-  const books = [...keys.books].sort(([a], [b]) => (a < b ? -1 : 1))
+  const books = [...keys.symbols].sort(([a], [b]) => (a < b ? -1 : 1))
   const header = Buffer.from(
     JSON.stringify({
       format: FORMAT,
@@ -68,7 +68,7 @@ export function decodeKeySet(
     const starts = floatsAt(buffer, at, book.intervals)
     const ends = floatsAt(buffer, at + starts.byteLength, book.intervals)
     at += starts.byteLength + ends.byteLength
-    keys.setBook(book.name, {
+    keys.setSymbol(book.name, {
       intervals: new IntervalSet(starts, ends, book.intervals),
       large: new Set(book.large.map(BigInt)),
     })

@@ -1,8 +1,8 @@
 import { AssayError } from '@assay/core'
 import { IntervalSet } from './interval-set.js'
 
-/** The numbers of one book that gold holds. */
-export interface BookKeys {
+/** The trade numbers of one symbol that gold holds. */
+export interface SymbolKeys {
   readonly intervals: IntervalSet
   /** Numbers that a double can't hold exactly; no exchange gives such ids, but a record may claim one. */
   readonly large: Set<bigint>
@@ -10,50 +10,50 @@ export interface BookKeys {
 
 const LARGE_ID_BYTES = 64
 
-/** Trade numbers that gold holds, by book (see `bookName`). */
+/** Trade numbers that gold holds, by symbol key (see `symbolKey`). */
 export class KeySet {
-  readonly #books = new Map<string, BookKeys>()
+  readonly #symbols = new Map<string, SymbolKeys>()
   readonly #cap_bytes: number
 
   constructor(cap_bytes: number) {
     this.#cap_bytes = cap_bytes
   }
 
-  get books(): ReadonlyMap<string, BookKeys> {
-    return this.#books
+  get symbols(): ReadonlyMap<string, SymbolKeys> {
+    return this.#symbols
   }
 
-  book(name: string): BookKeys {
-    let book = this.#books.get(name)
-    if (!book) {
-      book = { intervals: new IntervalSet(), large: new Set() }
-      this.#books.set(name, book)
+  symbol(name: string): SymbolKeys {
+    let symbol = this.#symbols.get(name)
+    if (!symbol) {
+      symbol = { intervals: new IntervalSet(), large: new Set() }
+      this.#symbols.set(name, symbol)
     }
-    return book
+    return symbol
   }
 
-  setBook(name: string, book: BookKeys): void {
-    this.#books.set(name, book)
+  setSymbol(name: string, symbol: SymbolKeys): void {
+    this.#symbols.set(name, symbol)
   }
 
   has(name: string, id: number): boolean {
-    return this.#books.get(name)?.intervals.has(id) ?? false
+    return this.#symbols.get(name)?.intervals.has(id) ?? false
   }
 
   hasLarge(name: string, id: bigint): boolean {
-    return this.#books.get(name)?.large.has(id) ?? false
+    return this.#symbols.get(name)?.large.has(id) ?? false
   }
 
   get size_bytes(): number {
     let sum = 0
-    for (const book of this.#books.values()) sum += book.intervals.size_bytes + book.large.size * LARGE_ID_BYTES
+    for (const symbol of this.#symbols.values()) sum += symbol.intervals.size_bytes + symbol.large.size * LARGE_ID_BYTES
     return sum
   }
 
   /** Takes in what a committed batch added. Throws `key_set_too_large` past the cap: it never forgets. */
   merge(staged: StagedKeys): void {
-    for (const [name, { starts, ends }] of staged.runs()) this.book(name).intervals.addRuns(starts, ends)
-    for (const [name, { large }] of staged.books) for (const id of large) this.book(name).large.add(id)
+    for (const [name, { starts, ends }] of staged.runs()) this.symbol(name).intervals.addRuns(starts, ends)
+    for (const [name, { large }] of staged.symbols) for (const id of large) this.symbol(name).large.add(id)
     this.checkSize()
   }
 
@@ -76,7 +76,7 @@ export interface IdRuns {
 
 /** Keys that a batch adds, on top of a key set, until its commit has succeeded. */
 export class StagedKeys {
-  readonly books = new Map<string, { readonly numbers: Set<number>; readonly large: Set<bigint> }>()
+  readonly symbols = new Map<string, { readonly numbers: Set<number>; readonly large: Set<bigint> }>()
   readonly #base: KeySet
   #runs: ReadonlyMap<string, IdRuns> | undefined
 
@@ -87,7 +87,7 @@ export class StagedKeys {
   /** True when neither gold nor the batch so far has the id (within ±(2^53 - 1)), which it then has. */
   add(name: string, id: number): boolean {
     if (this.#base.has(name, id)) return false
-    const { numbers } = this.#book(name)
+    const { numbers } = this.#symbol(name)
     const before = numbers.size
     return numbers.add(id).size > before
   }
@@ -95,24 +95,24 @@ export class StagedKeys {
   /** The same for an id that a double can't hold exactly. */
   addLarge(name: string, id: bigint): boolean {
     if (this.#base.hasLarge(name, id)) return false
-    const { large } = this.#book(name)
+    const { large } = this.#symbol(name)
     const before = large.size
     return large.add(id).size > before
   }
 
-  /** The numbers of each book; nothing may be added afterwards. */
+  /** The numbers of each symbol; nothing may be added afterwards. */
   runs(): ReadonlyMap<string, IdRuns> {
-    this.#runs ??= new Map([...this.books].map(([name, { numbers }]) => [name, runsOf(numbers)]))
+    this.#runs ??= new Map([...this.symbols].map(([name, { numbers }]) => [name, runsOf(numbers)]))
     return this.#runs
   }
 
-  #book(name: string): { readonly numbers: Set<number>; readonly large: Set<bigint> } {
-    let book = this.books.get(name)
-    if (!book) {
-      book = { numbers: new Set(), large: new Set() }
-      this.books.set(name, book)
+  #symbol(name: string): { readonly numbers: Set<number>; readonly large: Set<bigint> } {
+    let symbol = this.symbols.get(name)
+    if (!symbol) {
+      symbol = { numbers: new Set(), large: new Set() }
+      this.symbols.set(name, symbol)
     }
-    return book
+    return symbol
   }
 }
 
