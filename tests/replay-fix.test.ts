@@ -12,7 +12,7 @@ import { query } from './support/tables.js'
 
 const TOPIC = 'market.crypto.trades.binance.raw'
 
-function fixOf(...deadLetters: [offset: number, fields: object][]): string {
+function correctionOf(...deadLetters: [offset: number, fields: object][]): string {
   return deadLetters
     .map(([offset, fields]) => JSON.stringify({ coordinate: `${TOPIC}/0/${offset}`, fields }))
     .join('\n')
@@ -36,7 +36,7 @@ describe('a file of corrections', () => {
     const lake = await lakeWithDeadLetters()
     const kept = 'SELECT * FROM bronze_binance_trades ORDER BY ALL'
     const bronze = await query(lake, kept)
-    const fix = fixOf([1, { price: '12.5' }])
+    const fix = correctionOf([1, { price: '12.5' }])
     expect(await runReplay(lake, { ...REPLAY, fix, dryRun: true }, NEVER)).toMatchObject({ selected: 1, passed: 1 })
     expect(await runReplay(lake, { ...REPLAY, fix }, NEVER)).toMatchObject({ selected: 1, passed: 1, still_failing: 0 })
     await drain(lake)
@@ -65,7 +65,7 @@ describe('a file of corrections', () => {
       is_buyer_maker: true,
       ingestion_timestamp: 5,
     }
-    const fix = fixOf([2, { price: '3' }], [3, whole])
+    const fix = correctionOf([2, { price: '3' }], [3, whole])
     expect(await runReplay(lake, { ...REPLAY, fix }, NEVER)).toMatchObject({
       selected: 2,
       passed: 1,
@@ -82,13 +82,13 @@ describe('a file of corrections', () => {
 
   it.each([
     ['not JSON', 'no'],
-    ['no field', fixOf([1, {}])],
-    ['an unknown field', fixOf([1, { prise: '1' }])],
-    ['the wrong type', fixOf([1, { is_buyer_maker: 'yes' }])],
+    ['no field', correctionOf([1, {}])],
+    ['an unknown field', correctionOf([1, { prise: '1' }])],
+    ['the wrong type', correctionOf([1, { is_buyer_maker: 'yes' }])],
     ['a number that JSON does not hold', `{"coordinate":"${TOPIC}/0/1","fields":{"trade_id":9007199254740993}}`],
-    ['a dead letter twice', fixOf([1, { price: '1' }], [1, { price: '2' }])],
-    ['a record that is no dead letter', fixOf([1, { price: '1' }], [0, { price: '1' }])],
-    ['a record without all its fields', fixOf([3, { price: '1' }])],
+    ['a dead letter twice', correctionOf([1, { price: '1' }], [1, { price: '2' }])],
+    ['a record that is no dead letter', correctionOf([1, { price: '1' }], [0, { price: '1' }])],
+    ['a record without all its fields', correctionOf([3, { price: '1' }])],
     ['nothing', '\n'],
   ])('D4: %s: refused as a whole before anything is written', async (_, fix) => {
     const lake = await lakeWithDeadLetters()
@@ -100,7 +100,7 @@ describe('a file of corrections', () => {
 
   it('S2 D3: verify corrects the bytes again, and names the place where silver or the ledger was changed', async () => {
     const lake = await lakeWithDeadLetters()
-    await runReplay(lake, { ...REPLAY, fix: fixOf([1, { price: '12.5' }]) }, NEVER)
+    await runReplay(lake, { ...REPLAY, fix: correctionOf([1, { price: '12.5' }]) }, NEVER)
     const replayed = async (): Promise<readonly string[] | undefined> => {
       const { checks } = await verifyLake(lake, { fromLog: false, signal: NEVER, onCheck: () => undefined })
       return checks.find(({ claim }) => claim.startsWith('replayed rows are'))?.found

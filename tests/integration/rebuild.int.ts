@@ -190,7 +190,7 @@ function priceAbove(lake: MemoryLake, bound: number): Promise<RuleSet> {
 
 const DEAD_LETTERS = { sourceTable: 'silver_dlq_trades', dryRun: false, filter: {} }
 
-function fixOf(topic: string, deadLetters: Readonly<Record<number, object>>): string {
+function correctionOf(topic: string, deadLetters: Readonly<Record<number, object>>): string {
   return Object.entries(deadLetters)
     .map(([offset, fields]) => JSON.stringify({ coordinate: `${topic}/0/${offset}`, fields }))
     .join('\n')
@@ -216,12 +216,12 @@ async function replayedLake(): Promise<MemoryLake> {
   const limits = { maxRows: 2, maxBytes: 2 ** 20, maxPartitions: 8 }
   const whole = { event_type: 'trade', event_time_ms: START_MS, symbol: 'BTCUSDT', trade_id: '5', price: '20' }
   const rest = { quantity: '2', trade_time_ms: START_MS, is_buyer_maker: true, ingestion_timestamp: 5 }
-  const fix = fixOf(binance.topic, { 2: { price: '30' }, 3: { price: '12' }, 4: { ...whole, ...rest } })
+  const fix = correctionOf(binance.topic, { 2: { price: '30' }, 3: { price: '12' }, 4: { ...whole, ...rest } })
   const target = { ...DEAD_LETTERS, targetTable: SILVER.name, limits }
   await runReplay(lake, { ...target, fix, rules: await priceAbove(lake, 10) }, NEVER)
   await runReplay(lake, { ...target, rules: await priceAbove(lake, 5) }, NEVER)
-  await runReplay(lake, { ...target, fix: fixOf(binance.topic, { 6: { price: '3', quantity: '9' } }) }, NEVER)
-  const ofKraken = fixOf(kraken.topic, { 0: { price: '7' } })
+  await runReplay(lake, { ...target, fix: correctionOf(binance.topic, { 6: { price: '3', quantity: '9' } }) }, NEVER)
+  const ofKraken = correctionOf(kraken.topic, { 0: { price: '7' } })
   await runReplay(lake, { ...DEAD_LETTERS, targetTable: 'silver_kraken_trades', fix: ofKraken }, NEVER)
   await drain(lake)
   return lake

@@ -296,7 +296,7 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
     expect(found).toMatch(/D1 silver_dlq_resolutions.*was replayed and has no resolution/)
   }
 
-  const inFix = (before: string, after: string): Change =>
+  const inCorrection = (before: string, after: string): Change =>
     altered('fix', `replace(fix, '${before}', '${after}')`, 'fix IS NOT NULL')
   const cases: readonly (readonly [string, TableDefinition, Change, RegExp])[] = [
     [
@@ -318,12 +318,22 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
       /S2 silver.*raw\/0\/2: price is 13/,
     ],
     ['D1: a replayed row that is gone', SILVER, without('replay_sequence = 0'), /D1 silver_dlq_res.*not in silver/],
-    ['D3: another correction', REPLAYS_TABLE, inFix('"12"', '"13"'), /S2 .*raw\/0\/2: price is 12\.0+, not 13/],
+    ['D3: another correction', REPLAYS_TABLE, inCorrection('"12"', '"13"'), /S2 .*raw\/0\/2: price is 12\.0+, not 13/],
     ['D3: a lost correction', REPLAYS_TABLE, altered('fix', 'NULL', 'true'), /S2 .*raw\/0\/2 .*break the rules/],
-    ['D3: one of another dead letter', REPLAYS_TABLE, inFix('/0/2', '/0/3'), /S2 .*raw\/0\/2: it has no correction/],
-    ['D3: one that makes no record', REPLAYS_TABLE, inFix('"12"', '12'), /S2 .*raw\/0\/2: .*price/],
-    ['D3: one of no field', REPLAYS_TABLE, inFix('price', 'prise'), /S2 .*replay .*correction 1: .*no field prise/],
-    ['D3: no list of them', REPLAYS_TABLE, inFix(']', ''), /S2 .*replay .* are not a list/],
+    [
+      'D3: one of another dead letter',
+      REPLAYS_TABLE,
+      inCorrection('/0/2', '/0/3'),
+      /S2 .*raw\/0\/2: it has no correction/,
+    ],
+    ['D3: one that makes no record', REPLAYS_TABLE, inCorrection('"12"', '12'), /S2 .*raw\/0\/2: .*price/],
+    [
+      'D3: one of no field',
+      REPLAYS_TABLE,
+      inCorrection('price', 'prise'),
+      /S2 .*replay .*correction 1: .*no field prise/,
+    ],
+    ['D3: no list of them', REPLAYS_TABLE, inCorrection(']', ''), /S2 .*replay .* are not a list/],
     ['D3: a lost replay', REPLAYS_TABLE, without('fix IS NOT NULL'), /S2 .*raw\/0\/2 .* ledger of replays does not/],
     [
       'S2: rules of a replay that no rule may be',

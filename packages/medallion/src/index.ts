@@ -4,12 +4,12 @@ export { bronzeTable } from './bronze/bronze-table.js'
 export { GAPS_TABLE } from './bronze/gaps.js'
 export { bronzeLayer } from './bronze/layer.js'
 export {
+  type Correction,
+  correctionRegistry,
   correctRecords,
-  type Fix,
-  fixedRegistry,
   parseCoordinate,
-  parseFix,
-  parseRecordedFix,
+  parseCorrection,
+  parseRecordedCorrection,
 } from './dead-letters/correction.js'
 export { type ReplayReport, replay } from './dead-letters/replay.js'
 export { type ResolveOptions, resolveDeadLetters } from './dead-letters/resolve.js'

@@ -1,19 +1,19 @@
 import { type BytesColumn, bytesColumn, rowBytes } from '@assay/core'
 import { columnOf, quoteIdentifier, type Session, type TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
-import { correctRecords, decoderLookup, type Fix, type RuleSet } from '@assay/medallion'
+import { type Correction, correctRecords, decoderLookup, type RuleSet } from '@assay/medallion'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { Findings } from '../check.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 
-export interface Correction {
+export interface CorrectionParts {
   readonly session: Session
   readonly exchange: Exchange
   /** That of the records as they are in bronze. */
   readonly registry: SchemaRegistry
   readonly bronze: PinnedScan
-  readonly fix: Fix
+  readonly correction: Correction
   /** How the replay's rules have records decoded. */
   readonly decoding: RuleSet['decoding']
 }
@@ -26,8 +26,8 @@ const PIECES_MAX = 1_000_000
  * SQL of bronze's records (SQL of their rows) with the corrections in their bytes, by way of temporary tables. What
  * can't be corrected is told and left out. Memory is that of a batch.
  */
-export async function correctedSql(correction: Correction, records: string, findings: Findings): Promise<string> {
-  const { session, exchange, registry, bronze, decoding } = correction
+export async function correctedSql(parts: CorrectionParts, records: string, findings: Findings): Promise<string> {
+  const { session, exchange, registry, bronze, decoding } = parts
   const table = await session.createTable(
     'corrected_records',
     `SELECT *, (row_number() OVER lane - 1)::INTEGER AS rn,
@@ -39,8 +39,8 @@ export async function correctedSql(correction: Correction, records: string, find
   let first = 0
   for (const { piece } of await session.rows(`SELECT DISTINCT piece FROM ${table.name} ORDER BY 1`, PIECES_MAX)) {
     const read = await readPiece(session, table, piece as bigint)
-    const named = read.coordinates.map((coordinate) => correction.fix.deadLetters.has(coordinate))
-    const { raw, mistakes } = await correctRecords(read, correction.fix, exchange, lookup)
+    const named = read.coordinates.map((coordinate) => parts.correction.deadLetters.has(coordinate))
+    const { raw, mistakes } = await correctRecords(read, parts.correction, exchange, lookup)
     findings.add(...mistakes)
     findings.add(...read.coordinates.filter((_, row) => !named[row]).map((at) => `${at}: it has no correction`))
     await session.append(bytes, columnsOf(first, without(raw, named)), named.length)

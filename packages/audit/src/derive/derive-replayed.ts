@@ -3,7 +3,7 @@ import { AssayError, type LaneKey, laneKey, type Position, position } from '@ass
 import { quoteIdentifier, quoteText, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import { fixedRegistry, parseRecordedFix, type RuleSet } from '@assay/medallion'
+import { correctionRegistry, parseRecordedCorrection, type RuleSet } from '@assay/medallion'
 import { DEFAULT_LIMITS, parquetFields } from '@assay/pipeline'
 import { type Findings, findingOf } from '../check.js'
 import { addListed } from '../compare/compare.js'
@@ -132,12 +132,12 @@ async function* deriveChosen(
     const rows = await bronze.sql({ keep: (bounds) => bounds.meets('offset', low, high) })
     const plain = `SELECT * FROM (${rows}) WHERE "offset" BETWEEN ${low} AND ${high}
       AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${table.name})`
-    const records = await withFix(derivation, chosen, plain, findings)
+    const records = await withCorrection(derivation, chosen, plain, findings)
     if (records === undefined) return
     const columns = definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
     const select = `SELECT ${columns} FROM (${records}) ORDER BY ${PLACE}`
     await session.writeParquet({ select, path, fields: parquetFields(definition) })
-    const registry = corrected === undefined ? lake.registry : fixedRegistry(exchange)
+    const registry = corrected === undefined ? lake.registry : correctionRegistry(exchange)
     const files = async () => [looseFile(path)]
     const input = { lake, session, exchange, bronze, registry, ends, files, history: onlyRules(rules), limits: LIMITS }
     for await (const piece of deriveSilver(input)) {
@@ -150,7 +150,7 @@ async function* deriveChosen(
 }
 
 /** SQL of the records with the corrections of their replay, if it had any; undefined when these are of no use. Chosen stays what has one. */
-async function withFix(
+async function withCorrection(
   { lake, session, exchange, bronze }: ReplayedDerivation,
   { table, rules, corrected }: ChosenRows,
   records: string,
@@ -162,15 +162,15 @@ async function withFix(
     `SELECT fix FROM ${entries.name} WHERE replay_id = ${quoteText(replay)} AND fix IS NOT NULL ORDER BY is_end DESC LIMIT 1`,
   )
   try {
-    const fix = parseRecordedFix(String(row?.fix), exchange)
+    const correction = parseRecordedCorrection(String(row?.fix), exchange)
     const { registry } = lake
-    const fixed = await correctedSql(
-      { session, exchange, registry, bronze, fix, decoding: rules.decoding },
+    const corrected = await correctedSql(
+      { session, exchange, registry, bronze, correction, decoding: rules.decoding },
       records,
       findings,
     )
-    await session.run(`DELETE FROM ${table.name} WHERE (${PLACE}) NOT IN (SELECT (${PLACE}) FROM (${fixed}))`)
-    return fixed
+    await session.run(`DELETE FROM ${table.name} WHERE (${PLACE}) NOT IN (SELECT (${PLACE}) FROM (${corrected}))`)
+    return corrected
   } catch (error) {
     if (!(error instanceof AssayError) || error.code !== 'bad_fix_file') throw error
     findings.add(`replay ${replay}: ${findingOf(error)}`)

@@ -8,7 +8,7 @@ import { NO_ROWS } from '../silver/rows/rows.js'
 import { coordinateOf, type DeadLetterBatch, type DeadLetterPlace, placeOf } from './select-dead-letters.js'
 
 /** Corrections by hand: for the dead letter at a coordinate, fields of its Avro record. */
-export interface Fix {
+export interface Correction {
   readonly deadLetters: ReadonlyMap<string, CorrectedDeadLetter>
 }
 
@@ -20,9 +20,9 @@ export interface CorrectedDeadLetter {
 type FieldValue = string | number | boolean | null
 
 /** The ledger keeps all of it. */
-const FIX_BYTES_MAX = 2 ** 20
+const CORRECTION_BYTES_MAX = 2 ** 20
 /** What the ledger keeps has its numbers written out. */
-const RECORDED_BYTES_MAX = 2 * FIX_BYTES_MAX
+const RECORDED_BYTES_MAX = 2 * CORRECTION_BYTES_MAX
 const DEAD_LETTERS_MAX = 10_000
 const MISTAKES_MAX = 20
 
@@ -35,10 +35,10 @@ const deadLetterSchema = z.strictObject({
  * Reads a file of corrections: JSON Lines of `{"coordinate": "topic/partition/offset", "fields": {…}}`. Throws
  * `bad_fix_file` with every mistake in it.
  */
-export function parseFix(text: string, exchange: Exchange): Fix {
-  if (text.length > FIX_BYTES_MAX) throw badFix([`it is longer than ${FIX_BYTES_MAX} characters`])
+export function parseCorrection(text: string, exchange: Exchange): Correction {
+  if (text.length > CORRECTION_BYTES_MAX) throw badCorrection([`it is longer than ${CORRECTION_BYTES_MAX} characters`])
   const lines = text.split('\n').map((line, index) => [`line ${index + 1}`, line] as const)
-  return fixOf(
+  return correctionOf(
     lines.filter(([, line]) => line.trim() !== '').map(([where, line]) => [where, jsonOf(line)]),
     exchange,
   )
@@ -48,18 +48,18 @@ export function parseFix(text: string, exchange: Exchange): Fix {
  * Reads corrections as the ledger of replays keeps them: what the lines of a file had, as one list. Throws
  * `bad_fix_file`.
  */
-export function parseRecordedFix(json: string, exchange: Exchange): Fix {
-  if (json.length > RECORDED_BYTES_MAX) throw badFix([`they are longer than ${RECORDED_BYTES_MAX} characters`])
+export function parseRecordedCorrection(json: string, exchange: Exchange): Correction {
+  if (json.length > RECORDED_BYTES_MAX) throw badCorrection([`they are longer than ${RECORDED_BYTES_MAX} characters`])
   const list = jsonOf(json)
-  if (!Array.isArray(list)) throw badFix(['they are not a list'])
-  return fixOf(
+  if (!Array.isArray(list)) throw badCorrection(['they are not a list'])
+  return correctionOf(
     list.map((entry: unknown, index) => [`correction ${index + 1}`, entry] as const),
     exchange,
   )
 }
 
 /** Of what was written at some places, as far as it is JSON. */
-function fixOf(entries: readonly (readonly [where: string, json: unknown])[], exchange: Exchange): Fix {
+function correctionOf(entries: readonly (readonly [where: string, json: unknown])[], exchange: Exchange): Correction {
   const mistakes: string[] = []
   const types = fieldTypes(exchange)
   const deadLetters = new Map<string, CorrectedDeadLetter>()
@@ -72,11 +72,11 @@ function fixOf(entries: readonly (readonly [where: string, json: unknown])[], ex
   if (deadLetters.size > DEAD_LETTERS_MAX)
     mistakes.push(`it corrects ${deadLetters.size} dead letters, more than ${DEAD_LETTERS_MAX}`)
   if (deadLetters.size === 0 && mistakes.length === 0) mistakes.push('it corrects no dead letter')
-  if (mistakes.length > 0) throw badFix(mistakes)
+  if (mistakes.length > 0) throw badCorrection(mistakes)
   return { deadLetters }
 }
 
-export function badFix(mistakes: readonly string[]): UsageError {
+export function badCorrection(mistakes: readonly string[]): UsageError {
   const more = mistakes.length > MISTAKES_MAX ? [`and ${mistakes.length - MISTAKES_MAX} more`] : []
   return new UsageError(
     'bad_fix_file',
@@ -131,7 +131,7 @@ function fieldTypes({ schema }: Exchange): Map<string, string> {
 }
 
 /** Corrected dead letters are encoded by the exchange's own schema, whatever they were before: it is the one of every id. */
-export function fixedRegistry({ schema }: Exchange): SchemaRegistry {
+export function correctionRegistry({ schema }: Exchange): SchemaRegistry {
   return {
     schema: async () => ({ kind: 'found', schema }),
     register: () => Promise.reject(new RangeError('corrected dead letters register no schema')),
@@ -139,20 +139,20 @@ export function fixedRegistry({ schema }: Exchange): SchemaRegistry {
 }
 
 /** Decoders for corrected dead letters. */
-export function fixedLookup(exchange: Exchange, decoding: DecodingVersion): DecoderLookup {
-  return decoderLookup(fixedRegistry(exchange), readerSchemaOf(exchange), decoding)
+export function correctedLookup(exchange: Exchange, decoding: DecodingVersion): DecoderLookup {
+  return decoderLookup(correctionRegistry(exchange), readerSchemaOf(exchange), decoding)
 }
 
 /** The batch with the corrections in its bytes, and what is wrong with them. */
-export async function applyFix(
+export async function applyCorrection(
   batch: DeadLetterBatch,
-  fix: Fix,
+  correction: Correction,
   exchange: Exchange,
   lookup: DecoderLookup,
 ): Promise<{ readonly batch: DeadLetterBatch; readonly mistakes: readonly string[] }> {
   const { rows } = batch
   const coordinates = Array.from({ length: rows.count }, (_, row) => coordinateOf(placeOf(batch, row)))
-  const { raw, mistakes } = await correctRecords({ coordinates, raw: rows.raw }, fix, exchange, lookup)
+  const { raw, mistakes } = await correctRecords({ coordinates, raw: rows.raw }, correction, exchange, lookup)
   return { batch: { ...batch, rows: { ...rows, raw } }, mistakes }
 }
 
@@ -169,7 +169,7 @@ export interface CorrectedRecords {
  */
 export async function correctRecords(
   { coordinates, raw }: { readonly coordinates: readonly string[]; readonly raw: BytesColumn },
-  fix: Fix,
+  correction: Correction,
   exchange: Exchange,
   lookup: DecoderLookup,
 ): Promise<CorrectedRecords> {
@@ -183,7 +183,7 @@ export async function correctRecords(
   const mistakes: string[] = []
   const records = coordinates.map((coordinate, row) => {
     const record = valid[row] === 1 ? recordAt(columns, types, row) : {}
-    for (const [name, value] of Object.entries(fix.deadLetters.get(coordinate)?.fields ?? {})) {
+    for (const [name, value] of Object.entries(correction.deadLetters.get(coordinate)?.fields ?? {})) {
       record[name] = types.get(name) === 'long' && typeof value === 'string' ? bigintOf(value) : value
     }
     const id = frameSchemaId(raw.data, raw.offsets[row] as number, raw.offsets[row + 1] as number)

@@ -13,7 +13,7 @@ import { laneState, readLaneState } from '../silver/lanes/lane-state.js'
 import { judgeTimes, type Verdicts } from '../silver/lateness.js'
 import { firstRows } from '../silver/rows/rows.js'
 import { validRowsSql, writeRuleSets, writeValid } from '../silver/write.js'
-import { applyFix, badFix, type Fix, fixedLookup } from './correction.js'
+import { applyCorrection, badCorrection, type Correction, correctedLookup } from './correction.js'
 import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
 import {
   coordinateOf,
@@ -38,7 +38,7 @@ export interface ReplayOptions {
   readonly sides: ReadonlyMap<string, LakeTable>
   readonly filter: DeadLetterFilter
   /** Only the dead letters that it corrects are replayed. */
-  readonly fix?: Fix
+  readonly correction?: Correction
   /** Judge and count, and write nothing (D4). */
   readonly dryRun: boolean
 }
@@ -64,7 +64,7 @@ const REFUSED_WAIT_MS = 200
  * anything is written.
  */
 export async function replay(options: ReplayOptions, signal: AbortSignal): Promise<ReplayReport> {
-  if (options.fix) await new Replay(options).checkFix(options.fix)
+  if (options.correction) await new Replay(options).checkCorrection(options.correction)
   return new Replay(options).run(signal)
 }
 
@@ -89,7 +89,7 @@ class Replay {
   #isBegun = false
 
   constructor(options: ReplayOptions) {
-    const { context, exchange, registry, rules, deadLetters, silver, filter, fix } = options
+    const { context, exchange, registry, rules, deadLetters, silver, filter, correction } = options
     this.#options = options
     this.#lookup = decoderLookup(registry, readerSchemaOf(exchange), rules.decoding)
     this.#entry = {
@@ -99,7 +99,9 @@ class Replay {
       target_table: silver.definition.name,
       filter,
       rule_version: rules.version,
-      fix: fix && JSON.stringify([...fix.deadLetters].map(([coordinate, { fields }]) => ({ coordinate, fields }))),
+      fix:
+        correction &&
+        JSON.stringify([...correction.deadLetters].map(([coordinate, { fields }]) => ({ coordinate, fields }))),
     }
   }
 
@@ -127,21 +129,21 @@ class Replay {
   }
 
   /** Every dead letter that is to be corrected has to be there, and its correction to make a record. */
-  async checkFix(fix: Fix): Promise<void> {
+  async checkCorrection(correction: Correction): Promise<void> {
     const { silver, exchange } = this.#options
-    const missing = new Set(fix.deadLetters.keys())
+    const missing = new Set(correction.deadLetters.keys())
     const mistakes: string[] = []
     for (let more = true; more; ) {
       const batch = await this.#select(await silver.pin())
-      const fixed = await applyFix(batch, fix, exchange, this.#lookup)
-      mistakes.push(...fixed.mistakes)
+      const corrected = await applyCorrection(batch, correction, exchange, this.#lookup)
+      mistakes.push(...corrected.mistakes)
       for (let row = 0; row < batch.rows.count; row++) missing.delete(coordinateOf(placeOf(batch, row)))
       if (batch.rows.count > 0) this.#after = placeOf(batch, batch.rows.count - 1)
       more = batch.more
     }
     for (const coordinate of missing)
       mistakes.push(`${coordinate}: no open dead letter of ${this.#entry.source_table} that the filter takes`)
-    if (mistakes.length > 0) throw badFix(mistakes)
+    if (mistakes.length > 0) throw badCorrection(mistakes)
   }
 
   #countsWith({ batch, passed }: JudgedDeadLetters): ReplayCounts {
@@ -164,13 +166,13 @@ class Replay {
   }
 
   async #judge(): Promise<JudgedDeadLetters> {
-    const { context, exchange, rules, bronze, fix } = this.#options
+    const { context, exchange, rules, bronze, correction } = this.#options
     const { session, limits } = context
     const pinned = await this.#pin()
     let batch = await this.#select(pinned)
     batch = cutAt(batch, countWithinLookups(batch.rows))
-    if (fix) batch = (await applyFix(batch, fix, exchange, this.#lookup)).batch
-    const lookup = fix ? fixedLookup(exchange, rules.decoding) : this.#lookup
+    if (correction) batch = (await applyCorrection(batch, correction, exchange, this.#lookup)).batch
+    const lookup = correction ? correctedLookup(exchange, rules.decoding) : this.#lookup
     const origin = { lanes: batch.lanes, bronze: (await bronze.pin()).checkpoint }
     const judged = await judgeRows(session, { exchange, rules, lookup }, batch.rows, origin)
     const { decodedColumns, input, rejections, rejected } = judged
@@ -201,8 +203,8 @@ class Replay {
   }
 
   async #select(pinned: PinnedTable): Promise<DeadLetterBatch> {
-    const { context, deadLetters, bronze, silver, sides, filter, fix } = this.#options
-    const places = fix && [...fix.deadLetters.values()].map(({ place }) => place)
+    const { context, deadLetters, bronze, silver, sides, filter, correction } = this.#options
+    const places = correction && [...correction.deadLetters.values()].map(({ place }) => place)
     const only = places && (await loadPlaces(context.session, 'replay_only', places))
     return selectDeadLetters(
       context.session,

@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
-import { fixedLookup } from '../dead-letters/correction.js'
+import { correctedLookup } from '../dead-letters/correction.js'
 import { badRuleFile } from '../rules/rule-file.js'
 import type { RuleSet } from '../rules/rule-set.js'
 import { decodeRows } from '../silver/decode.js'
@@ -96,7 +96,7 @@ function wrongNode(tree: unknown, functions: ReadonlySet<string>): string | unde
 
 /** Rules whose columns or types an exchange's trades don't have. */
 async function unbound(session: Session, rules: RuleSet, exchange: Exchange): Promise<string[]> {
-  const decoded = await decodeRows(NO_ROWS, readerSchemaOf(exchange), fixedLookup(exchange, rules.decoding))
+  const decoded = await decodeRows(NO_ROWS, readerSchemaOf(exchange), correctedLookup(exchange, rules.decoding))
   const exchangeColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
   const input = await loadInput(session, { rows: NO_ROWS, decoded, lanes: [], laneNumbers: [], exchangeColumns })
   const mistakes: string[] = []

@@ -2,7 +2,7 @@ import type { Lake } from '@assay/lake'
 import {
   bronzeTable,
   type DeadLetterFilter,
-  parseFix,
+  parseCorrection,
   type ReplayReport,
   type RuleSet,
   replay,
@@ -37,7 +37,7 @@ export async function runReplay(lake: Lake, request: ReplayRequest, signal: Abor
       lake.exchanges.map(({ name }) => silverTable(name).name),
     )
   }
-  const fix = request.fix === undefined ? undefined : parseFix(request.fix, exchange)
+  const correction = request.fix === undefined ? undefined : parseCorrection(request.fix, exchange)
   const deadLetters = await existingTable(lake, queueNamed(request.sourceTable))
   const silver = await existingTable(lake, silverTable(exchange.name))
   const bronze = await existingTable(lake, bronzeTable(exchange.name))
@@ -49,6 +49,9 @@ export async function runReplay(lake: Lake, request: ReplayRequest, signal: Abor
   return withJobContext(lake, request.limits, (context) => {
     const { registry } = lake
     const tables = { bronze, silver, deadLetters, sides }
-    return replay({ context, exchange, registry, rules, ...tables, filter, dryRun, ...(fix && { fix }) }, signal)
+    return replay(
+      { context, exchange, registry, rules, ...tables, filter, dryRun, ...(correction && { correction }) },
+      signal,
+    )
   })
 }
