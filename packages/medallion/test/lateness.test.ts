@@ -2,7 +2,7 @@ import { bytesColumn } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LaneClockState } from '../src/silver/lanes/lane-clock.js'
-import { judgeTimes, type TimeLimits, type Verdicts } from '../src/silver/lateness.js'
+import { type Lateness, latenessOf, type TimeLimits } from '../src/silver/lateness.js'
 import type { BronzeRows } from '../src/silver/rows/rows.js'
 
 const SECOND_US = 1_000_000n
@@ -19,7 +19,7 @@ function verdictsOf(
   rows: readonly Row[],
   before: readonly (LaneClockState | undefined)[],
   limits: TimeLimits = LIMITS,
-): Verdicts {
+): Lateness {
   const bronze: BronzeRows = {
     count: rows.length,
     ranks: Int32Array.from(rows, ({ rank }) => rank),
@@ -33,10 +33,10 @@ function verdictsOf(
   const columns = [{ name: 'event_time_us', column: { type: 'BIGINT' as const, data } }]
   const rejections = rows.flatMap(({ rejected }, row) => (rejected ? [{ row, type: 'timestamp_validation' }] : []))
   const known = before.map((state) => state ?? { greatest_us: undefined, candidate_us: undefined })
-  return judgeTimes(bronze, columns, rejections, known, limits)
+  return latenessOf(bronze, columns, rejections, known, limits)
 }
 
-function clockOf({ lanes }: Verdicts): LaneClockState {
+function clockOf({ lanes }: Lateness): LaneClockState {
   const [lane] = lanes
   return { greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us }
 }

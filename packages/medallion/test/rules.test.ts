@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Engine, openEngine, type Session } from '@assay/engine'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { detailSql, reasonSql, typeSql } from '../src/rules/judge-sql.js'
 import { defineRuleSet } from '../src/rules/rule-set.js'
+import { detailSql, reasonSql, typeSql } from '../src/rules/rule-sql.js'
 import { SILVER_RULES } from '../src/rules/silver-rules.js'
 
 /** A row that breaks no rule, as SQL by column. */

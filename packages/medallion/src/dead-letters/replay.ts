@@ -8,10 +8,10 @@ import type { RuleSet } from '../rules/rule-set.js'
 import type { DeadLetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { countWithinLookups, decoderLookup } from '../silver/decode.js'
-import { judgeRows } from '../silver/judge-rows.js'
 import { laneState, readLaneState } from '../silver/lanes/lane-state.js'
-import { judgeTimes, type Verdicts } from '../silver/lateness.js'
+import { type Lateness, latenessOf } from '../silver/lateness.js'
 import { firstRows } from '../silver/rows/rows.js'
+import { ruleOutcome } from '../silver/rule-outcome.js'
 import { validRowsSql, writeRuleSets, writeValid } from '../silver/write.js'
 import { applyCorrection, badCorrection, type Correction, correctedLookup } from './correction.js'
 import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
@@ -39,7 +39,7 @@ export interface ReplayOptions {
   readonly filter: DeadLetterFilter
   /** Only the dead letters that it corrects are replayed. */
   readonly correction?: Correction
-  /** Judge and count, and write nothing (D4). */
+  /** RuleParts and count, and write nothing (D4). */
   readonly dryRun: boolean
 }
 
@@ -73,7 +73,7 @@ interface JudgedDeadLetters {
   readonly pinned: PinnedTable
   readonly batch: DeadLetterBatch
   readonly input: TemporaryTable
-  readonly verdicts: Verdicts
+  readonly lateness: Lateness
   readonly passed: number
   readonly reasons: Readonly<Record<string, number>>
 }
@@ -174,24 +174,24 @@ class Replay {
     if (correction) batch = (await applyCorrection(batch, correction, exchange, this.#lookup)).batch
     const lookup = correction ? correctedLookup(exchange, rules.decoding) : this.#lookup
     const origin = { lanes: batch.lanes, bronze: (await bronze.pin()).checkpoint }
-    const judged = await judgeRows(session, { exchange, rules, lookup }, batch.rows, origin)
+    const judged = await ruleOutcome(session, { exchange, rules, lookup }, batch.rows, origin)
     const { decodedColumns, input, rejections, rejected } = judged
     // Lateness means nothing here, but a batch has the same limit of partitions.
-    const verdicts = judgeTimes(
+    const lateness = latenessOf(
       batch.rows,
       decodedColumns,
       rejections,
       batch.lanes.map(() => ({ greatest_us: undefined, candidate_us: undefined })),
       { lateness_delay_ms: 0, lateness_jump_ms: undefined, maxPartitions: limits.maxPartitions },
     )
-    const failing = rejections.filter(({ row }) => row < verdicts.count).length
-    const reasons = failing === 0 || !rejected ? [] : await session.rows(reasonsSql(rejected, verdicts.count))
+    const failing = rejections.filter(({ row }) => row < lateness.count).length
+    const reasons = failing === 0 || !rejected ? [] : await session.rows(reasonsSql(rejected, lateness.count))
     return {
       pinned,
-      batch: cutAt(batch, verdicts.count),
+      batch: cutAt(batch, lateness.count),
       input,
-      verdicts,
-      passed: verdicts.count - failing,
+      lateness,
+      passed: lateness.count - failing,
       reasons: Object.fromEntries(reasons.map(({ reason, n }) => [String(reason), Number(n)])),
     }
   }
@@ -217,18 +217,19 @@ class Replay {
 
   /** False when silver has changed meanwhile: then nothing was written. */
   async #commit(judged: JudgedDeadLetters, counts: ReplayCounts): Promise<boolean> {
-    const { pinned, batch, input, verdicts, passed } = judged
+    const { pinned, batch, input, lateness, passed } = judged
     const { context, silver, sides, exchange, rules } = this.#options
     if (passed === 0 && batch.more) return true
     const lane = replayLane(silver.definition)
     const before = pinned.checkpoint.lanes.get(lane)
     const from = before?.position ?? START
-    const replay = { id: this.#entry.replay_id, sequences: sequencesOf(verdicts, from) }
+    const replay = { id: this.#entry.replay_id, sequences: sequencesOf(lateness, from) }
     const next = position(from + BigInt(passed))
     const moved = passed > 0 && { written: next - 1n, state: laneState({ rules: rules.version }) }
-    const valid = { target: silver.definition, exchange, rules, input, verdicts, replay }
+    const valid = { target: silver.definition, exchange, rules, input, lateness, replay }
     const written = await writeValid(context, valid)
-    const replayed = written.verdicts && `SELECT ${LETTER_OF_ROW} FROM ${validRowsSql(input.name, written.verdicts)}`
+    const replayed =
+      written.lateness && `SELECT ${DEAD_LETTER_OF_ROW} FROM ${validRowsSql(input.name, written.lateness)}`
     const outcome = await commitBatch(silver, sides, {
       kind: 'batch',
       files: written.files,
@@ -273,7 +274,7 @@ class Replay {
   }
 }
 
-const LETTER_OF_ROW = `topic, "partition", "offset" AS kafka_offset`
+const DEAD_LETTER_OF_ROW = `topic, "partition", "offset" AS kafka_offset`
 
 function reasonsSql(rejected: TemporaryTable, count: number): string {
   return `SELECT error_reason AS reason, count(*) AS n FROM ${rejected.name} WHERE rn < ${count} GROUP BY 1`
@@ -284,7 +285,7 @@ function cutAt(batch: DeadLetterBatch, count: number): DeadLetterBatch {
 }
 
 /** The rows that pass follow one another in the lane of replays. */
-function sequencesOf({ valid, count }: Verdicts, from: bigint): BigInt64Array {
+function sequencesOf({ valid, count }: Lateness, from: bigint): BigInt64Array {
   const sequences = new BigInt64Array(valid.length)
   let next = from
   for (let row = 0; row < count; row++) if (valid[row] === 1) sequences[row] = next++

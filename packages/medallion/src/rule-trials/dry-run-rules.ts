@@ -12,12 +12,12 @@ import {
   scanSql,
 } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import { detailSql } from '../rules/judge-sql.js'
 import type { RuleSet } from '../rules/rule-set.js'
+import { detailSql } from '../rules/rule-sql.js'
 import { collectBronzeRows } from '../silver/collect.js'
 import { countWithinLookups, decoderLookup } from '../silver/decode.js'
-import { type Judgement, judgeRows } from '../silver/judge-rows.js'
 import { firstRows } from '../silver/rows/rows.js'
+import { type RuleOutcome, ruleOutcome } from '../silver/rule-outcome.js'
 
 export interface RuleTestOptions {
   readonly context: Pick<StageContext, 'session' | 'limits'>
@@ -76,7 +76,7 @@ export async function testRules(options: RuleTestOptions, signal: AbortSignal): 
         ? collected.plan
         : cutPlan(collected.plan, collected.rows.ranks[count] as number, collected.rows.offsets[count] as bigint)
     const lanes = batch.plan.ranges.map(({ lane }) => lane)
-    const judged = await judgeRows(session, { exchange, rules, lookup }, rows, {
+    const judged = await ruleOutcome(session, { exchange, rules, lookup }, rows, {
       lanes,
       bronze: batch.pinned.checkpoint,
     })
@@ -130,7 +130,7 @@ function judgedPart({ bronze, silver, dates }: RuleTestOptions): UpstreamTable {
 async function compare(
   { context, silver, rules, dates }: RuleTestOptions,
   plan: LanePlan,
-  { input, broken }: Judgement,
+  { input, broken }: RuleOutcome,
   tally: Tally,
 ): Promise<void> {
   const { session } = context

@@ -1,12 +1,12 @@
 import { type NamedColumn, numberAt, wordsOf } from '@assay/core'
-import type { Rejection } from './judge.js'
+import type { Rejection } from './apply-rules.js'
 import { LaneClock, type LaneClockState } from './lanes/lane-clock.js'
 import type { BronzeRows } from './rows/rows.js'
 
 const DAY_US = 86_400_000_000
 
 /** What silver says of each row beside its fields, and of each lane after them. */
-export interface Verdicts {
+export interface Lateness {
   /** Rows up to here are part of the batch; the rest would open one partition too many. */
   readonly count: number
   /** 1 for a row of silver. */
@@ -16,10 +16,10 @@ export interface Verdicts {
   /** Days of the valid rows, since 1970. */
   readonly days: ReadonlySet<number>
   /** By lane rank. */
-  readonly lanes: readonly LaneVerdict[]
+  readonly lanes: readonly LaneLateness[]
 }
 
-export interface LaneVerdict {
+export interface LaneLateness {
   /** Greatest trusted event time of valid rows so far. */
   greatest_us: bigint | undefined
   /** The event time of a row far ahead, or of a lane's first, that nothing has borne out yet. */
@@ -40,13 +40,13 @@ export interface TimeLimits {
  * ends before the row that would open partition number `maxPartitions + 1` (T14). `before` is what is known of each
  * lane, by rank.
  */
-export function judgeTimes(
+export function latenessOf(
   rows: BronzeRows,
   columns: readonly NamedColumn[],
   rejections: readonly Rejection[],
   before: readonly LaneClockState[],
   limits: TimeLimits,
-): Verdicts {
+): Lateness {
   const times = eventTimes(columns)
   const valid = new Uint8Array(rows.count)
   const isLate = new Uint8Array(rows.count)

@@ -22,15 +22,15 @@ import {
 } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { RuleSet } from '../rules/rule-set.js'
+import type { Rejection } from './apply-rules.js'
 import { collectBronzeRows } from './collect.js'
 import { SILVER_SIDES } from './dead-letter-tables.js'
 import { countWithinLookups, type DecoderLookup, decoderLookup } from './decode.js'
-import type { Rejection } from './judge.js'
-import { type Judgement, judgeRows } from './judge-rows.js'
 import type { LaneClockState } from './lanes/lane-clock.js'
 import { laneState, readLaneState } from './lanes/lane-state.js'
-import { judgeTimes, type Verdicts } from './lateness.js'
+import { type Lateness, latenessOf } from './lateness.js'
 import { type BronzeRows, firstRows } from './rows/rows.js'
+import { type RuleOutcome, ruleOutcome } from './rule-outcome.js'
 import { DLQ_TABLE, silverTable } from './silver-tables.js'
 import { writeDeadLetters, writeRuleSets, writeValid } from './write.js'
 
@@ -72,9 +72,9 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
       })
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
       const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
-      const { plan, rows, verdicts } = judged
+      const { plan, rows, lateness } = judged
       const { exchange, rules } = input
-      const { files } = await writeValid(context, { target: main, exchange, rules, input: judged.input, verdicts })
+      const { files } = await writeValid(context, { target: main, exchange, rules, input: judged.input, lateness })
       const sides = await writeSides(context, input, main.name, checkpoint, judged)
       return {
         kind: 'batch',
@@ -83,7 +83,7 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
         change: {
           basis: checkpoint,
           lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) =>
-            laneFacts(verdicts, plan, key, input.rules.version),
+            laneFacts(lateness, plan, key, input.rules.version),
           ),
           wholeCheckpoint: false,
           sources: { [input.bronze.definition.name]: batch.pinned.uuid },
@@ -105,10 +105,10 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
   }
 }
 
-interface JudgedBatch extends Judgement {
+interface JudgedBatch extends RuleOutcome {
   readonly rows: BronzeRows
   readonly plan: LanePlan
-  readonly verdicts: Verdicts
+  readonly lateness: Lateness
 }
 
 /** Reads, decodes and judges; rows and plan are cut where a limit is met. */
@@ -124,17 +124,17 @@ async function judgeBatch(
   const collected = await collectBronzeRows(session, batch, limits.maxBytes)
   const all = await markSchemaUnknown(collected.rows, ranges, input.schemaUnknown)
   const { rows, plan } = cutAt(all, collected.plan, countWithinLookups(all))
-  const judged = await judgeRows(session, { ...input, lookup }, rows, {
+  const judged = await ruleOutcome(session, { ...input, lookup }, rows, {
     lanes: ranges.map(({ lane }) => lane),
     bronze: batch.pinned.checkpoint,
   })
   const before = ranges.map(({ key }) => clockBefore(checkpoint.lanes.get(key), input.rules))
-  const verdicts = judgeTimes(rows, judged.decodedColumns, judged.rejections, before, { ...input.rules, ...limits })
+  const lateness = latenessOf(rows, judged.decodedColumns, judged.rejections, before, { ...input.rules, ...limits })
   return {
     ...judged,
-    ...cutAt(rows, plan, verdicts.count),
-    rejections: judged.rejections.filter(({ row }) => row < verdicts.count),
-    verdicts,
+    ...cutAt(rows, plan, lateness.count),
+    rejections: judged.rejections.filter(({ row }) => row < lateness.count),
+    lateness,
   }
 }
 
@@ -177,8 +177,8 @@ function rejectedByType(rejections: readonly Rejection[]): Record<string, number
   return counts
 }
 
-function laneFacts(verdicts: Verdicts, plan: LanePlan, key: LaneKey, rules: string): Partial<LaneCheckpoint> {
-  const lane = verdicts.lanes[plan.ranges.findIndex((range) => range.key === key)]
+function laneFacts(lateness: Lateness, plan: LanePlan, key: LaneKey, rules: string): Partial<LaneCheckpoint> {
+  const lane = lateness.lanes[plan.ranges.findIndex((range) => range.key === key)]
   return {
     state: laneState({ greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us, rules }),
     ...(lane?.written !== undefined && { written: lane.written }),

@@ -4,9 +4,9 @@ import type { DataFile } from '@assay/iceberg'
 import type { LaneRange, SideFiles, StageContext, TableDefinition } from '@assay/pipeline'
 import { dateText, timestampLiteral } from '@assay/pipeline'
 import { type RuleSet, ruleSetJson } from '../rules/rule-set.js'
+import type { RejectedRows } from './apply-rules.js'
 import { mappedSql } from './input.js'
-import type { RejectedRows } from './judge.js'
-import { dlqDay, type Verdicts } from './lateness.js'
+import { dlqDay, type Lateness } from './lateness.js'
 import type { BronzeRows } from './rows/rows.js'
 import { DLQ_TABLE, RULE_SETS_TABLE } from './silver-tables.js'
 
@@ -24,23 +24,23 @@ export interface ValidRows {
   readonly exchange: Exchange
   readonly rules: RuleSet
   readonly input: TemporaryTable
-  readonly verdicts: Verdicts
+  readonly lateness: Lateness
   readonly replay?: ReplayMark
 }
 
 export interface WrittenRows {
   readonly files: readonly DataFile[]
-  /** The verdicts in the engine, beside the input, row by row; undefined when no row is valid. */
-  readonly verdicts: TemporaryTable | undefined
+  /** The lateness in the engine, beside the input, row by row; undefined when no row is valid. */
+  readonly lateness: TemporaryTable | undefined
 }
 
 /** Writes the valid rows, one file a day. Replayed rows are neither late nor in time. */
 export async function writeValid(context: StageContext, valid: ValidRows): Promise<WrittenRows> {
   const { target, exchange, rules, input, replay } = valid
-  const { days } = valid.verdicts
-  if (days.size === 0) return { files: [], verdicts: undefined }
-  const verdicts = await loadVerdicts(context.session, valid)
-  const rows = validRowsSql(`(${mappedSql(exchange, input)})`, verdicts)
+  const { days } = valid.lateness
+  if (days.size === 0) return { files: [], lateness: undefined }
+  const lateness = await loadLateness(context.session, valid)
+  const rows = validRowsSql(`(${mappedSql(exchange, input)})`, lateness)
   const now = timestampLiteral(context.clock.now_ms())
   const version = `${quoteText(rules.version)} AS rule_version`
   const marks = replay
@@ -58,24 +58,24 @@ export async function writeValid(context: StageContext, valid: ValidRows): Promi
     const file = await context.write(target, select, { trade_date: date })
     if (file) files.push(file)
   }
-  return { files, verdicts }
+  return { files, lateness }
 }
 
 /** SQL of the valid rows of a table, or a query in brackets, that has the input's rows in their order. */
-export function validRowsSql(rows: string, verdicts: TemporaryTable): string {
-  return `${rows} POSITIONAL JOIN ${verdicts.name} WHERE is_valid = 1`
+export function validRowsSql(rows: string, lateness: TemporaryTable): string {
+  return `${rows} POSITIONAL JOIN ${lateness.name} WHERE is_valid = 1`
 }
 
-function loadVerdicts(session: Session, { verdicts, replay }: ValidRows): Promise<TemporaryTable> {
+function loadLateness(session: Session, { lateness, replay }: ValidRows): Promise<TemporaryTable> {
   return session.load(
     'silver_verdicts',
     [
-      { name: 'is_valid', column: { type: 'UTINYINT', data: verdicts.valid } },
-      { name: 'is_late', column: { type: 'BOOLEAN', data: verdicts.isLate } },
-      { name: 'lateness_ms', column: { type: 'BIGINT', data: verdicts.lateness_ms } },
+      { name: 'is_valid', column: { type: 'UTINYINT', data: lateness.valid } },
+      { name: 'is_late', column: { type: 'BOOLEAN', data: lateness.isLate } },
+      { name: 'lateness_ms', column: { type: 'BIGINT', data: lateness.lateness_ms } },
       ...(replay ? [{ name: 'replay_sequence', column: { type: 'BIGINT' as const, data: replay.sequences } }] : []),
     ],
-    verdicts.valid.length,
+    lateness.valid.length,
   )
 }
 

@@ -1,8 +1,8 @@
 import { rowBytes } from '@assay/core'
 import { columnOf, type Session, type TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import { detailSql, reasonSql, typeSql } from '../rules/judge-sql.js'
 import type { RuleSet } from '../rules/rule-set.js'
+import { detailSql, reasonSql, typeSql } from '../rules/rule-sql.js'
 import { mappedSql } from './input.js'
 import type { BronzeRows } from './rows/rows.js'
 
@@ -22,7 +22,7 @@ export interface RejectedRows {
 }
 
 /** Applies the rules to the input. */
-export async function judge(
+export async function applyRules(
   session: Session,
   exchange: Exchange,
   rules: RuleSet,

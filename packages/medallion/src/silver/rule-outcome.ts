@@ -3,22 +3,22 @@ import type { Session, TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { Checkpoint } from '@assay/pipeline'
 import type { RuleSet } from '../rules/rule-set.js'
+import { applyRules, type RejectedRows } from './apply-rules.js'
 import { type DecoderLookup, decodeRows } from './decode.js'
 import { loadInput } from './input.js'
-import { judge, type RejectedRows } from './judge.js'
 import type { LaneNumber } from './rows/message-id.js'
 import type { BronzeRows } from './rows/rows.js'
 
-/** By what rows are judged. */
-export interface Judge {
+/** What rows are decoded and checked by. */
+export interface RuleParts {
   readonly exchange: Exchange
   readonly rules: RuleSet
   readonly lookup: DecoderLookup
 }
 
-export interface Judgement extends RejectedRows {
+export interface RuleOutcome extends RejectedRows {
   readonly decodedColumns: readonly NamedColumn[]
-  /** All rows, as they were judged. */
+  /** All rows, as the rules saw them. */
   readonly input: TemporaryTable
 }
 
@@ -29,17 +29,17 @@ export interface Origin {
 }
 
 /** Decodes and judges rows: the one way from a record's bytes to a row of silver or a reason why not. */
-export async function judgeRows(
+export async function ruleOutcome(
   session: Session,
-  { exchange, rules, lookup }: Judge,
+  { exchange, rules, lookup }: RuleParts,
   rows: BronzeRows,
   { lanes, bronze }: Origin,
-): Promise<Judgement> {
+): Promise<RuleOutcome> {
   const decoded = await decodeRows(rows, readerSchemaOf(exchange), lookup)
   const decodedColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
   const laneNumbers = lanes.map((lane) => laneNumber(lane, bronze))
   const input = await loadInput(session, { rows, decoded, lanes, laneNumbers, exchangeColumns: decodedColumns })
-  return { decodedColumns, input, ...(await judge(session, exchange, rules, rows, input)) }
+  return { decodedColumns, input, ...(await applyRules(session, exchange, rules, rows, input)) }
 }
 
 function laneNumber(lane: Lane, bronze: Checkpoint): LaneNumber {
