@@ -1,6 +1,6 @@
 import { backOff_ms, type Clock, isRetryable, OutageError, type Random, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
-import { asArray, asObject, asString, type JsonObject, serializeJson } from '../format/json.js'
+import { asArray, asObject, asString, serializeJson } from '../format/json.js'
 import type { Snapshot, TableMetadata } from '../format/metadata.js'
 import { schemaJson } from '../format/schema.js'
 import type { Catalog, CompareAndSwapOutcome, TableVersion } from './catalog.js'
@@ -8,17 +8,9 @@ import { commitOutcome, ourSnapshot } from './commit-outcome.js'
 import { plain } from './paths.js'
 import { metadataOf } from './read-metadata.js'
 import type { RestSecrets } from './rest-auth.js'
-import { defaultRestLimits, isTransient, RestClient, type RestLimits } from './rest-client.js'
+import { defaultRestLimits, isTransient, pathPrefix, RestClient, type RestLimits } from './rest-client.js'
 import { type FirstSnapshot, withFirstSnapshot } from './rest-first-snapshot.js'
-import {
-  hasConfiguration,
-  hasNamespace,
-  hasStagedTable,
-  hasTable,
-  hasTables,
-  type RestReply,
-  saysMissing,
-} from './rest-reply.js'
+import { hasNamespace, hasStagedTable, hasTable, hasTables, type RestReply, saysMissing } from './rest-reply.js'
 import { commitRequest, creationUpdates, diffMetadata, requirementsOf } from './rest-updates.js'
 import { outcomeUnknown } from './retry.js'
 
@@ -55,22 +47,8 @@ export async function openRestCatalog(options: RestCatalogOptions): Promise<Rest
   const limits = { ...defaultRestLimits, ...options.limits }
   const client = new RestClient(options.url, options, { clock, random, limits })
   const query = options.warehouse === undefined ? '' : `?warehouse=${encodeURIComponent(options.warehouse)}`
-  const config = await configuration(client, `v1/config${query}`)
-  const prefix = prefixOf(config)
-  const root = `v1/${prefix === undefined ? '' : `${prefix}/`}namespaces`
-  return new RestCatalog(client, root, limits.attempts, options)
-}
-
-/** What the catalog refuses at the start, in its own words, is wrong usage; later it is waited out. */
-async function configuration(client: RestClient, path: string): Promise<JsonObject> {
-  try {
-    const reply = await client.get(path, hasConfiguration)
-    if (reply.status === 200 && reply.body) return reply.body
-    throw client.unexpected(reply, 'a request for its configuration')
-  } catch (error) {
-    if (!(error instanceof OutageError) || error.code !== 'catalog_denied') throw error
-    throw new UsageError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })
-  }
+  const prefix = await pathPrefix(client, `v1/config${query}`)
+  return new RestCatalog(client, `v1/${prefix}namespaces`, limits.attempts, options)
 }
 
 function checkOptions({ namespace, token, credential }: RestCatalogOptions): void {
@@ -82,15 +60,6 @@ function checkOptions({ namespace, token, credential }: RestCatalogOptions): voi
   throw new UsageError('bad_catalog_options', mistakes.join('; '), {
     hint: 'a namespace has letters, digits, _ and -; give ASSAY_CATALOG_TOKEN or ASSAY_CATALOG_CREDENTIAL, not both',
   })
-}
-
-/** What stands before `namespaces` in addresses, encoded as the server wants to see it. */
-function prefixOf(config: JsonObject): string | undefined {
-  const { prefix } = {
-    ...asObject(config.defaults ?? {}, 'defaults'),
-    ...asObject(config.overrides ?? {}, 'overrides'),
-  }
-  return typeof prefix === 'string' && prefix !== '' ? prefix : undefined
 }
 
 /**

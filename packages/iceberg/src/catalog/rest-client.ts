@@ -10,9 +10,9 @@ import {
   UsageError,
   withoutSecrets,
 } from '@assay/core'
-import type { JsonObject } from '../format/json.js'
+import { asObject, type JsonObject } from '../format/json.js'
 import { RestAuth, type RestSecrets } from './rest-auth.js'
-import { isCatalogsWord, type RestReply, replyOf } from './rest-reply.js'
+import { hasConfiguration, isCatalogsWord, type RestReply, replyOf } from './rest-reply.js'
 
 export interface RestLimits {
   /** For one request, from connecting to the last byte of the answer. */
@@ -190,4 +190,23 @@ function unreadable(what: string): OutageError {
   return new OutageError('catalog_answer_unreadable', `${what}: not what an Iceberg REST catalog answers`, {
     hint: 'check ASSAY_CATALOG_URL, the token or credential, and what stands between here and the catalog (a proxy, a sign-in page)',
   })
+}
+
+/** What the server's configuration wants before `namespaces` in addresses, with a slash behind it; empty for nothing. */
+export async function pathPrefix(client: RestClient, path: string): Promise<string> {
+  const { defaults, overrides } = await configuration(client, path)
+  const { prefix } = { ...asObject(defaults ?? {}, 'defaults'), ...asObject(overrides ?? {}, 'overrides') }
+  return typeof prefix === 'string' && prefix !== '' ? `${prefix}/` : ''
+}
+
+/** What the catalog refuses at the start, in its own words, is wrong usage; later it is waited out. */
+async function configuration(client: RestClient, path: string): Promise<JsonObject> {
+  try {
+    const reply = await client.get(path, hasConfiguration)
+    if (reply.status === 200 && reply.body) return reply.body
+    throw client.unexpected(reply, 'a request for its configuration')
+  } catch (error) {
+    if (!(error instanceof OutageError) || error.code !== 'catalog_denied') throw error
+    throw new UsageError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })
+  }
 }

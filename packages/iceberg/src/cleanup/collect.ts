@@ -10,7 +10,7 @@ import {
 import { metadataFile } from '../commit/written-manifest.js'
 import { isLive } from '../format/manifest-entries.js'
 import type { ManifestFile } from '../format/manifest-list.js'
-import { mayDeleteFiles } from '../format/metadata.js'
+import { mayDeleteFiles } from '../table/policy.js'
 import type { Table } from '../table/table.js'
 import { elapsedAt } from '../table/table-time.js'
 

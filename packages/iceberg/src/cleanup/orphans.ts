@@ -4,7 +4,7 @@ import { keyOfPath } from '../catalog/paths.js'
 import { expiredFilesEntries, parseExpiredFiles } from '../commit/expired-files.js'
 import { metadataFile } from '../commit/written-manifest.js'
 import { asArray, asObject } from '../format/json.js'
-import { mayDeleteFiles } from '../format/metadata.js'
+import { mayDeleteFiles } from '../table/policy.js'
 import type { Table } from '../table/table.js'
 
 const DAY_MS = 24 * 60 * 60_000

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { AssayError } from '@assay/core'
 
 /** JSON as parsed without loss: integers that a double cannot hold are bigints. */
@@ -88,4 +89,35 @@ export function asBoolean(value: unknown, where: string): boolean {
 /** The members that this code does not know, to be written back as they were. */
 export function unknownMembers(object: JsonObject, known: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([key]) => !known.includes(key)))
+}
+
+/**
+ * Last member of a JSON object that we wrote, on a line of its own, with the CRC-32 of all before it. Whoever parses the
+ * object and writes it anew, as other engines and earlier versions do, leaves it out or moves it: then it says nothing.
+ */
+export const CHECKSUM = 'assay-checksum'
+const CHECKSUM_AT_END = /^,\n"assay-checksum":"([0-9a-f]{8})"\n\}$/
+const CHECKSUM_LENGTH = checksumMember('00000000').length
+
+/** The text of an object that is not empty, with its checksum. */
+export function withChecksum(text: string): string {
+  const open = text.slice(0, -1)
+  return open + checksumMember(checksumOf(open))
+}
+
+/** Throws `corrupt_metadata` when the text has a checksum, which is not its own. */
+export function checkChecksum(text: string): void {
+  const [, checksum] = CHECKSUM_AT_END.exec(text.slice(-CHECKSUM_LENGTH)) ?? []
+  if (checksum === undefined || checksum === checksumOf(text.slice(0, -CHECKSUM_LENGTH))) return
+  throw new AssayError('corrupt_metadata', 'the file is not what was written: its checksum is another', {
+    hint: 'restore it from a copy: a backup, a snapshot of the disk, an older version of the object',
+  })
+}
+
+function checksumMember(checksum: string): string {
+  return `,\n"${CHECKSUM}":"${checksum}"\n}`
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0')
 }

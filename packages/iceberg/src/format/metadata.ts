@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import { AssayError } from '@assay/core'
 import {
   asArray,
@@ -6,12 +5,15 @@ import {
   asInteger,
   asObject,
   asString,
+  CHECKSUM,
+  checkChecksum,
   corrupt,
   type Json,
   type JsonObject,
   parseJson,
   serializeJson,
   unknownMembers,
+  withChecksum,
 } from './json.js'
 import { type PartitionSpec, parseSpec, specFieldsJson } from './partition.js'
 import { parseSchema, type Schema, schemaJson } from './schema.js'
@@ -60,14 +62,6 @@ export interface TableMetadata {
 
 export const MAIN_BRANCH = 'main'
 export const UNSORTED: JsonObject = { 'order-id': 0, fields: [] }
-
-/**
- * Last member of a metadata file that we wrote, on a line of its own, with the CRC-32 of all before it. Whoever parses
- * the file and writes it anew, as other engines and earlier versions do, leaves it out or moves it: then it says nothing.
- */
-const CHECKSUM = 'assay-checksum'
-const CHECKSUM_AT_END = /^,\n"assay-checksum":"([0-9a-f]{8})"\n\}$/
-const CHECKSUM_LENGTH = checksumMember('00000000').length
 
 const KNOWN = [
   CHECKSUM,
@@ -167,7 +161,7 @@ function parseCurrentSnapshotId(value: Json | undefined): bigint | undefined {
 
 /** Parses a metadata file. Throws `corrupt_metadata`, or `unsupported_format_version` for one other than 2. */
 export function parseMetadata(text: string): TableMetadata {
-  checkSum(text)
+  checkChecksum(text)
   return metadataFromJson(parseJson(text))
 }
 
@@ -219,22 +213,6 @@ export function metadataFromJson(value: Json | undefined): TableMetadata {
   }
   checkReferences(metadata)
   return metadata
-}
-
-function checksumMember(checksum: string): string {
-  return `,\n"${CHECKSUM}":"${checksum}"\n}`
-}
-
-function checksumOf(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0')
-}
-
-function checkSum(text: string): void {
-  const [, checksum] = CHECKSUM_AT_END.exec(text.slice(-CHECKSUM_LENGTH)) ?? []
-  if (checksum === undefined || checksum === checksumOf(text.slice(0, -CHECKSUM_LENGTH))) return
-  throw new AssayError('corrupt_metadata', 'the file is not what was written: its checksum is another', {
-    hint: 'restore it from a copy: a backup, a snapshot of the disk, an older version of the object',
-  })
 }
 
 function checkReferences(metadata: TableMetadata): void {
@@ -295,8 +273,9 @@ export function serializeMetadata(metadata: TableMetadata): string {
     'metadata-file': entry.file,
     'timestamp-ms': entry.timestamp_ms,
   }))
-  const text = `${shell.slice(0, -1)},"snapshots":${snapshots},"snapshot-log":${snapshotLog},"metadata-log":${metadataLog}`
-  return text + checksumMember(checksumOf(text))
+  return withChecksum(
+    `${shell.slice(0, -1)},"snapshots":${snapshots},"snapshot-log":${snapshotLog},"metadata-log":${metadataLog}}`,
+  )
 }
 
 export function currentSchema(metadata: TableMetadata): Schema {
@@ -324,14 +303,6 @@ export function snapshotById(metadata: TableMetadata, id: bigint): Snapshot {
 /** The head of the main branch, or undefined in a table that has no snapshot. */
 export function currentSnapshot(metadata: TableMetadata): Snapshot | undefined {
   return metadata.currentSnapshotId === undefined ? undefined : snapshotById(metadata, metadata.currentSnapshotId)
-}
-
-/**
- * False when the table says that its files are not to be deleted (property `gc.enabled`, which all engines heed):
- * other tables or a versioned catalog's history may name them too.
- */
-export function mayDeleteFiles({ properties }: TableMetadata): boolean {
-  return properties['gc.enabled'] !== 'false'
 }
 
 /** Main's snapshots from the newest to the oldest that is kept. */

@@ -1,3 +1,5 @@
+import type { TableMetadata } from '../format/metadata.js'
+
 /** How far back a table's history reaches beyond its newest snapshots. */
 export interface HistoryPolicy {
   /** A tag is put on the last commit before each multiple of this time. */
@@ -35,4 +37,12 @@ export const defaultMaintenance: MaintenancePolicy = {
   snapshotsKept_ms: 2 * 60_000,
   snapshotsToExpire: 25,
   grace_ms: 15 * 60_000,
+}
+
+/**
+ * False when the table says that its files are not to be deleted (property `gc.enabled`, which all engines heed):
+ * other tables or a versioned catalog's history may name them too.
+ */
+export function mayDeleteFiles({ properties }: TableMetadata): boolean {
+  return properties['gc.enabled'] !== 'false'
 }

@@ -1,8 +1,18 @@
 import { AssayError } from '@assay/core'
-import { type ParquetField, quoteIdentifier, type Session } from '@assay/engine'
-import { currentSchema, type NestedField, type TableMatch, type TableMetadata, typeText } from '@assay/iceberg'
+import { type ParquetField, quoteIdentifier, quoteText, type Session } from '@assay/engine'
+import {
+  currentSchema,
+  type NestedField,
+  type PlannedFile,
+  type TableMatch,
+  type TableMetadata,
+  typeText,
+} from '@assay/iceberg'
+import type { TableDefinition } from './definition.js'
+import { partitionValue, partitionValues } from './file-statistics.js'
 import { hasStruct, parquetField, sqlTypeOf } from './iceberg-types.js'
 import { fileColumns, valueSql } from './nested-columns.js'
+import type { PartitionValue } from './row-source.js'
 import { type ReadColumn, readSql, type ScanFile } from './scan.js'
 
 /** A table as rows are copied from it or to it: its current columns, and which of them its definition knows. */
@@ -106,4 +116,42 @@ export function copiedColumns(
     add(quoteIdentifier(other.name), field, name)
   }
   return { select: selected.join(', '), fields }
+}
+
+/** Rows that share the values of the partition columns, and the SQL condition on them. */
+interface RowPartition {
+  readonly values: Readonly<Record<string, PartitionValue>>
+  readonly condition: string
+}
+
+/** The definition's partitions that the rows (a query of rows of the files, which share a partition) lie in. */
+export async function partitionsOfRows(
+  session: Session,
+  definition: TableDefinition,
+  from: CopyEnd,
+  files: readonly PlannedFile[],
+  rows: string,
+): Promise<readonly RowPartition[]> {
+  const { partitionBy } = definition
+  const told = files.map(({ file }) => partitionValues(definition, from.match, from.metadata, file))
+  const [values] = told
+  if (values && told.every((one) => JSON.stringify(one) === JSON.stringify(values)))
+    return [{ values, condition: 'true' }]
+  const found = await session.rows(`SELECT DISTINCT ${partitionBy.map(quoteIdentifier).join(', ')} FROM (${rows})`)
+  return found.map((row) => {
+    const named = partitionBy.map((name) => {
+      const type = from.match.fields.get(name)?.type
+      return { name, type, value: partitionValue(type, row[name]) }
+    })
+    return {
+      values: Object.fromEntries(named.map(({ name, value }) => [name, value])),
+      condition: named.map(({ name, type, value }) => equals(name, type, value)).join(' AND '),
+    }
+  })
+}
+
+function equals(name: string, type: unknown, value: PartitionValue): string {
+  if (value === null) return `${quoteIdentifier(name)} IS NULL`
+  if (type === 'date') return `${quoteIdentifier(name)} = DATE ${quoteText(String(value))}`
+  return `${quoteIdentifier(name)} = ${typeof value === 'number' ? value : quoteText(value)}`
 }

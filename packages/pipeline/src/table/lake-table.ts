@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Clock, Random } from '@assay/core'
-import { type ParquetField, quoteIdentifier, quoteText, type Session, type WrittenParquet } from '@assay/engine'
+import { type ParquetField, quoteIdentifier, type Session, type WrittenParquet } from '@assay/engine'
 import {
   type Catalog,
   createTable,
@@ -18,16 +18,9 @@ import {
 } from '@assay/iceberg'
 import type { ObjectStore } from '@assay/object-store'
 import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.js'
-import { type CopyEnd, copiedColumns, wholeRows } from './copied-rows.js'
+import { type CopyEnd, copiedColumns, partitionsOfRows, wholeRows } from './copied-rows.js'
 import { icebergField, sqlType, type TableDefinition } from './definition.js'
-import {
-  boundsOf,
-  partitionTuple,
-  partitionValue,
-  partitionValues,
-  type RowBounds,
-  writtenFile,
-} from './file-statistics.js'
+import { boundsOf, partitionTuple, partitionValues, type RowBounds, writtenFile } from './file-statistics.js'
 import { parquetField, sqlTypeOf } from './iceberg-types.js'
 import type { PartitionValue, RowSource } from './row-source.js'
 import type { ScanFile } from './scan.js'
@@ -244,7 +237,7 @@ export class LakeTable {
     const chosen = `SELECT * FROM (${rows.sql}) WHERE ${where}`
     const order = this.definition.orderBy.filter((name) => target.match.fields.has(name)).map(quoteIdentifier)
     const written: DataFile[] = []
-    for (const { values, condition } of await this.#partitionsOf(session, from, files, chosen)) {
+    for (const { values, condition } of await partitionsOfRows(session, this.definition, from, files, chosen)) {
       const sql = `SELECT ${select} FROM (${chosen} AND ${condition}) ORDER BY ${order.join(', ')}`
       const file = await this.#put(target, values, (path) => session.writeParquet({ select: sql, path, fields }))
       if (file) written.push(file)
@@ -265,31 +258,6 @@ export class LakeTable {
   #copyEnd(version: TableVersion): CopyEnd & { readonly specId: number } {
     const match = this.#columns.match(version)
     return { name: this.definition.name, metadata: version.metadata, match, specId: this.specId(version) }
-  }
-
-  /** The partitions of the definition that rows of one file's partition lie in. */
-  async #partitionsOf(
-    session: Session,
-    from: CopyEnd,
-    files: readonly PlannedFile[],
-    chosen: string,
-  ): Promise<{ readonly values: Readonly<Record<string, PartitionValue>>; readonly condition: string }[]> {
-    const { partitionBy } = this.definition
-    const told = files.map(({ file }) => partitionValues(this.definition, from.match, from.metadata, file))
-    const [values] = told
-    if (values && told.every((one) => JSON.stringify(one) === JSON.stringify(values)))
-      return [{ values, condition: 'true' }]
-    const rows = await session.rows(`SELECT DISTINCT ${partitionBy.map(quoteIdentifier).join(', ')} FROM (${chosen})`)
-    return rows.map((row) => {
-      const named = partitionBy.map((name) => {
-        const type = from.match.fields.get(name)?.type
-        return { name, type, value: partitionValue(type, row[name]) }
-      })
-      return {
-        values: Object.fromEntries(named.map(({ name, value }) => [name, value])),
-        condition: named.map(({ name, type, value }) => equals(name, type, value)).join(' AND '),
-      }
-    })
   }
 
   /** Paths of the objects that the table's own state names: its metadata doesn't, and yet they are needed. */
@@ -334,10 +302,4 @@ export function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
     if (lane.position > (own.lanes.get(key)?.position ?? 0n)) return true
   }
   return false
-}
-
-function equals(name: string, type: unknown, value: PartitionValue): string {
-  if (value === null) return `${quoteIdentifier(name)} IS NULL`
-  if (type === 'date') return `${quoteIdentifier(name)} = DATE ${quoteText(String(value))}`
-  return `${quoteIdentifier(name)} = ${typeof value === 'number' ? value : quoteText(value)}`
 }
