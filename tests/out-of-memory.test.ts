@@ -26,7 +26,12 @@ async function runOutOfMemory(failures: number): Promise<readonly WorkerEvent[]>
   }
   let left = failures
   const { worker } = await openWorker(parts, bronzeTable('binance'), (context) => {
-    const stage = bronzeStage(context, { exchange: 'binance', topic: binance.topic, log: lake.log, share: EVERY_LANE })
+    const stage = bronzeStage(context, {
+      exchange: 'binance',
+      topic: binance.topic,
+      log: lake.log,
+      assignment: EVERY_LANE,
+    })
     return {
       ...stage,
       async run(checkpoint, signal) {

@@ -41,7 +41,7 @@ export async function silverWorker(
       exchange,
       bronze,
       registry: lake.registry,
-      share: EVERY_LANE,
+      assignment: EVERY_LANE,
       rules: options.rules ?? SILVER_RULES,
       adopt: false,
     }),

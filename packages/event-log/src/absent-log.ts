@@ -11,7 +11,7 @@ export function absentLog(error: () => Error): EventLog {
     read: refuse,
     produce: refuse,
     waitForRecords: refuse,
-    share: refuse,
+    assign: refuse,
     close: async () => undefined,
   }
 }

@@ -52,9 +52,9 @@ export interface TopicFinding {
  * Which lanes of a topic are this process's to work on, where several share them out. It only saves work: what
  * protects the tables is the position in each commit.
  */
-export interface LaneShare {
+export interface LaneAssignment {
   /** False, too, as long as nothing was shared out yet. */
-  holds(lane: Lane): boolean
+  owns(lane: Lane): boolean
   /** Tells other people's lag tools how far a lane has come. Assay never reads it; what fails is not told. */
   report(positions: readonly { readonly lane: Lane; readonly position: Position }[]): void
   close(): Promise<void>
@@ -99,7 +99,7 @@ export interface EventLog {
     signal?: AbortSignal,
   ): Promise<void>
   /** Joins the processes that share the lanes of a topic out under a group's name. A log for one machine gives all to each. */
-  share(group: string, topic: string): Promise<LaneShare>
+  assign(group: string, topic: string): Promise<LaneAssignment>
   /**
    * The operator's word that records below `to` are lost, where a lane takes none any more because of them (`lost`):
    * producers go on behind them, and no offset is given out again. Only a log has it that keeps its own storage.

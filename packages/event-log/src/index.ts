@@ -1,6 +1,6 @@
 export { absentLog } from './absent-log.js'
 export { LogDamageError } from './damage.js'
-export type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+export type { EventLog, LaneAssignment, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
 export { FileLog, type FileLogLimits, openFileLog } from './file/file-log.js'
 export type { FileLogEvent } from './file/file-log-event.js'
 export type { FileStat, LogFile, LogFiles } from './file/files/log-files.js'
@@ -16,7 +16,7 @@ export type {
   ProducerOptions,
   TopicOptions,
 } from './kafka/protocol/kafka-options.js'
-export { EVERY_LANE } from './lane-share.js'
+export { EVERY_LANE } from './lane-assignment.js'
 export { MemoryLog } from './memory-log.js'
 export { murmur2, partitionOf } from './partition.js'
 export { isUnreadable } from './unreadable.js'

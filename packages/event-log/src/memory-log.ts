@@ -13,8 +13,8 @@ import {
 } from '@assay/core'
 import { decodeBatch, encodeGroup, readHeader } from './batch-format.js'
 import { PRODUCE_LIMITS } from './defaults.js'
-import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
-import { EVERY_LANE } from './lane-share.js'
+import type { EventLog, LaneAssignment, LaneStatus, ProducedRange, ReadLimits, ReadResult } from './event-log.js'
+import { EVERY_LANE } from './lane-assignment.js'
 import { logClosed, unknownLane, unknownTopic } from './log-errors.js'
 import { type PlannedBatch, type ProduceLimits, planProduce } from './plan.js'
 import { rowAt, takeRows } from './rows.js'
@@ -140,7 +140,7 @@ export class MemoryLog implements EventLog {
     await this.#wakeUps.until(hasRecords, { poll_ms: POLL_MS, timeout_ms, clock: this.#clock }, signal)
   }
 
-  async share(): Promise<LaneShare> {
+  async assign(): Promise<LaneAssignment> {
     return EVERY_LANE
   }
 

@@ -37,7 +37,7 @@ function workOf(layer: Layer, { config, clock, log, registry, liveness, readines
           layers: [layer],
           drain: false,
           adopt: config.adopt,
-          shareLanes: true,
+          assignLanes: true,
           interval_ms: config.commitInterval_ms,
           limits: config.limits,
           keySet_bytes: config.keySet_bytes,
@@ -50,7 +50,7 @@ function workOf(layer: Layer, { config, clock, log, registry, liveness, readines
             readiness.goesOn(worker)
             onRecovered(worker, outage_ms)
           },
-          onTurn: (worker) => liveness.beat(worker),
+          onTurn: (worker) => liveness.heartbeat(worker),
         },
         signal,
       )

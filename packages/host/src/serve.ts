@@ -31,7 +31,7 @@ export async function serve(
   const outages = new RepeatLimit(clock)
   let isToldOpen = false
   const workOnce = async (): Promise<void> => {
-    for (const loop of work.loops) liveness.beat(loop)
+    for (const loop of work.loops) liveness.heartbeat(loop)
     const { parts, memory_bytes, threads } = config
     const onKafkaEvent: LakeOptions['onKafkaEvent'] = ({ kind, group, message }) => log.info({ kind, group }, message)
     const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message, ...event }) => log.warn(event, message)

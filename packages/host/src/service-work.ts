@@ -21,7 +21,7 @@ export interface ServiceParts {
 
 /** In what a service differs from the others; made once, before the server listens. */
 export interface ServiceWork {
-  /** Loops that beat while they turn. */
+  /** Loops that give a heartbeat while they turn. */
   readonly loops: readonly string[]
   /** What must answer for the service to be ready. */
   checks(lake: Lake): Checks

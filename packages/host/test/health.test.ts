@@ -14,14 +14,14 @@ describe('health', () => {
       const answer = await server.inject('/livez')
       return [answer.statusCode, answer.json()]
     }
-    liveness.beat('silver-binance')
-    liveness.beat('silver-kraken')
+    liveness.heartbeat('silver-binance')
+    liveness.heartbeat('silver-kraken')
     clock.now += 20 * 60_000
-    liveness.beat('silver-kraken')
+    liveness.heartbeat('silver-kraken')
     expect(await ask()).toEqual([200, { is_live: true, hanging: [] }])
     clock.now += 11 * 60_000
     expect(await ask()).toEqual([503, { is_live: false, hanging: ['silver-binance'] }])
-    liveness.beat('silver-binance')
+    liveness.heartbeat('silver-binance')
     expect(await ask()).toEqual([200, { is_live: true, hanging: [] }])
   })
 

@@ -1,6 +1,6 @@
 import { type LaneKey, laneKey, type Position, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
-import { EVERY_LANE, type LaneShare } from '@assay/event-log'
+import { EVERY_LANE, type LaneAssignment } from '@assay/event-log'
 import { type Layer, type LayerSettings, type LayerWorker, SILVER_RULES } from '@assay/medallion'
 import {
   type BatchLimits,
@@ -21,7 +21,7 @@ export interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySe
   /** Take upstream tables with another uuid for the old ones, by positions. */
   readonly adopt: boolean
   /** Share lanes out among the processes that say so, where a layer can; all lanes without. */
-  readonly shareLanes?: boolean
+  readonly assignLanes?: boolean
   /** Least time between two commits to a table. */
   readonly interval_ms: number
   readonly limits?: BatchLimits
@@ -35,7 +35,7 @@ export interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySe
 interface Job {
   readonly worker: Worker
   readonly session: Session
-  readonly share: LaneShare
+  readonly assignment: LaneAssignment
   /** Set once the worker has drained its lanes. */
   ended: boolean
 }
@@ -70,7 +70,7 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
         failed.abort()
         throw error
       } finally {
-        await job.share.close()
+        await job.assignment.close()
         await job.session.close()
       }
     }),
@@ -109,7 +109,7 @@ async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): P
     await log.prepare?.(worker.topic)
   }
   const upstreams = await Promise.all(worker.upstreams.map(({ definition }) => lake.table(definition)))
-  const share = options.shareLanes ? await shareOf(lake, worker) : EVERY_LANE
+  const assignment = options.assignLanes ? await assignmentOf(lake, worker) : EVERY_LANE
   const parts = await workerParts(lake, options)
   const settings = {
     rules: options.rules ?? SILVER_RULES,
@@ -119,16 +119,16 @@ async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): P
   }
   const onLanes: Parameters<LayerWorker['stage']>[1]['onLanes'] = (statuses) => lake.arrivals.note(statuses)
   const opened = await openWorker(parts, worker.main, (context, main) =>
-    worker.stage(context, { main, upstreams, share, log, registry, onLanes, settings }),
+    worker.stage(context, { main, upstreams, assignment, log, registry, onLanes, settings }),
   )
-  return { worker: opened.worker, session: parts.session, share }
+  return { worker: opened.worker, session: parts.session, assignment }
 }
 
 /** The group is named by the table's identity: two lakes on one log must not share lanes out between them. */
-async function shareOf(lake: Lake, { main, exchange }: LayerWorker): Promise<LaneShare> {
+async function assignmentOf(lake: Lake, { main, exchange }: LayerWorker): Promise<LaneAssignment> {
   if (!exchange) return EVERY_LANE
   const { uuid } = await (await lake.table(main)).pin()
-  return lake.log.share(`assay-${main.name}-${uuid}`, exchange.topic)
+  return lake.log.assign(`assay-${main.name}-${uuid}`, exchange.topic)
 }
 
 /** Throws `topic_refused` for a topic that can't be read as it is set up. */

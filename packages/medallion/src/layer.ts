@@ -1,5 +1,5 @@
 import type { LaneKey, Position } from '@assay/core'
-import type { EventLog, LaneShare, LaneStatus } from '@assay/event-log'
+import type { EventLog, LaneAssignment, LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { LakeTable, LaneCheckpoint, Stage, StageContext, TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
@@ -53,7 +53,7 @@ export interface StageParts {
   readonly main: LakeTable
   /** The worker's upstream tables, in its order. */
   readonly upstreams: readonly LakeTable[]
-  readonly share: LaneShare
+  readonly assignment: LaneAssignment
   readonly log: EventLog
   readonly registry: SchemaRegistry
   /** Told of the log's lanes whenever they are looked at. */

@@ -13,7 +13,7 @@ export { concatBytes, concatRecords, type RecordColumns } from './source/concat-
 export { cutPlan, type LanePlan, type LaneRange, lanesAfter } from './source/lane-plan.js'
 export { freeLaneId, generationName, type LogLane, type LogLanes, matchLogLanes } from './source/log-lanes.js'
 export { isUsableTimestamp, kafkaDay, type LogBatch, readLog } from './source/log-source.js'
-export { hasBacklog, heldBy, type LaneFilter, planTableBatch, type TableBatch } from './source/table-source.js'
+export { hasBacklog, type LaneFilter, ownedBy, planTableBatch, type TableBatch } from './source/table-source.js'
 export { lanesMoved } from './source/trusted-sequence.js'
 export { dateText, dayOfDate, timestampLiteral } from './sql/times.js'
 export type { StageContext } from './stage/context.js'

@@ -93,7 +93,7 @@ function stageOf(
     exchange,
     bronze,
     registry,
-    share: EVERY_LANE,
+    assignment: EVERY_LANE,
     rules,
     adopt: false,
     ...(schemaUnknown && { schemaUnknown }),

@@ -56,9 +56,9 @@ export interface PinnedExchange {
  */
 export async function pinLake(lake: Lake, checks: CheckList): Promise<PinnedLake> {
   const pin = async (definition: TableDefinition): Promise<PinnedScan> => {
-    const held = await ofTable(definition, () => pinExisting(lake, definition))
-    if ('value' in held) return new PinnedScan(definition, held.value)
-    return new PinnedScan(definition, undefined, held.problem)
+    const existing = await ofTable(definition, () => pinExisting(lake, definition))
+    if ('value' in existing) return new PinnedScan(definition, existing.value)
+    return new PinnedScan(definition, undefined, existing.problem)
   }
   const scans = new Map<string, PinnedScan>()
   for (const layer of [...lake.layers].reverse()) {

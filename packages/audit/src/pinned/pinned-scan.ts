@@ -38,10 +38,10 @@ export class PinnedScan {
   readonly #unreadable = new Set<string>()
   readonly #pending: PlannedFile[] = []
 
-  constructor(definition: TableDefinition, held?: ExistingTable, problem?: TableProblem) {
+  constructor(definition: TableDefinition, existing?: ExistingTable, problem?: TableProblem) {
     this.definition = definition
-    this.table = held?.table
-    this.pinned = held?.pinned
+    this.table = existing?.table
+    this.pinned = existing?.pinned
     this.problem = problem
   }
 

@@ -38,7 +38,7 @@ export async function rebuildSilver(
         exchange,
         bronze: upstream,
         registry,
-        share: EVERY_LANE,
+        assignment: EVERY_LANE,
         rules: round.rules,
         adopt: false,
         ...(recorded && { schemaUnknown: schemaUnknownThen(context.session, recorded) }),

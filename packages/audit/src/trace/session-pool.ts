@@ -41,8 +41,8 @@ export class SessionPool {
   }
 }
 
-/** The items dealt out in turn to so many hands; none stays empty. */
-export function dealt<T>(items: readonly T[], hands: number): T[][] {
-  const count = Math.min(hands, items.length)
-  return Array.from({ length: count }, (_, hand) => items.filter((_item, i) => i % count === hand))
+/** The items in so many chunks, filled in turn; none stays empty. */
+export function chunked<T>(items: readonly T[], chunks: number): T[][] {
+  const count = Math.min(chunks, items.length)
+  return Array.from({ length: count }, (_, chunk) => items.filter((_item, i) => i % count === chunk))
 }

@@ -13,9 +13,9 @@ import {
   silverTable,
 } from '@assay/medallion'
 import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
+import { CachedTables, type PartitionFilter, type RecordPlace } from './cached-tables.js'
 import { type DecodedRecord, decodeRecord } from './decode-record.js'
-import { HeldTables, type PartitionFilter, type RecordPlace } from './held-tables.js'
-import { dealt, SessionPool } from './session-pool.js'
+import { chunked, SessionPool } from './session-pool.js'
 import { cellOf, columnsSql, rowsOf, type TableRows } from './table-row.js'
 import type { TraceTarget } from './trace-target.js'
 
@@ -74,14 +74,14 @@ class Trace {
   readonly #lake: Lake
   readonly #sessions: Promise<SessionPool>
   readonly #exchanges: readonly Exchange[]
-  readonly #tables: HeldTables
+  readonly #tables: CachedTables
   readonly #looked: string[] = []
 
   constructor(lake: Lake, sessions: Promise<SessionPool>, exchangeName: string | undefined) {
     this.#lake = lake
     this.#sessions = sessions
     this.#exchanges = lake.exchanges.filter(({ name }) => exchangeName === undefined || name === exchangeName)
-    this.#tables = new HeldTables(lake, sessions)
+    this.#tables = new CachedTables(lake, sessions)
   }
 
   async run(target: TraceTarget): Promise<TraceReport> {
@@ -138,8 +138,8 @@ class Trace {
     this.#looked.push(`${definition.name}: ${files.length} of ${planned.length} files${how}`)
     if (files.length === 0) return []
     const sessions = await this.#sessions
-    const found = dealt(files, sessions.size).map((hand) =>
-      sessions.rows(tradesSql(definition, scanSql(definition, hand), target, exchanges)),
+    const found = chunked(files, sessions.size).map((chunk) =>
+      sessions.rows(tradesSql(definition, scanSql(definition, chunk), target, exchanges)),
     )
     this.#readAhead()
     return (await Promise.all(found))

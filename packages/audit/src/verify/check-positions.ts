@@ -10,9 +10,9 @@ import type { PinnedScan } from '../pinned/pinned-scan.js'
 export function checkPositions(scan: PinnedScan, rows: ReadonlyMap<LaneKey, LaneRows>, checks: CheckList): void {
   const findings = new Findings()
   const { lanes } = scan.checkpoint
-  let held = 0n
+  let counted = 0n
   for (const [key, { rows: count, greatest }] of rows) {
-    held += count
+    counted += count
     const lane = lanes.get(key)
     if (!lane) findings.add(`${key}: ${count} rows of a lane that the checkpoint does not know`)
     else if (greatest >= lane.position) findings.add(`${key}/${greatest} lies at or past the position ${lane.position}`)
@@ -26,7 +26,7 @@ export function checkPositions(scan: PinnedScan, rows: ReadonlyMap<LaneKey, Lane
   }
   checks.done(
     { promise: 'B2', subject: scan.name, claim: "every lane's rows end where its checkpoint says" },
-    { lanes: lanes.size, rows: held },
+    { lanes: lanes.size, rows: counted },
     findings,
   )
 }

@@ -12,8 +12,8 @@ import {
 } from '@assay/core'
 import { laneSeal } from '../batch-format.js'
 import { PRODUCE_LIMITS } from '../defaults.js'
-import type { EventLog, LaneShare, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
-import { EVERY_LANE } from '../lane-share.js'
+import type { EventLog, LaneAssignment, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
+import { EVERY_LANE } from '../lane-assignment.js'
 import { logClosed, logError, unknownLane, unknownTopic } from '../log-errors.js'
 import { type ProduceLimits, planProduce } from '../plan.js'
 import { checkTopic, isTopicName } from '../topic-name.js'
@@ -206,7 +206,7 @@ export class FileLog implements EventLog {
     })
   }
 
-  async share(): Promise<LaneShare> {
+  async assign(): Promise<LaneAssignment> {
     return EVERY_LANE
   }
 

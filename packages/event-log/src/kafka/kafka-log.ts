@@ -1,7 +1,7 @@
 import { type Lane, type Position, type ProduceBatch, position } from '@assay/core'
 import type {
   EventLog,
-  LaneShare,
+  LaneAssignment,
   LaneStatus,
   ProducedRange,
   ReadLimits,
@@ -11,7 +11,7 @@ import type {
 import { logClosed } from '../log-errors.js'
 import { WakeUps } from '../wake-ups.js'
 import { Cluster, type Topic } from './cluster.js'
-import { GroupShare } from './group-share.js'
+import { GroupAssignment } from './group-assignment.js'
 import { KafkaProducer } from './kafka-producer.js'
 import { laneEnds, laneTails } from './lane-ends.js'
 import { LaneFetcher } from './lane-fetcher.js'
@@ -94,10 +94,10 @@ export class KafkaLog implements EventLog {
     })
   }
 
-  async share(group: string, topic: string): Promise<LaneShare> {
+  async assign(group: string, topic: string): Promise<LaneAssignment> {
     this.#checkOpen()
     this.#groups += 1
-    return new GroupShare(this.#cluster, group, topic, this.#groups)
+    return new GroupAssignment(this.#cluster, group, topic, this.#groups)
   }
 
   async close(): Promise<void> {

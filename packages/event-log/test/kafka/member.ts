@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 const PROGRAM = fileURLToPath(new URL('./member.mjs', import.meta.url))
 const WAIT_MS = 30_000
 
-/** A process that is a member of a group; `held` are the lanes that it last said it holds. */
+/** A process that is a member of a group; `owned` are the lanes that it last said it owns. */
 export class Member {
-  held: number[] = []
+  owned: number[] = []
   readonly #child: ChildProcess
   readonly #waiting = new Set<() => void>()
 
@@ -19,7 +19,7 @@ export class Member {
       const lines = (rest + part).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) {
-        this.held = JSON.parse(line)
+        this.owned = JSON.parse(line)
         for (const wake of this.#waiting) wake()
       }
     })
@@ -42,7 +42,7 @@ export class Member {
     const said: number[][] = []
     const isSaid = new Promise<void>((resolve) => {
       const note = (): void => {
-        said.push(this.held)
+        said.push(this.owned)
         this.#waiting.delete(note)
         resolve()
       }

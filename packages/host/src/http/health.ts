@@ -20,8 +20,8 @@ export class Liveness {
     this.#clock = clock
   }
 
-  /** The loop has turned. The first beat says that there is such a loop. */
-  beat(loop: string): void {
+  /** The loop has turned. The first heartbeat says that there is such a loop. */
+  heartbeat(loop: string): void {
     this.#turned_ms.set(loop, this.#clock.monotonic_ms())
   }
 

@@ -78,13 +78,13 @@ function positive(value: unknown): number {
 function droppedSnapshots(metadata: TableMetadata, dropped: readonly string[]): readonly Snapshot[] {
   if (dropped.length === 0) return []
   const isDropped = new Set(dropped)
-  const held = new Set<bigint>()
+  const retained = new Set<bigint>()
   for (const [name, { snapshotId }] of Object.entries(metadata.refs)) {
     if (isDropped.has(name)) continue
-    for (const snapshot of ancestors(metadata, snapshotId)) held.add(snapshot.snapshotId)
+    for (const snapshot of ancestors(metadata, snapshotId)) retained.add(snapshot.snapshotId)
   }
   const freed = new Set(dropped.map((name) => metadata.refs[name]?.snapshotId))
-  return metadata.snapshots.filter(({ snapshotId }) => freed.has(snapshotId) && !held.has(snapshotId))
+  return metadata.snapshots.filter(({ snapshotId }) => freed.has(snapshotId) && !retained.has(snapshotId))
 }
 
 /** Finds what an expiry sets free: manifest lists, manifests, and data files that later snapshots had taken out. */

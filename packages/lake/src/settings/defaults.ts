@@ -6,7 +6,7 @@ export const DEFAULT_MEMORY_BYTES = 256 * MIB
 export const DEFAULT_TOPIC_PARTITIONS = 4
 /** Memory that gold's key set may take. */
 export const DEFAULT_KEY_SET_BYTES = 512 * MIB
-/** A record waits for the beat, then for the commit: together at most a second. */
+/** A record waits for the interval, then for the commit: together at most a second. */
 export const DEFAULT_COMMIT_INTERVAL_MS = 900
 /** Two days of states at full hours: 37 to 73 kB of each metadata file, as measured with four lanes. */
 export const DEFAULT_HISTORY_HOURS = 48

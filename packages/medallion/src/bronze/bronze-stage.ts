@@ -11,7 +11,7 @@ import {
   wordsOf,
 } from '@assay/core'
 import { quoteText } from '@assay/engine'
-import type { EventLog, LaneShare, LaneStatus } from '@assay/event-log'
+import type { EventLog, LaneAssignment, LaneStatus } from '@assay/event-log'
 import type { DataFile } from '@assay/iceberg'
 import type {
   Checkpoint,
@@ -42,7 +42,7 @@ export interface BronzeInput {
   readonly exchange: string
   readonly topic: string
   readonly log: EventLog
-  readonly share: LaneShare
+  readonly assignment: LaneAssignment
   /** Where a drain ends in each lane of the log; a lane that is not named is left alone. Without it nothing ends. */
   readonly until?: ReadonlyMap<LaneKey, Position>
   /** Told of the log's lanes whenever they are looked at. */
@@ -86,7 +86,7 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
         rows: rows.count,
         more: batch.more,
         counts: { records: rows.count, bytes: rows.values.data.length },
-        committed: () => input.share.report(positionsInLog(readable, batch)),
+        committed: () => input.assignment.report(positionsInLog(readable, batch)),
       }
     },
     forget: () => undefined,
@@ -101,10 +101,10 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
   }
 }
 
-async function ownLanes({ log, topic, share, onLanes }: BronzeInput): Promise<readonly LaneStatus[]> {
+async function ownLanes({ log, topic, assignment, onLanes }: BronzeInput): Promise<readonly LaneStatus[]> {
   const statuses = await log.lanes(topic)
   onLanes?.(statuses)
-  return statuses.filter(({ lane }) => share.holds(lane))
+  return statuses.filter(({ lane }) => assignment.owns(lane))
 }
 
 /** Lanes that turned out, on reading, not to go on. */

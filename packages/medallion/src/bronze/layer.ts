@@ -26,8 +26,8 @@ export const bronzeLayer: Layer<'bronze'> = {
         main: bronzeTable(name),
         topic,
         upstreams: [],
-        stage: (context, { log, share, onLanes, settings: { until } }) =>
-          bronzeStage(context, { exchange: name, topic, log, share, onLanes, ...(until && { until }) }),
+        stage: (context, { log, assignment, onLanes, settings: { until } }) =>
+          bronzeStage(context, { exchange: name, topic, log, assignment, onLanes, ...(until && { until }) }),
       }
     }),
   watermark_us: () => undefined,

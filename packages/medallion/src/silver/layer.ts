@@ -32,9 +32,9 @@ export const silverLayer: Layer<'silver'> = {
       exchange,
       main: silverTable(exchange.name),
       upstreams: [{ definition: bronzeTable(exchange.name), writtenAt: 'ingestion_timestamp' }],
-      stage: (context, { upstreams: [bronze], registry, share, settings: { rules, adopt } }) => {
+      stage: (context, { upstreams: [bronze], registry, assignment, settings: { rules, adopt } }) => {
         if (!bronze) throw new RangeError('silver reads one bronze table')
-        return silverStage(context, { exchange, bronze, registry, share, rules, adopt })
+        return silverStage(context, { exchange, bronze, registry, assignment, rules, adopt })
       },
     })),
   watermark_us: (lane) => readLaneState(lane).greatest_us,

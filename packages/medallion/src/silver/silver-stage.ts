@@ -1,5 +1,5 @@
 import type { LaneKey } from '@assay/core'
-import type { LaneShare } from '@assay/event-log'
+import type { LaneAssignment } from '@assay/event-log'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type {
   Checkpoint,
@@ -12,11 +12,11 @@ import type {
 } from '@assay/pipeline'
 import {
   cutPlan,
-  heldBy,
   type LaneFilter,
   type LanePlan,
   type LaneRange,
   lanesAfter,
+  ownedBy,
   planTableBatch,
   type TableBatch,
 } from '@assay/pipeline'
@@ -38,7 +38,7 @@ export interface SilverInput {
   readonly exchange: Exchange
   readonly bronze: UpstreamTable
   readonly registry: SchemaRegistry
-  readonly share: LaneShare
+  readonly assignment: LaneAssignment
   readonly rules: RuleSet
   /** Take a bronze table with another uuid for the old one, by positions. */
   readonly adopt: boolean
@@ -56,8 +56,8 @@ export type SchemaUnknown = (ranges: readonly LaneRange[]) => Promise<ReadonlyMa
 export function silverStage(context: StageContext, input: SilverInput): Stage {
   const main = silverTable(input.exchange.name)
   const lookup = decoderLookup(input.registry, readerSchemaOf(input.exchange), input.rules.decoding)
-  const holds: LaneFilter = ({ topic, partition }, bronze) =>
-    input.share.holds({ topic: bronze.topics[topic]?.logTopic ?? topic, partition })
+  const owns: LaneFilter = ({ topic, partition }, bronze) =>
+    input.assignment.owns({ topic: bronze.topics[topic]?.logTopic ?? topic, partition })
   let turn = 0
   return {
     name: `silver-${input.exchange.name}`,
@@ -68,7 +68,7 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
         maxRows: context.limits.maxRows,
         turn: turn++,
         adopt: input.adopt,
-        holds,
+        owns,
       })
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
       const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
@@ -101,7 +101,7 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
     },
     forget: () => undefined,
     wait: (checkpoint, timeout_ms, signal) =>
-      input.bronze.waitForCommit(checkpoint, timeout_ms, signal, (bronze) => heldBy(bronze, holds)),
+      input.bronze.waitForCommit(checkpoint, timeout_ms, signal, (bronze) => ownedBy(bronze, owns)),
   }
 }
 

@@ -30,7 +30,7 @@ export interface TableBatchOptions {
   /** Take an upstream table with another uuid for the old one, by positions. */
   readonly adopt: boolean
   /** All lanes without. */
-  readonly holds?: LaneFilter
+  readonly owns?: LaneFilter
 }
 
 /**
@@ -41,13 +41,13 @@ export async function planTableBatch(
   session: Session,
   upstream: UpstreamTable,
   own: Checkpoint,
-  { maxRows, turn, adopt, holds }: TableBatchOptions,
+  { maxRows, turn, adopt, owns }: TableBatchOptions,
 ): Promise<TableBatch> {
   const pinned = await pinTrusted(upstream, session)
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
   if (!adopt) checkNotBehind(upstream, pinned, adopted)
   const trusted = withTrustedSequences(upstream.definition, pinned, adopted)
-  const plan = planLanes(holds ? heldBy(pinned.checkpoint, holds) : pinned.checkpoint, trusted, maxRows, turn)
+  const plan = planLanes(owns ? ownedBy(pinned.checkpoint, owns) : pinned.checkpoint, trusted, maxRows, turn)
   const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
   return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }
 }
@@ -56,8 +56,8 @@ export async function planTableBatch(
 export type LaneFilter = (lane: Lane, upstream: Checkpoint) => boolean
 
 /** The checkpoint as far as it speaks of lanes that the filter keeps. */
-export function heldBy(upstream: Checkpoint, holds: LaneFilter): Checkpoint {
-  return { ...upstream, lanes: new Map([...upstream.lanes].filter(([key]) => holds(parseLaneKey(key), upstream))) }
+export function ownedBy(upstream: Checkpoint, owns: LaneFilter): Checkpoint {
+  return { ...upstream, lanes: new Map([...upstream.lanes].filter(([key]) => owns(parseLaneKey(key), upstream))) }
 }
 
 /** True when upstream's checkpoint stands beyond ours in any lane. */
@@ -105,7 +105,7 @@ function checkNotBehind(upstream: UpstreamTable, pinned: PinnedTable, own: Check
 async function filesOf(upstream: UpstreamTable, pinned: PinnedTable, plan: LanePlan): Promise<ScanFile[]> {
   const { definition } = upstream
   const { partition, offset } = coordinatesOf(definition)
-  const holds = (bounds: RowBounds, { lane, from, upper }: LaneRange): boolean => {
+  const owns = (bounds: RowBounds, { lane, from, upper }: LaneRange): boolean => {
     if (isReplayLane(lane)) {
       const { sequence } = replayOf(definition)
       return bounds.hasValues(sequence) && bounds.meets(sequence, from, upper - 1n)
@@ -114,7 +114,7 @@ async function filesOf(upstream: UpstreamTable, pinned: PinnedTable, plan: LaneP
   }
   return upstream.files(pinned, {
     afterFileSequence: plan.afterSequence,
-    keep: (bounds) => plan.ranges.some((range) => holds(bounds, range)),
+    keep: (bounds) => plan.ranges.some((range) => owns(bounds, range)),
   })
 }
 

@@ -277,18 +277,18 @@ export class LakeTable {
   }
 
   /**
-   * Resolves when the table's checkpoint stands beyond `own` in some lane, at the time limit, or on abort. `held`
+   * Resolves when the table's checkpoint stands beyond `own` in some lane, at the time limit, or on abort. `owned`
    * leaves out the lanes that the caller does not work on.
    */
   async waitForCommit(
     own: Checkpoint,
     timeout_ms: number,
     signal: AbortSignal,
-    held: (checkpoint: Checkpoint) => Checkpoint = (checkpoint) => checkpoint,
+    owned: (checkpoint: Checkpoint) => Checkpoint = (checkpoint) => checkpoint,
   ): Promise<void> {
     const { clock, signals, poll_ms = POLL_MS } = this.#dependencies
     const until_ms = clock.monotonic_ms() + timeout_ms
-    while (!signal.aborted && !standsBeyond(held((await this.pin()).checkpoint), own)) {
+    while (!signal.aborted && !standsBeyond(owned((await this.pin()).checkpoint), own)) {
       const left_ms = until_ms - clock.monotonic_ms()
       if (left_ms <= 0) return
       await signals.wait(this.definition.name, clock.sleep(Math.min(poll_ms, left_ms), signal))

@@ -47,14 +47,14 @@ export interface WorkerOptions {
   readonly onRecovered?: (worker: string, outage_ms: number) => void
 }
 
-/** `held`: positions moved without rows, not worth a commit of their own yet. */
-type Turn = 'idle' | 'held' | 'committed' | 'more' | 'refused'
+/** `deferred`: positions moved without rows, not worth a commit of their own yet. */
+type Turn = 'idle' | 'deferred' | 'committed' | 'more' | 'refused'
 
 const WAIT_MS = 1_000
 const MOVED_WITHOUT_ROWS_MS = 10_000
 /**
- * Workers below bronze follow its beat. Held to the whole interval they would fall a little behind with every
- * batch, until rows wait a beat longer at each layer.
+ * Workers below bronze follow its interval. Bound to the whole interval they would fall a little behind with every
+ * batch, until rows wait an interval longer at each layer.
  */
 const SLACK = 0.75
 /** How often a warning that holds is repeated. */
@@ -158,7 +158,7 @@ export class Worker {
       await dropFiles(main, sides, batch)
       return 'idle'
     }
-    if (this.#canWait(batch)) return 'held'
+    if (this.#canWait(batch)) return 'deferred'
     const outcome = await commitBatch(main, sides, batch)
     if (outcome.kind !== 'committed') {
       stage.forget()
@@ -214,7 +214,7 @@ export class Worker {
       if (turn === 'idle') await clock.sleep(Math.min(20, interval_ms), signal)
       return
     }
-    if (turn === 'committed' || turn === 'held') await clock.sleep(this.#untilNext_ms(started_ms), signal)
+    if (turn === 'committed' || turn === 'deferred') await clock.sleep(this.#untilNext_ms(started_ms), signal)
     if (signal.aborted) return
     const { checkpoint } = await main.pin()
     await stage.wait(checkpoint, WAIT_MS, signal)

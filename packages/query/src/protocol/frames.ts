@@ -25,31 +25,31 @@ export function encodeFrame(kind: FrameKind, payload: Uint8Array): Uint8Array {
 /** Puts frames together from the pieces that a pipe gives. Throws `query_protocol_broken`. */
 export class FrameReader {
   #pieces: Uint8Array[] = []
-  #held = 0
+  #buffered = 0
 
   push(piece: Uint8Array): void {
     this.#pieces.push(piece)
-    this.#held += piece.length
+    this.#buffered += piece.length
   }
 
   /** The next whole frame, if there is one. */
   next(): Frame | undefined {
-    if (this.#held < HEAD_BYTES) return undefined
+    if (this.#buffered < HEAD_BYTES) return undefined
     const head = this.#joined()
     const kind = KINDS[head.readUInt8(0)]
     const length = head.readUInt32LE(1)
     if (kind === undefined || length > PAYLOAD_BYTES_MAX) throw broken(`kind ${head[0]}, ${length} bytes`)
-    if (this.#held < HEAD_BYTES + length) return undefined
+    if (this.#buffered < HEAD_BYTES + length) return undefined
     const rest = head.subarray(HEAD_BYTES + length)
     this.#pieces = [rest]
-    this.#held = rest.length
+    this.#buffered = rest.length
     return { kind, payload: head.subarray(HEAD_BYTES, HEAD_BYTES + length) }
   }
 
   /** One buffer of all pieces, but only once it is known to be worth it: a large frame comes in many. */
   #joined(): Buffer {
     const first = this.#pieces[0] as Uint8Array
-    if (this.#pieces.length > 1 && (first.length < HEAD_BYTES || this.#held >= HEAD_BYTES + lengthIn(first))) {
+    if (this.#pieces.length > 1 && (first.length < HEAD_BYTES || this.#buffered >= HEAD_BYTES + lengthIn(first))) {
       this.#pieces = [Buffer.concat(this.#pieces)]
     }
     const head = this.#pieces[0] as Uint8Array

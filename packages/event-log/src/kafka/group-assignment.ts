@@ -8,7 +8,7 @@ import {
   ResponseError,
   syncGroupV5,
 } from '@platformatic/kafka'
-import type { LaneShare } from '../event-log.js'
+import type { LaneAssignment } from '../event-log.js'
 import type { Cluster } from './cluster.js'
 import type { Purpose } from './protocol/connections.js'
 import {
@@ -38,7 +38,7 @@ interface Membership {
  * A member of a consumer group, only to learn which lanes are ours (Kafka's classic group protocol). Offsets are
  * committed for other people's lag tools and never read.
  */
-export class GroupShare implements LaneShare {
+export class GroupAssignment implements LaneAssignment {
   readonly #cluster: Cluster
   readonly #group: string
   readonly #topic: string
@@ -50,7 +50,7 @@ export class GroupShare implements LaneShare {
   #membership: Membership | undefined
   #assigned = NOT_ASSIGNED
   /** When the last heartbeat that the group answered was sent. */
-  #beat_ms = Number.NEGATIVE_INFINITY
+  #heartbeat_ms = Number.NEGATIVE_INFINITY
   #reporting: Promise<void> | undefined
 
   /** `number` tells it from the other members of this log: each has a connection of its own. */
@@ -64,9 +64,9 @@ export class GroupShare implements LaneShare {
   }
 
   /** A process that was frozen may have lost its lanes without having heard of it: silence counts as loss. */
-  holds({ topic, partition }: Lane): boolean {
+  owns({ topic, partition }: Lane): boolean {
     const { clock, limits } = this.#cluster.settings
-    const isHeard = clock.monotonic_ms() - this.#beat_ms < limits.session_ms
+    const isHeard = clock.monotonic_ms() - this.#heartbeat_ms < limits.session_ms
     return isHeard && topic === this.#topic && this.#assigned.has(partition)
   }
 
@@ -179,7 +179,7 @@ export class GroupShare implements LaneShare {
       ),
     )
     this.#membership = { coordinator, generation: joined.generationId, partitions }
-    this.#beat_ms = asked_ms
+    this.#heartbeat_ms = asked_ms
     this.#assigned = new Set(readAssignment(assignment, this.#topic))
     this.#tell('group_joined', `lanes of ${this.#topic} that are ours: ${[...this.#assigned].join(', ') || 'none'}`)
   }
@@ -195,7 +195,7 @@ export class GroupShare implements LaneShare {
       await this.#cluster.onNode(membership.coordinator, this.#purpose, ({ connection }) =>
         heartbeatV4.api.async(connection, this.#group, membership.generation, this.#memberId, null),
       )
-      this.#beat_ms = sent_ms
+      this.#heartbeat_ms = sent_ms
       if (membership.partitions !== undefined && membership.partitions !== (await this.#countPartitions())) return
     }
   }

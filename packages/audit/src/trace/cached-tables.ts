@@ -18,7 +18,7 @@ export type PartitionFilter = NonNullable<FileFilter['keepPartition']>
 const ROWS_MAX = 20
 
 /** The lake's tables as they stand, each pinned once, when it is first asked for. */
-export class HeldTables {
+export class CachedTables {
   readonly #lake: Lake
   readonly #sessions: Promise<SessionPool>
   readonly #scans = new Map<string, Promise<PinnedScan>>()
