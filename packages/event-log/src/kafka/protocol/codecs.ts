@@ -154,8 +154,8 @@ function lz4Bytes(data: Buffer, from: number, to: number): number {
 }
 
 function unzstd(data: Buffer, bytes_max: number): Uint8Array {
-  if (NATIVE_UNZSTD) return NATIVE_UNZSTD(data, { maxOutputLength: bytes_max })
   checkZstdWindows(data, bytes_max)
+  if (NATIVE_UNZSTD) return NATIVE_UNZSTD(data, { maxOutputLength: bytes_max })
   const parts: Uint8Array[] = []
   let left = bytes_max
   const stream = new Decompress((part) => {
@@ -168,8 +168,8 @@ function unzstd(data: Buffer, bytes_max: number): Uint8Array {
 }
 
 /**
- * The decoder allocates by the window that a frame claims, so claims are compared with the limit first, frame by
- * frame (RFC 8878, 3.1.1).
+ * One decoder allocates by the window that a frame claims, and Node's own calls a claim too large for it damage, so
+ * claims are compared with the limit first, frame by frame (RFC 8878, 3.1.1).
  */
 function checkZstdWindows(data: Buffer, bytes_max: number): void {
   for (let at = 0; at + 6 <= data.length; ) {
