@@ -17,13 +17,13 @@ export interface SeedsOptions {
 const FEWER_RUNS_MAX = 40
 const FAILURES_MAX = 6
 
-/** Runs seeds and tells of those that fail how to see them again; returns how many failed. */
-export async function runSeeds(options: SeedsOptions): Promise<number> {
+/** Runs seeds and tells of those that fail how to see them again; returns those that failed. */
+export async function runSeeds(options: SeedsOptions): Promise<readonly number[]> {
   const { from, seeds, step, traces } = options
   const profile = options.profile && { profile: options.profile }
   const started_ms = systemClock.monotonic_ms()
   const profiles = new Map<string, number>()
-  let failed = 0
+  const failed: number[] = []
   let done = 0
   for (let seed = from; seed < from + seeds * step; seed += step) {
     const result = await runSeed(seed, { traces, ...profile })
@@ -31,7 +31,7 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
     profiles.set(result.profile, (profiles.get(result.profile) ?? 0) + 1)
     if (traces) print(result.trace.join('\n'))
     if (result.failures.length === 0) continue
-    failed++
+    failed.push(seed)
     const chosen = [options.plant && ` --plant ${options.plant}`, options.profile && ` --profile ${options.profile}`]
     print(`seed ${seed} (${result.profile}) fails:\n  ${result.failures.slice(0, FAILURES_MAX).join('\n  ')}`)
     print(
@@ -42,7 +42,7 @@ export async function runSeeds(options: SeedsOptions): Promise<number> {
   }
   const taken_seconds = (systemClock.monotonic_ms() - started_ms) / 1_000
   const kinds = [...profiles].map(([name, count]) => `${count} ${name}`).join(', ')
-  print(`${done} seeds from ${from} (${kinds}) in ${taken_seconds.toFixed(1)} s, ${failed} failed`)
+  print(`${done} seeds from ${from} (${kinds}) in ${taken_seconds.toFixed(1)} s, ${failed.length} failed`)
   return failed
 }
 

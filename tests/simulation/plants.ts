@@ -14,6 +14,8 @@ export interface Plant {
   readonly name: string
   /** Where it shows soonest. */
   readonly profile: Profile
+  /** The one that found it last; another one does when much has changed. */
+  readonly seed: number
   readonly edits: readonly Edit[]
 }
 
@@ -27,6 +29,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-demand',
     profile: 'crowd',
+    seed: 1,
     edits: [
       {
         file: COMMIT_BATCH,
@@ -38,11 +41,13 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-ignores-conflict',
     profile: 'crowd',
+    seed: 1,
     edits: [{ file: CATALOG, find: "if (put === 'taken') return { kind: 'conflict' }", put: '' }],
   },
   {
     name: 'lost-answer-is-a-conflict',
     profile: 'storm',
+    seed: 12,
     edits: [
       {
         file: CATALOG,
@@ -54,6 +59,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'published-twice',
     profile: 'crowd',
+    seed: 1,
     edits: [
       {
         file: OUTBOX,
@@ -65,6 +71,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'sequence-moves-before-the-end',
     profile: 'crowd',
+    seed: 1,
     edits: [
       {
         file: 'packages/pipeline/src/source/lane-plan.ts',
@@ -82,6 +89,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'position-is-behind-the-last-row',
     profile: 'storm',
+    seed: 7,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-source.ts',
@@ -93,6 +101,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'lost-records-go-unnoticed',
     profile: 'log',
+    seed: 5,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-lanes.ts',
@@ -104,6 +113,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'compaction-drops-a-file',
     profile: 'foreign',
+    seed: 14,
     edits: [
       {
         file: 'packages/pipeline/src/worker/maintenance.ts',
@@ -115,6 +125,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'clean-up-without-grace',
     profile: 'sleepers',
+    seed: 1,
     edits: [
       {
         file: 'packages/iceberg/src/commit/expired-files.ts',
@@ -126,6 +137,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'replay-ignores-earlier-resolutions',
     profile: 'rules',
+    seed: 3,
     edits: [
       {
         file: 'packages/medallion/src/silver/dead-letter-filter.ts',
@@ -142,6 +154,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-forgotten-at-restart',
     profile: 'crowd',
+    seed: 1,
     edits: [
       {
         file: 'packages/medallion/src/gold/key-keeper.ts',
@@ -153,6 +166,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
+    seed: 10,
     edits: [
       {
         file: 'packages/iceberg/src/plan/plan-files.ts',
@@ -164,6 +178,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-merged-before-the-commit',
     profile: 'crowd',
+    seed: 14,
     edits: [
       {
         file: GOLD,
@@ -180,6 +195,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'rollback-unnoticed',
     profile: 'rollback',
+    seed: 1,
     edits: [
       {
         file: 'packages/pipeline/src/table/rollback.ts',
@@ -196,6 +212,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'base-not-looked-at-after-put',
     profile: 'sleepers',
+    seed: 3,
     edits: [
       {
         file: CATALOG,
@@ -207,6 +224,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-its-base-never-counts',
     profile: 'sleepers',
+    seed: 20,
     edits: [
       {
         file: CATALOG,
@@ -218,6 +236,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'files-deleted-though-outcome-unknown',
     profile: 'storm',
+    seed: 3,
     edits: [
       {
         file: 'packages/iceberg/src/commit/commit.ts',
@@ -229,6 +248,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'compaction-of-files-that-are-gone',
     profile: 'foreign',
+    seed: 2,
     edits: [
       {
         file: 'packages/iceberg/src/commit/draft.ts',
@@ -240,6 +260,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-not-brought-up-to-date',
     profile: 'rivals',
+    seed: 10,
     edits: [
       {
         file: 'packages/medallion/src/gold/key-keeper.ts',
@@ -251,11 +272,13 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'gold-demands-its-lanes-only',
     profile: 'rivals',
+    seed: 3,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
   {
     name: 'end-mark-not-looked-at',
     profile: 'storage',
+    seed: 2,
     edits: [
       {
         file: `${LOG}/lane-tail.ts`,
@@ -272,11 +295,13 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'end-mark-not-written',
     profile: 'storage',
+    seed: 2,
     edits: [{ file: `${LOG}/lane-writer.ts`, find: '    await file.write(mark)\n', put: '' }],
   },
   {
     name: 'end-mark-before-the-records',
     profile: 'storage',
+    seed: 19,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -290,6 +315,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'producers-write-over-damage',
     profile: 'storage',
+    seed: 2,
     edits: [
       { file: `${LOG}/lane-writer.ts`, find: '    if (view.lost) {', put: '    if (view.lost && view.lost.to < 0n) {' },
     ],
@@ -297,6 +323,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'offsets-restart-behind-damage',
     profile: 'storage',
+    seed: 1,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -313,6 +340,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'bodies-are-believed',
     profile: 'storage',
+    seed: 22,
     edits: [
       {
         file: 'packages/event-log/src/batch-format.ts',
@@ -324,6 +352,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'damage-is-skipped-in-silence',
     profile: 'storage',
+    seed: 12,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-source.ts',
@@ -336,6 +365,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'a-damaged-topic-is-given-up',
     profile: 'storage',
+    seed: 21,
     edits: [
       {
         file: `${LOG}/topic-file.ts`,
@@ -347,20 +377,15 @@ export const PLANTS: readonly Plant[] = [
   ...STORE_PLANTS,
 ]
 
-/** A Vite plugin that plants a mistake as the source is loaded; a text that is not there exactly once is an error. */
-export function plantPlugin({ name, edits }: Plant, root: string) {
+/** The source of each file with the mistake in it; a text that is not there exactly once is an error. */
+export function planted({ edits }: Plant, root: string): (code: string, path: string) => string {
   for (const { file, find } of edits) {
     // Looked for here: a file that is loaded by nobody is never asked for, and the mistake would not be planted.
     const text = readFileSync(`${root}/${file}`, 'utf8')
     if (text.split(find).length !== 2) throw new Error(`${file} does not hold "${find}" exactly once`)
   }
-  return {
-    name: `plant-${name}`,
-    enforce: 'pre' as const,
-    transform(code: string, id: string): string | undefined {
-      const path = id.split('?')[0]
-      const own = edits.filter(({ file }) => path === `${root}/${file}`)
-      return own.length === 0 ? undefined : own.reduce((text, { find, put }) => text.replace(find, () => put), code)
-    },
-  }
+  return (code, path) =>
+    edits
+      .filter(({ file }) => path === `${root}/${file}`)
+      .reduce((text, { find, put }) => text.replace(find, () => put), code)
 }

@@ -5,6 +5,7 @@ export const STORE_PLANTS: readonly Plant[] = [
   {
     name: 'clean-up-goes-past-what-it-cannot-read',
     profile: 'store',
+    seed: 1,
     edits: [
       {
         file: 'packages/iceberg/src/cleanup/orphans.ts',
@@ -21,6 +22,7 @@ export const STORE_PLANTS: readonly Plant[] = [
   {
     name: 'verify-passes-what-it-cannot-read',
     profile: 'store',
+    seed: 1,
     edits: [
       {
         file: 'packages/audit/src/verify/verify.ts',
