@@ -63,15 +63,14 @@ describe.skipIf(!canBecomeNobody())('a production install', () => {
     expect(Number.parseInt(stdout, 10)).toBeLessThan(SIZE_MIB_MAX)
   })
 
-  it('runs no install script that could download something', async () => {
+  it('has no install script', async () => {
     const scripts = await Promise.all(
       ['preinstall', 'install', 'postinstall'].map(async (name) => {
         const { stdout } = await run('npm', ['query', `:attr(scripts, [${name}])`], { cwd: app, timeout: COMMAND_MS })
         return (JSON.parse(stdout) as { name: string; path: string }[]).map((one) => `${name} of ${one.name}`)
       }),
     )
-    // It only compares versions in the package.json that depends on it.
-    expect([...new Set(scripts.flat())]).toEqual(['postinstall of protobufjs'])
+    expect(scripts.flat()).toEqual([])
   })
 
   it('runs the whole pipeline for a user who may not write in it', async () => {
