@@ -54,4 +54,7 @@ if (version === undefined || command.length === 0) {
 }
 const platform = `${process.platform}-${process.arch}`
 if (PLATFORMS.includes(platform)) process.exitCode = await runOn(await installNode(version), command)
-else console.error(`SKIPPED: Node ${asked} cannot be had for ${platform}, so this does NOT run on it: ${command.join(' ')}`)
+else
+  console.error(
+    `SKIPPED: Node ${asked} cannot be had for ${platform}, so this does NOT run on it: ${command.join(' ')}`,
+  )
