@@ -47,7 +47,7 @@ async function stateOf(simulation: Simulation): Promise<string> {
     const told = await toldByVerify(lake)
     if (told === undefined) violations.push(`verify holds, and ${wrong}`)
     // Of rows that are wrong it names the table; where they came from may be whole again.
-    else if (stop && !faults.names(told)) violations.push(`nobody names what was struck: ${wrong}; ${told}`)
+    else if (stop && !faults.names(told)) violations.push(`nobody names what was damaged: ${wrong}; ${told}`)
     return `${wrong}; verify tells: ${told}`
   } finally {
     await lake.close()

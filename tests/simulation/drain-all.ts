@@ -11,11 +11,11 @@ const ROUNDS = 2
 /** On a disk that does what disks do each of a lane's batches may be damaged by itself. */
 const STORAGE_ROUNDS = 40
 
-export async function drainAll({ log, outsiders }: Simulation, lake: MemoryLake): Promise<void> {
+export async function drainAll({ log, external }: Simulation, lake: MemoryLake): Promise<void> {
   for (let round = 0; round < (log instanceof StorageLog ? STORAGE_ROUNDS : ROUNDS); round++) {
     // Layer by layer, so that nothing is left to chance.
     for (const layer of LAYERS) await drainLayer(lake, layer)
-    if (!(await outsiders.acceptStops(lake))) return
+    if (!(await external.acceptStops(lake))) return
   }
 }
 

@@ -26,13 +26,13 @@ function hasRows({ name }: TableDefinition): boolean {
   return /^(bronze|silver|gold)_/.test(name)
 }
 
-const KEPT_AT_ONCE = 5
+const MAINTAINED_AT_ONCE = 5
 
 /** Compacts and cleans up some tables. */
-export async function keepHouse(lake: MemoryLake, world: World): Promise<void> {
+export async function maintainSome(lake: MemoryLake, world: World): Promise<void> {
   const session = await (await lake.engine()).session()
   const definitions = lake.definitions.filter(hasRows)
-  while (definitions.length > KEPT_AT_ONCE) definitions.splice(world.below(definitions.length), 1)
+  while (definitions.length > MAINTAINED_AT_ONCE) definitions.splice(world.below(definitions.length), 1)
   for (const definition of definitions) {
     const table = await lake.table(definition)
     await compactSmallFiles(table, session, COMPACTION)

@@ -28,7 +28,7 @@ const LOG = 'packages/event-log/src/file'
 export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-demand',
-    profile: 'crowd',
+    profile: 'contention',
     seed: 1,
     edits: [
       {
@@ -40,13 +40,13 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'commit-ignores-conflict',
-    profile: 'crowd',
+    profile: 'contention',
     seed: 1,
     edits: [{ file: CATALOG, find: "if (put === 'taken') return { kind: 'conflict' }", put: '' }],
   },
   {
     name: 'lost-answer-is-a-conflict',
-    profile: 'storm',
+    profile: 'outages',
     seed: 12,
     edits: [
       {
@@ -58,7 +58,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'published-twice',
-    profile: 'crowd',
+    profile: 'contention',
     seed: 1,
     edits: [
       {
@@ -70,7 +70,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'sequence-moves-before-the-end',
-    profile: 'crowd',
+    profile: 'contention',
     seed: 1,
     edits: [
       {
@@ -88,7 +88,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'position-is-behind-the-last-row',
-    profile: 'storm',
+    profile: 'outages',
     seed: 7,
     edits: [
       {
@@ -124,7 +124,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'clean-up-without-grace',
-    profile: 'sleepers',
+    profile: 'frozen_writers',
     seed: 1,
     edits: [
       {
@@ -153,11 +153,11 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'keys-forgotten-at-restart',
-    profile: 'crowd',
+    profile: 'contention',
     seed: 1,
     edits: [
       {
-        file: 'packages/medallion/src/gold/key-keeper.ts',
+        file: 'packages/medallion/src/gold/current-keys.ts',
         find: 'for (let i = 0; i < files.length; i += FILES_AT_ONCE) {',
         put: 'for (let i = FILES_AT_ONCE; i < files.length; i += FILES_AT_ONCE) {',
       },
@@ -177,7 +177,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'keys-merged-before-the-commit',
-    profile: 'crowd',
+    profile: 'contention',
     seed: 14,
     edits: [
       {
@@ -211,7 +211,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'base-not-looked-at-after-put',
-    profile: 'sleepers',
+    profile: 'frozen_writers',
     seed: 3,
     edits: [
       {
@@ -223,7 +223,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'commit-without-its-base-never-counts',
-    profile: 'sleepers',
+    profile: 'frozen_writers',
     seed: 20,
     edits: [
       {
@@ -235,7 +235,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'files-deleted-though-outcome-unknown',
-    profile: 'storm',
+    profile: 'outages',
     seed: 3,
     edits: [
       {
@@ -259,11 +259,11 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'keys-not-brought-up-to-date',
-    profile: 'rivals',
+    profile: 'gold_standby',
     seed: 10,
     edits: [
       {
-        file: 'packages/medallion/src/gold/key-keeper.ts',
+        file: 'packages/medallion/src/gold/current-keys.ts',
         find: 'if (inMemory && inMemory.sequence >= (checkpoint.snapshot?.sequence ?? 0)) return inMemory',
         put: 'if (inMemory) return inMemory',
       },
@@ -271,7 +271,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'gold-demands-its-lanes-only',
-    profile: 'rivals',
+    profile: 'gold_standby',
     seed: 3,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },

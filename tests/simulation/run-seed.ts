@@ -64,7 +64,7 @@ function describe(error: unknown): string {
 }
 
 async function checkAfter(simulation: Simulation): Promise<void> {
-  const { world, scenario, log, outsiders, violations } = simulation
+  const { world, scenario, log, external, violations } = simulation
   const lake = simulation.lake()
   const logIsWhole = scenario.profile !== 'log' && scenario.profile !== 'storage'
   try {
@@ -75,7 +75,7 @@ async function checkAfter(simulation: Simulation): Promise<void> {
     }
     await cleanUp(simulation, lake)
     await withTables(lake, async (tables) => {
-      if (!logIsWhole) violations.push(...(await checkAgainstHistory(lake, tables, log, outsiders.starts)))
+      if (!logIsWhole) violations.push(...(await checkAgainstHistory(lake, tables, log, external.starts)))
       if (log instanceof StorageLog) violations.push(...(await checkAcknowledged(lake, tables, log)))
       await checkTables(lake, tables, { logIsWhole })
       if (scenario.changesRules) violations.push(...(await checkRules(lake, tables)))

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 300_000
 
 describe('whole pipelines, with all that can happen to them', () => {
   it(
-    'A1 A2 A8 A9 B2 B3 S1 S2 G1 G2: outages, kills, frozen writers, other engines, mishaps of the log: every promise holds',
+    'A1 A2 A8 A9 B2 B3 S1 S2 G1 G2: outages, kills, frozen writers, other engines, faults of the log: every promise holds',
     async () => {
       for (let seed = 1; seed <= SEEDS; seed++) {
         const { failures, profile } = await runSeed(seed)

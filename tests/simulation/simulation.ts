@@ -7,9 +7,9 @@ import { layersNamed } from '../support/layers.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { CommitWatch } from './commit-watch.js'
 import { watchDeletions } from './deletion-watch.js'
-import { keepHouse, replayDeadLetters } from './jobs.js'
+import { ExternalChanges, ROLLED_BACK } from './external-changes.js'
+import { maintainSome, replayDeadLetters } from './jobs.js'
 import { NamedObjects } from './named-objects.js'
-import { Outsiders, ROLLED_BACK } from './outsiders.js'
 import { RecordedLog } from './recorded-log.js'
 import { type Action, type Profile, type Scenario, scenarioOf } from './scenario.js'
 import { codeOf, type Shared, SimProcess } from './sim-process.js'
@@ -17,7 +17,7 @@ import { SimStore } from './sim-store.js'
 import { StorageLog } from './storage-log.js'
 import { StoreFaults } from './store-faults.js'
 import { makeTopics, produceChunk, registerLate, registerSchemas } from './workload.js'
-import { type Ambush, CALM, type Commit, ENGINE_FAULT, World, type WorldOptions } from './world.js'
+import { CALM, type Commit, type CommitFault, ENGINE_FAULT, World, type WorldOptions } from './world.js'
 import { WorldClock } from './world-clock.js'
 
 /** The rule set that silver changes to and fro between. */
@@ -45,21 +45,21 @@ const HEAL_TRIES_MAX = 40
 const MINUTE_MS = 60_000
 /** Longest outages: a commit waits the one out, and not the other. */
 const OUTAGES_MS = [600, 6_000]
-/** What may wait for a commit, and where it strikes. */
-const MOMENTS: { readonly [action in Action]?: readonly Ambush['when'][] } = {
+/** Actions that may wait for a commit, and whether they come before or after it. */
+const COMMIT_MOMENTS: { readonly [action in Action]?: readonly CommitFault['when'][] } = {
   compact: ['before'],
   freeze: ['before', 'after'],
   kill: ['before', 'after'],
-  nap: ['before', 'after'],
+  freeze_shortly: ['before', 'after'],
   outage: ['before'],
   properties: ['before'],
 }
-const NAPS_MS = [500, 2_000]
+const SHORT_FREEZES_MS = [500, 2_000]
 const FREEZES_MS = [2_000, 12 * MINUTE_MS, 40 * MINUTE_MS, 600 * MINUTE_MS]
 
 /** A process slot: who runs in it, and how often somebody was started. */
 interface Slot {
-  readonly layers: readonly LayerName[] | 'keeper' | 'replay'
+  readonly layers: readonly LayerName[] | 'maintainer' | 'replay'
   process: SimProcess | undefined
   /** Actions that had happened when it was started. */
   acts: number
@@ -74,7 +74,7 @@ export class Simulation {
   readonly named: NamedObjects
   /** What was seen to be wrong while it ran. */
   readonly violations: string[]
-  readonly outsiders: Outsiders
+  readonly external: ExternalChanges
   readonly faults: StoreFaults
   readonly #commits: CommitWatch
   readonly #registry: SchemaRegistry
@@ -102,10 +102,10 @@ export class Simulation {
     this.#registry = openEmbeddedRegistry(this.store, 'schemas')
     this.#operator = this.lake()
     this.faults = new StoreFaults(this.store, this.world)
-    this.outsiders = new Outsiders(this.#operator, this.log, this.world, this.faults)
-    const { processes, keepers, replays } = this.scenario
+    this.external = new ExternalChanges(this.#operator, this.log, this.world, this.faults)
+    const { processes, maintainers, replays } = this.scenario
     const kinds: Slot['layers'][] = [...processes]
-    for (let n = 0; n < keepers; n++) kinds.push('keeper')
+    for (let n = 0; n < maintainers; n++) kinds.push('maintainer')
     for (let n = 0; n < replays; n++) kinds.push('replay')
     this.#slots = kinds.map((layers) => ({ layers, process: undefined, acts: 0 }))
   }
@@ -135,7 +135,8 @@ export class Simulation {
     let actions = scenario.actions.length
     for (let left = AFTER_ACTIONS_STEPS; left > 0 && world.steps < STEPS_MAX; ) {
       await this.#startSome()
-      if (actions > 0 && world.chance(scenario.actionRate)) await this.#actOrLurk(scenario.actions[--actions] as Action)
+      if (actions > 0 && world.chance(scenario.actionRate))
+        await this.#actOrAwaitCommit(scenario.actions[--actions] as Action)
       if (!(await world.step())) {
         // Nobody waits for anything: the outage passes, or something has to happen that gives them work.
         if (world.now_ms < world.outageUntil_ms) world.now_ms = world.outageUntil_ms
@@ -153,17 +154,17 @@ export class Simulation {
     const { world } = this
     world.tell('heal')
     world.faults = CALM
-    world.ambushes.length = 0
+    world.commitFaults.length = 0
     this.faults.calm()
     world.outageUntil_ms = 0
     world.registryAway = false
     const lake = this.lake()
-    this.violations.push(...(await this.outsiders.rollForward(lake)))
+    this.violations.push(...(await this.external.rollForward(lake)))
     await lake.close()
     for (let left = HEAL_TRIES_MAX; this.#chunks < this.scenario.workload.chunks.length; left--) {
       if (left === 0) throw new Error('producers are refused for ever')
       await this.#produce()
-      if (this.log instanceof StorageLog) await this.outsiders.acceptStops(this.#operator)
+      if (this.log instanceof StorageLog) await this.external.acceptStops(this.#operator)
     }
     for (const process of this.#processes) process.stop.abort()
     for (const limit = world.steps + STEPS_MAX; await world.step(); ) {
@@ -203,7 +204,7 @@ export class Simulation {
     const error = process.ended?.error
     if (error === undefined || isRetryable(error)) return
     const code = codeOf(error)
-    if (code === ENGINE_FAULT || code === NOTHING_TO_REPLAY || (this.outsiders.hasRolledBack && ROLLED_BACK.has(code)))
+    if (code === ENGINE_FAULT || code === NOTHING_TO_REPLAY || (this.external.hasRolledBack && ROLLED_BACK.has(code)))
       return
     if (this.faults.explains(error)) return
     const told = `${process.name} ended in ${code}: ${error instanceof Error ? error.stack : ''}`
@@ -226,11 +227,11 @@ export class Simulation {
     this.#processes.push(process)
     const { maxPartitions } = scenario
     const limits: BatchLimits = { maxRows: 2 + world.below(scenario.maxRows), maxBytes: 2 ** 20, maxPartitions }
-    if (layers === 'keeper') process.begin((lake) => keepHouse(lake, world))
+    if (layers === 'maintainer') process.begin((lake) => maintainSome(lake, world))
     else if (layers === 'replay') process.begin((lake, signal) => replayDeadLetters(lake, limits, signal))
     else {
       const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER, STRICTER]) : SILVER_RULES
-      const drains = !world.chance(scenario.standing)
+      const drains = !world.chance(scenario.staysUp)
       const how = { limits, rules, drain: drains, adopt: false, interval_ms: 50, onEvent: () => undefined }
       const options = { ...how, layers: layersNamed(layers) }
       process.begin((lake, signal) => runWorkers(lake, options, signal))
@@ -259,36 +260,36 @@ export class Simulation {
       await runWorkers(this.#operator, { ...options, layers: [layer] }, new AbortController().signal)
   }
 
-  /** Some things do most harm to somebody who commits: mostly they wait for that. */
-  async #actOrLurk(action: Action): Promise<void> {
+  /** Some actions do most harm to a process that commits: mostly they wait for a commit. */
+  async #actOrAwaitCommit(action: Action): Promise<void> {
     const { world } = this
-    const moments = MOMENTS[action]
+    const moments = COMMIT_MOMENTS[action]
     if (!moments || world.chance(0.3)) return this.#act(action)
-    // Two who compact one table are rare enough otherwise.
-    const isRival = ({ caller }: Commit): boolean =>
-      this.#slots.some((one) => one.process === caller && one.layers === 'keeper')
-    const wants = action === 'compact' && this.scenario.keepers > 0 ? isRival : () => true
-    world.ambushes.push({ when: world.oneOf(moments), wants, deed: (commit) => this.#act(action, commit) })
+    // Two processes that compact one table are rare enough otherwise.
+    const isMaintainer = ({ caller }: Commit): boolean =>
+      this.#slots.some((one) => one.process === caller && one.layers === 'maintainer')
+    const wants = action === 'compact' && this.scenario.maintainers > 0 ? isMaintainer : () => true
+    world.commitFaults.push({ when: world.oneOf(moments), wants, run: (commit) => this.#act(action, commit) })
   }
 
-  /** One of the things that may happen at any moment, or at a commit, which it then strikes. */
+  /** Takes an action, at any moment or at a commit, whose process it then hits. */
   async #act(action: Action, commit?: Commit): Promise<void> {
     const { world } = this
     this.#acts++
     if (!world.allows()) return
     world.tell(action)
     const living = this.#processes.filter((process) => process.isAlive)
-    const struck = living.find((process) => process === commit?.caller)
+    const hit = living.find((process) => process === commit?.caller)
     switch (action) {
       case 'produce':
         return this.#produce()
       case 'kill':
-        await (struck ?? (living.length > 0 ? world.oneOf(living) : undefined))?.kill()
+        await (hit ?? (living.length > 0 ? world.oneOf(living) : undefined))?.kill()
         return
       case 'freeze':
-        return this.#freeze(struck, world.oneOf(FREEZES_MS))
-      case 'nap':
-        return this.#freeze(struck, world.oneOf(NAPS_MS))
+        return this.#freeze(hit, world.oneOf(FREEZES_MS))
+      case 'freeze_shortly':
+        return this.#freeze(hit, world.oneOf(SHORT_FREEZES_MS))
       case 'jump':
         world.now_ms += world.oneOf([5, 14, 16, 60]) * MINUTE_MS
         return
@@ -301,15 +302,15 @@ export class Simulation {
       case 'register_late':
         return registerLate(this.#registry)
       default:
-        return this.outsiders.act(action, commit?.table)
+        return this.external.act(action, commit?.table)
     }
   }
 
   /** A process stands still, once at most; it may be taken for dead, and another does its work meanwhile. */
-  #freeze(struck: SimProcess | undefined, for_ms: number): void {
+  #freeze(hit: SimProcess | undefined, for_ms: number): void {
     const rested = this.#processes.filter((one) => one.isAlive && !one.wasFrozen)
     if (rested.length === 0) return
-    const process = struck && rested.includes(struck) ? struck : this.world.oneOf(rested)
+    const process = hit && rested.includes(hit) ? hit : this.world.oneOf(rested)
     process.freeze(for_ms)
     const slot = this.#slots.find((one) => one.process === process)
     if (slot && this.world.chance(0.7)) slot.process = undefined

@@ -109,7 +109,7 @@ export class StorageLog extends RecordedLog {
   override addHole(): void {}
 
   /** Something happens to the disk; says what. */
-  async mishap(): Promise<string | undefined> {
+  async logFault(): Promise<string | undefined> {
     const world = this.#world
     const segments = this.files.below(DIRECTORY).filter((file) => file.endsWith('.segment'))
     const kind = world.oneOf([...DAMAGE, ...DAMAGE, ...MARK, ...HARMLESS])
@@ -118,7 +118,7 @@ export class StorageLog extends RecordedLog {
     const lane = laneOf(file)
     if ((HARMLESS as readonly string[]).includes(kind)) this.#harmless(kind, file)
     else if ((MARK as readonly string[]).includes(kind)) {
-      // A mark that is damaged together with what it speaks of is one mishap too many.
+      // A mark that is damaged together with what it speaks of is one fault too many.
       if (this.damaged.has(lane) || this.#marked.has(lane)) return undefined
       this.#marked.add(lane)
       await this.#spoilMark(kind, lane)

@@ -1,5 +1,5 @@
+import { ROLLED_BACK } from './external-changes.js'
 import { TABLES } from './named-objects.js'
-import { ROLLED_BACK } from './outsiders.js'
 import { codeOf } from './sim-process.js'
 import type { SimStore, WriteFate } from './sim-store.js'
 import type { World } from './world.js'
@@ -13,8 +13,8 @@ const KINDS: Readonly<Record<string, RegExp>> = {
   keys: /\/keys\/[^/]+\.keys$/,
   data: /\.parquet$/,
 }
-/** What is struck, the more often the more there is to be told. */
-const STRUCK = [
+/** What is damaged, the more often the more there is to be told. */
+const DAMAGED = [
   ...['metadata', 'metadata', 'list', 'list', 'manifest', 'manifest', 'manifest'],
   ...['keys', 'data', 'data', 'data', 'hint'],
 ]
@@ -33,9 +33,9 @@ const BRACE = 0x7b
 export class StoreFaults {
   /** Whether something that befell an object can't be undone by putting back what it was told to be. */
   isLasting = false
-  /** Tables whose objects were struck, and the names of those objects. */
-  readonly #struck = new Set<string>()
-  #hasStruckData = false
+  /** Tables whose objects were damaged, and the names of those objects. */
+  readonly #damaged = new Set<string>()
+  #hasDamagedData = false
   readonly #store: SimStore
   readonly #world: World
   /** Drawn when the first comes: runs without any draw nothing for them. */
@@ -47,22 +47,22 @@ export class StoreFaults {
   }
 
   /** Something happens to an object, or to one that is written next; or nothing, as often as not, so that one is left. */
-  async strike(): Promise<void> {
+  async inject(): Promise<void> {
     const world = this.#world
     this.#left ??= 1 + world.below(FAULTS_MAX)
     if (this.#left === 0 || (this.#left === 1 && world.chance(0.7))) return
     const fault = world.oneOf([...AT_REST, ...IN_WRITING])
-    if (!(IN_WRITING as readonly string[]).includes(fault)) return this.#strikeAtRest(fault)
-    const kind = world.oneOf(STRUCK)
+    if (!(IN_WRITING as readonly string[]).includes(fault)) return this.#damageAtRest(fault)
+    const kind = world.oneOf(DAMAGED)
     const pattern = KINDS[kind] as RegExp
     this.#left--
     this.#store.onWrite = (key, bytes) => (pattern.test(key) ? this.#fateOf(fault, pattern, key, bytes) : undefined)
     world.tell(`the next ${kind} is ${fault}`)
   }
 
-  async #strikeAtRest(fault: string): Promise<void> {
+  async #damageAtRest(fault: string): Promise<void> {
     const world = this.#world
-    const kind = world.oneOf(STRUCK)
+    const kind = world.oneOf(DAMAGED)
     const keys = await this.#keys(KINDS[kind] as RegExp)
     if (keys.length === 0) return
     this.#left = (this.#left ?? 1) - 1
@@ -82,18 +82,18 @@ export class StoreFaults {
   /** What is left happens now, when nobody is at work. */
   async end(): Promise<void> {
     for (; this.#left !== undefined && this.#left > 0; this.#left--)
-      await this.#strikeAtRest(this.#world.oneOf(AT_REST))
+      await this.#damageAtRest(this.#world.oneOf(AT_REST))
   }
 
-  /** Whether an error may come of what was struck: it names that, or what became of it, or the engine can't decode something. */
+  /** Whether an error may come of what was damaged: it names that, or what became of it, or the engine can't decode something. */
   explains(error: unknown): boolean {
     const code = codeOf(error)
-    if (code === 'engine_statement_failed') return this.#hasStruckData
+    if (code === 'engine_statement_failed') return this.#hasDamagedData
     return this.names(toldBy(error)) || (this.isLasting && CONSEQUENCES.has(code))
   }
 
   names(text: string): boolean {
-    return [...this.#struck].some((name) => text.includes(name))
+    return [...this.#damaged].some((name) => text.includes(name))
   }
 
   async #keys(pattern: RegExp): Promise<string[]> {
@@ -155,10 +155,10 @@ export class StoreFaults {
 
   #note(key: string, isLasting: boolean): void {
     const parts = key.slice(`${TABLES}/`.length).split('/')
-    this.#struck.add(parts[0] as string)
-    this.#struck.add(parts.at(-1) as string)
+    this.#damaged.add(parts[0] as string)
+    this.#damaged.add(parts.at(-1) as string)
     this.isLasting ||= isLasting
-    this.#hasStruckData ||= KINDS.data?.test(key) === true
+    this.#hasDamagedData ||= KINDS.data?.test(key) === true
   }
 }
 

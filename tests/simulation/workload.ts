@@ -10,9 +10,9 @@ import { StorageLog } from './storage-log.js'
 /** How many workloads there are; each is the same in every run, so that an undisturbed run of it is made only once. */
 export const WORKLOADS = 8
 /** As many more, in small portions: trades of several hours, each of which is in both lanes. */
-export const RIVALRIES = 2
-const RIVAL_CHUNKS = 5
-const RIVAL_LANES = 2
+export const STANDBY_WORKLOADS = 2
+const STANDBY_CHUNKS = 5
+const STANDBY_LANES = 2
 /** Records of a call to a log on a disk: many small writes, each of which something may happen to. */
 const PORTION = 2
 /** The first of them; of the others what a table gets depends on who comes first, or on schemas that come late. */
@@ -42,12 +42,12 @@ export function workload(id: number): Workload {
   const lot = seededRandom(1_000 + id)
   const below = (limit: number): number => Math.floor(lot.unit() * limit)
   const exchanges = id % 4 === 3 ? [binance, kraken] : [binance]
-  const isRivalry = id >= WORKLOADS
-  const partitions = isRivalry ? RIVAL_LANES : 1 + (id % 3)
+  const isStandby = id >= WORKLOADS
+  const partitions = isStandby ? STANDBY_LANES : 1 + (id % 3)
   const isComparable = id < COMPARABLE
-  const chunks = Array.from({ length: isRivalry ? RIVAL_CHUNKS : exchanges.length * 2 }, (_, n): Chunk => {
+  const chunks = Array.from({ length: isStandby ? STANDBY_CHUNKS : exchanges.length * 2 }, (_, n): Chunk => {
     const exchange = exchanges[n % exchanges.length] as Exchange
-    if (isRivalry) return { exchange, records: rivalTrades(n, below), hole: 0 }
+    if (isStandby) return { exchange, records: standbyTrades(n, below), hole: 0 }
     const records = Array.from({ length: 6 + below(7) }, (_, i) =>
       exchange === kraken ? krakenTrade(n * 20 + i, below) : binanceTrade(n * 20 + i, below, partitions, isComparable),
     )
@@ -77,7 +77,7 @@ function binanceTrade(n: number, below: Below, partitions: number, isComparable:
 }
 
 /** The same trades by two producers, each of whom has a lane of its own; the last of a chunk is told again in the next. */
-function rivalTrades(chunk: number, below: Below): TestRecord[] {
+function standbyTrades(chunk: number, below: Below): TestRecord[] {
   return [0, 1].flatMap((partition) => {
     const missed = below(8)
     return [1, 2, 3].flatMap((nth) => {
@@ -85,7 +85,7 @@ function rivalTrades(chunk: number, below: Below): TestRecord[] {
       const trade_id = chunk * 2 + nth
       const time = START_MS + trade_id * 1_000 + ((trade_id >> 1) % 2) * HOUR_MS
       const trade = { symbol: 'BTCUSDT', trade_id, price: `${100 + trade_id}`, time }
-      return [binanceRecord(binance, 1, trade, { key: keyFor(partition, RIVAL_LANES) })]
+      return [binanceRecord(binance, 1, trade, { key: keyFor(partition, STANDBY_LANES) })]
     })
   })
 }

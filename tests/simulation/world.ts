@@ -29,11 +29,11 @@ export interface Commit {
   readonly table: string
 }
 
-/** What happens once, right before or after the put of a commit that it wants. */
-export interface Ambush {
+/** A fault that happens once, right before or after the put of a commit that it wants. */
+export interface CommitFault {
   readonly when: 'before' | 'after'
   readonly wants: (commit: Commit) => boolean
-  readonly deed: (commit: Commit) => Promise<void>
+  readonly run: (commit: Commit) => Promise<void>
 }
 
 /** Chances that a call meets a fault. */
@@ -74,8 +74,8 @@ export class World {
   /** Until then the store answers nobody, whether it does what it is asked or not. */
   outageUntil_ms = 0
   steps = 0
-  /** What waits for commits. */
-  readonly ambushes: Ambush[] = []
+  /** Faults that wait for a commit. */
+  readonly commitFaults: CommitFault[] = []
   readonly #waiting: Call[] = []
   readonly #trace: string[] | undefined
   readonly #skips: ReadonlySet<number>
@@ -145,9 +145,9 @@ export class World {
       this.#waiting.splice(i, 1)
       const due_ms = lands(call)
       if (due_ms === undefined) continue
-      const ghost = { name: `ghost of ${caller.name}`, frozenUntil_ms: 0 }
+      const late = { name: `late call of ${caller.name}`, frozenUntil_ms: 0 }
       const unseen = { answer: () => undefined, fail: () => undefined }
-      this.#waiting.push({ ...call, ...unseen, caller: ghost, kind: 'sleep', due_ms })
+      this.#waiting.push({ ...call, ...unseen, caller: late, kind: 'sleep', due_ms })
     }
   }
 
@@ -164,20 +164,20 @@ export class World {
     const call = this.oneOf(ready)
     const table = COMMIT_PUT.exec(call.name)?.[1]
     const commit = table === undefined ? undefined : { caller: call.caller, table }
-    if (commit && (await this.#strike('before', commit))) return true
+    if (commit && (await this.#inject('before', commit))) return true
     this.#waiting.splice(this.#waiting.indexOf(call), 1)
     this.now_ms += this.below(CALL_MS_MAX)
     this.steps++
     await this.#happen(call)
-    if (commit) await this.#strike('after', commit)
+    if (commit) await this.#inject('after', commit)
     return true
   }
 
-  async #strike(when: Ambush['when'], commit: Commit): Promise<boolean> {
-    const at = this.ambushes.findIndex((one) => one.when === when && one.wants(commit))
-    const [ambush] = at < 0 ? [] : this.ambushes.splice(at, 1)
-    await ambush?.deed(commit)
-    return ambush !== undefined
+  async #inject(when: CommitFault['when'], commit: Commit): Promise<boolean> {
+    const at = this.commitFaults.findIndex((one) => one.when === when && one.wants(commit))
+    const [fault] = at < 0 ? [] : this.commitFaults.splice(at, 1)
+    await fault?.run(commit)
+    return fault !== undefined
   }
 
   async #happen(call: Call): Promise<void> {

@@ -21,10 +21,10 @@ import {
   timestampLiteral,
 } from '@assay/pipeline'
 import { TRADE_COLUMNS } from '../silver/silver-tables.js'
+import { currentKeys, type LoadedKeys, saveKeysIfDue } from './current-keys.js'
 import { type DedupResult, findDuplicates, type GoldBatch } from './find-duplicates.js'
 import { findKept } from './find-kept.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from './gold-tables.js'
-import { currentKeys, type LoadedKeys, saveKeysIfDue } from './key-keeper.js'
 import { keySetState, readSavedKeySet } from './key-set-state.js'
 import { writeTradeGaps } from './trade-gaps.js'
 import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'

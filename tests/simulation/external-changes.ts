@@ -8,7 +8,7 @@ import type { Checkpoint, LakeTable } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
 import { changeMetadata, compactSome, touch, withHead } from './foreign.js'
 import type { RecordedLog } from './recorded-log.js'
-import type { OutsideAction } from './scenario.js'
+import type { ExternalAction } from './scenario.js'
 import { codeOf } from './sim-process.js'
 import { StorageLog } from './storage-log.js'
 import type { StoreFaults } from './store-faults.js'
@@ -22,7 +22,7 @@ export const ROLLED_BACK: ReadonlySet<string> = new Set([
 ])
 const GRACE_MS = 15 * 60_000
 const HOUR_MS = 3_600_000
-const NIGHT_HOURS = 2
+const COMMIT_HOURS = 2
 
 interface Rollback {
   readonly table: LakeTable
@@ -31,13 +31,13 @@ interface Rollback {
   readonly to: bigint
 }
 
-/** Whoever else lays hands on log and lake: operators, other engines, brokers. Each deed is done before the next call. */
-export class Outsiders {
+/** Changes that operators, other engines and brokers make to log and lake. Each is done before the next call. */
+export class ExternalChanges {
   /** Where generations of lanes begin that the operator let begin. */
   readonly starts = new Map<LaneKey, bigint>()
   /** Lanes that another generation has taken over from. */
   readonly #left = new Set<LaneKey>()
-  readonly #mishaps = new Set<string>()
+  readonly #faulty = new Set<string>()
   readonly #lake: MemoryLake
   readonly #log: RecordedLog
   readonly #world: World
@@ -56,18 +56,18 @@ export class Outsiders {
   }
 
   /** `table` is the name of one that somebody is about to commit to. */
-  async act(action: OutsideAction, table?: string): Promise<void> {
+  async act(action: ExternalAction, table?: string): Promise<void> {
     switch (action) {
-      case 'mishap':
-        return this.#mishap()
+      case 'log_fault':
+        return this.#logFault()
       case 'accept':
         return void (await this.acceptStops(this.#lake))
       case 'rollback':
         return this.#rollBack()
-      case 'night':
-        return this.#night()
+      case 'hours_of_commits':
+        return this.#commitForHours()
       case 'store_fault':
-        return this.#faults.strike()
+        return this.#faults.inject()
       default:
         return this.#foreignChange(action, table)
     }
@@ -97,13 +97,13 @@ export class Outsiders {
   }
 
   /** Hours in each of which every table is committed to, and at whose end of its versions the newest is left only. */
-  async #night(): Promise<void> {
+  async #commitForHours(): Promise<void> {
     const { catalog, definitions } = this.#lake
     const made = new Set(await catalog.list())
     const tables = await Promise.all(
       definitions.filter(({ name }) => made.has(name)).map((one) => this.#lake.table(one)),
     )
-    for (let hour = 0; hour < NIGHT_HOURS; hour++) {
+    for (let hour = 0; hour < COMMIT_HOURS; hour++) {
       for (const table of tables) await touch(table)
       this.#world.now_ms += HOUR_MS
     }
@@ -111,17 +111,17 @@ export class Outsiders {
     for (const name of made) await catalog.forgetVersions(name, { keep: 1, isOld })
   }
 
-  /** Each lane meets one mishap of the log at most, so that what it held can be told afterwards. */
-  async #mishap(): Promise<void> {
+  /** Each lane meets one fault of the log at most, so that what it held can be told afterwards. */
+  async #logFault(): Promise<void> {
     const world = this.#world
     if (this.#log instanceof StorageLog) {
-      const told = await this.#log.mishap()
+      const told = await this.#log.logFault()
       if (told !== undefined) world.tell(told)
       return
     }
     const { topic } = world.oneOf(this.#lake.exchanges)
-    if (this.#mishaps.has(topic)) return
-    this.#mishaps.add(topic)
+    if (this.#faulty.has(topic)) return
+    this.#faulty.add(topic)
     const lanes = await this.#log.lanes(topic)
     const lane = lanes[0]?.lane
     if (!lane) return
