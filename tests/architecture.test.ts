@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -65,6 +65,12 @@ function packageOf(specifier: string): string | undefined {
   if (specifier.startsWith('.') || specifier.startsWith('node:')) return undefined
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
+
+/** Every file of code that somebody wrote. */
+const EVERY_FILE = ['packages', 'services', 'tests', 'bench', 'docs', 'scripts']
+  .flatMap((folder) => [...filesIn(join(ROOT, folder), '.ts'), ...filesIn(join(ROOT, folder), '.mjs')])
+  .filter((path) => !path.includes('/dist/'))
+  .map((path) => ({ path, text: readFileSync(path, 'utf8') }))
 
 const short = (path: string): string => relative(ROOT, path)
 
@@ -159,12 +165,9 @@ describe('folders', () => {
 
 describe('files', () => {
   it('are all in use', () => {
-    const texts = ['packages', 'services', 'tests', 'bench', 'docs', 'scripts']
-      .flatMap((folder) => [...filesIn(join(ROOT, folder), '.ts'), ...filesIn(join(ROOT, folder), '.mjs')])
-      .filter((path) => !path.includes('/dist/') && statSync(path).size > 0)
     const named = new Set<string>()
-    for (const path of texts) {
-      for (const [, specifier] of readFileSync(path, 'utf8').matchAll(/'(\.{1,2}\/[^'\n]+)'/g)) {
+    for (const { path, text } of EVERY_FILE) {
+      for (const [, specifier] of text.matchAll(/'(\.{1,2}\/[^'\n]+)'/g)) {
         named.add(resolve(dirname(path), specifier as string).replace(/\.[jt]s$/, ''))
       }
     }
@@ -172,5 +175,79 @@ describe('files', () => {
       (path) => !COMPOSERS.has(basename(path)) && !named.has(path.replace(/\.ts$/, '')),
     )
     expect(dead.map(short), 'remove what nobody imports').toEqual([])
+  })
+})
+
+/** A name that one file takes from another; `*` for all of them. */
+interface Taken {
+  readonly by: string
+  /** The file without its ending, or a package. */
+  readonly from: string
+  readonly name: string
+}
+
+const LIST = /(?:import|export) (?:type )?\{([^}]*)\} from '([^'\n]+)'/g
+const ALL = /(?:import|export) (?:type )?\*(?: as \w+)? from '([^'\n]+)'/g
+/** What a module that is loaded late is asked for stands somewhere in the file. */
+const LATE = /\bimport\('([^'\n]+)'\)/g
+
+function takenBy({ path, text }: { readonly path: string; readonly text: string }): Taken[] {
+  const from = (specifier: string): string =>
+    specifier.startsWith('.')
+      ? resolve(dirname(path), specifier)
+          .replace('/dist/', '/src/')
+          .replace(/\.[jt]s$/, '')
+      : specifier
+  const lists = [...text.matchAll(LIST)].flatMap(([, list = '', specifier = '']) =>
+    namesIn(list).map((name) => ({ by: path, from: from(specifier), name: name.own })),
+  )
+  const whole = [...text.matchAll(ALL)].map(([, specifier = '']) => ({ by: path, from: from(specifier), name: '*' }))
+  const late = [...text.matchAll(LATE)].flatMap(([, specifier = '']) =>
+    [...new Set(text.match(/\w+/g))].map((name) => ({ by: path, from: from(specifier), name })),
+  )
+  return [...lists, ...whole, ...late]
+}
+
+/** The names of `{ a, type b, c as d }`, each as it is and as it is called here. */
+function namesIn(list: string): { readonly own: string; readonly here: string }[] {
+  const entries = list.split(',').map((entry) => entry.trim().replace(/^type /, ''))
+  return entries.flatMap((entry) => {
+    const [own, here = own] = entry.split(' as ')
+    return own && here ? [{ own, here }] : []
+  })
+}
+
+const DECLARED = /^export (?:abstract )?(?:async )?(?:function\*?|class|const|let|interface|type) (\w+)/gm
+
+describe('exports', () => {
+  const taken = EVERY_FILE.flatMap(takenBy)
+
+  it.each(PACKAGES)('of the index of $name are imported by others', ({ folder, name, sources }) => {
+    const index = sources.find(({ path }) => path === join(folder, 'src', 'index.ts'))
+    if (!index) return
+    const used = new Set(
+      taken.filter(({ by, from }) => from === name && !by.startsWith(`${folder}/`)).map((one) => one.name),
+    )
+    const listed = [...index.text.matchAll(LIST)].flatMap(([, list = '']) => namesIn(list).map(({ here }) => here))
+    expect(
+      listed.filter((one) => !used.has(one)),
+      "take these out of the index: the package's own tests import the file itself",
+    ).toEqual([])
+  })
+
+  it('of files are imported by others', () => {
+    const names = new Map<string, Set<string>>()
+    for (const { from, name } of taken) names.set(from, (names.get(from) ?? new Set()).add(name))
+    const unused = PACKAGES.flatMap(({ folder, name, sources }) => {
+      const ofIndex = new Set([...(names.get(name) ?? []), ...(names.get(join(folder, 'src', 'index')) ?? [])])
+      return sources.flatMap(({ path, text }) => {
+        const used = names.get(path.replace(/\.ts$/, '')) ?? new Set<string>()
+        const declared = [...text.matchAll(DECLARED)].map(([, one = '']) => one)
+        return declared
+          .filter((one) => !used.has(one) && !(used.has('*') && ofIndex.has(one)))
+          .map((one) => `${short(path)}: ${one}`)
+      })
+    })
+    expect(unused, 'leave out "export", or the declaration where nobody uses it').toEqual([])
   })
 })

@@ -8,7 +8,7 @@ const PRIMITIVES = ['int', 'long', 'float', 'double', 'boolean', 'string', 'byte
 export type Primitive = (typeof PRIMITIVES)[number]
 
 /** What a row gets when its writer's schema lacks the field; spans lie in the plan's `defaultBytes`. */
-export type FieldDefault =
+type FieldDefault =
   | { readonly kind: 'none' }
   | { readonly kind: 'null' }
   | { readonly kind: 'long'; readonly value: bigint }

@@ -27,7 +27,7 @@ export function parseRecordSchema(text: string): types.RecordType {
   return type
 }
 
-export function isRecord(type: Type): type is types.RecordType {
+function isRecord(type: Type): type is types.RecordType {
   return type.typeName === 'record'
 }
 

@@ -15,7 +15,7 @@ export type Column =
   | DictionaryColumn
 
 /** `TIMESTAMPTZ` is µs since 1970, `DATE` is days since 1970. */
-export interface FixedColumn<Type extends string, Data> {
+interface FixedColumn<Type extends string, Data> {
   readonly type: Type
   readonly data: Data
   readonly nulls?: Uint8Array

@@ -1,5 +1,5 @@
 /** What keeps the operating system from doing something with a file, as far as an operator can mend it. */
-export type DiskFault = 'full' | 'denied' | 'too_many_files' | 'failed'
+type DiskFault = 'full' | 'denied' | 'too_many_files' | 'failed'
 
 interface Errno {
   readonly fault: DiskFault
@@ -48,7 +48,7 @@ const ERRNOS: Readonly<Record<string, Errno>> = {
 
 const BY_TEXT = new Map(Object.values(ERRNOS).map((errno) => [errno.text, errno]))
 
-export interface DiskFailure {
+interface DiskFailure {
   readonly fault: DiskFault
   readonly hint: string
 }

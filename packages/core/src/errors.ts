@@ -1,4 +1,4 @@
-export interface ErrorDetails {
+interface ErrorDetails {
   /** What the reader of the message can do to mend it. */
   readonly hint?: string
   /** True when trying again later may succeed: an outage, not a mistake. */

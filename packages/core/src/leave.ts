@@ -12,7 +12,7 @@ export interface LeavingHost {
  * Stops what runs on threads that JavaScript does not own, takes on nothing else, and resolves when all stands still.
  * `gone` aborts where the process turns out to be there still, as one of a test is.
  */
-export type StandStill = (gone: AbortSignal) => Promise<void>
+type StandStill = (gone: AbortSignal) => Promise<void>
 
 /** What the threads are given to stand still. */
 const STAND_STILL_MS = 250

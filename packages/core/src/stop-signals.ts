@@ -15,7 +15,7 @@ export interface SignalHost extends LeavingHost {
 }
 
 /** What is looked at of `process.stdout`. */
-export interface Output {
+interface Output {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 

@@ -1,7 +1,7 @@
 import { AssayError, diskFailureInText, OutageError } from '@assay/core'
 
 /** What DuckDB's message says went wrong; its C interface tells no error code, only a message with a fixed prefix. */
-export type Failure = 'out_of_memory' | 'interrupted' | 'fatal' | 'refused_by_sandbox' | 'io' | 'other'
+type Failure = 'out_of_memory' | 'interrupted' | 'fatal' | 'refused_by_sandbox' | 'io' | 'other'
 
 export function failureOf(error: unknown): Failure {
   const message = messageOf(error)

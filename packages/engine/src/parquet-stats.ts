@@ -1,5 +1,5 @@
 /** A bound of a column: TIMESTAMPTZ in µs, DATE in days, DECIMAL unscaled; text as it is. */
-export type StatValue = bigint | string | boolean
+type StatValue = bigint | string | boolean
 
 export interface Bounds {
   readonly min?: StatValue

@@ -38,7 +38,7 @@ export interface WrittenParquet {
   readonly columns: readonly WrittenColumn[]
 }
 
-export interface WrittenColumn extends Bounds {
+interface WrittenColumn extends Bounds {
   readonly id: number
   /** Compressed size of the column's data. */
   readonly size_bytes: number

@@ -3,16 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import duckdb from '@duckdb/node-bindings'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AllowedFiles } from '../src/analyst/analyst.js'
 import { FUNCTIONS } from '../src/analyst/statement-functions.js'
 import { openDatabase } from '../src/engine.js'
-import {
-  type AllowedFiles,
-  type Analyst,
-  openAnalyst,
-  openEngine,
-  type PlainValue,
-  type QueryParam,
-} from '../src/index.js'
+import { type Analyst, openAnalyst, openEngine, type PlainValue, type QueryParam } from '../src/index.js'
 import { DuckDBResult } from '../src/results/node-api.js'
 
 let folder: string

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Column, NamedColumn } from '@assay/core'
 import { afterAll, beforeAll } from 'vitest'
-import { type Engine, openEngine, type ResultColumn, type Session } from '../src/index.js'
+import { type Engine, openEngine, type Session } from '../src/index.js'
+import type { ResultColumn } from '../src/results/result-chunk.js'
 
 /** An engine, a session and a folder for the tests of a file; removed after them. */
 export function useEngine(): { readonly session: Session; readonly engine: Engine; readonly folder: string } {

@@ -13,7 +13,7 @@ export class LogDamageError extends AssayError {
   }
 }
 
-export interface Damage {
+interface Damage {
   readonly lane: Lane
   readonly from: Position
   readonly to: Position

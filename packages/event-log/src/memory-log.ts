@@ -23,7 +23,7 @@ import { WakeUps } from './wake-ups.js'
 
 const POLL_MS = 25
 
-export interface MemoryLogOptions {
+interface MemoryLogOptions {
   readonly clock?: Clock
   /** Gives the topics their ids. */
   readonly random?: Random

@@ -7,7 +7,7 @@ export interface RowBudget {
 }
 
 /** Rows `from` (inclusive) to `to` (exclusive) of a batch, sharing its buffers. */
-export function sliceBatch(batch: RecordBatch, from: number, to: number): RecordBatch {
+function sliceBatch(batch: RecordBatch, from: number, to: number): RecordBatch {
   if (from === 0 && to === batch.count) return batch
   return {
     lane: batch.lane,

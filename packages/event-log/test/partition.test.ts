@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { murmur2, partitionOf } from '../src/index.js'
+import { partitionOf } from '../src/index.js'
+import { murmur2 } from '../src/partition.js'
 
 // The vectors of the Java client's own test, org.apache.kafka.common.utils.UtilsTest#testMurmur2.
 const VECTORS: [string, number][] = [

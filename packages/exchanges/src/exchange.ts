@@ -31,7 +31,7 @@ export type FeedParser = (line: string) => FeedOutcome
  * SQL expressions (DuckDB) over the columns that `Exchange.columns` gives, for the columns of silver that it
  * doesn't give by name. Each is defined for every row, whatever it holds, and never fails.
  */
-export interface SilverMapping {
+interface SilverMapping {
   /** VARCHAR; unique per exchange, symbol, currency and trade. */
   readonly trade_id: string
   /** VARCHAR: what the record is; `trade` for a trade. */
@@ -75,7 +75,7 @@ export interface SimulatedSymbol {
   readonly decimals: number
 }
 
-export interface SimulatedMarkets {
+interface SimulatedMarkets {
   /** The busiest first. */
   readonly symbols: readonly SimulatedSymbol[]
   /** One more symbol, made of a base currency's name, for simulations of many. */

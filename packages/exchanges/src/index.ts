@@ -1,6 +1,6 @@
 export type { Exchange, FeedOutcome, FeedParser, FeedRecord } from './exchange.js'
 export { exchangeNamed, exchanges } from './exchanges.js'
-export type { LiveFeed, LiveText } from './live.js'
+export type { LiveFeed } from './live.js'
 export { CURRENCY_NAME, PAIR_NAME } from './markets/names.js'
 export { extendReading, FIRST_READING, type MarketAdditions, PRESENT_READING, type Reading } from './markets/reading.js'
 export { readerSchemaOf } from './reader-schema.js'

@@ -2,7 +2,7 @@ const SLOTS = 4096
 const PROBES_MAX = 16
 
 /** Rows as codes into their distinct texts; -1 for a row without text. */
-export interface Interned {
+interface Interned {
   readonly codes: Int32Array
   readonly texts: readonly string[]
 }

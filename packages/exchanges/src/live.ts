@@ -1,5 +1,5 @@
 /** A connection to an exchange's own feed, before it is made. */
-export interface LiveConnection {
+interface LiveConnection {
   readonly url: string
   /** Texts to send once it is open, in order. */
   readonly subscribe: readonly string[]

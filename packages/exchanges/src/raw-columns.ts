@@ -10,7 +10,7 @@ import { visibleText } from './markets/symbol-text.js'
 const TEXT_BYTES_MAX = 64
 
 /** Decoded records, and the rows of them that count. */
-export interface RawRows {
+interface RawRows {
   readonly decoded: DecodedColumns
   readonly valid: Uint8Array
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type Exchange, exchangeNamed, exchanges, type LiveText } from '../src/index.js'
+import { type Exchange, exchangeNamed, exchanges } from '../src/index.js'
+import type { LiveText } from '../src/live.js'
 import { madeUp } from './made-up/index.js'
 
 const binance = exchangeNamed('binance')

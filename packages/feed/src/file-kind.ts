@@ -2,7 +2,7 @@
 export const KIND_BYTES = 4096
 
 /** What a file is, by its beginning: the first two can be read, the others are named for people. */
-export type FileKind = 'text' | 'gzip' | { readonly name: string; readonly instead: string }
+type FileKind = 'text' | 'gzip' | { readonly name: string; readonly instead: string }
 
 const MAGIC: readonly (readonly [bytes: string, name: string])[] = [
   ['504b0304', 'a zip archive'],

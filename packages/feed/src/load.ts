@@ -6,7 +6,7 @@ import { Pacer } from './pacer.js'
 import type { LineSource } from './sources.js'
 import { type TimeBounds, usualBounds, withinBounds } from './time-bounds.js'
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly exchange: Exchange
   readonly sources: readonly LineSource[]
   /** Records a second; as fast as the log takes them without. */
@@ -19,7 +19,7 @@ export interface LoadOptions {
 }
 
 /** Something of a file that did not become a record, and why. */
-export interface Refusal {
+interface Refusal {
   readonly file: string
   /** Counted from 1. */
   readonly line: number

@@ -22,7 +22,7 @@ export interface SimulatedLoad {
   readonly burst?: { readonly factor: number; readonly every_seconds: number }
 }
 
-export type RunFeedTarget = FeedTarget & {
+type RunFeedTarget = FeedTarget & {
   readonly clock: Clock
   readonly random: Random
   readonly exchanges: readonly Exchange[]

@@ -4,7 +4,8 @@ import { exchangeNamed } from '@assay/exchanges'
 import { WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import { describe, expect, test } from 'vitest'
 import { memoryTarget, recordsOf, SleepingClock } from '../../../tests/support/parts.js'
-import { type FeedEvent, runFeed, type SimulatedLoad } from '../src/index.js'
+import { type FeedEvent, runFeed } from '../src/index.js'
+import type { SimulatedLoad } from '../src/run-feed.js'
 
 const binance = exchangeNamed('binance')
 const kraken = exchangeNamed('kraken')

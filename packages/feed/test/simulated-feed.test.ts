@@ -2,7 +2,8 @@ import { rowBytes } from '@assay/core'
 import { exchangeNamed } from '@assay/exchanges'
 import { describe, expect, test } from 'vitest'
 import { memoryTarget, recordsOf, SleepingClock, valuesOf } from '../../../tests/support/parts.js'
-import { type SimulatedFeedOptions, simulateFeed } from '../src/index.js'
+import { simulateFeed } from '../src/index.js'
+import type { SimulatedFeedOptions } from '../src/simulated-feed.js'
 
 const kraken = exchangeNamed('kraken')
 

@@ -11,7 +11,7 @@ export interface ServiceHost extends SignalHost {
   readonly stdout: DestinationStream
 }
 
-export interface ServiceOptions {
+interface ServiceOptions {
   /** Its name in the log. */
   readonly service: string
   readonly work: (parts: ServiceParts) => ServiceWork

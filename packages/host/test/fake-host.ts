@@ -1,7 +1,8 @@
 import type { StopSignal } from '@assay/core'
-import { layerWork, type ServiceHost } from '@assay/host'
+import { layerWork } from '@assay/host'
 import { bronzeLayer, goldLayer, silverLayer } from '@assay/medallion'
 import { feedWork } from '../../../services/feed/src/feed-work.js'
+import type { ServiceHost } from '../src/run-service.js'
 
 /** What each service of the project hands to the frame. */
 export const WORK = {

@@ -1,18 +1,17 @@
 export type { Catalog, CompareAndSwapOutcome, TableVersion } from './catalog/catalog.js'
 export { FileSystemCatalog } from './catalog/file-system-catalog.js'
 export { keyOfPath, pathInTable } from './catalog/paths.js'
-export { openRestCatalog, type RestCatalog, type RestCatalogOptions } from './catalog/rest-catalog.js'
+export { openRestCatalog } from './catalog/rest-catalog.js'
 export { collect } from './cleanup/collect.js'
-export { type Orphan, removeOrphans } from './cleanup/orphans.js'
-export type { CommitOutcome, ManifestRef, TableChange } from './commit/change.js'
+export { removeOrphans } from './cleanup/orphans.js'
+export type { CommitOutcome, TableChange } from './commit/change.js'
 export { commit } from './commit/commit.js'
 export { expirable } from './commit/expire.js'
 export { expiredFilesEntries } from './commit/expired-files.js'
 export { mainHistory, taggedHistory } from './commit/history-tags.js'
-export { createTable, openTable, type TableDescription } from './evolution/create-table.js'
+export { createTable } from './evolution/create-table.js'
 export { type Evolved, evolveTable, matchTable, type TableMatch, type Wanted } from './evolution/evolve-table.js'
 export { olderWriter } from './evolution/older-writer.js'
-export { lowerBound, upperBound } from './format/bounds.js'
 export { type ColumnStatistics, type DataFile, dataFile, FILE_PATH_ID, POSITION_ID } from './format/data-file.js'
 export { brokenInvariants, greatestSequence } from './format/invariants.js'
 export { isLive, type ResolvedEntry, resolveEntry } from './format/manifest-entries.js'
@@ -21,10 +20,8 @@ export {
   ancestors,
   currentSchema,
   currentSnapshot,
-  defaultSpec,
   parseMetadata,
   type Snapshot,
-  serializeMetadata,
   type TableMetadata,
 } from './format/metadata.js'
 export { type PartitionSpec, partitionKey } from './format/partition.js'

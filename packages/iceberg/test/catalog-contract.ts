@@ -1,7 +1,9 @@
 import type { Clock, Random } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { openTable, type TableDescription } from '../src/evolution/create-table.js'
 import { withColumns } from '../src/evolution/evolve-metadata.js'
+import { defaultSpec } from '../src/format/metadata.js'
 import {
   type Catalog,
   type CommitOutcome,
@@ -9,15 +11,12 @@ import {
   createTable,
   currentSchema,
   currentSnapshot,
-  defaultSpec,
   evolveTable,
-  openTable,
   type PendingEntry,
   pendingChange,
   planFiles,
   publishPending,
   type Table,
-  type TableDescription,
   writePendingManifest,
 } from '../src/index.js'
 import { append, description, livePaths, putDataFile, replace } from './support.js'

@@ -1,7 +1,8 @@
 import { AssayError, seededRandom } from '@assay/core'
 import { MemoryStore } from '@assay/object-store'
 import { describe, expect, it } from 'vitest'
-import { FileSystemCatalog, parseMetadata, planFiles, serializeMetadata, Table } from '../src/index.js'
+import { serializeMetadata } from '../src/format/metadata.js'
+import { FileSystemCatalog, parseMetadata, planFiles, Table } from '../src/index.js'
 import { append, keys, openWorld, putDataFile, VirtualClock } from './support.js'
 
 const PREFIX = 'tables/test/trades/metadata/'

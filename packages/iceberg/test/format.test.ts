@@ -1,19 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { lowerBound, upperBound } from '../src/format/bounds.js'
 import { parseJson, serializeJson } from '../src/format/json.js'
+import { serializeMetadata } from '../src/format/metadata.js'
 import { partitionColumns, partitionPath } from '../src/format/partition.js'
 import { applyUpdate } from '../src/format/update.js'
-import {
-  compareValues,
-  decodeValue,
-  encodeValue,
-  lowerBound,
-  type PrimitiveType,
-  parseMetadata,
-  serializeMetadata,
-  upperBound,
-  type Value,
-} from '../src/index.js'
+import { compareValues, decodeValue, encodeValue, type PrimitiveType, parseMetadata, type Value } from '../src/index.js'
 
 const long = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const values: readonly (readonly [PrimitiveType, fc.Arbitrary<Value>])[] = [

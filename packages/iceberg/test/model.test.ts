@@ -2,6 +2,7 @@ import { isRetryable, seededRandom } from '@assay/core'
 import { FaultyStore, MemoryStore } from '@assay/object-store'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Orphan } from '../src/cleanup/orphans.js'
 import { currentSchema } from '../src/format/metadata.js'
 import {
   collect,
@@ -11,7 +12,6 @@ import {
   defaultMaintenance,
   FileSystemCatalog,
   keyOfPath,
-  type Orphan,
   planFiles,
   removeOrphans,
   Table,

@@ -1,12 +1,12 @@
 import { MemoryStore } from '@assay/object-store'
 import { describe, expect, it } from 'vitest'
+import type { ManifestRef } from '../src/commit/change.js'
+import { openTable } from '../src/evolution/create-table.js'
 import {
   type CommitOutcome,
   commit,
   createTable,
   type DataFile,
-  type ManifestRef,
-  openTable,
   type PendingEntry,
   pendingChange,
   pendingEntries,

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
+import type { TableDescription } from '../src/evolution/create-table.js'
 import { currentSchema } from '../src/format/metadata.js'
-import { type DataFile, dataFile, type Table, type TableDescription } from '../src/index.js'
+import { type DataFile, dataFile, type Table } from '../src/index.js'
 
 /** A table of every kind of column that trades have. */
 export const tradesDescription: TableDescription = {

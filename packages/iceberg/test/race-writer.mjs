@@ -1,7 +1,8 @@
 // One of several processes that append to a table at once; takes the folder, its number and the count of commits.
 import { systemClock, systemRandom } from '@assay/core'
-import { commit, dataFile, FileSystemCatalog, openTable } from '@assay/iceberg'
+import { commit, dataFile, FileSystemCatalog } from '@assay/iceberg'
 import { openLocalStore } from '@assay/object-store'
+import { openTable } from '../dist/evolution/create-table.js'
 
 const [folder, writer, commits] = process.argv.slice(2)
 const dependencies = {

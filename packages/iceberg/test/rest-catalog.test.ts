@@ -1,16 +1,9 @@
 import { seededRandom } from '@assay/core'
 import { MemoryStore } from '@assay/object-store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { RestCatalogOptions } from '../src/catalog/rest-catalog.js'
 import { createTable } from '../src/evolution/create-table.js'
-import {
-  collect,
-  commit,
-  defaultMaintenance,
-  openRestCatalog,
-  type RestCatalogOptions,
-  removeOrphans,
-  type Table,
-} from '../src/index.js'
+import { collect, commit, defaultMaintenance, openRestCatalog, removeOrphans, type Table } from '../src/index.js'
 import { catalogContract } from './catalog-contract.js'
 import { type RestCall, type RestFault, RestServer } from './rest-server.js'
 import { append, description, keys, livePaths, putDataFile, VirtualClock } from './support.js'

@@ -1,8 +1,9 @@
 import { OutageError, seededRandom } from '@assay/core'
 import { MemoryStore } from '@assay/object-store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { RestCatalogOptions } from '../src/catalog/rest-catalog.js'
 import { createTable } from '../src/evolution/create-table.js'
-import { type Catalog, openRestCatalog, type RestCatalogOptions, type Table } from '../src/index.js'
+import { type Catalog, openRestCatalog, type Table } from '../src/index.js'
 import { type ForeignAnswer, type RestCall, RestServer } from './rest-server.js'
 import { append, description, livePaths, putDataFile, VirtualClock } from './support.js'
 

@@ -1,5 +1,6 @@
 import { type Clock, seededRandom } from '@assay/core'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
+import type { TableDescription } from '../src/evolution/create-table.js'
 import { currentSchema } from '../src/format/metadata.js'
 import {
   type CommitOutcome,
@@ -11,7 +12,6 @@ import {
   type MaintenancePolicy,
   planFiles,
   type Table,
-  type TableDescription,
   type TableMetadata,
   type TableNotice,
   type TableVersion,

@@ -6,7 +6,7 @@ const BACKOFF_MAX_MS = 5_000
 /** What has run for so long was well: the next failure is a first one. */
 const STABLE_MS = 60_000
 
-export interface AtItOptions {
+interface AtItOptions {
   readonly clock: Clock
   readonly random: Random
   /** `failures`: how many there were since it last ran well, this one among them. */

@@ -11,7 +11,7 @@ interface EndMark {
 }
 
 /** When a record came into the log, as far as this process saw it. */
-export interface ObservedArrival {
+interface ObservedArrival {
   readonly at_ms: number
   /** False when the record was there before this process first looked: it came at that time or earlier. */
   readonly isExact: boolean

@@ -45,7 +45,7 @@ export function lakeHome({ store }: LakeParts): HomeFolder | undefined {
   return store.kind === 'folder' ? new HomeFolder(store.directory) : undefined
 }
 
-export interface OpenedParts {
+interface OpenedParts {
   readonly location: string
   readonly workDirectory: string
   readonly dataDirectory: string

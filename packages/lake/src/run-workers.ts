@@ -13,7 +13,7 @@ import {
 import type { Lake } from './lake.js'
 import { DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 
-export interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySet_bytes'>> {
+interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySet_bytes'>> {
   /** Which layers this process works on; all of the lake's by default. */
   readonly layers?: readonly Layer[]
   /** End when every layer has all that the log held at the start; what is produced meanwhile is left to the next run. */

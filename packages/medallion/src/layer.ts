@@ -25,7 +25,7 @@ export interface Layer<Name extends string = string> {
   views(exchanges: readonly Exchange[]): readonly View[]
 }
 
-export type Need = 'log' | 'registry' | 'rules'
+type Need = 'log' | 'registry' | 'rules'
 
 /** One worker of a layer. */
 export interface LayerWorker {
@@ -42,14 +42,14 @@ export interface LayerWorker {
 }
 
 /** A table that a worker reads. */
-export interface Upstream {
+interface Upstream {
   readonly definition: TableDefinition
   /** The column that says when a row was written to it. */
   readonly writtenAt: string
 }
 
 /** What a stage is made of. */
-export interface StageParts {
+interface StageParts {
   readonly main: LakeTable
   /** The worker's upstream tables, in its order. */
   readonly upstreams: readonly LakeTable[]
@@ -74,7 +74,7 @@ export interface LayerSettings {
 }
 
 /** Counts of a batch (`Batch.counts`, `Batch.breakdowns`) as metrics `assay_<layer>_<name>`. */
-export interface LayerMetrics {
+interface LayerMetrics {
   /** Counted up, as `…_total`; by the name of the count. */
   readonly counters: Readonly<Record<string, Metric>>
   /** Counted up by a label, as `…_total`; by the name of the breakdown. */
@@ -83,7 +83,7 @@ export interface LayerMetrics {
   readonly gauges: Readonly<Record<string, Metric>>
 }
 
-export interface Metric {
+interface Metric {
   readonly name: string
   readonly help: string
 }

@@ -9,7 +9,7 @@ import { makeOwnFolder, removeLeftOvers } from './scratch.js'
 import type { ObjectEntry, ObjectStore } from './store.js'
 import { errorCode, storeError } from './store-errors.js'
 
-export interface LocalStoreDependencies {
+interface LocalStoreDependencies {
   readonly random: Random
   /** Given when the folder may have been opened before by this process: then it is not made anew. */
   readonly home?: HomeFolder

@@ -7,7 +7,7 @@ import { checkKey, checkPrefix, compareKeys } from './keys.js'
 import type { ObjectEntry, ObjectStore } from './store.js'
 import { storeError } from './store-errors.js'
 
-export interface MemoryStoreOptions {
+interface MemoryStoreOptions {
   /** Gives `modified_ms`. */
   readonly clock?: Clock
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { OutageError, seededRandom, systemRandom } from '@assay/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { HomeFolder, type LocalStore, openLocalStore } from '../src/index.js'
+import { HomeFolder, openLocalStore } from '../src/index.js'
+import type { LocalStore } from '../src/local-store.js'
 import { storeContract } from './store-contract.js'
 
 const run = promisify(execFile)

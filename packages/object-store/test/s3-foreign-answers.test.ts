@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Clock, OutageError, seededRandom, systemClock } from '@assay/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type ObjectStore, openS3Store, type S3Limits, type S3Operation, type S3RequestOutcome } from '../src/index.js'
-import { operationOf } from '../src/s3/s3-request.js'
+import { type ObjectStore, openS3Store } from '../src/index.js'
+import type { S3Limits } from '../src/s3/options.js'
+import { operationOf, type S3Operation, type S3RequestOutcome } from '../src/s3/s3-request.js'
 import { FakeS3, type ForeignAnswer } from './support/fake-s3.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

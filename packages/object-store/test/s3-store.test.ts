@@ -5,7 +5,8 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import { type Clock, OutageError, seededRandom, systemClock, UsageError } from '@assay/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type ObjectStore, openS3Store, type S3StoreOptions } from '../src/index.js'
+import { type ObjectStore, openS3Store } from '../src/index.js'
+import type { S3StoreOptions } from '../src/s3/options.js'
 import { type FakeFault, type FakeRequest, FakeS3 } from './support/fake-s3.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

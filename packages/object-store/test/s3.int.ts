@@ -6,7 +6,9 @@ import { OutageError, seededRandom, systemClock, systemRandom, UsageError } from
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FaultyHttpProxy, NO_HTTP_FAULTS } from '../../../tests/real-parts/faulty-http-proxy.js'
 import { needs, type S3Part, startS3, startToxiproxy } from '../../../tests/real-parts/real-parts.js'
-import { type ObjectStore, openS3Store, probeConditionalPuts, type S3StoreOptions } from '../src/index.js'
+import { type ObjectStore, openS3Store } from '../src/index.js'
+import type { S3StoreOptions } from '../src/s3/options.js'
+import { probeConditionalPuts } from '../src/s3/probe.js'
 import { storeContract } from './store-contract.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -5,7 +5,7 @@ import { planViews, readableNames } from './plan-views.js'
 import type { Statement } from './protocol/messages.js'
 import { isPlanStale, withReplan } from './replan.js'
 
-export interface AskOptions {
+interface AskOptions {
   /** The lake as it was then; as it is without. */
   readonly asOf?: AsOf
   readonly signal: AbortSignal

@@ -1,5 +1,5 @@
 export { type AsOf, parseAsOf } from './as-of.js'
-export { type Answering, ask } from './ask.js'
+export { ask } from './ask.js'
 export { QueryChild } from './children/query-child.js'
 export { dateOfDays, instantOf } from './encode/times.js'
 export { openQuery, type Query, type QueryResult } from './open-query.js'

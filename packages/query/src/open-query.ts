@@ -6,7 +6,7 @@ import { planViews, readableNames } from './plan-views.js'
 import { DEFAULT_LIMITS } from './protocol/limits.js'
 import { withReplan } from './replan.js'
 
-export interface QueryOptions {
+interface QueryOptions {
   /** The lake as it was then; as it is without. */
   readonly asOf?: AsOf
   /** Tables and views that will be read; all without. */

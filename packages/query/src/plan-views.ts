@@ -15,7 +15,7 @@ function viewsOf({ layers, exchanges }: Lake): View[] {
   return layers.flatMap((layer) => layer.views(exchanges))
 }
 
-export interface ViewRequest {
+interface ViewRequest {
   /** The tables and views that are read; only these are pinned. */
   readonly names: readonly string[]
   /** With all others, too, as empty ones: for a statement that asks which there are. */

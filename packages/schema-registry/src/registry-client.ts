@@ -4,7 +4,7 @@ import type { RegistryProblem } from './registry-problems.js'
 
 export type RegistryAuth = { readonly user: string; readonly password: string } | { readonly token: string }
 
-export interface RegistryClientOptions {
+interface RegistryClientOptions {
   readonly url: string
   readonly auth?: RegistryAuth
   /** For one request, from connecting to the last byte of the answer. */
@@ -15,7 +15,7 @@ export interface RegistryClientOptions {
   readonly random: Random
 }
 
-export type Answer = { readonly kind: 'answered'; readonly body: object } | RegistryProblem
+type Answer = { readonly kind: 'answered'; readonly body: object } | RegistryProblem
 
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 const FIRST_PAUSE_MS = 100

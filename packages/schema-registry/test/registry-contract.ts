@@ -1,6 +1,7 @@
 import { UsageError } from '@assay/core'
 import { expect, test } from 'vitest'
-import type { ReaderOf, SchemaRegistry } from '../src/index.js'
+import type { SchemaRegistry } from '../src/index.js'
+import type { ReaderOf } from '../src/reader-gate.js'
 
 /** A subject whose records somebody reads, and by what. */
 const READ_SUBJECT = 'read-value'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { frameSchemaId, SCHEMA_ID_MAX, WIRE_HEADER_BYTES, wireHeader } from '../src/index.js'
+import { frameSchemaId, WIRE_HEADER_BYTES, wireHeader } from '../src/index.js'
+import { SCHEMA_ID_MAX } from '../src/wire-header.js'
 
 const id = (...bytes: number[]): number => frameSchemaId(Uint8Array.from(bytes), 0, bytes.length)
 

@@ -3,7 +3,7 @@ import { type ColumnDefinition, sqlType } from '@assay/pipeline'
 import { Findings, LISTED_MAX } from '../check.js'
 import type { Place } from '../pinned/pinned-scan.js'
 
-export interface Comparison {
+interface Comparison {
   /** SQL of the rows as they should be. */
   readonly expected: string
   /** SQL of the rows as they are. */
@@ -38,7 +38,7 @@ export async function compareRows(session: Session, comparison: Comparison, tall
 }
 
 /** Rows and an order-independent digest of a query's columns. */
-export async function digestOf(
+async function digestOf(
   session: Session,
   sql: string,
   columns: readonly ColumnDefinition[],

@@ -7,7 +7,7 @@ import type { SchemaRegistry } from '@assay/schema-registry'
 import type { Findings } from '../check.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 
-export interface CorrectionParts {
+interface CorrectionParts {
   readonly session: Session
   readonly exchange: Exchange
   /** That of the records as they are in bronze. */

@@ -13,7 +13,7 @@ import { correctedSql } from './correct-records.js'
 import { deriveSilver } from './derive-silver.js'
 import { onlyRules } from './rule-history.js'
 
-export interface ReplayedDerivation {
+interface ReplayedDerivation {
   readonly lake: Lake
   readonly session: Session
   readonly exchange: Exchange

@@ -11,7 +11,7 @@ import { boundedTable, type FilesOf } from './bounded-table.js'
 import { nextRound, type RuleHistory } from './rule-history.js'
 
 /** A piece of silver as the stage derives it again from bronze. The queries hold until the next piece is asked for. */
-export interface DerivedPiece {
+interface DerivedPiece {
   readonly ranges: readonly OffsetRange[]
   /** SQL of the valid rows, and of the dead letters; undefined for none. */
   readonly rows: string | undefined
@@ -22,7 +22,7 @@ export interface DerivedPiece {
   readonly count: number
 }
 
-export interface Derivation {
+interface Derivation {
   readonly lake: Lake
   readonly session: Session
   readonly exchange: Exchange

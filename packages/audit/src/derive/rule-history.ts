@@ -23,7 +23,7 @@ export interface RuleHistory {
 }
 
 /** A stretch of some lanes that one rule set judged. */
-export interface RuleRound {
+interface RuleRound {
   readonly rules: RuleSet
   /** Where it ends in each of the lanes. */
   readonly ends: ReadonlyMap<LaneKey, Position>
@@ -72,7 +72,7 @@ async function readRuleSet(session: Session, json: string, exchange: Exchange): 
 }
 
 /** The version in force at an offset, as the ledger says. */
-export function versionAt({ spans }: RuleHistory, key: LaneKey, offset: bigint): string | undefined {
+function versionAt({ spans }: RuleHistory, key: LaneKey, offset: bigint): string | undefined {
   return spans.get(key)?.findLast(({ from }) => from <= offset)?.version
 }
 

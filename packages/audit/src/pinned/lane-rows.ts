@@ -30,7 +30,7 @@ export async function laneRows(session: Session, scan: PinnedScan): Promise<Map<
 }
 
 /** SQL clause that leaves replayed rows out. */
-export function ownRows({ definition }: PinnedScan): string {
+function ownRows({ definition }: PinnedScan): string {
   const { replay } = definition.coordinates ?? {}
   return replay ? `WHERE ${quoteIdentifier(replay.id)} IS NULL` : ''
 }

@@ -10,7 +10,7 @@ import type { PinnedScan } from '../pinned/pinned-scan.js'
 import { type RebuildContext, runStage } from './run-stage.js'
 
 /** What decides beside a record's bytes. */
-export interface JudgedBy {
+interface JudgedBy {
   readonly history: RuleHistory
   /** Its dead letters tell which records were judged without their schema; unless given, the registry of today does. */
   readonly recorded?: PinnedLake

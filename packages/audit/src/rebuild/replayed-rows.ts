@@ -20,7 +20,7 @@ export interface ReplayedRows {
   derive(session: Session, from: bigint, upper: bigint): AsyncIterable<ReplayedPiece>
 }
 
-export interface ReplayedSource {
+interface ReplayedSource {
   readonly lake: Lake
   readonly exchange: Exchange
   readonly bronze: PinnedScan

@@ -22,7 +22,7 @@ export interface DecodedRecord {
   readonly why?: string
 }
 
-export type FieldValue = bigint | number | boolean | string | null
+type FieldValue = bigint | number | boolean | string | null
 
 /** Decodes one record by the schema that its header names, by the same code as silver. */
 export async function decodeRecord(

@@ -19,7 +19,7 @@ const HOUR = '("timestamp" // 3600000000 % 24)::INTEGER AS exchange_hour'
 /** What a duplicate has of its own row; the rest is about the row that was kept. */
 const OF_DROPPED = derivedColumns(DUPLICATES_TABLE).filter(({ name }) => !/^kept_|^is_conflict$/.test(name))
 
-export interface GoldCheck {
+interface GoldCheck {
   readonly session: Session
   readonly tables: PinnedLake
   /** What each silver table holds of its lanes, by name. */

@@ -16,7 +16,7 @@ import { checkManifests } from './tables/check-manifests.js'
 import { checkMetadata, checkSequences } from './tables/check-metadata.js'
 import { checkStatistics } from './tables/check-statistics.js'
 
-export interface VerifyOptions {
+interface VerifyOptions {
   /** Read the log again, too, and compare every record's bytes. */
   readonly fromLog: boolean
   readonly signal: AbortSignal

@@ -4,7 +4,7 @@ import type { AvroOutput } from './output.js'
 
 /** A decoded record: fields under the names that the caller gave their ids, else under their own. */
 export type AvroRecord = Readonly<Record<string, unknown>>
-export type Decode = (input: AvroInput) => unknown
+type Decode = (input: AvroInput) => unknown
 export type Encode = (value: unknown, output: AvroOutput) => void
 /** Under which name a field with this `field-id` is decoded; undefined keeps the writer's name. */
 export type FieldNames = (id: number) => string | undefined

@@ -16,7 +16,7 @@ const CHECKSUM = 'assay.crc32'
 const BLOCK_BYTES_MAX = 256 * 1024 * 1024
 const COMPILED_MAX = 256
 
-export interface AvroFile {
+interface AvroFile {
   /** The header's metadata as text. */
   readonly header: ReadonlyMap<string, string>
   readonly records: readonly AvroRecord[]

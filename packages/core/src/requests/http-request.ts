@@ -1,10 +1,10 @@
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: 'GET' | 'POST'
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
 }
 
-export interface HttpBounds {
+interface HttpBounds {
   /** For one request, from connecting to the last byte of the answer. */
   readonly timeout_ms: number
   /** A longer answer, unpacked, is a failure. */

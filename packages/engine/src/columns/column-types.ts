@@ -3,7 +3,7 @@ import duckdb, { type LogicalType } from '@duckdb/node-bindings'
 
 /** Digits before and after the point of the only decimal type that columns have: DECIMAL(28,10). */
 export const DECIMAL_WIDTH = 28
-export const DECIMAL_SCALE = 10
+const DECIMAL_SCALE = 10
 
 /** Type of a column once it is in a table: dictionaries are texts. */
 export type TableType = Exclude<Column['type'], 'DICTIONARY'>

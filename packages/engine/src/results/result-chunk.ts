@@ -1,7 +1,7 @@
 import { AssayError, type BytesColumn, type Column, type DictionaryColumn, type SpanColumn } from '@assay/core'
 
 /** A result's texts or byte strings; texts are UTF-8. */
-export interface BytesResultColumn extends BytesColumn {
+interface BytesResultColumn extends BytesColumn {
   readonly type: 'VARCHAR' | 'BLOB'
 }
 

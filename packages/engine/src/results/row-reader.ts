@@ -15,7 +15,7 @@ import { chunkWeight } from './result-weight.js'
 import type { Stream } from './stream.js'
 
 /** A column of a result and its DuckDB type, such as `DECIMAL(28,10)` or `TIMESTAMP WITH TIME ZONE`. */
-export interface QueryColumn {
+interface QueryColumn {
   readonly name: string
   readonly type: string
 }

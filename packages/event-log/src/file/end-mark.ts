@@ -34,7 +34,7 @@ export interface EndMark {
 }
 
 /** Whose mark it is. What a topic's marks say of it outlives its own description. */
-export interface MarkedLane {
+interface MarkedLane {
   readonly topicId: string
   readonly partitions: number
   readonly partition: number
@@ -50,7 +50,7 @@ interface Slot {
 }
 
 /** Folder of the marks of a topic's lanes. */
-export function marksFolder(topicFolder: string): string {
+function marksFolder(topicFolder: string): string {
   return path.join(topicFolder, 'ends')
 }
 

@@ -59,7 +59,7 @@ const DEFAULTS: FileLogLimits = {
   mark_sync_ms_max: 50,
 }
 
-export interface FileLogOptions {
+interface FileLogOptions {
   readonly directory: string
   readonly clock: Clock
   readonly random: Random

@@ -6,7 +6,7 @@ import { type Owner, type Owners, parseOwner } from './owner.js'
 const BACK_OFF_MS_MAX = 8
 const CLAIMS_DEEP_MAX = 16
 
-export interface LaneLockOptions {
+interface LaneLockOptions {
   readonly files: LogFiles
   readonly owners: Owners
   /** Folder of lock files; not the lane's own, whose time of change tells of segments. */

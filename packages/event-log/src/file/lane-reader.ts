@@ -34,7 +34,7 @@ type Stop =
 
 const DONE: Stop = { kind: 'done' }
 
-export interface LaneReaderOptions {
+interface LaneReaderOptions {
   readonly lane: Lane
   readonly seal: number
   readonly tail: LaneTail

@@ -6,7 +6,7 @@ import { findEnd, type SegmentEnd, type SegmentPlace } from './segment-scan.js'
 import { Serial } from './serial.js'
 
 /** Acknowledged records at the end of a lane that are not there as they were written. */
-export interface LostEnd {
+interface LostEnd {
   readonly from: bigint
   /** Offset of the next record that was not acknowledged, or one that surely is not below it. */
   readonly to: bigint
@@ -47,7 +47,7 @@ const RECORD_BYTES_MIN = 8
 /** Without a mark nobody knows how much was cut off a segment: not more than a segment can hold. */
 const SEGMENT_RECORDS_MAX = 2n ** 27n
 
-export interface LaneTailOptions {
+interface LaneTailOptions {
   readonly files: LogFiles
   readonly folder: string
   readonly seal: number

@@ -13,7 +13,7 @@ import { Serial } from './serial.js'
 const WAITING_CALLS_MAX = 10_000
 const GROUP_BYTES_MAX = 16 * 1024 * 1024
 
-export interface LaneWriterOptions {
+interface LaneWriterOptions {
   readonly lane: Lane
   readonly folder: string
   readonly seal: number
@@ -35,7 +35,7 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-export interface AppendedRange {
+interface AppendedRange {
   readonly from: bigint
   readonly to: bigint
 }

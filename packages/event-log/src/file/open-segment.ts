@@ -7,9 +7,7 @@ const INDEX_STEP_BYTES = 256 * 1024
 const CURSORS_MAX = 64
 
 /** Where the batch is that holds an offset; or that the bytes which should hold it are not what was written. */
-export type Located =
-  | { readonly kind: 'found'; readonly byte: number }
-  | { readonly kind: 'damaged'; readonly byte: number }
+type Located = { readonly kind: 'found'; readonly byte: number } | { readonly kind: 'damaged'; readonly byte: number }
 
 /** How far a segment may be read. */
 export interface SegmentExtent {

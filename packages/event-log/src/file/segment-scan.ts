@@ -44,7 +44,7 @@ export interface SegmentEnd extends SegmentPlace {
   readonly isBound: boolean
 }
 
-export interface ScanOptions {
+interface ScanOptions {
   readonly seal: number
   /** Where what was acknowledged ends, if that is in this segment. */
   readonly acknowledged: SegmentPlace | undefined
@@ -99,7 +99,7 @@ export async function findEnd(
   }
 }
 
-export interface LaterOptions {
+interface LaterOptions {
   readonly seal: number
   /** Offset of the first record that the damaged bytes held. */
   readonly next: bigint

@@ -6,7 +6,7 @@ import { createWith, type LogFiles } from './files/log-files.js'
 
 const FILE = 'topic.json'
 
-export interface TopicInfo {
+interface TopicInfo {
   readonly topicId: string
   readonly partitions: number
 }

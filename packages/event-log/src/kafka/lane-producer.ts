@@ -19,7 +19,7 @@ const FORGOTTEN = new Set([
 ])
 
 /** A range of offsets that records of a call got; `to` is exclusive. */
-export interface OffsetRange {
+interface OffsetRange {
   readonly from: bigint
   readonly to: bigint
 }

@@ -4,7 +4,7 @@ import { identityText } from './identity.js'
 /** Different trades that are remembered. Equal fills have the same microsecond, so that they come close together. */
 const TRADES_MAX = 65_536
 
-export type NumberlessTrade = Parameters<typeof identityText>[0]
+type NumberlessTrade = Parameters<typeof identityText>[0]
 
 /**
  * Numbers equal fills from 0 in order of arrival. What it says depends on the trades alone, so that the same file, or

@@ -102,7 +102,7 @@ function plainTime(text: string): string {
 }
 
 /** Without zeros that say nothing; what is no number stays as it is. */
-export function plainNumber(text: string): string {
+function plainNumber(text: string): string {
   const [, sign = '', whole = '', fraction = ''] = /^(-?)0*(\d+)(?:\.(\d*?)0*)?$/.exec(text) ?? []
   if (whole === '') return text
   const digits = fraction === '' ? whole : `${whole}.${fraction}`

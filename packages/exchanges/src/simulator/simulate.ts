@@ -21,7 +21,7 @@ export interface SimulationTally {
   readonly by_symbol: Readonly<Record<string, number>>
 }
 
-export interface Simulation {
+interface Simulation {
   /** Batches ready to be produced, made one at a time. To be walked once. */
   readonly batches: Iterable<ProduceBatch>
   tally(): SimulationTally

@@ -7,7 +7,7 @@ const HANDSHAKE_MS = 10_000
 /** Between two looks at a peer that seems silent. */
 const LOOK_MS = 100
 
-export interface ConnectionParts {
+interface ConnectionParts {
   readonly live: LiveFeed
   readonly symbols: readonly string[]
   readonly connect: ConnectSocket

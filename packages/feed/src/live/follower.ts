@@ -9,7 +9,7 @@ const BACKOFF_MAX_MS = 60_000
 /** A connection that lived so long was a good one: the next failure is a first one. */
 const STABLE_MS = 60_000
 
-export interface FollowerParts {
+interface FollowerParts {
   readonly exchange: Exchange
   readonly symbols: readonly string[]
   readonly connect: ConnectSocket

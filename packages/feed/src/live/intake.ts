@@ -15,7 +15,7 @@ const WAITING_BYTES_MAX = 8 * 2 ** 20
 const LAST_WRITE_MS = 3_000
 
 /** What is read from; it is held up while the log is. */
-export interface Source {
+interface Source {
   pause(): void
   resume(): void
 }

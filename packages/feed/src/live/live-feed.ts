@@ -6,7 +6,7 @@ import { Follower } from './follower.js'
 import { Intake } from './intake.js'
 import type { ConnectSocket } from './socket.js'
 
-export type LiveFeedTarget = FeedTarget & {
+type LiveFeedTarget = FeedTarget & {
   readonly clock: Clock
   readonly random: Random
   readonly exchanges: readonly Exchange[]

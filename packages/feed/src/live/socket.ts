@@ -1,5 +1,5 @@
 /** What a socket tells its owner; nothing after `onClose`. */
-export interface SocketEvents {
+interface SocketEvents {
   onOpen(): void
   onText(text: string): void
   /** A ping, which the socket has answered. */
@@ -8,7 +8,7 @@ export interface SocketEvents {
   onClose(reason: string): void
 }
 
-export interface SocketLimits {
+interface SocketLimits {
   readonly message_bytes: number
   readonly handshake_ms: number
 }

@@ -33,10 +33,10 @@ export class Liveness {
 }
 
 /** Rejects with the reason why something can't be used. */
-export type Check = () => Promise<unknown>
+type Check = () => Promise<unknown>
 export type Checks = Readonly<Record<string, Check>>
 
-export interface ReadinessReport {
+interface ReadinessReport {
   readonly is_ready: boolean
   /** `ok`, or what is wrong and what to do, by the name of the part, or of the loop that waits. */
   readonly parts: Readonly<Record<string, string>>

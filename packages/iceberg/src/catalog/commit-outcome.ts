@@ -1,7 +1,7 @@
 import { ancestors, currentSnapshot, type Snapshot, type TableMetadata } from '../format/metadata.js'
 
 /** What the table says, read back, of a commit whose answer was lost. */
-export type ReadBackOutcome =
+type ReadBackOutcome =
   | 'committed'
   /** Main is where it was: the commit has not taken place, but a request on its way still may. */
   | 'absent'

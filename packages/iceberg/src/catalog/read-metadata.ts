@@ -4,7 +4,7 @@ import { metadataFromJson, parseMetadata, type TableMetadata } from '../format/m
 import { inFile } from './in-file.js'
 
 /** What a metadata file is read for, named in every error. */
-export interface MetadataFile {
+interface MetadataFile {
   readonly table: string
   /** Path or URI of the file. */
   readonly location: string

@@ -7,7 +7,7 @@ export interface RestSecrets {
   readonly credential?: string
 }
 
-export interface TokenReply {
+interface TokenReply {
   readonly status: number
   readonly text: string
 }

@@ -37,7 +37,7 @@ interface Sent {
 }
 
 /** Whether a body is the answer to what was asked. */
-export type Holds = (body: JsonObject) => boolean
+type Holds = (body: JsonObject) => boolean
 
 const SAID_MAX = 300
 /** Statuses after which the same request may do better: nothing was done, or nobody knows. */

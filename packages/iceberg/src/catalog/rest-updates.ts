@@ -6,10 +6,10 @@ import { specFieldsJson } from '../format/partition.js'
 import { greatestFieldId, type Schema, schemaJson } from '../format/schema.js'
 
 /** A change of a table as a REST catalog takes it (Iceberg REST specification, "TableUpdate"). */
-export type RestUpdate = JsonObject & { readonly action: string }
+type RestUpdate = JsonObject & { readonly action: string }
 
 /** What must still hold when a REST catalog applies updates (Iceberg REST specification, "TableRequirement"). */
-export type RestRequirement = JsonObject & { readonly type: string }
+type RestRequirement = JsonObject & { readonly type: string }
 
 const STATISTICS = [
   ['statistics', 'remove-statistics'],

@@ -15,7 +15,7 @@ import type { Table } from '../table/table.js'
 import { elapsedAt } from '../table/table-time.js'
 
 /** What a clean-up deleted, as store keys. */
-export interface Collected {
+interface Collected {
   readonly files: readonly string[]
   readonly metadataVersions: readonly string[]
   /** Listings that have to wait. */

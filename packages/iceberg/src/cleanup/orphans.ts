@@ -10,7 +10,7 @@ import type { Table } from '../table/table.js'
 const DAY_MS = 24 * 60 * 60_000
 const YOUNGEST_MS = 15 * 60_000
 
-export interface OrphanLimits {
+interface OrphanLimits {
   /** Younger files are left alone, since a commit in progress may be about to name them; a day unless given. */
   readonly olderThan_ms?: number
   /** Paths not to touch although the table does not name them: pending manifests and the files they list. */

@@ -28,7 +28,7 @@ export interface TableChange {
   readonly summary?: Readonly<Record<string, string>>
 }
 
-export type Preparation =
+type Preparation =
   | { readonly kind: 'proceed'; readonly change: TableChange }
   | { readonly kind: 'refuse'; readonly reason: string; readonly detail?: unknown }
 

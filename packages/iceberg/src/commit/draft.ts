@@ -33,7 +33,7 @@ export interface Draft {
   readonly objects: readonly PendingObject[]
 }
 
-export interface Refusal {
+interface Refusal {
   readonly kind: 'refuse'
   readonly reason: 'removed_files_gone' | 'deletes_added'
   readonly detail: unknown

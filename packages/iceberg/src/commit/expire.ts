@@ -8,7 +8,7 @@ import type { Table } from '../table/table.js'
 import { elapsedOf } from '../table/table-time.js'
 
 /** Snapshots to forget and the files that nothing names after that. */
-export interface Expiry {
+interface Expiry {
   readonly snapshots: ReadonlySet<bigint>
   readonly paths: readonly string[]
 }

@@ -6,7 +6,7 @@ import { elapsedOf } from '../table/table-time.js'
 const NAME = /^assay-history-(\d{4}-\d{2}-\d{2}T\d{2})\.(\d{2})Z-\d+$/
 
 /** Tags to set and to drop with a commit. */
-export interface HistoryChange {
+interface HistoryChange {
   readonly set: Readonly<Record<string, SnapshotRef>>
   readonly drop: readonly string[]
 }
@@ -17,7 +17,7 @@ function nameOf({ sequenceNumber }: Snapshot, until_ms: number): string {
   return `assay-history-${minute}Z-${sequenceNumber}`
 }
 
-export interface TaggedSnapshot {
+interface TaggedSnapshot {
   readonly name: string
   readonly snapshot: Snapshot
   /** A time up to which main's head was this snapshot, as far as the name tells; its own at least. */

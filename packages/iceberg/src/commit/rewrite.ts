@@ -13,7 +13,7 @@ export interface Attempt {
   readonly sequenceNumber: number
 }
 
-export interface Rewritten {
+interface Rewritten {
   readonly manifests: readonly ManifestFile[]
   readonly written: readonly WrittenManifest[]
 }

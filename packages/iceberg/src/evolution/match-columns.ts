@@ -2,7 +2,7 @@ import { currentSchema, type TableMetadata } from '../format/metadata.js'
 import { decimalParts, type IcebergType, type NestedField, typeText } from '../format/schema.js'
 
 /** Something about a column that a table must be brought out of before it can be used. */
-export interface ColumnProblem {
+interface ColumnProblem {
   readonly column: string
   /** What is wrong, and the way out, both as parts of a sentence. */
   readonly problem: string
@@ -121,7 +121,7 @@ function wasCreatedWith(
 }
 
 /** True when every value of the described type is one of the table's: the same type, or a promoted one. */
-export function admits(table: IcebergType, described: IcebergType): boolean {
+function admits(table: IcebergType, described: IcebergType): boolean {
   if (typeof table === 'string' || typeof described === 'string') {
     return typeof table === 'string' && typeof described === 'string' && admitsPrimitive(table, described)
   }

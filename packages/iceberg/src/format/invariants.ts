@@ -4,7 +4,7 @@ import { MAIN_BRANCH, type Snapshot, type TableMetadata } from './metadata.js'
 import { greatestFieldId } from './schema.js'
 
 /** A rule of the format that a metadata file breaks. */
-export interface BrokenInvariant {
+interface BrokenInvariant {
   /** The member of the file, such as `snapshots[3].sequence-number`. */
   readonly field: string
   readonly problem: string

@@ -17,7 +17,7 @@ import {
 import { type Schema, schemaJson } from './schema.js'
 import { type Value, valueFromAvro, valueToAvro } from './values.js'
 
-export type EntryStatus = 'existing' | 'added' | 'deleted'
+type EntryStatus = 'existing' | 'added' | 'deleted'
 
 /** A line of a manifest as it stands in the file: what is undefined is inherited, or was never known. */
 export interface ManifestEntry {

@@ -294,7 +294,7 @@ export function defaultSpec(metadata: TableMetadata): PartitionSpec {
   return specById(metadata, metadata.defaultSpecId)
 }
 
-export function snapshotById(metadata: TableMetadata, id: bigint): Snapshot {
+function snapshotById(metadata: TableMetadata, id: bigint): Snapshot {
   const snapshot = metadata.snapshots.find((one) => one.snapshotId === id)
   if (!snapshot) throw corrupt(`snapshot ${id} is not in the metadata`)
   return snapshot

@@ -43,19 +43,19 @@ export interface NestedField {
   readonly extra?: JsonObject
 }
 
-export interface StructType {
+interface StructType {
   readonly kind: 'struct'
   readonly fields: readonly NestedField[]
 }
 
-export interface ListType {
+interface ListType {
   readonly kind: 'list'
   readonly elementId: number
   readonly elementRequired: boolean
   readonly element: IcebergType
 }
 
-export interface MapType {
+interface MapType {
   readonly kind: 'map'
   readonly keyId: number
   readonly key: IcebergType
@@ -91,7 +91,7 @@ function badType(text: string): AssayError {
 }
 
 /** Checks a primitive type and brings it into the canonical form. Throws `unsupported_type`. */
-export function primitiveType(text: string): PrimitiveType {
+function primitiveType(text: string): PrimitiveType {
   if (SIMPLE.has(text)) return text as PrimitiveType
   const decimal = decimalParts(text)
   if (decimal) return `decimal(${decimal.precision}, ${decimal.scale})`

@@ -24,7 +24,7 @@ function counted(entries: Readonly<Record<string, number>>): Record<string, stri
 }
 
 /** A snapshot that is being made. */
-export interface Summarized {
+interface Summarized {
   readonly operation: string
   readonly parent: Snapshot | undefined
   readonly manifests: readonly ManifestFile[]

@@ -1,7 +1,7 @@
 import { ancestors, type TableMetadata } from '../format/metadata.js'
 
 /** How the table stands to a snapshot that was once its head. */
-export type Ancestry =
+type Ancestry =
   | 'same'
   | 'ancestor'
   /** Main went on without it: somebody rolled the table back. */

@@ -25,7 +25,7 @@ export interface PlannedFile {
   readonly deletes: readonly { readonly file: DataFile; readonly key: string }[]
 }
 
-export interface PlanOptions {
+interface PlanOptions {
   /** A snapshot of the version; the newest unless given. Throws `snapshot_unknown` for one that is not in it. */
   readonly snapshotId?: bigint
   /** Only files that came into the table after this sequence number, and those of which that is not known. */
@@ -94,10 +94,7 @@ async function positionDeletes(
 }
 
 /** Partition values by field name. */
-export function partitionRecord(
-  columns: readonly PartitionColumn[],
-  file: DataFile,
-): Readonly<Record<string, Value | null>> {
+function partitionRecord(columns: readonly PartitionColumn[], file: DataFile): Readonly<Record<string, Value | null>> {
   return Object.fromEntries(columns.map(({ name }, i) => [name, file.partition[i] ?? null]))
 }
 

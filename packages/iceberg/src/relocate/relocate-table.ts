@@ -18,7 +18,7 @@ import { Relocation } from './relocation.js'
 
 const ATTEMPTS = 5
 
-export interface RelocateOptions {
+interface RelocateOptions {
   readonly rewriteDeletes: DeleteFileRewriter
   /** Another table of the same place; undefined when there is none of the name. */
   readonly table: (name: string) => Table | undefined

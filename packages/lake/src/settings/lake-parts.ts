@@ -57,13 +57,13 @@ export type Sasl =
     }
   | { readonly mechanism: 'OAUTHBEARER'; readonly tokenFile: string }
 
-export interface RegistryPart {
+interface RegistryPart {
   readonly kind: 'confluent'
   readonly url: string
   readonly auth: RegistryAuth | undefined
 }
 
-export interface RestCatalogPart {
+interface RestCatalogPart {
   readonly kind: 'rest'
   readonly url: string
   readonly warehouse: string | undefined

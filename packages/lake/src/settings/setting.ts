@@ -13,7 +13,7 @@ export interface Setting<T> {
   readonly schema: z.ZodType<T, string>
 }
 
-export type Settings = Readonly<Record<string, Setting<unknown>>>
+type Settings = Readonly<Record<string, Setting<unknown>>>
 export type Values<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]['schema']> }
 export type Environment = Readonly<Record<string, string | undefined>>
 

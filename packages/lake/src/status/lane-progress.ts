@@ -34,7 +34,7 @@ export interface LaneProgress {
 }
 
 /** Whose lanes they are. */
-export interface LaneOwner {
+interface LaneOwner {
   readonly layer: Layer
   readonly table: string
 }

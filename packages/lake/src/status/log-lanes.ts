@@ -3,7 +3,7 @@ import type { LaneStatus } from '@assay/event-log'
 import type { Checkpoint } from '@assay/pipeline'
 
 /** A lane of the log, and the lane of bronze that it is read into. */
-export interface LogLane {
+interface LogLane {
   readonly lane: LaneKey
   readonly status: LaneStatus
 }

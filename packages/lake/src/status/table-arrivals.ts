@@ -5,7 +5,7 @@ import { isReplayLane, type LakeTable, laneSql, lanesMoved, type PinnedTable, sc
 import type { Lake } from '../lake.js'
 
 /** A table that another one reads, as it was pinned. */
-export interface PinnedUpstream {
+interface PinnedUpstream {
   readonly table: LakeTable
   readonly pinned: PinnedTable
   /** Column that says when a row was written to the table. */

@@ -23,7 +23,7 @@ export interface TableReport {
   readonly problem: TableProblem | null
 }
 
-export interface LaneReport {
+interface LaneReport {
   readonly lane: LaneKey
   readonly position: Position
   /** Greatest event time of valid rows, µs. */

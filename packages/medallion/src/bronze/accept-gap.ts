@@ -5,7 +5,7 @@ import type { Checkpoint, LakeTable, LaneCheckpoint, LaneStop, TopicCheckpoint }
 import { commitBatch, freeLaneId, generationName, pinTrusted, publishPending, timestampLiteral } from '@assay/pipeline'
 import { GAPS_TABLE } from './gaps.js'
 
-export interface GapAcceptance {
+interface GapAcceptance {
   /** Bronze table whose lane is stopped. */
   readonly main: LakeTable
   readonly gaps: LakeTable

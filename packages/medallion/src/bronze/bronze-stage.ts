@@ -38,7 +38,7 @@ import {
 import { bronzeTable } from './bronze-table.js'
 import { GAPS_TABLE } from './gaps.js'
 
-export interface BronzeInput {
+interface BronzeInput {
   readonly exchange: string
   readonly topic: string
   readonly log: EventLog

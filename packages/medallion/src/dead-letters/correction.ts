@@ -12,7 +12,7 @@ export interface Correction {
   readonly deadLetters: ReadonlyMap<string, CorrectedDeadLetter>
 }
 
-export interface CorrectedDeadLetter {
+interface CorrectedDeadLetter {
   readonly place: DeadLetterPlace
   readonly fields: Readonly<Record<string, FieldValue>>
 }
@@ -156,7 +156,7 @@ export async function applyCorrection(
   return { batch: { ...batch, rows: { ...rows, raw } }, mistakes }
 }
 
-export interface CorrectedRecords {
+interface CorrectedRecords {
   /** Null where a correction makes no record. */
   readonly raw: BytesColumn
   /** Why it makes none: texts for people that begin with the coordinate. */

@@ -24,7 +24,7 @@ import {
   selectDeadLetters,
 } from './select-dead-letters.js'
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly context: StageContext
   readonly exchange: Exchange
   readonly registry: SchemaRegistry

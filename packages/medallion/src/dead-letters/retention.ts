@@ -25,7 +25,7 @@ export const HOT_DAYS = 30
 /** Days in the archive, counted from the archiving or the last resolution, whichever is later. */
 export const ARCHIVE_DAYS = 90
 
-export interface RetentionOptions {
+interface RetentionOptions {
   readonly session: Session
   readonly clock: Clock
   readonly write: WriteDataFile

@@ -13,7 +13,7 @@ import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { type BronzeRows, NO_ROWS } from '../silver/rows/rows.js'
 
 /** The tables that tell which dead letters are open, and hold what a row of silver needs of them. */
-export interface DeadLetterTables {
+interface DeadLetterTables {
   /** The queue, or its archive. */
   readonly deadLetters: LakeTable
   /** Undefined before the first resolution. */
@@ -36,7 +36,7 @@ export interface DeadLetterBatch {
   readonly more: boolean
 }
 
-export interface Selection {
+interface Selection {
   readonly filter: DeadLetterFilter
   /** Dead letters at or before this place are done with. */
   readonly after: DeadLetterPlace | undefined

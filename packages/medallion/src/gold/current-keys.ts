@@ -22,7 +22,7 @@ export interface LoadedKeys {
 }
 
 /** Gold as it was pinned, and the checkpoint that its next commit builds on. */
-export interface KeyedTable {
+interface KeyedTable {
   readonly gold: LakeTable
   readonly session: Session
   readonly pinned: PinnedTable

@@ -5,7 +5,7 @@ import { filePartition, type GoldBatch, hourPartition } from './find-duplicates.
 import { sameTradeSql, TRADE_KEY_COLUMNS } from './trade-key.js'
 
 /** The duplicates of a batch, and for each the row that was kept. */
-export interface KeptRows {
+interface KeptRows {
   readonly dropped: TemporaryTable
   readonly kept: TemporaryTable
 }

@@ -31,7 +31,7 @@ import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 
 const HOUR_US = 3_600_000_000
 
-export interface GoldInput {
+interface GoldInput {
   readonly silvers: readonly UpstreamTable[]
   readonly gold: LakeTable
   /** Memory that the key set may take. */

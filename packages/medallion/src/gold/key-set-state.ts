@@ -2,7 +2,7 @@ import { badCheckpoint, type Checkpoint, type StateMembers, type TableState } fr
 import { z } from 'zod'
 
 /** Where the key set was saved last. */
-export interface SavedKeySet {
+interface SavedKeySet {
   /** Key of the object in the store. */
   readonly path: string
   /** Sequence number of the snapshot that it was made from. */

@@ -19,7 +19,7 @@ import { countWithinLookups, decoderLookup } from '../silver/decode.js'
 import { firstRows } from '../silver/rows/rows.js'
 import { type RuleOutcome, ruleOutcome } from '../silver/rule-outcome.js'
 
-export interface RuleTestOptions {
+interface RuleTestOptions {
   readonly context: Pick<StageContext, 'session' | 'limits'>
   readonly exchange: Exchange
   readonly registry: SchemaRegistry
@@ -31,7 +31,7 @@ export interface RuleTestOptions {
 }
 
 /** A record that the rules would judge otherwise than it was. */
-export interface ChangedRecord {
+interface ChangedRecord {
   /** `topic/partition/offset` */
   readonly coordinate: string
   /** Undefined for one that they would accept. */

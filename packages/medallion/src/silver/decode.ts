@@ -13,7 +13,7 @@ import { RowTexts } from './rows/row-texts.js'
 import type { BronzeRows } from './rows/rows.js'
 
 /** Schema ids asked of the registry for one batch: a producer of random ids must not stall the others. */
-export const MAX_LOOKUPS = 1_000
+const MAX_LOOKUPS = 1_000
 const LOOKUPS_AT_ONCE = 16
 
 /** Records of a batch, decoded as far as they go. */
@@ -35,7 +35,7 @@ export interface DecodedRows {
 }
 
 /** What silver knows of a schema id: how to decode its records, or why it can't. */
-export type SchemaUse =
+type SchemaUse =
   | { readonly kind: 'decoder'; readonly decoder: ColumnDecoder }
   | { readonly kind: 'unknown' | 'incompatible'; readonly why: string }
 

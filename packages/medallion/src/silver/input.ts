@@ -6,7 +6,7 @@ import { type LaneNumber, messageIds } from './rows/message-id.js'
 import type { BronzeRows } from './rows/rows.js'
 
 /** A batch as it was read and decoded. */
-export interface InputRows {
+interface InputRows {
   readonly rows: BronzeRows
   readonly decoded: DecodedRows
   /** By rank, and beside them their numbers. */

@@ -19,7 +19,7 @@ export interface Lateness {
   readonly lanes: readonly LaneLateness[]
 }
 
-export interface LaneLateness {
+interface LaneLateness {
   /** Greatest trusted event time of valid rows so far. */
   greatest_us: bigint | undefined
   /** The event time of a row far ahead, or of a lane's first, that nothing has borne out yet. */

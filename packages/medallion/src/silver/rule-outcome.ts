@@ -10,7 +10,7 @@ import type { LaneNumber } from './rows/message-id.js'
 import type { BronzeRows } from './rows/rows.js'
 
 /** What rows are decoded and checked by. */
-export interface RuleParts {
+interface RuleParts {
   readonly exchange: Exchange
   readonly rules: RuleSet
   readonly lookup: DecoderLookup
@@ -23,7 +23,7 @@ export interface RuleOutcome extends RejectedRows {
 }
 
 /** Where rows come from: `lanes` by rank, and the bronze checkpoint that numbers their topics. */
-export interface Origin {
+interface Origin {
   readonly lanes: readonly Lane[]
   readonly bronze: Checkpoint
 }

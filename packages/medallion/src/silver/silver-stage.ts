@@ -34,7 +34,7 @@ import { type RuleOutcome, ruleOutcome } from './rule-outcome.js'
 import { DLQ_TABLE, silverTable } from './silver-tables.js'
 import { writeDeadLetters, writeRuleSets, writeValid } from './write.js'
 
-export interface SilverInput {
+interface SilverInput {
   readonly exchange: Exchange
   readonly bronze: UpstreamTable
   readonly registry: SchemaRegistry

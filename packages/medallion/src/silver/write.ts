@@ -13,13 +13,13 @@ import { DLQ_TABLE, RULE_SETS_TABLE } from './silver-tables.js'
 const KAFKA_TIMESTAMP = 'make_timestamptz(kafka_us) AS kafka_timestamp'
 
 /** What makes rows the rows of a replay: its id, and by row the offset in the table's lane of replays. */
-export interface ReplayMark {
+interface ReplayMark {
   readonly id: string
   readonly sequences: BigInt64Array
 }
 
 /** The valid rows of a batch, and where they go. */
-export interface ValidRows {
+interface ValidRows {
   readonly target: TableDefinition
   readonly exchange: Exchange
   readonly rules: RuleSet
@@ -28,7 +28,7 @@ export interface ValidRows {
   readonly replay?: ReplayMark
 }
 
-export interface WrittenRows {
+interface WrittenRows {
   readonly files: readonly DataFile[]
   /** The lateness in the engine, beside the input, row by row; undefined when no row is valid. */
   readonly lateness: TemporaryTable | undefined

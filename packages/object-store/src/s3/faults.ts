@@ -8,7 +8,7 @@ import { UnreadableAnswer } from './answer.js'
  * have been done. `denied`: not with these credentials. `refused`: trying again is of no use until somebody has changed
  * something.
  */
-export type FaultKind = 'missing' | 'taken' | 'conflict' | 'busy' | 'denied' | 'refused'
+type FaultKind = 'missing' | 'taken' | 'conflict' | 'busy' | 'denied' | 'refused'
 
 export interface Fault {
   readonly kind: FaultKind

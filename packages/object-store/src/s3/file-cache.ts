@@ -7,11 +7,11 @@ import { makeOwnFolder, removeLeftOvers } from '../scratch.js'
 import { errorCode } from '../store-errors.js'
 
 /** A copy stays at least this long after it was last handed out, whatever the cache's limit. */
-export const HELD_MS = 5 * 60 * 1000
+const HELD_MS = 5 * 60 * 1000
 /** An eviction goes below the limit by this share, so that not every new file calls for the next. */
 const SLACK_SHARE = 1 / 20
 
-export interface FileCacheOptions {
+interface FileCacheOptions {
   readonly directory: string
   readonly bytes_max: number
   /** What tells this store's keys from those of others that share the folder. */

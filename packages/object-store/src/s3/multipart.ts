@@ -16,7 +16,7 @@ import type { Reply, Requests } from './requests.js'
 const PART_BYTES = 8 * 1024 * 1024
 const PARTS_MAX = 10_000
 
-export interface Upload {
+interface Upload {
   readonly key: string
   readonly file: string
   readonly size_bytes: number

@@ -9,7 +9,7 @@ const PROOFS_PREFIX = 'assay-store-proofs/'
 const PROVEN_FOR_MS = 30 * 24 * 60 * 60 * 1000
 const FORMAT = 1
 
-export interface ProofOptions {
+interface ProofOptions {
   readonly rounds: number
   /** What names the store, for people and to tell it from others. */
   readonly identity: () => Readonly<Record<string, string>>

@@ -14,7 +14,7 @@ export type Reply<T> =
   /** `mayBeOurs`: an earlier attempt of the same call got no answer, so it may be what took the key. */
   | { readonly kind: 'taken'; readonly fault: Fault; readonly mayBeOurs: boolean }
 
-export interface RequestsDependencies {
+interface RequestsDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly limits: S3Limits

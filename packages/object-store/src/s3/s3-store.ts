@@ -35,7 +35,7 @@ const FULL_KEY_BYTES_MAX = 1024
 /** Metadata of every object that was created on a condition: which call created it. */
 const CREATED_BY = 'assay-created-by'
 
-export interface S3StoreParts {
+interface S3StoreParts {
   readonly bucket: string
   readonly prefix: string
   readonly sse: S3Encryption | undefined

@@ -3,7 +3,7 @@ import { RESOLUTIONS_TABLE, type ResolveOptions, resolveDeadLetters } from '@ass
 import { existingTable, withJobContext } from './job-context.js'
 import { queueNamed } from './queues.js'
 
-export interface ResolveRequest extends Pick<ResolveOptions, 'which' | 'resolution' | 'note'> {
+interface ResolveRequest extends Pick<ResolveOptions, 'which' | 'resolution' | 'note'> {
   /** The queue or its archive. */
   readonly sourceTable: string
 }

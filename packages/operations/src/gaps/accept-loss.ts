@@ -2,7 +2,7 @@ import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/co
 import { type Lake, logTopicOf } from '@assay/lake'
 import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
 
-export interface AcceptedLoss {
+interface AcceptedLoss {
   readonly lane: LaneKey
   readonly from: Position
   /** Where bronze goes on. */

@@ -11,7 +11,7 @@ export const LANES_SUMMARY = 'assay.lanes'
  * `log_damaged`: acknowledged bytes are not what was written (B5); `log_truncated`: others have their offsets now.
  * A reason that a newer version of Assay has given stops the lane as well.
  */
-export type StopReason =
+type StopReason =
   | 'records_lost'
   | 'records_unreadable'
   | 'log_damaged'

@@ -61,7 +61,7 @@ function findStop(status: LaneStatus, position: Position, topic: TopicCheckpoint
 }
 
 /** The newest generation of a log lane that the table knows. */
-export function currentName(lane: Lane, checkpoint: Checkpoint): string {
+function currentName(lane: Lane, checkpoint: Checkpoint): string {
   let name = lane.topic
   for (let generation = 2; ; generation++) {
     const next = generationName(lane.topic, generation)

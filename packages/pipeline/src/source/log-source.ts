@@ -18,7 +18,7 @@ export interface LogBatch {
   readonly more: boolean
 }
 
-export interface LogPosition {
+interface LogPosition {
   readonly position: Position
   readonly epoch?: number
 }

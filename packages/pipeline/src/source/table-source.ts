@@ -23,7 +23,7 @@ export interface TableBatch {
   readonly select: (plan: LanePlan) => string
 }
 
-export interface TableBatchOptions {
+interface TableBatchOptions {
   readonly maxRows: number
   /** Rotates the order of lanes from batch to batch. */
   readonly turn: number

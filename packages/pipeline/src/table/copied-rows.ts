@@ -23,7 +23,7 @@ export interface CopyEnd {
 }
 
 /** Rows of files with everything that the table's current schema has of them. */
-export interface WholeRows {
+interface WholeRows {
   /** The definition's columns under their names, others under names that no condition can mean. */
   readonly sql: string
   /** Those others: the table's field, and its name here. */
@@ -83,7 +83,7 @@ export function unwritableColumn(metadata: TableMetadata): NestedField | undefin
 }
 
 /** Columns to write: SQL over `WholeRows`, and the fields that they become. */
-export interface WrittenColumns {
+interface WrittenColumns {
   readonly select: string
   readonly fields: readonly ParquetField[]
 }

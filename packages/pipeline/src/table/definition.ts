@@ -46,7 +46,7 @@ export interface TableState {
   readonly files: (checkpoint: Checkpoint) => readonly string[]
 }
 
-export interface Coordinates {
+interface Coordinates {
   readonly topic: string
   readonly partition: string
   readonly offset: string
@@ -97,10 +97,4 @@ export function icebergField({ id, name, type, elementId }: ColumnDefinition): N
     required: false,
     type: type === 'list<string>' ? { kind: 'list', elementId: elementId as number, ...element } : type,
   }
-}
-
-export function columnOf(table: TableDefinition, name: string): ColumnDefinition {
-  const column = table.columns.find((c) => c.name === name)
-  if (!column) throw new RangeError(`${table.name} has no column ${name}`)
-  return column
 }

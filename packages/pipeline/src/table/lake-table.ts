@@ -44,7 +44,7 @@ export interface FileFilter {
   readonly keep?: (bounds: RowBounds) => boolean
 }
 
-export interface LakeTableDependencies {
+interface LakeTableDependencies {
   readonly catalog: Catalog
   readonly store: ObjectStore
   readonly clock: Clock
@@ -59,7 +59,7 @@ export interface LakeTableDependencies {
 }
 
 /** Live files of one partition of a table, whose rows are to be written anew. */
-export interface RowsToCopy {
+interface RowsToCopy {
   readonly table: LakeTable
   readonly version: TableVersion
   readonly files: readonly PlannedFile[]
@@ -297,7 +297,7 @@ export class LakeTable {
 }
 
 /** True when `upstream` has a lane at a position that `own` has not reached. */
-export function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
+function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
   for (const [key, lane] of upstream.lanes) {
     if (lane.position > (own.lanes.get(key)?.position ?? 0n)) return true
   }

@@ -3,7 +3,7 @@ import type { IcebergType, NestedField } from '@assay/iceberg'
 import { sqlTypeOf } from './iceberg-types.js'
 
 /** A column of a Parquet file, with what is in it. */
-export interface FileColumn {
+interface FileColumn {
   readonly id: number | undefined
   readonly name: string
   /** SQL type; only of a column of the file itself. */

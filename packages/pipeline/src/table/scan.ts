@@ -60,7 +60,7 @@ function definedColumns(table: TableDefinition, ids: ScanFile['ids'], files: rea
 }
 
 /** The definition's columns that the files may have. */
-export function definitionColumns(table: TableDefinition, ids: ScanFile['ids']): ReadColumn[] {
+function definitionColumns(table: TableDefinition, ids: ScanFile['ids']): ReadColumn[] {
   return table.columns.flatMap((column) => {
     const id = ids ? ids.get(column.name) : column.id
     return id === undefined ? [] : [{ id, name: column.name, type: sqlType(column.type) }]

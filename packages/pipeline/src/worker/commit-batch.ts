@@ -19,7 +19,7 @@ import type { LakeTable } from '../table/lake-table.js'
 import { rollbackState } from '../table/rollback.js'
 import { publishPending } from './publish.js'
 
-export type BatchOutcome =
+type BatchOutcome =
   | { readonly kind: 'committed'; readonly snapshot: { readonly id: bigint; readonly sequence: number } }
   /** The table is no longer what the batch was derived from; its files are gone, nothing else has changed. */
   | { readonly kind: 'refused'; readonly reason: string }

@@ -6,12 +6,12 @@ import { isFileGone } from './file-gone.js'
  * again after a pause, the same each time while an operator has paused the commits, else one that grows; or the worker
  * ends with the error.
  */
-export type Remedy = 'plan_again' | 'wait_paused' | 'wait_longer' | 'give_up'
+type Remedy = 'plan_again' | 'wait_paused' | 'wait_longer' | 'give_up'
 
 /** Attempts, with growing pauses of some ten seconds in all, before a batch is taken to be too much for the engine. */
 const OUT_OF_MEMORY_ATTEMPTS_MAX = 7
 
-export interface Failures {
+interface Failures {
   /** Failed turns since the last good one. */
   readonly count: number
   /** Whether the plan was made anew since then. */

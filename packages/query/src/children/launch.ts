@@ -39,7 +39,7 @@ export function launchChild(options: ChildOptions): ChildProcess {
   })
 }
 
-export function childEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function childEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(ENVIRONMENT.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]]])))
 }
 
@@ -48,7 +48,7 @@ export function childEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
  * that can't be set because a lower one is in force stays as it is. Where the system has no limit of a process's data
  * (macOS), the child watches its own memory.
  */
-export function limitsScript(limits: QueryLimits): string {
+function limitsScript(limits: QueryLimits): string {
   const data_kib = Math.floor(processBytes(limits) / 1024)
   const file_blocks = Math.ceil(Math.max(limits.scratch_bytes, limits.output_bytes) / FILE_BLOCK_BYTES)
   const cpu_s = Math.ceil(childCpu_ms(limits) / 1000)

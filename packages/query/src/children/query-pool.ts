@@ -3,7 +3,7 @@ import type { Statement } from '../protocol/messages.js'
 import { cancelled } from './child-end.js'
 import { type AnswerPart, QueryChild, type QueryChildOptions, type Resolver } from './query-child.js'
 
-export interface QueryPoolOptions extends QueryChildOptions {
+interface QueryPoolOptions extends QueryChildOptions {
   /** Statements at once. */
   readonly size: number
   /** Children that stand ready beyond those at work: one takes most of a second to start. */

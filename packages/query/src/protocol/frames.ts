@@ -1,7 +1,7 @@
 import { AssayError } from '@assay/core'
 
 /** A frame: a byte for its kind, the length of its payload (32 bits, little-endian), the payload. */
-export type FrameKind = 'message' | 'bytes'
+type FrameKind = 'message' | 'bytes'
 
 export interface Frame {
   readonly kind: FrameKind

@@ -58,7 +58,7 @@ export interface RowCount {
   readonly isAll: boolean
 }
 
-export interface SentError {
+interface SentError {
   readonly code: string
   readonly message: string
   readonly hint: string | null

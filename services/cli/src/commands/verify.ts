@@ -57,7 +57,7 @@ async function runVerify(
 const OUTCOMES = { ok: 'ok     ', failed: 'FAILED ', skipped: 'skipped' }
 
 /** A check as a line, and a line for each place where it does not hold. */
-export function checkText({ promise, subject, claim, outcome, numbers, found, note }: Check): string {
+function checkText({ promise, subject, claim, outcome, numbers, found, note }: Check): string {
   const counts = Object.entries(numbers).map(([name, n]) => `${name.replaceAll('_', ' ')} ${count(n)}`)
   const lines = [
     `${OUTCOMES[outcome]} ${promise.padEnd(5)} ${subject}: ${claim}${counts.length > 0 ? ` (${counts.join(', ')})` : ''}`,

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { OptionReader } from './options.js'
 import { Program } from './program.js'
 
-export interface GlobalOptions {
+interface GlobalOptions {
   /** The lake that is meant, and the parts that the environment says it stands on. */
   readonly lake: LakeParts
   readonly json: boolean

@@ -4,7 +4,7 @@ import { tableText } from './table.js'
 import { instantOfMicros } from './times.js'
 
 /** A value as JSON holds it exactly: numbers a double can't hold, decimals among them, are texts; bytes are hex. */
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
+type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
 
 const NUMERIC = /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL.*|DOUBLE|FLOAT)$/
 

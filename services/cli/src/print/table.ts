@@ -1,6 +1,6 @@
 import Table from 'cli-table3'
 
-export interface PrintedColumn {
+interface PrintedColumn {
   readonly head: string
   readonly align?: 'left' | 'right'
 }

@@ -24,6 +24,6 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
   })
 }
 
-export function isReaderGone(error: Error): boolean {
+function isReaderGone(error: Error): boolean {
   return 'code' in error && typeof error.code === 'string' && READER_GONE.has(error.code)
 }

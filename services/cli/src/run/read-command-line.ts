@@ -6,7 +6,7 @@ import type { Job } from './job.js'
 import { watchOptions } from './watch-options.js'
 
 /** What a command line comes to: a text to print (help), or a job. */
-export type CommandLine =
+type CommandLine =
   | { readonly kind: 'help'; readonly text: string; readonly isAsked: boolean }
   | { readonly kind: 'job'; readonly job: Job }
 

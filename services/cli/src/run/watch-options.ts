@@ -1,7 +1,7 @@
 import type { Command, Option } from 'commander'
 
 /** What the parser takes without a word though it has no effect. */
-export interface GivenOptions {
+interface GivenOptions {
   /** Once a command line was read: each option that the command would ignore. */
   mistakes(): string[]
 }

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 /** Messages of one request at most. */
 export const EVENTS_MAX = 10_000
 
-export type EventTexts =
+type EventTexts =
   | { readonly kind: 'texts'; readonly texts: readonly string[] }
   | { readonly kind: 'malformed'; readonly why: string }
   | { readonly kind: 'too_many' }

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { EVENTS_MAX, eventTexts } from './ingest-body.js'
 import { IngestWriter, type ItemOutcome } from './ingest-writer.js'
 
-export type IngestTarget = FeedTarget & { readonly clock: Clock; readonly exchanges: readonly Exchange[] }
+type IngestTarget = FeedTarget & { readonly clock: Clock; readonly exchanges: readonly Exchange[] }
 
 /** One answered request, for metrics. */
 export interface IngestEvent {

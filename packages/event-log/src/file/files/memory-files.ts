@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { FileStat, LogFile, LogFiles } from './log-files.js'
 
 /** A write that is about to happen. */
-export interface FileWrite {
+interface FileWrite {
   readonly path: string
   readonly byte: number
   readonly bytes: Uint8Array
@@ -12,7 +12,7 @@ export interface FileWrite {
  * What a disk makes of a write. `lost`: it says that it wrote, and has zeros there; `dropped`: the file isn't even
  * longer; `short`: half of it, then the disk is full; or it lands in another place.
  */
-export type WriteFate = 'done' | 'lost' | 'dropped' | 'short' | { readonly path: string; readonly byte: number }
+type WriteFate = 'done' | 'lost' | 'dropped' | 'short' | { readonly path: string; readonly byte: number }
 
 interface MemoryFile {
   readonly inode: bigint

@@ -17,7 +17,7 @@ export interface Rows {
 }
 
 /** Who sends the batch, and the number of its first record: by these a broker knows one that was sent again. */
-export interface Sequence {
+interface Sequence {
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly sequence: number

@@ -7,7 +7,7 @@ const FETCH_API = 1
 const VERSION_WITHOUT_REPLICA = 15
 const READ_COMMITTED = 1
 
-export interface FetchRequest {
+interface FetchRequest {
   readonly topicId: string
   readonly partition: number
   readonly from: bigint
@@ -49,7 +49,7 @@ export async function fetchLane(to: BrokerConnection, request: FetchRequest): Pr
 }
 
 /** A Fetch request of versions 13 to 17, for one lane (kafka.apache.org/protocol, Fetch). */
-export function writeFetchRequest(request: FetchRequest, version: number): Writer {
+function writeFetchRequest(request: FetchRequest, version: number): Writer {
   const writer = Writer.create()
   if (version < VERSION_WITHOUT_REPLICA) writer.appendInt32(-1)
   return writer

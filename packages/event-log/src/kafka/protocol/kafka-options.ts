@@ -4,7 +4,7 @@ import { PRODUCE_LIMITS } from '../../defaults.js'
 import { BATCH_BYTES_MAX, type ProduceLimits } from '../../plan.js'
 
 /** A secret, or what gives one: asked again whenever a connection is made. */
-export type Secret = string | (() => string | Promise<string>)
+type Secret = string | (() => string | Promise<string>)
 
 export type KafkaSasl =
   | {
@@ -16,7 +16,7 @@ export type KafkaSasl =
 
 export type KafkaTls = Pick<TlsOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized' | 'servername'>
 
-export interface KafkaLogLimits extends ProduceLimits {
+interface KafkaLogLimits extends ProduceLimits {
   /** What one request asks of one lane; a larger batch comes whole all the same. */
   readonly fetch_bytes: number
   /** Fetched and not yet handed on, of all lanes together. */

@@ -36,7 +36,7 @@ export interface BatchHeader {
 }
 
 /** What makes a batch unreadable; the caller knows the lane and what to do. */
-export type BatchFault = 'corrupt' | 'too_large' | 'old_format'
+type BatchFault = 'corrupt' | 'too_large' | 'old_format'
 
 export class BatchError extends Error {
   readonly fault: BatchFault

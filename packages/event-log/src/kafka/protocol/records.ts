@@ -22,7 +22,7 @@ export interface ParsedRecords {
   readonly bytes: readonly [number, number, number]
 }
 
-export interface RecordsHeader {
+interface RecordsHeader {
   readonly base: bigint
   readonly last: bigint
   readonly baseTimestamp_ms: bigint

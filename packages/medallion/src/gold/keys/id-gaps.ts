@@ -7,7 +7,7 @@ export interface IdGap {
   readonly to: number
 }
 
-export interface IdGapChanges {
+interface IdGapChanges {
   readonly opened: readonly IdGap[]
   readonly closed: readonly IdGap[]
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { LaneClockState } from './lane-clock.js'
 
 /** What silver keeps of a lane beside its position: later rows are judged by it. */
-export interface SilverLaneState extends LaneClockState {
+interface SilverLaneState extends LaneClockState {
   /** Rule set that judged the newest rows. */
   readonly rules: string | undefined
 }

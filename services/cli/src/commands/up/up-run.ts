@@ -24,7 +24,7 @@ import { UpEvents } from './up-events.js'
 import { LayerLines } from './up-status.js'
 import { Waits } from './up-waits.js'
 
-export interface UpRequest {
+interface UpRequest {
   /** Undefined for no feed at all. */
   readonly feed: FeedMode | LiveFeedOptions['symbols'] | undefined
   readonly drain: boolean
