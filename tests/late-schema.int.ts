@@ -104,7 +104,7 @@ describe('a schema that is known or shown only after its records were judged', (
 
   it('D1 S2: after a replay, a purge and retention the lake verifies and rebuilds', async () => {
     const at = { topic: binance.topic, partition: 0, offset: 6n }
-    const which = { places: [at] }
+    const which = { coordinates: [at] }
     await runResolve(lake, { sourceTable: DLQ_TABLE.name, which, resolution: 'purged', note: 'not wanted' })
     expect(await failures(lake)).toEqual([])
     expect(await runReplay(lake, REPLAY, NEVER)).toMatchObject({ selected: 3, passed: 2, still_failing: 1 })

@@ -254,7 +254,7 @@ describe('an operator', () => {
   it('D5: closes a dead letter and opens it again; a replayed one stays closed', async () => {
     const lake = await misjudgedLake(tradesWithRejects(4, 2))
     const topic = 'market.crypto.trades.binance.raw'
-    const which = { places: [{ topic, partition: 0, offset: 0n }] }
+    const which = { coordinates: [{ topic, partition: 0, offset: 0n }] }
     const resolve = (resolution: 'purged' | 'reopened') =>
       runResolve(lake, { sourceTable: 'silver_dlq_trades', which, resolution, note: 'a test' })
     const open = async () =>

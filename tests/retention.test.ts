@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { killRetentions, placesOfDeadLetters, sampleOf } from './support/kill-jobs.js'
+import { deadLetterOffsets, killRetentions, sampleOf } from './support/kill-jobs.js'
 import { memoryLake } from './support/memory-lake.js'
 import { query } from './support/tables.js'
 
@@ -23,7 +23,7 @@ describe('retention', () => {
     expect(await query(lake, 'SELECT * EXCLUDE archived_at FROM silver_dlq_trades_archive ORDER BY ALL')).toEqual(
       deadLetters,
     )
-    expect(await placesOfDeadLetters(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
+    expect(await deadLetterOffsets(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
     expect((await statusReport(lake)).dead_letters).toMatchObject([{ rejected: 2 }])
     await checkInvariants(lake)
     lake.clock.advance(89 * DAY_MS)
@@ -32,7 +32,7 @@ describe('retention', () => {
     expect(await runRetention(lake, true)).toEqual({ archived: 0, purged: 2 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 2 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
-    expect(await placesOfDeadLetters(lake)).toEqual({ queue: [], archive: [], archived: [0n, 2n], purged: [0n, 2n] })
+    expect(await deadLetterOffsets(lake)).toEqual({ queue: [], archive: [], archived: [0n, 2n], purged: [0n, 2n] })
     await checkInvariants(lake)
     await lake.close()
   })
@@ -43,7 +43,7 @@ describe('retention', () => {
     await runRetention(lake, false)
     lake.clock.advance(60 * DAY_MS)
     const archived = { ...REPLAY, sourceTable: 'silver_dlq_trades_archive' }
-    const which = { places: [{ topic: TOPIC, partition: 0, offset: 0n }] }
+    const which = { coordinates: [{ topic: TOPIC, partition: 0, offset: 0n }] }
     await runResolve(lake, { sourceTable: archived.sourceTable, which, resolution: 'purged', note: 'a test' })
     expect(await runReplay(lake, archived, NEVER)).toMatchObject({ selected: 2, passed: 2 })
     await drain(lake)
@@ -64,7 +64,7 @@ describe('retention', () => {
     const reports = await Promise.all([runRetention(a, false), runRetention(b, false)])
     await replayed
     expect(reports.reduce((sum, { archived }) => sum + archived, 0)).toBe(4)
-    expect(await placesOfDeadLetters(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
+    expect(await deadLetterOffsets(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
     await checkInvariants(lake)
     for (const each of [a, b, lake]) await each.close()
   })

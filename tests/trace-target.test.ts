@@ -73,8 +73,8 @@ describe('trace', () => {
   it('A5: by message id and by coordinate the same record, the kept row of a duplicate with it', async () => {
     const [row] = await query(lake, `SELECT message_id FROM silver_binance_trades WHERE "partition" = 1`)
     const [byId] = await trace(String(row?.message_id))
-    const [byPlace] = await trace(`${OTHER_LANE}/0`)
-    expect(byId).toEqual(byPlace)
+    const [byCoordinates] = await trace(`${OTHER_LANE}/0`)
+    expect(byId).toEqual(byCoordinates)
     expect(byId?.gold.rows).toEqual([])
     expect(byId && cells(byId.duplicate, 'kept_partition', 'kept_offset')).toEqual([[0, 0n]])
     expect(byId && cells(byId.kept, 'trade_id', 'price')).toEqual([['BINANCE-1', '100.5000000000']])

@@ -27,15 +27,15 @@ it('A5: every gold row leads by its message id to its silver row, its bronze row
     const [gold] = await rows('SELECT count(*)::INTEGER AS n FROM gold_crypto_trades')
     expect(traced).toHaveLength(gold?.n as number)
     for (const row of traced) {
-      const place = parseMessageId(String(row.message_id))
-      if (!place) throw new Error(`${row.message_id} is not a message id`)
-      const lane = { topic: topics.get(place.laneId) ?? '', partition: place.partition }
-      expect({ ...lane, offset: place.offset }).toEqual({
+      const coordinates = parseMessageId(String(row.message_id))
+      if (!coordinates) throw new Error(`${row.message_id} is not a message id`)
+      const lane = { topic: topics.get(coordinates.laneId) ?? '', partition: coordinates.partition }
+      expect({ ...lane, offset: coordinates.offset }).toEqual({
         topic: row.topic,
         partition: row.partition,
         offset: row.offset,
       })
-      const read = await lake.log.read(lane, position(place.offset), { maxRecords: 1, maxBytes: 1 })
+      const read = await lake.log.read(lane, position(coordinates.offset), { maxRecords: 1, maxBytes: 1 })
       const batch = read.kind === 'records' ? read.batches[0] : undefined
       const value = batch && rowBytes(batch.values, 0)
       expect(Buffer.from(value ?? []).equals(row.raw_bytes as Uint8Array)).toBe(true)

@@ -63,7 +63,7 @@ const LOG_COLUMNS = `topic, "partition", "offset", raw_bytes, "key", headers,
   CASE WHEN timestamp_ms BETWEEN 0 AND 9214646399999
     THEN make_timestamptz(timestamp_ms * 1000)::DATE ELSE DATE '1970-01-01' END AS ingestion_date`
 const BRONZE_COLUMNS = `topic, "partition", "offset", raw_bytes, "key", headers, kafka_timestamp, ingestion_date`
-const PLACE = 'topic, "partition", "offset"'
+const COORDINATES = 'topic, "partition", "offset"'
 
 /** Rows that one query has more often than the other, or only more often than it where so said. */
 function differs(a: string, b: string, sign: '<>' | '>' = '<>'): string {
@@ -88,7 +88,7 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
   const bronze = bronzeTable(exchange).name
   const silver = silverTable(exchange).name
   const deadLetters = `SELECT topic, "partition", kafka_offset AS "offset" FROM (${deadLettersOf(bronze)})`
-  const replayed = `SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NOT NULL`
+  const replayed = `SELECT ${COORDINATES} FROM ${silver} WHERE replay_id IS NOT NULL`
   return {
     ...(logIsWhole && {
       [`${bronze} is not the log`]: differs(
@@ -96,12 +96,12 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
         `SELECT ${BRONZE_COLUMNS} FROM ${bronze}`,
       ),
     }),
-    [`${bronze} repeats a place`]: `SELECT ${PLACE} FROM ${bronze} GROUP BY ALL HAVING count(*) > 1`,
+    [`${bronze} repeats a place`]: `SELECT ${COORDINATES} FROM ${bronze} GROUP BY ALL HAVING count(*) > 1`,
     [`${bronze} is not silver + dead letters`]: differs(
-      `SELECT ${PLACE} FROM ${bronze}`,
-      `(SELECT ${PLACE} FROM ${silver} WHERE replay_id IS NULL UNION ALL ${deadLetters})`,
+      `SELECT ${COORDINATES} FROM ${bronze}`,
+      `(SELECT ${COORDINATES} FROM ${silver} WHERE replay_id IS NULL UNION ALL ${deadLetters})`,
     ),
-    [`${silver} repeats a replay`]: `SELECT ${PLACE} FROM (${replayed}) GROUP BY ALL HAVING count(*) > 1`,
+    [`${silver} repeats a replay`]: `SELECT ${COORDINATES} FROM (${replayed}) GROUP BY ALL HAVING count(*) > 1`,
     [`${silver} has a replay of what is no dead letter`]: `${replayed} EXCEPT (${deadLetters})`,
     [`replays into ${silver} are not the resolutions`]: differs(
       replayed,
@@ -121,15 +121,15 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
 }
 
 const TRADE = `message_id, trade_id, symbol, exchange, asset_class, "timestamp", price, quantity, currency, side,
-  trade_conditions, source_sequence, ingestion_timestamp, platform_sequence, vendor_data, ${PLACE}, kafka_timestamp, is_late`
+  trade_conditions, source_sequence, ingestion_timestamp, platform_sequence, vendor_data, ${COORDINATES}, kafka_timestamp, is_late`
 
 function goldChecks(exchanges: readonly string[]): Record<string, string> {
   const silver = exchanges.map((name) => `SELECT ${TRADE} FROM ${silverTable(name).name}`).join(' UNION ALL ')
   return {
     'gold repeats a trade': `SELECT 1 FROM gold_crypto_trades GROUP BY ${TRADE_KEY} HAVING count(*) > 1`,
     'silver is not gold + duplicates': differs(
-      `SELECT ${PLACE} FROM (${silver})`,
-      `(SELECT ${PLACE} FROM gold_crypto_trades UNION ALL SELECT ${PLACE} FROM gold_duplicates)`,
+      `SELECT ${COORDINATES} FROM (${silver})`,
+      `(SELECT ${COORDINATES} FROM gold_crypto_trades UNION ALL SELECT ${COORDINATES} FROM gold_duplicates)`,
     ),
     'gold has other trades than silver': differs(
       `SELECT DISTINCT ${TRADE_KEY} FROM (${silver})`,

@@ -82,11 +82,11 @@ export async function killRetentions(chosen: Chosen): Promise<void> {
     (lake) => runRetention(lake, false),
     chosen,
     async (lake) => {
-      const { queue = [], archive = [] } = await placesOfDeadLetters(lake)
+      const { queue = [], archive = [] } = await deadLetterOffsets(lake)
       expect([...queue, ...archive]).toEqual(expect.arrayContaining([3n, 6n]))
       await runRetention(lake, false)
       await checkInvariants(lake)
-      expect(await placesOfDeadLetters(lake)).toEqual(RETAINED)
+      expect(await deadLetterOffsets(lake)).toEqual(RETAINED)
     },
   )
   await from.close()
@@ -110,7 +110,7 @@ async function lakeToRetain(): Promise<MemoryLake> {
 }
 
 /** Offsets of the dead letters in each place. */
-export async function placesOfDeadLetters(lake: Lake): Promise<Record<string, readonly bigint[]>> {
+export async function deadLetterOffsets(lake: Lake): Promise<Record<string, readonly bigint[]>> {
   const offsets = async (sql: string) => (await query(lake, sql)).map(({ n }) => n as bigint)
   const resolved = (resolution: string) =>
     offsets(`SELECT kafka_offset AS n FROM silver_dlq_resolutions WHERE resolution = '${resolution}' ORDER BY 1`)

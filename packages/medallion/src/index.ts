@@ -20,7 +20,7 @@ export {
   type RetentionReport,
   retainDeadLetters,
 } from './dead-letters/retention.js'
-export { coordinateOf, type DeadLetterPlace } from './dead-letters/select-dead-letters.js'
+export { coordinateText, type DeadLetterCoordinates } from './dead-letters/select-dead-letters.js'
 export { goldStage } from './gold/gold-stage.js'
 export { DUPLICATES_TABLE, GOLD_TABLE } from './gold/gold-tables.js'
 export { goldLayer } from './gold/layer.js'

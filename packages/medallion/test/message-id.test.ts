@@ -5,26 +5,26 @@ import { messageIds, parseMessageId } from '../src/silver/rows/message-id.js'
 const lane = fc.record({ laneId: fc.nat(2 ** 28 - 1), partition: fc.nat(2 ** 30 - 1) })
 const offset = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })
 
-function idOf(place: { laneId: number; partition: number }, at: bigint): string {
-  const hex = Buffer.from(messageIds([place], Int32Array.of(0), BigInt64Array.of(at))).toString('hex')
+function idOf(coordinates: { laneId: number; partition: number }, at: bigint): string {
+  const hex = Buffer.from(messageIds([coordinates], Int32Array.of(0), BigInt64Array.of(at))).toString('hex')
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 describe('message ids', () => {
   it('A5: tell lane and offset again, and are UUIDs of version 8', () => {
     fc.assert(
-      fc.property(lane, offset, (place, at) => {
-        const id = idOf(place, at)
+      fc.property(lane, offset, (coordinates, at) => {
+        const id = idOf(coordinates, at)
         expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-        expect(parseMessageId(id)).toEqual({ ...place, offset: at })
+        expect(parseMessageId(id)).toEqual({ ...coordinates, offset: at })
       }),
     )
   })
 
   it('A5: sort as the lane does', () => {
     fc.assert(
-      fc.property(lane, offset, offset, (place, a, b) => {
-        expect(idOf(place, a) < idOf(place, b)).toBe(a < b)
+      fc.property(lane, offset, offset, (coordinates, a, b) => {
+        expect(idOf(coordinates, a) < idOf(coordinates, b)).toBe(a < b)
       }),
     )
     fc.assert(

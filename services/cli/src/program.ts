@@ -31,7 +31,7 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
   const program = new Program('assay', env)
     .description('Assay: a lakehouse for market trades. Every row can be traced to the byte it came from.')
     .option(
-      '--lake <place>',
+      '--lake <location>',
       'folder of the lake, or s3://bucket/prefix (or set ASSAY_LAKE)',
       env.ASSAY_LAKE || DEFAULT_LAKE,
     )

@@ -34,7 +34,7 @@ describe('help', () => {
   test('of a command has an example and the global options, and offers nothing that is not there', async () => {
     const { stdout } = await here(['up', '--help'])
     expect(stdout.toString()).toMatch(/Example[\s\S]*assay up/)
-    expect(stdout.toString()).toContain('--lake <place>')
+    expect(stdout.toString()).toContain('--lake <location>')
   })
 })
 

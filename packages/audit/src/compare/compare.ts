@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteText, type Session } from '@assay/engine'
 import { type ColumnDefinition, sqlType } from '@assay/pipeline'
 import { Findings, LISTED_MAX } from '../check.js'
-import type { Place } from '../pinned/pinned-scan.js'
+import type { CoordinateColumns } from '../pinned/pinned-scan.js'
 
 interface Comparison {
   /** SQL of the rows as they should be. */
@@ -10,7 +10,7 @@ interface Comparison {
   readonly found: string
   /** What of them is compared; both queries give these columns and those of the place. */
   readonly columns: readonly ColumnDefinition[]
-  readonly place: Place
+  readonly coordinates: CoordinateColumns
   /** What a row that is not there, and one that should not be there, is called: `is in bronze but not in …`. */
   readonly missing: string
   readonly extra: string
@@ -51,27 +51,30 @@ async function digestOf(
 }
 
 async function findDifferences(session: Session, comparison: Comparison, findings: Findings): Promise<void> {
-  const { topic, partition, offset } = comparison.place
-  const place = [topic, partition, offset].map(quoteIdentifier)
-  const at = `${place[0]} || '/' || ${place[1]} || '/' || ${place[2]}`
+  const { topic, partition, offset } = comparison.coordinates
+  const coordinates = [topic, partition, offset].map(quoteIdentifier)
+  const at = `${coordinates[0]} || '/' || ${coordinates[1]} || '/' || ${coordinates[2]}`
   const { name: expected } = await session.createTable('verify_expected', `SELECT * FROM (${comparison.expected})`)
   const { name: found } = await session.createTable('verify_found', `SELECT * FROM (${comparison.found})`)
-  const using = `USING (${place.join(', ')})`
+  const using = `USING (${coordinates.join(', ')})`
   const kinds = [
-    [`SELECT ${at} AS place FROM ${expected} ANTI JOIN ${found} ${using}`, comparison.missing],
-    [`SELECT ${at} AS place FROM ${found} ANTI JOIN ${expected} ${using}`, comparison.extra],
-    [`SELECT ${at} AS place FROM ${found} GROUP BY ${place.join(', ')} HAVING count(*) > 1`, 'is there more than once'],
+    [`SELECT ${at} AS coordinates FROM ${expected} ANTI JOIN ${found} ${using}`, comparison.missing],
+    [`SELECT ${at} AS coordinates FROM ${found} ANTI JOIN ${expected} ${using}`, comparison.extra],
     [
-      `SELECT ${at} AS place FROM ${expected} GROUP BY ${place.join(', ')} HAVING count(*) > 1`,
+      `SELECT ${at} AS coordinates FROM ${found} GROUP BY ${coordinates.join(', ')} HAVING count(*) > 1`,
+      'is there more than once',
+    ],
+    [
+      `SELECT ${at} AS coordinates FROM ${expected} GROUP BY ${coordinates.join(', ')} HAVING count(*) > 1`,
       'is there more than once upstream',
     ],
   ] as const
   for (const [sql, text] of kinds) {
-    await addListed(session, `SELECT place || ${quoteText(` ${text}`)} AS text FROM (${sql})`, findings)
+    await addListed(session, `SELECT coordinates || ${quoteText(` ${text}`)} AS text FROM (${sql})`, findings)
   }
   const differing = comparison.columns.map(({ name, type }) => differenceSql(quoteIdentifier(name), name, type))
-  const same = place.map((column) => `e.${column} = f.${column}`).join(' AND ')
-  const each = `SELECT e.${place[0]} || '/' || e.${place[1]} || '/' || e.${place[2]} || ': '
+  const same = coordinates.map((column) => `e.${column} = f.${column}`).join(' AND ')
+  const each = `SELECT e.${coordinates[0]} || '/' || e.${coordinates[1]} || '/' || e.${coordinates[2]} || ': '
     || array_to_string(list_filter([${differing.join(', ')}], x -> x IS NOT NULL), ', ') AS text
     FROM ${expected} e JOIN ${found} f ON ${same}`
   await addListed(session, `SELECT text FROM (${each}) WHERE NOT ends_with(text, ': ')`, findings)

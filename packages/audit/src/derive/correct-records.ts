@@ -62,10 +62,10 @@ async function readPiece(
   const text = new TextDecoder()
   for await (const chunk of session.read(`SELECT topic || '/' || "partition" || '/' || "offset" AS coordinate, raw_bytes
     FROM ${table.name} WHERE piece = ${piece} ORDER BY rn`)) {
-    const places = columnOf(chunk, 'coordinate', 'VARCHAR')
+    const texts = columnOf(chunk, 'coordinate', 'VARCHAR')
     const raws = columnOf(chunk, 'raw_bytes', 'BLOB')
     for (let i = 0; i < chunk.count; i++) {
-      coordinates.push(text.decode(rowBytes(places, i)))
+      coordinates.push(text.decode(rowBytes(texts, i)))
       records.push(rowBytes(raws, i))
     }
   }

@@ -38,7 +38,7 @@ export function schemaUnknownThen(session: Session, tables: PinnedLake): SchemaU
     const ranges = plan.map(({ key, from, upper }) => ({ key, from, to: upper }))
     const found = await deadLettersIn(tables, ranges)
     const gone = `SELECT ${COORDINATES} FROM (${await purgedSql(tables.resolutions)})
-      ANTI JOIN (${found}) USING (${COORDINATES}) WHERE ${inRanges(ranges, tables.deadLetters.place())}`
+      ANTI JOIN (${found}) USING (${COORDINATES}) WHERE ${inRanges(ranges, tables.deadLetters.coordinates())}`
     const rows = await session.rows(
       `SELECT ${COORDINATES}, coalesce(substr(error_detail, length('${PREFIX}') + 1), '') AS why
        FROM (${found}) WHERE error_reason = '${REASON}' UNION ALL SELECT *, '' FROM (${gone})`,

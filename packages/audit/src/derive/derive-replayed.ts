@@ -47,7 +47,7 @@ interface ChosenRows {
   readonly corrected: { readonly entries: TemporaryTable; readonly replay: string } | undefined
 }
 
-const PLACE = 'topic, "partition", "offset"'
+const COORDINATES = 'topic, "partition", "offset"'
 const AT = `topic || '/' || "partition" || '/' || "offset"`
 const REPLAYS_MAX = 1_000_000
 /** The rows lie in one small file: it is the bytes of the records that limit a piece, not the width of its offsets. */
@@ -131,17 +131,17 @@ async function* deriveChosen(
     if (ends.size === 0) return
     const rows = await bronze.sql({ keep: (bounds) => bounds.meets('offset', low, high) })
     const plain = `SELECT * FROM (${rows}) WHERE "offset" BETWEEN ${low} AND ${high}
-      AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${table.name})`
+      AND (${COORDINATES}) IN (SELECT (${COORDINATES}) FROM ${table.name})`
     const records = await withCorrection(derivation, chosen, plain, findings)
     if (records === undefined) return
     const columns = definition.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-    const select = `SELECT ${columns} FROM (${records}) ORDER BY ${PLACE}`
+    const select = `SELECT ${columns} FROM (${records}) ORDER BY ${COORDINATES}`
     await session.writeParquet({ select, path, fields: parquetFields(definition) })
     const registry = corrected === undefined ? lake.registry : correctionRegistry(exchange)
     const files = async () => [looseFile(path)]
     const input = { lake, session, exchange, bronze, registry, ends, files, history: onlyRules(rules), limits: LIMITS }
     for await (const piece of deriveSilver(input)) {
-      const recorded = `SELECT * FROM ${table.name} WHERE ${inRanges(piece.ranges, bronze.place())}`
+      const recorded = `SELECT * FROM ${table.name} WHERE ${inRanges(piece.ranges, bronze.coordinates())}`
       yield { rows: piece.rows, recorded }
     }
   } finally {
@@ -169,7 +169,9 @@ async function withCorrection(
       records,
       findings,
     )
-    await session.run(`DELETE FROM ${table.name} WHERE (${PLACE}) NOT IN (SELECT (${PLACE}) FROM (${corrected}))`)
+    await session.run(
+      `DELETE FROM ${table.name} WHERE (${COORDINATES}) NOT IN (SELECT (${COORDINATES}) FROM (${corrected}))`,
+    )
     return corrected
   } catch (error) {
     if (!(error instanceof AssayError) || error.code !== 'bad_fix_file') throw error

@@ -14,8 +14,8 @@ const LANES_MAX = 1_000_000
 const CHUNK_OFFSETS = 500_000n
 
 export async function laneRows(session: Session, scan: PinnedScan): Promise<Map<LaneKey, LaneRows>> {
-  const place = scan.place()
-  const [topic, partition, offset] = [place.topic, place.partition, place.offset].map(quoteIdentifier)
+  const coordinates = scan.coordinates()
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
   const rows = await session.rows(
     `SELECT ${topic} AS topic, ${partition} AS "partition", count(*) AS n, min(${offset}) AS least, max(${offset}) AS greatest
      FROM (${await scan.sql()}) ${ownRows(scan)} GROUP BY ALL`,

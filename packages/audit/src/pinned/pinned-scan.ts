@@ -20,7 +20,7 @@ export interface OffsetRange {
 }
 
 /** Columns that hold a coordinate. */
-export interface Place {
+export interface CoordinateColumns {
   readonly topic: string
   readonly partition: string
   readonly offset: string
@@ -90,7 +90,7 @@ export class PinnedScan {
   /** SQL of the rows whose coordinates lie in the ranges. */
   async rowsIn(
     ranges: readonly OffsetRange[],
-    place: Place = this.place(),
+    coordinates: CoordinateColumns = this.coordinates(),
     filter: Pick<FileFilter, 'keepPartition'> = {},
   ): Promise<string> {
     const rows = await this.sql({
@@ -98,14 +98,16 @@ export class PinnedScan {
       keep: (bounds) =>
         ranges.some(({ key, from, to }) => {
           const { partition } = parseLaneKey(key)
-          return bounds.meets(place.partition, partition, partition) && bounds.meets(place.offset, from, to - 1n)
+          return (
+            bounds.meets(coordinates.partition, partition, partition) && bounds.meets(coordinates.offset, from, to - 1n)
+          )
         }),
     })
-    return `SELECT * FROM (${rows}) WHERE ${inRanges(ranges, place)}`
+    return `SELECT * FROM (${rows}) WHERE ${inRanges(ranges, coordinates)}`
   }
 
   /** The columns of the table's own coordinates. */
-  place(): Place {
+  coordinates(): CoordinateColumns {
     const { coordinates } = this.definition
     if (!coordinates) throw new RangeError(`${this.name} has no coordinates`)
     return coordinates
@@ -117,9 +119,9 @@ function unusable({ code, message, hint }: TableProblem): AssayError {
 }
 
 /** SQL condition; the least and the greatest offset stand by themselves, so that they reach the files' statistics. */
-export function inRanges(ranges: readonly OffsetRange[], place: Place): string {
+export function inRanges(ranges: readonly OffsetRange[], coordinates: CoordinateColumns): string {
   if (ranges.length === 0) return 'false'
-  const [topic, partition, offset] = [place.topic, place.partition, place.offset].map(quoteIdentifier)
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
   const low = ranges.reduce((least, { from }) => (from < least ? from : least), ranges[0]?.from ?? 0n)
   const high = ranges.reduce((greatest, { to }) => (to > greatest ? to : greatest), 0n)
   const lanes = ranges.map(({ key, from, to }) => {

@@ -6,7 +6,7 @@ import { compareRows, Tally } from '../compare/compare.js'
 import { derivedColumns } from '../derive/processing-times.js'
 import { chunksOf } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
-import type { OffsetRange, PinnedScan, Place } from '../pinned/pinned-scan.js'
+import type { CoordinateColumns, OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 
 /** Both sides of one table. */
 export interface TableComparison {
@@ -60,13 +60,13 @@ async function compareTables(
   old: Side,
   rebuilt: Side,
 ): Promise<TableComparison> {
-  const place = definition.coordinates
-  if (!place) throw new RangeError(`${definition.name} has no coordinates`)
+  const coordinates = definition.coordinates
+  if (!coordinates) throw new RangeError(`${definition.name} has no coordinates`)
   const tally = new Tally()
-  for (const range of await rangesOf(session, place, [await old(), await rebuilt()])) {
+  for (const range of await rangesOf(session, coordinates, [await old(), await rebuilt()])) {
     for (const chunk of chunksOf(range)) {
       const [expected, found] = [await old([chunk]), await rebuilt([chunk])]
-      await compareRows(session, { expected, found, columns: derivedColumns(definition), place, ...TEXTS }, tally)
+      await compareRows(session, { expected, found, columns: derivedColumns(definition), coordinates, ...TEXTS }, tally)
     }
   }
   return comparisonOf(definition.name, tally)
@@ -74,9 +74,13 @@ async function compareTables(
 
 async function compareRuleSets(session: Session, old: PinnedScan, rebuilt: PinnedScan): Promise<TableComparison> {
   const tally = new Tally()
-  const place = { topic: 'topic', partition: 'partition', offset: 'from_offset' }
+  const coordinates = { topic: 'topic', partition: 'partition', offset: 'from_offset' }
   const columns = RULE_SETS_TABLE.columns
-  await compareRows(session, { expected: await old.sql(), found: await rebuilt.sql(), columns, place, ...TEXTS }, tally)
+  await compareRows(
+    session,
+    { expected: await old.sql(), found: await rebuilt.sql(), columns, coordinates, ...TEXTS },
+    tally,
+  )
   return comparisonOf(RULE_SETS_TABLE.name, tally)
 }
 
@@ -85,8 +89,12 @@ export function comparisonOf(table: string, { expected, found, findings }: Tally
 }
 
 /** Offsets of each lane that any of the queries has. */
-async function rangesOf(session: Session, place: Place, queries: readonly string[]): Promise<OffsetRange[]> {
-  const [topic, partition, offset] = [place.topic, place.partition, place.offset].map(quoteIdentifier)
+async function rangesOf(
+  session: Session,
+  coordinates: CoordinateColumns,
+  queries: readonly string[],
+): Promise<OffsetRange[]> {
+  const [topic, partition, offset] = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier)
   const all = queries
     .map((sql) => `SELECT ${topic} AS t, ${partition} AS p, ${offset} AS o FROM (${sql})`)
     .join(' UNION ALL ')

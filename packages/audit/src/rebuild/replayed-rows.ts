@@ -28,8 +28,8 @@ interface ReplayedSource {
   readonly replays: PinnedScan
 }
 
-const PLACE = 'topic, "partition", "offset"'
-const MARKED = `${PLACE}, replay_id, replay_sequence`
+const COORDINATES = 'topic, "partition", "offset"'
+const MARKED = `${COORDINATES}, replay_id, replay_sequence`
 
 /** The rows that the old table has, each by the rules and with the correction of its replay. */
 export function recordedReplays(source: ReplayedSource, history: RuleHistory, tally: Tally): ReplayedRows {
@@ -97,12 +97,12 @@ async function findPassed(
   for await (const { rows, recorded } of derive(`FROM ${corrected.name}`)) {
     if (rows === undefined) continue
     await session.run(
-      `INSERT INTO ${passed.name} SELECT ${MARKED} FROM (${recorded}) SEMI JOIN (${rows}) USING (${PLACE})`,
+      `INSERT INTO ${passed.name} SELECT ${MARKED} FROM (${recorded}) SEMI JOIN (${rows}) USING (${COORDINATES})`,
     )
   }
   const table = await session.createTable(
     passed.name,
-    `SELECT ${PLACE}, replay_id, row_number() OVER (ORDER BY replay_sequence) - 1 AS replay_sequence FROM ${passed.name}`,
+    `SELECT ${COORDINATES}, replay_id, row_number() OVER (ORDER BY replay_sequence) - 1 AS replay_sequence FROM ${passed.name}`,
   )
   const [counts] = await session.rows(`SELECT count(*) AS n FROM ${table.name}`)
   return { table, count: counts?.n as bigint }
@@ -128,7 +128,7 @@ async function loadCorrected(
   const fresh = new PinnedScan(definition, await pinExisting(target, definition))
   const near = await fresh.sql({ keep: (one) => one.meets('offset', bounds?.low as bigint, bounds?.high as bigint) })
   await session.run(
-    `DELETE FROM ${corrected.name} WHERE (${PLACE}) IN (SELECT (${PLACE}) FROM (${near}) WHERE replay_id IS NULL)`,
+    `DELETE FROM ${corrected.name} WHERE (${COORDINATES}) IN (SELECT (${COORDINATES}) FROM (${near}) WHERE replay_id IS NULL)`,
   )
   return corrected
 }

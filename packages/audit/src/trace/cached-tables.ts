@@ -3,12 +3,12 @@ import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { pinExisting } from '@assay/lake'
 import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
-import { PinnedScan, type Place } from '../pinned/pinned-scan.js'
+import { type CoordinateColumns, PinnedScan } from '../pinned/pinned-scan.js'
 import type { SessionPool } from './session-pool.js'
 import { rowsOf, type TableRows, tableRows } from './table-row.js'
 
 /** Where a record lies in the log. */
-export interface RecordPlace extends Lane {
+export interface RecordCoordinates extends Lane {
   readonly offset: bigint
 }
 
@@ -51,20 +51,21 @@ export class CachedTables {
   /** Rows that name a record in the given columns: only files whose bounds admit it are opened. */
   async rowsAt(
     definition: TableDefinition,
-    place: RecordPlace,
-    columns?: Place,
+    coordinates: RecordCoordinates,
+    columns?: CoordinateColumns,
     keepPartition?: PartitionFilter,
   ): Promise<TableRows> {
     const scan = await this.scan(definition)
-    const { topic, partition, offset } = columns ?? scan.place()
+    const { topic, partition, offset } = columns ?? scan.coordinates()
     const files = await scan.files({
       keep: (bounds) =>
-        bounds.meets(partition, place.partition, place.partition) && bounds.meets(offset, place.offset, place.offset),
+        bounds.meets(partition, coordinates.partition, coordinates.partition) &&
+        bounds.meets(offset, coordinates.offset, coordinates.offset),
       ...(keepPartition && { keepPartition }),
     })
     if (files.length === 0) return rowsOf(definition, [])
-    const sql = `SELECT * FROM (${scanSql(definition, files)}) WHERE ${quoteIdentifier(offset)} = ${place.offset}
-      AND ${quoteIdentifier(partition)} = ${place.partition} AND ${quoteIdentifier(topic)} = ${quoteText(place.topic)}`
+    const sql = `SELECT * FROM (${scanSql(definition, files)}) WHERE ${quoteIdentifier(offset)} = ${coordinates.offset}
+      AND ${quoteIdentifier(partition)} = ${coordinates.partition} AND ${quoteIdentifier(topic)} = ${quoteText(coordinates.topic)}`
     return tableRows(await this.#sessions, definition, sql, ROWS_MAX)
   }
 

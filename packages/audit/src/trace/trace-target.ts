@@ -22,13 +22,18 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 export function parseTraceTarget(text: string): TraceTarget {
   if (text === '' || text.length > TEXT_MAX) throw badTarget(text.slice(0, 80))
   if (UUID.test(text)) {
-    const place = parseMessageId(text.toLowerCase())
-    if (!place) throw badTarget(text)
-    return { kind: 'message_id', ...place }
+    const coordinates = parseMessageId(text.toLowerCase())
+    if (!coordinates) throw badTarget(text)
+    return { kind: 'message_id', ...coordinates }
   }
-  const place = /^(.+)\/(\d{1,9})\/(\d{1,19})$/.exec(text)
-  if (place?.[1] && place[2] && place[3] && BigInt(place[3]) <= INT64_MAX) {
-    return { kind: 'coordinate', topic: place[1], partition: Number(place[2]), offset: BigInt(place[3]) }
+  const coordinates = /^(.+)\/(\d{1,9})\/(\d{1,19})$/.exec(text)
+  if (coordinates?.[1] && coordinates[2] && coordinates[3] && BigInt(coordinates[3]) <= INT64_MAX) {
+    return {
+      kind: 'coordinate',
+      topic: coordinates[1],
+      partition: Number(coordinates[2]),
+      offset: BigInt(coordinates[3]),
+    }
   }
   return { kind: 'trade_id', tradeId: text, ...placeOfTrade(text) }
 }

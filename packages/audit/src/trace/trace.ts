@@ -13,7 +13,7 @@ import {
   silverTable,
 } from '@assay/medallion'
 import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
-import { CachedTables, type PartitionFilter, type RecordPlace } from './cached-tables.js'
+import { CachedTables, type PartitionFilter, type RecordCoordinates } from './cached-tables.js'
 import { type DecodedRecord, decodeRecord } from './decode-record.js'
 import { chunked, SessionPool } from './session-pool.js'
 import { cellOf, columnsSql, rowsOf, type TableRows } from './table-row.js'
@@ -62,7 +62,7 @@ export async function traceTarget(lake: Lake, target: TraceTarget, exchangeName?
   }
 }
 
-interface Coordinate extends RecordPlace {
+interface Coordinate extends RecordCoordinates {
   readonly exchange: Exchange
   /** Its row of gold, where that led to it. */
   readonly gold?: TableRows
@@ -85,14 +85,14 @@ class Trace {
   }
 
   async run(target: TraceTarget): Promise<TraceReport> {
-    const coordinates = target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byPlace(target)
+    const coordinates = target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byCoordinates(target)
     const records = await Promise.all(coordinates.map((coordinate) => this.#record(coordinate)))
     const isKnown = ({ bronze, silver, dead_letter }: TracedRecord) =>
       bronze.rows.length + silver.rows.length + dead_letter.rows.length > 0
     return { records: records.filter(isKnown), looked: this.#looked }
   }
 
-  async #byPlace(target: Exclude<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {
+  async #byCoordinates(target: Exclude<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {
     const { partition, offset } = target
     this.#readAhead()
     const found: Coordinate[] = []
@@ -147,10 +147,10 @@ class Trace {
       .flatMap((row) => {
         const exchange = exchanges.find(({ silver }) => silver.exchange === row.exchange)
         if (!exchange) return []
-        const place = { topic: String(row.topic), partition: Number(row.partition), offset: row.offset as bigint }
-        return [{ ...place, exchange, ...(definition === GOLD_TABLE && { gold: rowsOf(GOLD_TABLE, [row]) }) }]
+        const coordinates = { topic: String(row.topic), partition: Number(row.partition), offset: row.offset as bigint }
+        return [{ ...coordinates, exchange, ...(definition === GOLD_TABLE && { gold: rowsOf(GOLD_TABLE, [row]) }) }]
       })
-      .sort(byPlace)
+      .sort(byCoordinates)
       .slice(0, TRADES_MAX)
   }
 
@@ -166,26 +166,26 @@ class Trace {
   }
 
   /** Tables are read side by side; what one has to say of where another's row lies is waited for. */
-  async #record(place: Coordinate): Promise<TracedRecord> {
-    const { exchange } = place
-    const inBronze = this.#tables.rowsAt(bronzeTable(exchange.name), place)
-    const inSilver = this.#tables.rowsAt(silverTable(exchange.name), place)
-    const inDuplicates = this.#tables.rowsAt(DUPLICATES_TABLE, place)
+  async #record(coordinates: Coordinate): Promise<TracedRecord> {
+    const { exchange } = coordinates
+    const inBronze = this.#tables.rowsAt(bronzeTable(exchange.name), coordinates)
+    const inSilver = this.#tables.rowsAt(silverTable(exchange.name), coordinates)
+    const inDuplicates = this.#tables.rowsAt(DUPLICATES_TABLE, coordinates)
     const [bronze, silver, duplicate, record, deadLetter, resolutions, replays, gold, kept, dropped] =
       await Promise.all([
         inBronze,
         inSilver,
         inDuplicates,
         this.#decoded(exchange, inBronze),
-        this.#deadLetter(place, inBronze),
-        this.#tables.rowsAt(RESOLUTIONS_TABLE, place),
+        this.#deadLetter(coordinates, inBronze),
+        this.#tables.rowsAt(RESOLUTIONS_TABLE, coordinates),
         this.#replays(inSilver),
-        this.#gold(place, inSilver),
+        this.#gold(coordinates, inSilver),
         this.#kept(inDuplicates),
-        this.#tables.rowsAt(DUPLICATES_TABLE, place, KEPT),
+        this.#tables.rowsAt(DUPLICATES_TABLE, coordinates, KEPT),
       ])
     return {
-      coordinate: `${laneKey(place)}/${place.offset}`,
+      coordinate: `${laneKey(coordinates)}/${coordinates.offset}`,
       exchange: exchange.name,
       bronze,
       record,
@@ -206,19 +206,19 @@ class Trace {
     return decodeRecord(exchange, this.#lake.registry, (cellOf(bronze, 'raw_bytes') ?? null) as Uint8Array | null)
   }
 
-  async #deadLetter(place: Coordinate, inBronze: Promise<TableRows>): Promise<TableRows> {
+  async #deadLetter(coordinates: Coordinate, inBronze: Promise<TableRows>): Promise<TableRows> {
     const day = cellOf(await inBronze, 'ingestion_date')
     const ofItsDay = typeof day === 'number' ? ofDay('dlq_date', day) : undefined
-    const deadLetters = await this.#tables.rowsAt(DLQ_TABLE, place, undefined, ofItsDay)
-    return deadLetters.rows.length > 0 ? deadLetters : this.#tables.rowsAt(DLQ_ARCHIVE_TABLE, place)
+    const deadLetters = await this.#tables.rowsAt(DLQ_TABLE, coordinates, undefined, ofItsDay)
+    return deadLetters.rows.length > 0 ? deadLetters : this.#tables.rowsAt(DLQ_ARCHIVE_TABLE, coordinates)
   }
 
-  async #gold(place: Coordinate, inSilver: Promise<TableRows>): Promise<TableRows> {
-    if (place.gold) return place.gold
+  async #gold(coordinates: Coordinate, inSilver: Promise<TableRows>): Promise<TableRows> {
+    if (coordinates.gold) return coordinates.gold
     const time_us = cellOf(await inSilver, 'timestamp')
-    if (typeof time_us !== 'bigint') return this.#tables.rowsAt(GOLD_TABLE, place)
+    if (typeof time_us !== 'bigint') return this.#tables.rowsAt(GOLD_TABLE, coordinates)
     const hour = Number(time_us / HOUR_US)
-    return this.#tables.rowsAt(GOLD_TABLE, place, undefined, (values) => isOfHour(values, hour))
+    return this.#tables.rowsAt(GOLD_TABLE, coordinates, undefined, (values) => isOfHour(values, hour))
   }
 
   async #kept(inDuplicates: Promise<TableRows>): Promise<TableRows> {
@@ -254,7 +254,7 @@ function tradesSql(
     ORDER BY exchange, topic, "partition", "offset" LIMIT ${TRADES_MAX}`
 }
 
-function byPlace(a: Coordinate, b: Coordinate): number {
+function byCoordinates(a: Coordinate, b: Coordinate): number {
   return (
     compare(a.exchange.silver.exchange, b.exchange.silver.exchange) ||
     compare(a.topic, b.topic) ||

@@ -11,7 +11,7 @@ import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 
 /** Duplicates of one piece after the other. */
 const DUPLICATES = 'verify_duplicates'
-const PLACE = 'topic, "partition", "offset"'
+const COORDINATES = 'topic, "partition", "offset"'
 const AT = `d.topic || '/' || d."partition" || '/' || d."offset"`
 const KEPT_AT = `d.kept_topic || '/' || d.kept_partition || '/' || d.kept_offset`
 const DAY = `DATE '1970-01-01' + ("timestamp" // 86400000000)::INTEGER AS exchange_date`
@@ -80,7 +80,7 @@ async function compareChunk(comparison: GoldComparison, silver: PinnedScan, chun
   const rows = `SELECT * FROM (${await silver.rowsIn([chunk])}) WHERE replay_id IS NULL`
   const ofChunk = await session.createTable(
     DUPLICATES,
-    `SELECT * FROM (${await duplicates.rowsIn([chunk])}) ANTI JOIN ${replayed.name} USING (${PLACE})`,
+    `SELECT * FROM (${await duplicates.rowsIn([chunk])}) ANTI JOIN ${replayed.name} USING (${COORDINATES})`,
   )
   const found = `SELECT * FROM (${await gold.rowsIn([chunk])}) WHERE replay_id IS NULL`
   await compare(comparison, rows, found, ofChunk)
@@ -96,7 +96,7 @@ async function compareReplayed(comparison: GoldComparison): Promise<void> {
   const rows = `SELECT * FROM ${comparison.replayed.name} WHERE ${read.join(' OR ')}`
   const ofReplayed = await session.createTable(
     DUPLICATES,
-    `SELECT * FROM (${await duplicates.sql()}) SEMI JOIN (${rows}) USING (${PLACE})`,
+    `SELECT * FROM (${await duplicates.sql()}) SEMI JOIN (${rows}) USING (${COORDINATES})`,
   )
   const replayed = await gold.sql({ keep: (bounds) => bounds.hasValues('replay_id') })
   await compare(comparison, rows, `SELECT * FROM (${replayed}) WHERE replay_id IS NOT NULL`, ofReplayed)
@@ -109,15 +109,15 @@ async function compare(
   gold: string,
   duplicates: TemporaryTable,
 ): Promise<void> {
-  const place = { topic: 'topic', partition: 'partition', offset: 'offset' }
+  const coordinates = { topic: 'topic', partition: 'partition', offset: 'offset' }
   const dated = `SELECT *, ${DAY}, ${HOUR} FROM (${rows})`
   await compareRows(
     session,
     {
-      expected: `SELECT * FROM (${dated}) ANTI JOIN ${duplicates.name} USING (${PLACE})`,
+      expected: `SELECT * FROM (${dated}) ANTI JOIN ${duplicates.name} USING (${COORDINATES})`,
       found: gold,
       columns: derivedColumns(GOLD_TABLE),
-      place,
+      coordinates,
       missing: 'is in silver, but neither in gold nor among its duplicates',
       extra: 'is in gold, but not in silver, or is among the duplicates besides',
     },
@@ -128,10 +128,10 @@ async function compare(
   await compareRows(
     session,
     {
-      expected: `SELECT * FROM (${dated}) SEMI JOIN ${duplicates.name} USING (${PLACE})`,
+      expected: `SELECT * FROM (${dated}) SEMI JOIN ${duplicates.name} USING (${COORDINATES})`,
       found: `SELECT * FROM ${duplicates.name}`,
       columns: OF_DROPPED,
-      place,
+      coordinates,
       missing: 'is in silver, but not among the duplicates',
       extra: 'is among the duplicates, but not in silver',
     },
@@ -143,7 +143,7 @@ async function compare(
 function droppedSql(silver: string, duplicates: string): string {
   return `SELECT s.exchange, s.symbol, s.currency, s.trade_id, s."timestamp", s.price, s.quantity, s.side,
     topic, "partition", "offset", d.kept_topic, d.kept_partition, d.kept_offset, d.is_conflict
-    FROM (${silver}) s JOIN (${duplicates}) d USING (${PLACE})`
+    FROM (${silver}) s JOIN (${duplicates}) d USING (${COORDINATES})`
 }
 
 /** Each row that gold dropped names a row of gold that is the same trade, and says rightly whether the two differ. */
@@ -164,8 +164,8 @@ export async function checkKept(
     })
     const named = await session.createTable(
       'verify_kept',
-      `SELECT ${PLACE}, ${TRADE_KEY_COLUMNS}, "timestamp", price, quantity, side FROM (${rows})
-      WHERE (${PLACE}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${dropped.name})`,
+      `SELECT ${COORDINATES}, ${TRADE_KEY_COLUMNS}, "timestamp", price, quantity, side FROM (${rows})
+      WHERE (${COORDINATES}) IN (SELECT (kept_topic, kept_partition, kept_offset) FROM ${dropped.name})`,
     )
     const same = `k.topic = d.kept_topic AND k."partition" = d.kept_partition AND k."offset" = d.kept_offset
       AND ${sameTradeSql('k', 'd')}`

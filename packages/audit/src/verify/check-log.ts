@@ -159,7 +159,7 @@ async function compareRead(
         FROM ${log.name} WHERE "offset" >= ${range.from} AND "offset" < ${range.to}`,
       found: await bronze.rowsIn([range]),
       columns: bronze.definition.columns.filter(({ name }) => name !== 'ingestion_timestamp'),
-      place: bronze.place(),
+      coordinates: bronze.coordinates(),
       missing: 'is in the log, but not in bronze',
       extra: 'is in bronze, but not in the log',
     },

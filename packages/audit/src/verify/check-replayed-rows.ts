@@ -8,7 +8,7 @@ import { addListed } from '../compare/compare.js'
 import type { PinnedExchange, PinnedLake } from '../pinned/pin-lake.js'
 import { PinnedScan } from '../pinned/pinned-scan.js'
 
-const PLACE = 'topic, "partition", "offset"'
+const COORDINATES = 'topic, "partition", "offset"'
 const AT = `topic || '/' || "partition" || '/' || "offset"`
 
 /**
@@ -36,33 +36,39 @@ export async function checkReplayed(
   const findings = new Findings()
   const own = `SELECT * FROM ${replayed.name} WHERE silver_table = ${quoteText(silver.name)}`
   const [counts] = await session.rows(
-    `SELECT count(*) AS n, count(DISTINCT replay_sequence) AS places, max(replay_sequence) AS greatest,
+    `SELECT count(*) AS n, count(DISTINCT replay_sequence) AS positions, max(replay_sequence) AS greatest,
        min("offset") AS low, max("offset") AS high FROM (${own})`,
   )
   const position = silver.checkpoint.lanes.get(replayLane(silver.definition))?.position ?? 0n
-  if (counts?.n !== position || counts?.places !== position || (position > 0n && counts?.greatest !== position - 1n)) {
-    findings.add(`${counts?.n} rows at ${counts?.places} places of the lane of replays, which stands at ${position}`)
+  if (
+    counts?.n !== position ||
+    counts?.positions !== position ||
+    (position > 0n && counts?.greatest !== position - 1n)
+  ) {
+    findings.add(
+      `${counts?.n} rows at ${counts?.positions} positions of the lane of replays, which stands at ${position}`,
+    )
   }
   if (counts?.n !== 0n) {
     const within = {
       keep: (b: { meets(c: string, l: bigint, h: bigint): boolean }) =>
         b.meets('offset', counts?.low as bigint, counts?.high as bigint),
     }
-    const others = `SELECT ${PLACE} FROM (${await silver.sql(within)}) WHERE replay_id IS NULL`
-    const raw = `SELECT ${PLACE} FROM (${await bronze.sql(within)})`
+    const others = `SELECT ${COORDINATES} FROM (${await silver.sql(within)}) WHERE replay_id IS NULL`
+    const raw = `SELECT ${COORDINATES} FROM (${await bronze.sql(within)})`
     await addListed(
       session,
-      `SELECT ${AT} || ' was replayed more than once' AS text FROM (${own}) GROUP BY ${PLACE} HAVING count(*) > 1`,
+      `SELECT ${AT} || ' was replayed more than once' AS text FROM (${own}) GROUP BY ${COORDINATES} HAVING count(*) > 1`,
       findings,
     )
     await addListed(
       session,
-      `SELECT ${AT} || ' was replayed, but is valid by its own lane' AS text FROM (${own}) SEMI JOIN (${others}) USING (${PLACE})`,
+      `SELECT ${AT} || ' was replayed, but is valid by its own lane' AS text FROM (${own}) SEMI JOIN (${others}) USING (${COORDINATES})`,
       findings,
     )
     await addListed(
       session,
-      `SELECT ${AT} || ' was replayed, but is not in bronze' AS text FROM (${own}) ANTI JOIN (${raw}) USING (${PLACE})`,
+      `SELECT ${AT} || ' was replayed, but is not in bronze' AS text FROM (${own}) ANTI JOIN (${raw}) USING (${COORDINATES})`,
       findings,
     )
   }
@@ -84,8 +90,8 @@ export async function checkResolutions(
   const findings = new Findings()
   const resolved = `SELECT topic, "partition", kafka_offset AS "offset", replay_id
     FROM (${await tables.resolutions.sql()}) WHERE resolution = 'replayed'`
-  const rows = `SELECT ${PLACE}, replay_id FROM ${replayed.name}`
-  const using = `USING (${PLACE}, replay_id)`
+  const rows = `SELECT ${COORDINATES}, replay_id FROM ${replayed.name}`
+  const using = `USING (${COORDINATES}, replay_id)`
   await addListed(
     session,
     `SELECT ${AT} || ' was replayed and has no resolution that says so' AS text FROM (${rows}) ANTI JOIN (${resolved}) ${using}`,
@@ -95,7 +101,7 @@ export async function checkResolutions(
   await addListed(
     session,
     `SELECT ${AT} || ' is resolved as replayed, but not in silver' AS text FROM (${resolved})
-     ANTI JOIN (${rows} UNION ALL SELECT ${PLACE}, replay_id FROM (${late})) ${using}`,
+     ANTI JOIN (${rows} UNION ALL SELECT ${COORDINATES}, replay_id FROM (${late})) ${using}`,
     findings,
   )
   const [counts] = await session.rows(

@@ -33,7 +33,7 @@ export async function checkReplayedValues(check: SilverCheck, replayed: Temporar
         expected: rows ?? `SELECT * FROM (${recorded}) WHERE false`,
         found: recorded,
         columns,
-        place: silver.place(),
+        coordinates: silver.coordinates(),
         missing: 'was replayed, but is not in silver',
         extra: 'was replayed, but its bytes, corrected or not, break the rules of its replay',
       },

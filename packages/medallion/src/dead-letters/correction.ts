@@ -5,7 +5,12 @@ import { frameSchemaId, type SchemaRegistry, wireHeader } from '@assay/schema-re
 import { z } from 'zod'
 import { type DecoderLookup, decodeRows, decoderLookup } from '../silver/decode.js'
 import { NO_ROWS } from '../silver/rows/rows.js'
-import { coordinateOf, type DeadLetterBatch, type DeadLetterPlace, placeOf } from './select-dead-letters.js'
+import {
+  coordinatesOf,
+  coordinateText,
+  type DeadLetterBatch,
+  type DeadLetterCoordinates,
+} from './select-dead-letters.js'
 
 /** Corrections by hand: for the dead letter at a coordinate, fields of its Avro record. */
 export interface Correction {
@@ -13,7 +18,7 @@ export interface Correction {
 }
 
 interface CorrectedDeadLetter {
-  readonly place: DeadLetterPlace
+  readonly coordinates: DeadLetterCoordinates
   readonly fields: Readonly<Record<string, FieldValue>>
 }
 
@@ -66,8 +71,8 @@ function correctionOf(entries: readonly (readonly [where: string, json: unknown]
   for (const [where, json] of entries) {
     const found = parseDeadLetter(json, types)
     if (typeof found === 'string') mistakes.push(`${where}: ${found}`)
-    else if (deadLetters.has(coordinateOf(found.place))) mistakes.push(`${where}: its coordinate came before`)
-    else deadLetters.set(coordinateOf(found.place), found)
+    else if (deadLetters.has(coordinateText(found.coordinates))) mistakes.push(`${where}: its coordinate came before`)
+    else deadLetters.set(coordinateText(found.coordinates), found)
   }
   if (deadLetters.size > DEAD_LETTERS_MAX)
     mistakes.push(`it corrects ${deadLetters.size} dead letters, more than ${DEAD_LETTERS_MAX}`)
@@ -88,7 +93,7 @@ export function badCorrection(mistakes: readonly string[]): UsageError {
 }
 
 /** `topic/partition/offset`; undefined for anything else. */
-export function parseCoordinate(text: string): DeadLetterPlace | undefined {
+export function parseCoordinate(text: string): DeadLetterCoordinates | undefined {
   const [, topic, partition, offset] = /^(.+)\/(\d{1,9})\/(\d{1,18})$/.exec(text) ?? []
   if (!topic || !partition || !offset) return undefined
   return { topic, partition: Number(partition), offset: BigInt(offset) }
@@ -108,8 +113,8 @@ function parseDeadLetter(json: unknown, types: ReadonlyMap<string, string>): Cor
   const parsed = deadLetterSchema.safeParse(json)
   if (!parsed.success) return parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
   const { coordinate, fields } = parsed.data
-  const place = parseCoordinate(coordinate)
-  if (!place) return `"${coordinate}" is not topic/partition/offset`
+  const coordinates = parseCoordinate(coordinate)
+  if (!coordinates) return `"${coordinate}" is not topic/partition/offset`
   if (Object.keys(fields).length === 0) return 'it corrects no field'
   const unknown = Object.keys(fields).filter((name) => !types.has(name))
   if (unknown.length > 0) return `the record has no field ${unknown.join(', ')}; it has ${[...types.keys()].join(', ')}`
@@ -117,7 +122,7 @@ function parseDeadLetter(json: unknown, types: ReadonlyMap<string, string>): Cor
     ([name, value]) => types.get(name) === 'long' && typeof value === 'number' && !Number.isSafeInteger(value),
   )
   if (inexact.length > 0) return `${inexact.map(([name]) => name).join(', ')}: write a large integer as text`
-  return { place, fields }
+  return { coordinates, fields }
 }
 
 const recordSchema = z.object({
@@ -151,7 +156,7 @@ export async function applyCorrection(
   lookup: DecoderLookup,
 ): Promise<{ readonly batch: DeadLetterBatch; readonly mistakes: readonly string[] }> {
   const { rows } = batch
-  const coordinates = Array.from({ length: rows.count }, (_, row) => coordinateOf(placeOf(batch, row)))
+  const coordinates = Array.from({ length: rows.count }, (_, row) => coordinateText(coordinatesOf(batch, row)))
   const { raw, mistakes } = await correctRecords({ coordinates, raw: rows.raw }, correction, exchange, lookup)
   return { batch: { ...batch, rows: { ...rows, raw } }, mistakes }
 }

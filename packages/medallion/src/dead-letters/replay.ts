@@ -16,11 +16,11 @@ import { validRowsSql, writeRuleSets, writeValid } from '../silver/write.js'
 import { applyCorrection, badCorrection, type Correction, correctedLookup } from './correction.js'
 import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
 import {
-  coordinateOf,
+  coordinatesOf,
+  coordinateText,
   type DeadLetterBatch,
-  type DeadLetterPlace,
-  loadPlaces,
-  placeOf,
+  type DeadLetterCoordinates,
+  loadCoordinates,
   selectDeadLetters,
 } from './select-dead-letters.js'
 
@@ -82,7 +82,7 @@ class Replay {
   readonly #options: ReplayOptions
   readonly #entry: ReplayEntry
   readonly #lookup: ReturnType<typeof decoderLookup>
-  #after: DeadLetterPlace | undefined
+  #after: DeadLetterCoordinates | undefined
   #counts: ReplayCounts = { selected: 0, passed: 0, still_failing: 0 }
   readonly #reasons: Record<string, number> = {}
   /** The ledger knows that it began. */
@@ -120,7 +120,7 @@ class Replay {
       this.#counts = counts
       for (const [reason, n] of Object.entries(judged.reasons)) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + n
       const { count } = judged.batch.rows
-      if (count > 0) this.#after = placeOf(judged.batch, count - 1)
+      if (count > 0) this.#after = coordinatesOf(judged.batch, count - 1)
       more = judged.batch.more
     }
     const { replay_id, rule_version } = this.#entry
@@ -137,8 +137,8 @@ class Replay {
       const batch = await this.#select(await silver.pin())
       const corrected = await applyCorrection(batch, correction, exchange, this.#lookup)
       mistakes.push(...corrected.mistakes)
-      for (let row = 0; row < batch.rows.count; row++) missing.delete(coordinateOf(placeOf(batch, row)))
-      if (batch.rows.count > 0) this.#after = placeOf(batch, batch.rows.count - 1)
+      for (let row = 0; row < batch.rows.count; row++) missing.delete(coordinateText(coordinatesOf(batch, row)))
+      if (batch.rows.count > 0) this.#after = coordinatesOf(batch, batch.rows.count - 1)
       more = batch.more
     }
     for (const coordinate of missing)
@@ -204,8 +204,8 @@ class Replay {
 
   async #select(pinned: PinnedTable): Promise<DeadLetterBatch> {
     const { context, deadLetters, bronze, silver, sides, filter, correction } = this.#options
-    const places = correction && [...correction.deadLetters.values()].map(({ place }) => place)
-    const only = places && (await loadPlaces(context.session, 'replay_only', places))
+    const coordinates = correction && [...correction.deadLetters.values()].map(({ coordinates }) => coordinates)
+    const only = coordinates && (await loadCoordinates(context.session, 'replay_only', coordinates))
     return selectDeadLetters(
       context.session,
       { deadLetters, bronze, silver, resolutions: sides.get(RESOLUTIONS_TABLE.name) },

@@ -12,7 +12,7 @@ import {
 } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { writeResolutions } from './replay-ledger.js'
-import { coordinateOf, type DeadLetterPlace, loadPlaces } from './select-dead-letters.js'
+import { coordinateText, type DeadLetterCoordinates, loadCoordinates } from './select-dead-letters.js'
 
 export interface ResolveOptions {
   readonly context: Pick<StageContext, 'session' | 'clock' | 'write'>
@@ -20,7 +20,7 @@ export interface ResolveOptions {
   readonly deadLetters: LakeTable
   readonly resolutions: LakeTable
   /** Dead letters by name, or all that a filter takes. */
-  readonly which: { readonly places: readonly DeadLetterPlace[] } | { readonly filter: DeadLetterFilter }
+  readonly which: { readonly coordinates: readonly DeadLetterCoordinates[] } | { readonly filter: DeadLetterFilter }
   readonly resolution: 'purged' | 'reopened'
   readonly note: string
 }
@@ -47,8 +47,11 @@ export async function resolveDeadLetters(options: ResolveOptions): Promise<numbe
       : `SEMI JOIN (${closed}) USING (${DEAD_LETTER})
          ANTI JOIN (SELECT ${DEAD_LETTER} FROM (${ledger}) WHERE resolution = 'replayed') USING (${DEAD_LETTER})`
   const named =
-    'places' in which
-      ? { count: which.places.length, table: await loadPlaces(session, 'resolve_places', which.places) }
+    'coordinates' in which
+      ? {
+          count: which.coordinates.length,
+          table: await loadCoordinates(session, 'resolve_coordinates', which.coordinates),
+        }
       : undefined
   const chosen = await session.createTable(
     'resolve_letters',
@@ -83,7 +86,7 @@ async function checkAllFound(
   )
   if (missing.length === 0) return
   const names = missing.map(({ topic, partition, kafka_offset }) =>
-    coordinateOf({ topic: String(topic), partition: Number(partition), offset: kafka_offset as bigint }),
+    coordinateText({ topic: String(topic), partition: Number(partition), offset: kafka_offset as bigint }),
   )
   const state = resolution === 'purged' ? 'open' : 'purged by hand'
   throw new UsageError(

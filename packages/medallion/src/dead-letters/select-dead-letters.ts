@@ -23,7 +23,7 @@ interface DeadLetterTables {
 }
 
 /** Coordinates of a dead letter. */
-export interface DeadLetterPlace extends Lane {
+export interface DeadLetterCoordinates extends Lane {
   readonly offset: bigint
 }
 
@@ -39,7 +39,7 @@ export interface DeadLetterBatch {
 interface Selection {
   readonly filter: DeadLetterFilter
   /** Dead letters at or before this place are done with. */
-  readonly after: DeadLetterPlace | undefined
+  readonly after: DeadLetterCoordinates | undefined
   /** The only coordinates that are meant, if not all. */
   readonly only?: TemporaryTable
 }
@@ -80,34 +80,37 @@ export async function selectDeadLetters(
 }
 
 /** Where the batch's row lies. */
-export function placeOf({ rows, lanes }: DeadLetterBatch, row: number): DeadLetterPlace {
+export function coordinatesOf({ rows, lanes }: DeadLetterBatch, row: number): DeadLetterCoordinates {
   const lane = lanes[rows.ranks[row] as number] as Lane
   return { ...lane, offset: rows.offsets[row] as bigint }
 }
 
-export function coordinateOf({ topic, partition, offset }: DeadLetterPlace): string {
+export function coordinateText({ topic, partition, offset }: DeadLetterCoordinates): string {
   return `${laneKey({ topic, partition })}/${offset}`
 }
 
 /** Makes a temporary table of coordinates. */
-export function loadPlaces(
+export function loadCoordinates(
   session: Session,
   name: string,
-  places: readonly DeadLetterPlace[],
+  coordinates: readonly DeadLetterCoordinates[],
 ): Promise<TemporaryTable> {
-  const topics = [...new Set(places.map(({ topic }) => topic))]
-  const codes = Int32Array.from(places, ({ topic }) => topics.indexOf(topic))
+  const topics = [...new Set(coordinates.map(({ topic }) => topic))]
+  const codes = Int32Array.from(coordinates, ({ topic }) => topics.indexOf(topic))
   return session.load(
     name,
     [
       { name: 'topic', column: { type: 'DICTIONARY', codes, dictionary: topics } },
       {
         name: 'partition',
-        column: { type: 'INTEGER', data: Int32Array.from(places, (place) => place.partition) },
+        column: { type: 'INTEGER', data: Int32Array.from(coordinates, (coordinates) => coordinates.partition) },
       },
-      { name: 'kafka_offset', column: { type: 'BIGINT', data: BigInt64Array.from(places, ({ offset }) => offset) } },
+      {
+        name: 'kafka_offset',
+        column: { type: 'BIGINT', data: BigInt64Array.from(coordinates, ({ offset }) => offset) },
+      },
     ],
-    places.length,
+    coordinates.length,
   )
 }
 
@@ -130,7 +133,7 @@ async function replayedSql(silver: LakeTable, pinned: PinnedTable): Promise<stri
     WHERE replay_id IS NOT NULL`
 }
 
-function behindSql(after: DeadLetterPlace | undefined): string {
+function behindSql(after: DeadLetterCoordinates | undefined): string {
   if (!after) return 'true'
   const topic = quoteText(after.topic)
   return `(topic > ${topic} OR (topic = ${topic} AND ("partition" > ${after.partition}

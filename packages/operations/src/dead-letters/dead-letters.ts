@@ -5,8 +5,8 @@ import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import {
   bronzeTable,
-  coordinateOf,
-  type DeadLetterPlace,
+  coordinateText,
+  type DeadLetterCoordinates,
   DLQ_ARCHIVE_TABLE,
   DLQ_TABLE,
   RESOLUTIONS_TABLE,
@@ -51,8 +51,8 @@ export interface DeadLetterReport {
 }
 
 /** Shows one dead letter, decoded as far as it goes. Throws `letter_not_found`. */
-export async function showDeadLetter(lake: Lake, place: DeadLetterPlace): Promise<DeadLetterReport> {
-  const at = `topic = ${quoteText(place.topic)} AND "partition" = ${place.partition} AND kafka_offset = ${place.offset}`
+export async function showDeadLetter(lake: Lake, coordinates: DeadLetterCoordinates): Promise<DeadLetterReport> {
+  const at = `topic = ${quoteText(coordinates.topic)} AND "partition" = ${coordinates.partition} AND kafka_offset = ${coordinates.offset}`
   return withQuery(lake, async (query) => {
     const deadLetter = await query.run(`SELECT * FROM ${DLQ_TABLE.name} WHERE ${at}
       UNION ALL BY NAME SELECT * FROM ${DLQ_ARCHIVE_TABLE.name} WHERE ${at}`)
@@ -63,7 +63,7 @@ export async function showDeadLetter(lake: Lake, place: DeadLetterPlace): Promis
     const row = deadLetter.rows[0]
     if (!row) {
       const was = resolutions.rows.length > 0 ? '; it was one, and was purged' : ''
-      throw new UsageError('letter_not_found', `there is no dead letter at ${coordinateOf(place)}${was}`, {
+      throw new UsageError('letter_not_found', `there is no dead letter at ${coordinateText(coordinates)}${was}`, {
         hint: 'assay sql "FROM silver_dlq_trades" lists them; assay trace tells where a record is',
       })
     }
@@ -72,7 +72,7 @@ export async function showDeadLetter(lake: Lake, place: DeadLetterPlace): Promis
     const bytes = raw instanceof Uint8Array ? raw : null
     const exchange = exchangeOf(lake, String(cell('bronze_source')))
     return {
-      coordinate: coordinateOf(place),
+      coordinate: coordinateText(coordinates),
       tables: deadLetter.rows.map((one) => (one[archivedAt] === null ? DLQ_TABLE.name : DLQ_ARCHIVE_TABLE.name)),
       is_open: open.rows.length > 0,
       dead_letter: { ...deadLetter, rows: [row] },

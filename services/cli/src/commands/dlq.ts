@@ -1,5 +1,5 @@
 import { AssayError, systemClock } from '@assay/core'
-import { type DeadLetterPlace, parseCoordinate } from '@assay/medallion'
+import { type DeadLetterCoordinates, parseCoordinate } from '@assay/medallion'
 import {
   countDeadLetters,
   type DeadLetterGroup,
@@ -36,11 +36,11 @@ export function addDlq(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExamples:\n  assay dlq\n  assay dlq --by hour --since 24h')
     .action((options: { readonly since?: string; readonly by: string }, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const since_ms = reader.parsed(options.since, (text) => parseSince(text, systemClock.now_ms()))
       const by = reader.choice('by', options.by, GROUPS) ?? 'reason'
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(place, io.signal, async (lake) => {
+        withLakeToLookAt(location, io.signal, async (lake) => {
           const counts = await countDeadLetters(lake, by, since_ms)
           const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts, io.stdoutWidth)
           await write(io.stdout, json ? jsonText(resultJson(counts)) : text)
@@ -52,9 +52,9 @@ export function addDlq(program: Command, accept: Accept): void {
   addResolve(dlq, accept)
 }
 
-function coordinate(text: string): DeadLetterPlace {
-  const place = parseCoordinate(text)
-  if (place) return place
+function coordinate(text: string): DeadLetterCoordinates {
+  const coordinates = parseCoordinate(text)
+  if (coordinates) return coordinates
   throw new AssayError('bad_coordinate', `"${text}" is no coordinate`, {
     hint: 'write topic/partition/offset, as market.crypto.trades.binance.raw/0/1200',
   })
@@ -71,11 +71,11 @@ function addShow(dlq: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay dlq show market.crypto.trades.binance.raw/0/1200')
     .action((text: string, _options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const at = reader.parsed(text, coordinate)
       accept(reader.mistakes, (io) => {
         if (!at) throw new RangeError('a command line without a coordinate was accepted')
-        return withLakeToLookAt(place, io.signal, async (lake) => {
+        return withLakeToLookAt(location, io.signal, async (lake) => {
           const report = await showDeadLetter(lake, at)
           await write(io.stdout, json ? deadLetterJson(report) : deadLetterText(report, io.stdoutWidth))
           return ExitCode.done
@@ -136,20 +136,20 @@ function addResolve(dlq: Command, accept: Accept): void {
     )
     .action((texts: string[], options: ResolveOptions, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const { purge = false, reopen = false, note = '', sourceTable } = options
       reader.required('note', options.note)
       if (options.note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
       if (purge === reopen) reader.mistakes.push('give one of --purge and --reopen')
-      const places = texts.flatMap((text) => reader.parsed(text, coordinate) ?? [])
+      const coordinates = texts.flatMap((text) => reader.parsed(text, coordinate) ?? [])
       const filter = deadLetterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
       const isFiltered = Object.keys(filter).length > 0
       if (texts.length > 0 === isFiltered)
         reader.mistakes.push('name dead letters, or take them by --date-range and --error-types')
-      const which = texts.length > 0 ? { places } : { filter }
+      const which = texts.length > 0 ? { coordinates } : { filter }
       const resolution = purge ? 'purged' : 'reopened'
       accept(reader.mistakes, (io) =>
-        withExistingLake(place, io.signal, async (lake) => {
+        withExistingLake(location, io.signal, async (lake) => {
           const resolved = await runResolve(lake, { sourceTable, which, resolution, note })
           await write(
             io.stdout,

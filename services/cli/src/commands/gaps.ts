@@ -30,8 +30,8 @@ export function addGaps(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay gaps')
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
-      accept(reader.mistakes, (io) => withLakeToLookAt(place, io.signal, (lake) => listGaps(lake, json, io)))
+      const { lake: location, json } = globalOptions(command, reader)
+      accept(reader.mistakes, (io) => withLakeToLookAt(location, io.signal, (lake) => listGaps(lake, json, io)))
     })
   addAccept(gaps, accept)
 }
@@ -75,7 +75,7 @@ function addAccept(gaps: Command, accept: Accept): void {
     )
     .action((lane: string, options: AcceptOptions, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const { note } = options
       reader.required('to', options.to)
       reader.required('note', note)
@@ -86,7 +86,7 @@ function addAccept(gaps: Command, accept: Accept): void {
         if (!parsed || to === undefined || note === undefined) {
           throw new RangeError('a command line without a lane, an offset or a note was accepted')
         }
-        return withExistingLake(place, io.signal, async (lake) => {
+        return withExistingLake(location, io.signal, async (lake) => {
           const accepted = await acceptLoss(lake, laneKey(parsed), position(to), note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
           await write(io.stdout, json ? jsonText(accepted) : text)

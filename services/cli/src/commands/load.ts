@@ -49,7 +49,7 @@ export function addLoad(program: Command, accept: Accept): void {
     )
     .action((files: string[], options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       reader.required('exchange', options.exchange)
       const exchange = reader.parsed(options.exchange, exchangeNamed)
       const rate = reader.number('rate', options.rate, RATES)
@@ -58,7 +58,7 @@ export function addLoad(program: Command, accept: Accept): void {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const sources = await openSources(files, io.stdin)
         const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
-        const report = await withLake(place, io.signal, (lake) =>
+        const report = await withLake(location, io.signal, (lake) =>
           loadSources(lake, {
             exchange,
             sources,

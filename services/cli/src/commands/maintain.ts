@@ -43,18 +43,18 @@ export function addMaintain(program: Command, accept: Accept): void {
       '--retention',
       `dead letters: after ${HOT_DAYS} days to the archive; purged ${ARCHIVE_DAYS} days after that, or after their resolution`,
     )
-    .option('--relocate', 'of a lake that was copied or moved: make this its place, in the metadata of every table')
+    .option('--relocate', 'of a lake that was copied or moved: make this its location, in the metadata of every table')
     .option('--pause', 'stop all commits of Assay, so that another engine may write the tables')
     .option('--resume', 'let them go on')
     .option('--dry-run', 'count what would be done, do nothing')
     .addHelpText('after', '\nExamples:\n  assay maintain --retention --dry-run\n  assay maintain --compact --expire')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       reader.mistakes.push(...mistakesIn(options))
       const within = options.dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
-        within(place, io.signal, async (lake) => {
+        within(location, io.signal, async (lake) => {
           const report = await maintain(lake, options, io.signal)
           await write(
             io.stdout,

@@ -52,13 +52,13 @@ export function addRebuild(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay rebuild --into /tmp/again --compare')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const request = readRequest(reader, options)
       accept(reader.mistakes, async (io) => {
         const present = presentRules(io)
         await refuseUsed(request.into)
         const parts = embeddedParts(request.into)
-        return withLakeToRead(place, io.signal, (source) =>
+        return withLakeToRead(location, io.signal, (source) =>
           withLake(parts, io.signal, (target) => run(source, target, { ...request, present }, json, io)),
         )
       })

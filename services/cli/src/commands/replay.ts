@@ -49,13 +49,13 @@ export function addReplay(program: Command, accept: Accept): void {
     )
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       reader.required('target-table', options.targetTable)
       const filter = deadLetterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
       const { sourceTable, targetTable = '', dryRun = false, fix, rules } = options
       const within = dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
-        within(place, io.signal, async (lake) => {
+        within(location, io.signal, async (lake) => {
           const request = {
             sourceTable,
             targetTable,

@@ -69,10 +69,10 @@ function addTest(rules: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay rules test rules.json --date-range 2026-01-31')
     .action((file: string, options: { readonly dateRange?: string }, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const dates = reader.parsed(options.dateRange, parseDateRange)
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(place, io.signal, async (lake) => {
+        withLakeToLookAt(location, io.signal, async (lake) => {
           const changed = presentRules(io, await readRules(lake, await readText(file)))
           const reports = await testRulesOn(lake, changed, dates, io.signal)
           const text = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))

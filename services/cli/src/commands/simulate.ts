@@ -53,7 +53,7 @@ export function addSimulate(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay simulate --exchange kraken --count 100000 --duplicates 0.01 --json')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       reader.required('exchange', options.exchange)
       reader.required('count', options.count)
       const exchange = reader.parsed(options.exchange, exchangeNamed)
@@ -62,7 +62,7 @@ export function addSimulate(program: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
-        const report = await withLake(place, io.signal, (lake) =>
+        const report = await withLake(location, io.signal, (lake) =>
           simulateFeed(lake, {
             ...simulation,
             exchange,

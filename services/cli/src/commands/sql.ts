@@ -89,9 +89,9 @@ export function addSql(program: Command, accept: Accept): void {
     )
     .action((sql: string, options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const request = readRequest(reader, sql, options, json)
-      accept(reader.mistakes, (io) => runSql(place, request, io))
+      accept(reader.mistakes, (io) => runSql(location, request, io))
     })
 }
 
@@ -137,7 +137,7 @@ function readFormat(reader: OptionReader, options: Options, json: boolean): Form
   return first?.[1] ?? 'table'
 }
 
-async function runSql(place: LakeParts, request: Request, io: Io): Promise<ExitCode> {
+async function runSql(location: LakeParts, request: Request, io: Io): Promise<ExitCode> {
   const { format, output, limits } = request
   if ((format === 'arrow' || format === 'parquet') && output === undefined && io.stdoutIsTerminal) {
     throw new UsageError('binary_to_terminal', `${format} is binary and is not written to a terminal`, {
@@ -147,14 +147,14 @@ async function runSql(place: LakeParts, request: Request, io: Io): Promise<ExitC
   // Started first, since it gets ready while the lake is opened.
   const child = new QueryChild({
     limits,
-    scratchDirectory: place.workDirectory ?? tmpdir(),
+    scratchDirectory: location.workDirectory ?? tmpdir(),
     clock: systemClock,
     random: systemRandom,
   })
   try {
     const target = await openOutput(output, io, systemRandom)
     try {
-      await withLakeToRead(place, io.signal, async (lake) => {
+      await withLakeToRead(location, io.signal, async (lake) => {
         const statement = await statementOf(request, target)
         const notes = new Set<string>()
         const parts = ask(lake, child, statement, {

@@ -26,9 +26,9 @@ export function addStatus(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay status --lake ./lake')
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(place, io.signal, async (lake) => {
+        withLakeToLookAt(location, io.signal, async (lake) => {
           const status = await statusReport(lake)
           await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status, io.stdoutWidth))
           return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done

@@ -24,9 +24,9 @@ export function addTables(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay tables --lake ./lake')
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(place, io.signal, async (lake) => {
+        withLakeToLookAt(location, io.signal, async (lake) => {
           const tables = await tableReport(lake)
           await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
           return tables.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done

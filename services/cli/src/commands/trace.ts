@@ -40,12 +40,12 @@ export function addTrace(program: Command, accept: Accept): void {
     )
     .action((id: string, options: { readonly exchange?: string }, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const target = reader.parsed(id, parseTraceTarget)
       const exchange = reader.parsed(options.exchange, exchangeNamed)
       accept(reader.mistakes, (io) => {
         if (!target) throw new RangeError('a command line without a target was accepted')
-        return withLakeToLookAt(place, io.signal, async (lake) =>
+        return withLakeToLookAt(location, io.signal, async (lake) =>
           print(io, json, id, await traceTarget(lake, target, exchange?.name)),
         )
       })

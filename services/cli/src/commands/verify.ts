@@ -29,9 +29,9 @@ export function addVerify(program: Command, accept: Accept): void {
     )
     .action((options: { readonly fromLog?: boolean }, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(place, io.signal, (lake) =>
+        withLakeToLookAt(location, io.signal, (lake) =>
           runVerify(io, json, (onCheck) =>
             verifyLake(lake, { fromLog: options.fromLog ?? false, signal: io.signal, onCheck }),
           ),

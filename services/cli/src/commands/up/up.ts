@@ -37,7 +37,7 @@ export function addUp(program: Command, accept: Accept): void {
     .addHelpText('after', '\nExamples:\n  assay up\n  assay up --drain --lake ./lake')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const drain = options.drain ?? false
       const named = readFeed(reader, options.feed, drain)
       accept(reader.mistakes, (io) => {
@@ -46,7 +46,7 @@ export function addUp(program: Command, accept: Accept): void {
         const feed = named === 'live' ? readLiveSymbols(io.env) : named
         const { adopt = false, rules } = options
         return runUp(
-          place,
+          location,
           {
             feed,
             drain,
