@@ -64,7 +64,7 @@ let asked
 try {
   asked = options()
 } catch (error) {
-  say(error.message)
+  say(error instanceof Error ? error.message : String(error))
   process.exit(2)
 }
 const results = await run(asked)

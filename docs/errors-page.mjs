@@ -120,7 +120,7 @@ function textOf(expression, source) {
 }
 
 function firstText(expression) {
-  const start = /^[^'`"]*/.exec(expression)[0].length
+  const start = expression.search(/['`"]|$/)
   if (start === expression.length) return ''
   const raw = expression.slice(start + 1, endOfText(expression, start))
   let text = ''

@@ -5,8 +5,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const [target] = process.argv.slice(2)
-if (!target) {
+const [target = ''] = process.argv.slice(2)
+if (target === '') {
   process.stderr.write('usage: node scripts/production-files.mjs FOLDER\n')
   process.exit(2)
 }

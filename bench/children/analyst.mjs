@@ -1,5 +1,6 @@
 // Asks gold and the lineage again and again until the parent says stop; counts what failed.
 import { setTimeout as delay } from 'node:timers/promises'
+import { AssayError } from '@assay/core'
 import { openQuery } from '@assay/query'
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake } from '../lib/lakes.mjs'
@@ -30,7 +31,7 @@ while (!stop.signal.aborted) {
       }
       latencies_ms.push(performance.now() - before_ms)
     } catch (error) {
-      failures.push(`${error.code ?? 'error'}: ${error.message}`)
+      failures.push(error instanceof AssayError ? `${error.code}: ${error.message}` : String(error))
     }
   }
   await delay(PAUSE_MS, undefined, { signal: stop.signal }).catch(() => undefined)

@@ -16,6 +16,7 @@ async function readWithAssay(begin) {
   let next = position(0)
   for (let left = count; left > 0; ) {
     const read = await log.read({ topic, partition: 0 }, next, LIMITS)
+    if (read.kind !== 'records') throw new Error(`${topic} cannot be read at ${next}: ${read.kind}`)
     for (const batch of read.batches) left -= batch.count
     if (read.next === next) throw new Error(`${topic} ends ${left} records early`)
     next = read.next
@@ -32,7 +33,8 @@ async function readWithKafkajs(begin) {
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   let left = count
-  await new Promise((resolve, reject) => {
+  /** @type {Promise<void>} */
+  const isRead = new Promise((resolve, reject) => {
     consumer.on(consumer.events.GROUP_JOIN, begin)
     const eachBatch = async ({ batch }) => {
       left -= batch.messages.length
@@ -40,6 +42,7 @@ async function readWithKafkajs(begin) {
     }
     consumer.run({ eachBatch }).catch(reject)
   })
+  await isRead
   return () => consumer.disconnect()
 }
 

@@ -9,11 +9,12 @@ export function startChild(name, options) {
   const script = fileURLToPath(new URL(`../children/${name}.mjs`, import.meta.url))
   const child = fork(script, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const messages = []
-  let wake = () => undefined
+  let wake = () => {}
   child.on('message', (message) => {
     messages.push(message)
     wake()
   })
+  /** @type {Promise<void>} */
   const ended = new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', (code, signal) => {
@@ -30,7 +31,11 @@ export function startChild(name, options) {
       while (messages.length === 0) {
         if (child.exitCode !== null || child.signalCode !== null) await ended
         if (messages.length > 0) break
-        await Promise.race([ended, new Promise((resolve) => (wake = resolve))])
+        /** @type {Promise<void>} */
+        const told = new Promise((resolve) => {
+          wake = resolve
+        })
+        await Promise.race([ended, told])
       }
       return messages.shift()
     },
@@ -50,12 +55,17 @@ export function runChild(name, options) {
 /** The options that a child was started with. From here on it ends when its parent does. */
 export function childOptions() {
   process.on('disconnect', endOrphaned)
-  return JSON.parse(process.argv[2])
+  return JSON.parse(process.argv[2] ?? '{}')
 }
 
-/** Sends a message to the parent; resolves when it is on its way. */
+/**
+ * Sends a message to the parent; resolves when it is on its way.
+ * @returns {Promise<void>}
+ */
 export function tellParent(message) {
-  return new Promise((resolve, reject) => process.send(message, (error) => (error ? reject(error) : resolve())))
+  return new Promise((resolve, reject) => {
+    process.send?.(message, undefined, {}, (error) => (error ? reject(error) : resolve()))
+  })
 }
 
 /** Closes the channel, which would keep the child alive. */

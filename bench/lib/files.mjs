@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
+/** @type {readonly (readonly [string, RegExp])[]} */
 const KINDS = [
   ['data', /\.parquet$/],
   ['key_set', /\.keys$/],

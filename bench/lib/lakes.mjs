@@ -16,11 +16,20 @@ export async function withFolder(use) {
   }
 }
 
-/** A lake in a folder; its log is the embedded one, or a broker's. */
+/**
+ * A lake in a folder; its log is the embedded one, or a broker's.
+ * @param {string} directory
+ * @param {Omit<Partial<Parameters<typeof openLake>[0]>, 'parts'> & { readonly broker?: string | undefined }} options
+ */
 export function openBenchLake(directory, { broker, ...options } = {}) {
-  const embedded = embeddedParts(directory)
-  const parts = broker ? { ...embedded, log: { kind: 'kafka', brokers: [broker] } } : embedded
+  const parts =
+    broker === undefined ? embeddedParts(directory) : { ...embeddedParts(directory), log: kafkaPart(broker) }
   return openLake({ parts, clock: systemClock, random: systemRandom, ...options })
+}
+
+/** @returns {import('@assay/lake').LakeParts['log']} */
+function kafkaPart(broker) {
+  return { kind: 'kafka', brokers: [broker], tls: undefined, sasl: undefined, topics: {}, producer: {} }
 }
 
 /** A lake with the same log and schemas, and no tables. */

@@ -7,8 +7,8 @@ export function printResults(results) {
     ...hourRows(results.hour),
     ...kafkaRows(results.kafka),
   ]
-  const width = Math.max(...rows.map(([name]) => name.length))
-  for (const [name, value] of rows) process.stdout.write(`${name.padEnd(width)}  ${value}\n`)
+  const width = Math.max(...rows.map(([name = '']) => name.length))
+  for (const [name = '', value] of rows) process.stdout.write(`${name.padEnd(width)}  ${value}\n`)
 }
 
 function throughputRows(title, measured) {

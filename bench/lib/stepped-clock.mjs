@@ -17,8 +17,9 @@ export class SteppedClock {
 
   sleep(ms, signal) {
     if (signal?.aborted || ms <= 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const sleeper = { due_ms: this.#now_ms + ms, wake: () => undefined }
+    /** @type {Promise<void>} */
+    const slept = new Promise((resolve) => {
+      const sleeper = { due_ms: this.#now_ms + ms, wake: () => {} }
       sleeper.wake = () => {
         this.#sleepers.delete(sleeper)
         signal?.removeEventListener('abort', sleeper.wake)
@@ -27,6 +28,7 @@ export class SteppedClock {
       signal?.addEventListener('abort', sleeper.wake)
       this.#sleepers.add(sleeper)
     })
+    return slept
   }
 
   advance(ms) {

@@ -16,6 +16,8 @@ const MIB = 2 ** 20
 /**
  * How long a record takes from before its append to being visible in a table, at a steady rate; the workers run in
  * a process of their own, this one produces and looks.
+ * @param {{ rate: number, seconds: number, threads: number, broker?: string, table?: string }} load
+ * @param {(text: string) => void} say
  */
 export function measureFreshness({ rate, seconds, threads, broker, table = 'gold_crypto_trades' }, say) {
   return withFolder(async (directory) => {

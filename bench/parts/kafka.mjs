@@ -113,7 +113,7 @@ function clients(say) {
 }
 
 async function consume(client, options) {
-  if (client !== 'librdkafka') return runChild('consume', { client, ...options })
+  if (client !== 'librdkafka' || PYTHON === undefined) return runChild('consume', { client, ...options })
   const { broker, topic, count } = options
   const { stdout } = await promisify(execFile)(PYTHON, ['-c', LIBRDKAFKA, broker, topic, String(count)])
   return JSON.parse(stdout)
