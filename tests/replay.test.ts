@@ -116,7 +116,7 @@ describe('a damaged queue', () => {
 describe('the ledger of replays', () => {
   it('D3: has who, when, which filter, which rules, how many, of every replay', async () => {
     const lake = await misjudgedLake(tradesWithRejects(12, 2))
-    const filter = { errorTypes: ['price_validation'], dates: { first: '2026-01-01', last: '2026-01-02' } }
+    const filter = { errorTypes: ['price_validation'] as const, dates: { first: '2026-01-01', last: '2026-01-02' } }
     const { replay_id } = await runReplay(lake, { ...REPLAY, filter, limits: LIMITS }, NEVER)
     const rows = await query(lake, 'FROM replays ORDER BY finished_at NULLS FIRST')
     expect(rows).toHaveLength(2)

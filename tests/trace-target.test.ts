@@ -113,7 +113,7 @@ describe('trace', () => {
 
   it('D3: a replayed dead letter with its resolution and its replay', async () => {
     const { topic, partition } = parseLaneKey(LANE)
-    const filter = { dates: { first: '2026-01-01', last: '2026-01-01' }, errorTypes: ['price_validation'] }
+    const filter = { dates: { first: '2026-01-01', last: '2026-01-01' }, errorTypes: ['price_validation'] as const }
     const fix = JSON.stringify({ coordinate: `${topic}/${partition}/2`, fields: { price: '7' } })
     const request = { sourceTable: 'silver_dlq_trades', targetTable: 'silver_binance_trades', dryRun: false }
     await runReplay(lake, { ...request, filter, fix }, new AbortController().signal)

@@ -4,6 +4,12 @@ export {
   type DeadLetterReport,
   showDeadLetter,
 } from './dead-letters/dead-letters.js'
+export {
+  type DeadLetterDay,
+  type DeadLetterList,
+  listDeadLetters,
+  openDeadLetterDays,
+} from './dead-letters/list-dead-letters.js'
 export { type ReplayRequest, runReplay } from './dead-letters/replay-job.js'
 export { runResolve } from './dead-letters/resolve-job.js'
 export { acceptLoss } from './gaps/accept-loss.js'

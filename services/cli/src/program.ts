@@ -1,3 +1,4 @@
+import { VERSION } from '@assay/core'
 import type { Command } from 'commander'
 import { addDlq } from './commands/dlq.js'
 import { addGaps } from './commands/gaps.js'
@@ -30,6 +31,11 @@ Exit codes: 0 done, 1 the command found something wrong, 2 wrong usage or config
 export function buildProgram(env: Readonly<Record<string, string | undefined>>, accept: Accept): Command {
   const program = new Program('assay', env)
     .description('Assay: a lakehouse for market trades. Every row can be traced to the byte it came from.')
+    .version(
+      `assay ${VERSION} (Node ${process.versions.node}, ${process.platform} ${process.arch})`,
+      '--version',
+      'print the version',
+    )
     .option(
       '--lake <location>',
       'folder of the lake, or s3://bucket/prefix (or set ASSAY_LAKE)',

@@ -38,6 +38,36 @@ describe('a wrong rule, from the alarm to the repair', () => {
     const sales = Number(deadLetters[0]?.dead_letters)
     expect(deadLetters).toEqual([expect.objectContaining({ error_reason: 'a_sale', dead_letters: sales, open: sales })])
     expect(sales).toBeGreaterThan(100)
+    type List = {
+      readonly dead_letters: object[]
+      readonly total: number
+      readonly replay: string[]
+      readonly days: object[]
+    }
+    const listed = await run<List>(['dlq', 'list', '--limit', '2', '--error-types', 'side_validation', ...lake])
+    expect(listed).toMatchObject({ total: sales, days: [] })
+    expect(listed.dead_letters).toHaveLength(2)
+    expect(listed.replay).toEqual([
+      'assay replay --source-table silver_dlq_trades --target-table silver_binance_trades --error-types side_validation',
+    ])
+    for (const filter of [
+      ['--rejected-since', '2099-01-01'],
+      ['--date-range', '2001-01-01'],
+      ['--error-types', 'unknown_error'],
+    ]) {
+      const none = await run<List>(['dlq', 'list', ...filter, ...lake])
+      expect([none.total, none.dead_letters, none.replay, none.days.length > 0]).toEqual([0, [], [], true])
+    }
+    const none = await here([
+      'replay',
+      '--target-table',
+      'silver_binance_trades',
+      '--date-range',
+      '2001-01-01',
+      '--dry-run',
+      ...lake,
+    ])
+    expect(none.stdout.toString()).toMatch(/^0 of 0 .*Days that have open ones, by --date-range: \d{4}-/s)
     const tried = await run<{ exchanges: Record<string, object> }>(['rules', 'test', file, ...lake])
     expect(tried.exchanges.binance).toMatchObject({ newly_rejected: 0, newly_accepted: 0 })
 

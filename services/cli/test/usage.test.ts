@@ -38,6 +38,27 @@ describe('help', () => {
   })
 })
 
+test('--version tells the version and what it runs on, in one line', async () => {
+  const { code, stdout, stderr } = await here(['--version'])
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout.toString()).toMatch(/^assay \d+\.\d+\.\d+ \(Node \d+\.\d+\.\d+, \w+ \w+\)\n$/)
+})
+
+test('with --json an error is one line of JSON, a mistake in the command line too', async () => {
+  const lake = ['--lake', folder.path('nowhere')]
+  for (const [args, code, exit_code] of [
+    [['status', ...lake], 'lake_missing', 2],
+    [['dlq', 'list', '--limit', '0', '--error-types', 'prices', ...lake], 'bad_usage', 2],
+    [['stauts'], 'bad_usage', 2],
+  ] as const) {
+    const ended = await here([...args, '--json'])
+    expect([ended.code, ended.stdout.toString()]).toEqual([exit_code, ''])
+    expect(JSON.parse(ended.stderr)).toEqual({
+      error: { code, message: expect.any(String), hint: expect.stringContaining('assay'), exit_code },
+    })
+  }
+})
+
 describe('mistakes in the command line', () => {
   test('are all told at once, with 2, and nothing is made', async () => {
     const lake = folder.path('unmade')

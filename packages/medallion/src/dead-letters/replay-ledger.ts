@@ -30,7 +30,13 @@ export async function writeReplay(
   counts: ReplayCounts | undefined,
 ): Promise<SideFiles[]> {
   const { source_table, target_table, filter } = entry
-  const json = JSON.stringify({ source_table, target_table, date_range: filter.dates, error_types: filter.errorTypes })
+  const json = JSON.stringify({
+    source_table,
+    target_table,
+    date_range: filter.dates,
+    error_types: filter.errorTypes,
+    ...(filter.rejectedSince_ms !== undefined && { rejected_since: new Date(filter.rejectedSince_ms).toISOString() }),
+  })
   const count = (value: number | undefined): string => `${value ?? 'NULL'}::BIGINT`
   const file = await write(
     REPLAYS_TABLE,

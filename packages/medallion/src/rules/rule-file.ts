@@ -1,18 +1,14 @@
 import { UsageError } from '@assay/core'
 import { CURRENCY_NAME, PAIR_NAME } from '@assay/exchanges'
 import { z } from 'zod'
-import { defineRuleSet, FIRST_EXTRAS, PRESENT_EXTRAS, type RuleSet, type RuleSetExtras } from './rule-set.js'
-
-const ERROR_TYPES = [
-  'asset_class_validation',
-  'message_id_validation',
-  'price_validation',
-  'quantity_validation',
-  'side_validation',
-  'symbol_validation',
-  'timestamp_validation',
-  'unknown_error',
-] as const
+import {
+  defineRuleSet,
+  ERROR_TYPES,
+  FIRST_EXTRAS,
+  PRESENT_EXTRAS,
+  type RuleSet,
+  type RuleSetExtras,
+} from './rule-set.js'
 
 const FILE_CHARACTERS_MAX = 2 ** 20
 const RULES_MAX = 500

@@ -19,15 +19,19 @@ export interface Rule {
   readonly since: string
 }
 
-export type ErrorType =
-  | 'asset_class_validation'
-  | 'message_id_validation'
-  | 'price_validation'
-  | 'quantity_validation'
-  | 'side_validation'
-  | 'symbol_validation'
-  | 'timestamp_validation'
-  | 'unknown_error'
+/** What kind of thing a rule is about, as a dead letter's `error_type` says. */
+export const ERROR_TYPES = [
+  'asset_class_validation',
+  'message_id_validation',
+  'price_validation',
+  'quantity_validation',
+  'side_validation',
+  'symbol_validation',
+  'timestamp_validation',
+  'unknown_error',
+] as const
+
+export type ErrorType = (typeof ERROR_TYPES)[number]
 
 export interface RuleSet {
   /** Derived from the content: two sets with the same rules have the same version. */

@@ -1,20 +1,24 @@
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { PartitionValue } from '@assay/pipeline'
+import type { ErrorType } from '../rules/rule-set.js'
 
 /** Which dead letters of a queue are meant; what isn't given doesn't narrow. */
 export interface DeadLetterFilter {
   /** First and last day (`dlq_date`, that of the Kafka timestamp), as `YYYY-MM-DD`. */
   readonly dates?: { readonly first: string; readonly last: string }
-  readonly errorTypes?: readonly string[]
+  readonly errorTypes?: readonly ErrorType[]
+  /** Rejected since then (`error_timestamp`), in ms since 1970. */
+  readonly rejectedSince_ms?: number
 }
 
 export const DEAD_LETTER = `topic, "partition", kafka_offset`
 
 /** SQL that is true of the filter's dead letters. */
-export function filterSql({ dates, errorTypes }: DeadLetterFilter): string {
+export function filterSql({ dates, errorTypes, rejectedSince_ms }: DeadLetterFilter): string {
   const parts: string[] = []
   if (dates) parts.push(`dlq_date BETWEEN DATE ${quoteText(dates.first)} AND DATE ${quoteText(dates.last)}`)
   if (errorTypes) parts.push(`error_type IN (${errorTypes.map(quoteText).join(', ')})`)
+  if (rejectedSince_ms !== undefined) parts.push(`error_timestamp >= make_timestamptz(${rejectedSince_ms * 1000})`)
   return parts.length === 0 ? 'true' : parts.join(' AND ')
 }
 
@@ -25,7 +29,7 @@ export function filterKeeps(
 ): boolean {
   const date = String(dlq_date)
   if (dates && (date < dates.first || date > dates.last)) return false
-  return !errorTypes || errorTypes.includes(String(error_type))
+  return !errorTypes || errorTypes.some((type) => type === error_type)
 }
 
 /**

@@ -64,7 +64,7 @@ export async function showDeadLetter(lake: Lake, coordinates: DeadLetterCoordina
     if (!row) {
       const was = resolutions.rows.length > 0 ? '; it was one, and was purged' : ''
       throw new UsageError('letter_not_found', `there is no dead letter at ${coordinateText(coordinates)}${was}`, {
-        hint: 'assay sql "FROM silver_dlq_trades" lists them; assay trace tells where a record is',
+        hint: 'assay dlq list lists the open ones; assay trace tells where a record is',
       })
     }
     const cell = (name: string): unknown => row[deadLetter.columns.findIndex((column) => column.name === name)]
@@ -83,13 +83,13 @@ export async function showDeadLetter(lake: Lake, coordinates: DeadLetterCoordina
   })
 }
 
-function exchangeOf(lake: Lake, source: string): Exchange {
+export function exchangeOf(lake: Lake, source: string): Exchange {
   const found = lake.exchanges.find(({ name }) => bronzeTable(name).name === source)
   if (!found) throw new RangeError(`no exchange has the table ${source}`)
   return found
 }
 
-async function withQuery<T>(lake: Lake, work: (query: Query) => Promise<T>): Promise<T> {
+export async function withQuery<T>(lake: Lake, work: (query: Query) => Promise<T>): Promise<T> {
   const query = await openQuery(lake, LIMITS)
   try {
     return await work(query)

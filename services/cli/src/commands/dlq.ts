@@ -8,7 +8,7 @@ import {
   showDeadLetter,
 } from '@assay/operations'
 import type { Command } from 'commander'
-import { deadLetterFilter, parseDateRange, parseSince } from '../parse/dead-letter-options.js'
+import { addFilterOptions, type FilterOptions, parseSince, readFilter } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
@@ -19,6 +19,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
+import { addDlqList } from './dlq-list.js'
 
 const GROUPS: readonly DeadLetterGroup[] = ['reason', 'type', 'hour', 'source']
 const BYTES_SHOWN = 256
@@ -48,6 +49,7 @@ export function addDlq(program: Command, accept: Accept): void {
         }),
       )
     })
+  addDlqList(dlq, accept)
   addShow(dlq, accept)
   addResolve(dlq, accept)
 }
@@ -106,17 +108,14 @@ function deadLetterText(report: DeadLetterReport, width: number): string {
   return resolutions.rows.length === 0 ? text : `${text}what became of it:\n${resultTable(resolutions, width)}`
 }
 
-interface ResolveOptions {
-  readonly sourceTable: string
-  readonly dateRange?: string
-  readonly errorTypes?: string
+interface ResolveOptions extends FilterOptions {
   readonly purge?: boolean
   readonly reopen?: boolean
   readonly note?: string
 }
 
 function addResolve(dlq: Command, accept: Accept): void {
-  dlq
+  const resolve = dlq
     .command('resolve')
     .summary('close dead letters that are given up, or reopen such ones')
     .description(
@@ -124,9 +123,7 @@ function addResolve(dlq: Command, accept: Accept): void {
         'no replay takes them; --reopen takes that back. Name dead letters, or take all of a range of days or of error types.',
     )
     .argument('[coordinates...]', 'topic/partition/offset')
-    .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', 'silver_dlq_trades')
-    .option('--date-range <days>', 'D or D..D, instead of coordinates')
-    .option('--error-types <list>', 'only these, instead of coordinates')
+  addFilterOptions(resolve)
     .option('--purge', 'close them')
     .option('--reopen', 'open them again')
     .option('--note <text>', 'why; kept in the ledger (required)')
@@ -142,10 +139,10 @@ function addResolve(dlq: Command, accept: Accept): void {
       if (options.note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
       if (purge === reopen) reader.mistakes.push('give one of --purge and --reopen')
       const coordinates = texts.flatMap((text) => reader.parsed(text, coordinate) ?? [])
-      const filter = deadLetterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
+      const filter = readFilter(reader, options)
       const isFiltered = Object.keys(filter).length > 0
       if (texts.length > 0 === isFiltered)
-        reader.mistakes.push('name dead letters, or take them by --date-range and --error-types')
+        reader.mistakes.push('name dead letters, or take them by --date-range, --error-types and --rejected-since')
       const which = texts.length > 0 ? { coordinates } : { filter }
       const resolution = purge ? 'purged' : 'reopened'
       accept(reader.mistakes, (io) =>

@@ -1,7 +1,7 @@
 import type { ReplayReport } from '@assay/medallion'
-import { readRules, runReplay } from '@assay/operations'
+import { openDeadLetterDays, readRules, runReplay } from '@assay/operations'
 import type { Command } from 'commander'
-import { deadLetterFilter, parseDateRange } from '../parse/dead-letter-options.js'
+import { addFilterOptions, type FilterOptions, readFilter } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { readText } from '../parse/read-text.js'
@@ -13,19 +13,17 @@ import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
+import { daysText } from './dlq-list.js'
 
-interface Options {
-  readonly sourceTable: string
+interface Options extends FilterOptions {
   readonly targetTable?: string
-  readonly dateRange?: string
-  readonly errorTypes?: string
   readonly dryRun?: boolean
   readonly fix?: string
   readonly rules?: string
 }
 
 export function addReplay(program: Command, accept: Accept): void {
-  program
+  const command = program
     .command('replay')
     .summary('judge dead letters again and take those that pass into silver')
     .description(
@@ -35,10 +33,8 @@ export function addReplay(program: Command, accept: Accept): void {
         'tells the same numbers. --fix takes corrections of single records, one a line: ' +
         '{"coordinate": "topic/partition/offset", "fields": {"price": "1.5"}}; only those dead letters are then replayed.',
     )
-    .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', 'silver_dlq_trades')
     .option('--target-table <table>', 'the silver table, as silver_binance_trades (required)')
-    .option('--date-range <days>', 'D or D..D: the days of the Kafka timestamps (dlq_date)')
-    .option('--error-types <list>', 'only these, as price_validation,side_validation')
+  addFilterOptions(command)
     .option('--dry-run', 'judge and count, write nothing')
     .option('--fix <file>', 'corrections as JSON lines')
     .option('--rules <file>', 'a rule set of your own; "assay rules list --json" prints the form')
@@ -51,7 +47,7 @@ export function addReplay(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
       reader.required('target-table', options.targetTable)
-      const filter = deadLetterFilter(reader.parsed(options.dateRange, parseDateRange), options.errorTypes)
+      const filter = readFilter(reader, options)
       const { sourceTable, targetTable = '', dryRun = false, fix, rules } = options
       const within = dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
@@ -65,7 +61,9 @@ export function addReplay(program: Command, accept: Accept): void {
             rules: presentRules(io, rules === undefined ? undefined : await readRules(lake, await readText(rules))),
           }
           const report = await runReplay(lake, request, io.signal)
-          await write(io.stdout, json ? jsonText({ ...report, dry_run: dryRun }) : replayText(report, targetTable))
+          const days = report.selected === 0 ? await openDeadLetterDays(lake, sourceTable, targetTable) : []
+          const text = (): string => `${replayText(report, targetTable)}${daysText(days)}`
+          await write(io.stdout, json ? jsonText({ ...report, dry_run: dryRun }) : text())
           return report.still_failing > 0 || !report.finished ? ExitCode.found_wrong : ExitCode.done
         }),
       )

@@ -1,5 +1,7 @@
-import { AssayError } from '@assay/core'
-import type { DeadLetterFilter } from '@assay/medallion'
+import { AssayError, systemClock } from '@assay/core'
+import { type DeadLetterFilter, DLQ_TABLE, ERROR_TYPES, type ErrorType } from '@assay/medallion'
+import type { Command } from 'commander'
+import type { OptionReader } from './options.js'
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/
 
@@ -52,14 +54,40 @@ export function parseSince(text: string, now_ms: number): number {
   })
 }
 
-/** The filter of `--date-range` and `--error-types`. */
-export function deadLetterFilter(
-  dates: DeadLetterFilter['dates'] | undefined,
-  errorTypes: string | undefined,
-): DeadLetterFilter {
-  const types = errorTypes
-    ?.split(',')
-    .map((type) => type.trim())
-    .filter((type) => type !== '')
-  return { ...(dates && { dates }), ...(types && types.length > 0 && { errorTypes: types }) }
+export interface FilterOptions {
+  readonly sourceTable: string
+  readonly dateRange?: string
+  readonly errorTypes?: string
+  readonly rejectedSince?: string
+}
+
+/** Adds the options that choose dead letters. */
+export function addFilterOptions(command: Command): Command {
+  return command
+    .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', DLQ_TABLE.name)
+    .option('--date-range <days>', 'D or D..D: the days of the Kafka timestamps (dlq_date)')
+    .option('--error-types <list>', 'only these, as price_validation,side_validation')
+    .option('--rejected-since <time>', 'rejected since then: 30m, 24h, 7d, or a time')
+}
+
+/** The filter that the options ask for; mistakes stay with the reader. */
+export function readFilter(reader: OptionReader, options: FilterOptions): DeadLetterFilter {
+  const dates = reader.parsed(options.dateRange, parseDateRange)
+  const errorTypes = reader.parsed(options.errorTypes, parseErrorTypes)
+  const rejectedSince_ms = reader.parsed(options.rejectedSince, (text) => parseSince(text, systemClock.now_ms()))
+  return {
+    ...(dates && { dates }),
+    ...(errorTypes && { errorTypes }),
+    ...(rejectedSince_ms !== undefined && { rejectedSince_ms }),
+  }
+}
+
+/** Throws `bad_error_types`. */
+function parseErrorTypes(text: string): ErrorType[] {
+  const names = text.split(',').map((name) => name.trim())
+  const unknown = names.filter((name) => !ERROR_TYPES.some((type) => type === name))
+  if (unknown.length === 0) return ERROR_TYPES.filter((type) => names.includes(type))
+  throw new AssayError('bad_error_types', `--error-types knows no ${unknown.map((name) => `"${name}"`).join(', ')}`, {
+    hint: `it takes ${ERROR_TYPES.join(', ')}`,
+  })
 }

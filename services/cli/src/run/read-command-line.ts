@@ -5,9 +5,12 @@ import type { Io } from './io.js'
 import type { Job } from './job.js'
 import { watchOptions } from './watch-options.js'
 
-/** What a command line comes to: a text to print (help), or a job. */
+/** What the parser calls a command line that asks for a text. */
+const TEXTS: ReadonlySet<string> = new Set(['commander.help', 'commander.helpDisplayed', 'commander.version'])
+
+/** What a command line comes to: a text to print (help, the version), or a job. */
 type CommandLine =
-  | { readonly kind: 'help'; readonly text: string; readonly isAsked: boolean }
+  | { readonly kind: 'text'; readonly text: string; readonly isAsked: boolean }
   | { readonly kind: 'job'; readonly job: Job }
 
 /**
@@ -20,7 +23,7 @@ export function readCommandLine(argv: readonly string[], env: Io['env']): Comman
   for (;;) {
     // The value of an unknown option that was left out looks like an argument too many.
     const attempt = parse(rest, env, { allowExcess: mistakes.length > 0 })
-    if (attempt.kind === 'help') return attempt
+    if (attempt.kind === 'text') return attempt
     if (attempt.kind === 'job') {
       mistakes.push(...attempt.mistakes)
       if (mistakes.length === 0) return attempt
@@ -35,7 +38,7 @@ export function readCommandLine(argv: readonly string[], env: Io['env']): Comman
 }
 
 type Attempt =
-  | { readonly kind: 'help'; readonly text: string; readonly isAsked: boolean }
+  | { readonly kind: 'text'; readonly text: string; readonly isAsked: boolean }
   | { readonly kind: 'job'; readonly job: Job; readonly mistakes: readonly string[] }
   | { readonly kind: 'wrong'; readonly error: CommanderError }
 
@@ -57,8 +60,8 @@ function parse(argv: readonly string[], env: Io['env'], { allowExcess }: { reado
     program.parse(argv, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed') {
-      return { kind: 'help', text, isAsked: error.exitCode === 0 }
+    if (TEXTS.has(error.code)) {
+      return { kind: 'text', text, isAsked: error.exitCode === 0 }
     }
     return { kind: 'wrong', error }
   }
@@ -87,7 +90,14 @@ function listed(mistakes: readonly string[]): string {
 }
 
 function helpCommand(argv: readonly string[], env: Io['env']): string {
-  const known = buildProgram(env, () => undefined).commands.map((command) => command.name())
-  const command = argv.find((arg) => known.includes(arg))
-  return command === undefined ? 'assay --help' : `assay ${command} --help`
+  let at: Command = buildProgram(env, () => undefined)
+  const names = ['assay']
+  for (const arg of argv) {
+    const found = at.commands.find((command) => command.name() === arg)
+    if (found) {
+      names.push(arg)
+      at = found
+    }
+  }
+  return [...names, '--help'].join(' ')
 }

@@ -1,7 +1,7 @@
 import { isStopped } from '@assay/core'
 import { ExitCode, exitCodeOf } from './exit-code.js'
 import { type Io, write } from './io.js'
-import { errorText } from './print-error.js'
+import { errorJson, errorText } from './print-error.js'
 import { readCommandLine } from './read-command-line.js'
 
 /** Runs a command line to its end; never throws. */
@@ -13,7 +13,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     return command.isAsked ? ExitCode.done : ExitCode.usage
   } catch (error) {
     if (io.signal.aborted && isStopped(error)) return ExitCode.stopped
-    await write(io.stderr, errorText(error))
+    await write(io.stderr, argv.includes('--json') ? errorJson(error) : errorText(error))
     return exitCodeOf(error)
   }
 }
