@@ -12,7 +12,7 @@ import type { QueryResult } from '@assay/query'
 import { exchangeOf, withQuery } from './dead-letters.js'
 import { queueNamed } from './queues.js'
 
-export interface ListRequest {
+interface ListRequest {
   /** The queue or its archive. */
   readonly sourceTable: string
   readonly filter: DeadLetterFilter
