@@ -31,12 +31,12 @@ export function addDlqList(dlq: Command, accept: Accept): void {
     .addHelpText('after', '\nExample:\n  assay dlq list --error-types price_validation --rejected-since 24h')
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
-      const { lake: place, json } = globalOptions(command, reader)
+      const { lake: location, json } = globalOptions(command, reader)
       const filter = readFilter(reader, options)
       const limit = reader.integer('limit', options.limit, LIMIT) ?? LIMIT.most
       const { sourceTable } = options
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(place, io.signal, async (lake) => {
+        withLakeToLookAt(location, io.signal, async (lake) => {
           const found = await listDeadLetters(lake, { sourceTable, filter, limit })
           const commands = found.target_tables.map((target) => replayCommand(sourceTable, target, filter))
           await write(io.stdout, json ? listJson(found, commands) : listText(found, commands, io.stdoutWidth))
