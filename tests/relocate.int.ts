@@ -35,8 +35,8 @@ import { digests } from './support/tables.js'
 const OLD = 'memory:///tables/market_data'
 const NEW = 'memory:///elsewhere/tables/market_data'
 
-/** A store in another place. */
-class OtherPlace extends TestStore {
+/** A store at another location. */
+class OtherLocation extends TestStore {
   override location(key: string): string {
     return `memory:///elsewhere/${key}`
   }
@@ -59,8 +59,8 @@ async function changed(before: Objects, store: ObjectStore): Promise<string[]> {
   return keys
 }
 
-async function copyTo(objects: Objects, lake: MemoryLake): Promise<OtherPlace> {
-  const store = new OtherPlace({ clock: lake.clock })
+async function copyTo(objects: Objects, lake: MemoryLake): Promise<OtherLocation> {
+  const store = new OtherLocation({ clock: lake.clock })
   for (const [key, bytes] of objects) await store.put(key, bytes)
   return store
 }
@@ -146,7 +146,7 @@ async function busyLake(): Promise<MemoryLake> {
   return lake
 }
 
-/** No path that a table's newest metadata leads to is in the old place. */
+/** No path that a table's newest metadata leads to is in the old location. */
 async function expectRelocated(lake: MemoryLake): Promise<void> {
   for (const name of await lake.catalog.list()) {
     const { catalog, store, clock, random } = lake
@@ -253,7 +253,7 @@ describe('a lake that was copied', () => {
     for (const each of [origin, smooth]) await each.close()
   })
 
-  it('T2: side rows that wait in an outbox are published in the new place', async () => {
+  it('T2: side rows that wait in an outbox are published in the new location', async () => {
     const origin = memoryLake()
     await produceSimulated(origin, binance, { count: 30, duplicates: 0.3 })
     await drain(origin)

@@ -30,14 +30,14 @@ const OTHER_BUCKET = 'elsewhere'
 let seed = 1
 
 /** Where a lake lies and where it is copied to. */
-interface Places {
+interface Locations {
   readonly origin: LakeParts
   readonly copy: LakeParts
   /** Copies everything, the log too, of a lake that nothing writes to. */
   carry(origin: Lake): Promise<void>
   /** How PyIceberg gets at the files. */
   readonly properties: Readonly<Record<string, string>>
-  /** How locations begin in the new place. */
+  /** How locations begin in the new location. */
   readonly home: string
 }
 
@@ -77,7 +77,7 @@ async function failing(lake: Lake): Promise<string[]> {
 /** PyIceberg does things to the newest version of a table, while Assay is paused. */
 async function pyiceberg(
   lake: Lake,
-  { properties, home }: Places,
+  { properties, home }: Locations,
   definition: TableDefinition,
   ...acts: readonly (readonly string[])[]
 ): Promise<readonly (readonly string[])[]> {
@@ -95,9 +95,9 @@ async function pyiceberg(
 }
 
 /** What a user does with a lake that was copied, and others to it. */
-function copiedLake(places: () => Places): void {
+function copiedLake(locations: () => Locations): void {
   it('A10: is refused until it is relocated, is at home afterwards, and takes what PyIceberg compacts, expires, appends', async () => {
-    const { origin, copy, carry } = places()
+    const { origin, copy, carry } = locations()
     const first = await open(origin)
     for (const { topic } of first.exchanges) await first.log.ensureTopic(topic, 2)
     await simulate(first, 120)
@@ -127,20 +127,20 @@ function copiedLake(places: () => Places): void {
     }
     const after = await open(copy)
     try {
-      await usedByPyIceberg(after, places())
+      await usedByPyIceberg(after, locations())
     } finally {
       await after.close()
     }
   })
 }
 
-async function usedByPyIceberg(lake: Lake, places: Places): Promise<void> {
+async function usedByPyIceberg(lake: Lake, locations: Locations): Promise<void> {
   await drain(lake)
   await checkInvariants(lake)
   for (const definition of TOUCHED) {
     const columns = definition.columns.map(({ name }) => name).filter((name) => EXACT.includes(name))
     const read = ['read', ...columns]
-    const [found, , kept, again] = await pyiceberg(lake, places, definition, read, ['compact'], ['expire'], read)
+    const [found, , kept, again] = await pyiceberg(lake, locations, definition, read, ['compact'], ['expire'], read)
     expect(Number(found?.[0])).toBeGreaterThan(50)
     expect([kept, again]).toEqual([['0'], found])
   }
@@ -148,7 +148,7 @@ async function usedByPyIceberg(lake: Lake, places: Places): Promise<void> {
   await drain(lake)
   await checkInvariants(lake)
   expect(await failing(lake)).toEqual([])
-  await pyiceberg(lake, places, GOLD_TABLE, ['append'])
+  await pyiceberg(lake, locations, GOLD_TABLE, ['append'])
   await simulate(lake, 30)
   await drain(lake)
   expect(await failing(lake)).toEqual([GOLD_TABLE.name])

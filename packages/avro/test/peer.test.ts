@@ -171,9 +171,9 @@ test('S6: damaged bytes never throw, are never judged by what lies around them, 
       let body: Uint8Array = Uint8Array.from(types(writer).toBuffer(record))
       for (const { at, xor, cut } of damages) {
         if (body.length === 0) continue
-        const place = at % body.length
-        body[place] = (body[place] as number) ^ xor
-        if (cut) body = body.slice(0, place)
+        const index = at % body.length
+        body[index] = (body[index] as number) ^ xor
+        if (cut) body = body.slice(0, index)
       }
       const schema = recordSchema(reader)
       const decoder = compileColumnDecoder(recordSchema(writer), schema)

@@ -13,13 +13,13 @@ import { BATCH_RECORDS_MAX, type PlannedBatch } from './plan.js'
  *   24  u32  records
  *   28  u32  byte of the segment at which the group that was written at once begins
  *   32  u32  bytes of all keys      36  u32  of all values      40  u32  of all headers
- *   44  u32  two bits a column (keys lowest): 0 no nulls, 1 some, 2 all; bit 6: bound to its place; above it 25 bits
- *            of the CRC-32 of that place (`Place`)
+ *   44  u32  two bits a column (keys lowest): 0 no nulls, 1 some, 2 all; bit 6: bound to its address; above it 25 bits
+ *            of the CRC-32 of that address (`BatchAddress`)
  *   48  body: i64 timestamps · u32 offsets (records + 1) of each column that isn't all null · a byte a record for
  *       each column with some nulls · data of keys, values, headers · zeros up to a multiple of 8
  *
  * The header has its own CRC, so that a damaged length is told apart from a batch that is still being written. A batch
- * that is bound to its place is none anywhere else: not in another lane, nor at another byte of its own. Those of the
+ * that is bound to its address is none anywhere else: not in another lane, nor at another byte of its own. Those of the
  * first version are not bound.
  */
 export const HEADER_BYTES = 48
@@ -32,7 +32,7 @@ const BOUND_BIT = 1 << 6
 const BOUND_SHIFT = 7
 
 /** Where a batch stands. `seal` is that of its lane (`laneSeal`). */
-export interface Place {
+export interface BatchAddress {
   readonly seal: number
   readonly byte: number
 }
@@ -42,7 +42,7 @@ export function laneSeal(topicId: string, partition: number): number {
   return crc32(`${topicId}/${partition}`)
 }
 
-function boundTo({ seal, byte }: Place): number {
+function boundTo({ seal, byte }: BatchAddress): number {
   return crc32(new Uint8Array(Uint32Array.of(byte).buffer), seal) >>> BOUND_SHIFT
 }
 
@@ -63,15 +63,15 @@ export interface BatchHeader {
 
 /**
  * The header at a byte of a buffer that holds at least `HEADER_BYTES` from there; undefined if it is not one, or bound
- * to another place than the one given.
+ * to another address than the one given.
  */
-export function readHeader(buffer: Uint8Array, at: number, place?: Place): BatchHeader | undefined {
+export function readHeader(buffer: Uint8Array, at: number, address?: BatchAddress): BatchHeader | undefined {
   const view = new DataView(buffer.buffer, buffer.byteOffset + at, HEADER_BYTES)
   if (view.getUint32(0, true) !== MAGIC) return undefined
   if (view.getUint32(4, true) !== crc32(buffer.subarray(at + 8, at + HEADER_BYTES))) return undefined
   const flags = view.getUint32(44, true)
   const isBound = (flags & BOUND_BIT) !== 0
-  if (isBound && place && flags >>> BOUND_SHIFT !== boundTo(place)) return undefined
+  if (isBound && address && flags >>> BOUND_SHIFT !== boundTo(address)) return undefined
   const column = (i: number): ColumnLayout => ({
     nulls: (flags >>> (2 * i)) & 3,
     bytes: view.getUint32(32 + 4 * i, true),
@@ -138,7 +138,7 @@ export function encodedBytes(batches: readonly PlannedBatch[]): number {
 
 /**
  * Batches one after the other as they stand in a segment from `groupStart` on, the first record with offset `base`;
- * bound to their places where the seal of a lane is given.
+ * bound to their addresses where the seal of a lane is given.
  */
 export function encodeGroup(
   batches: readonly PlannedBatch[],
@@ -150,8 +150,8 @@ export function encodeGroup(
   let at = 0
   let offset = base
   for (const batch of batches) {
-    const place = seal === undefined ? undefined : { seal, byte: groupStart + at }
-    at += encodeBatch(buffer, at, batch, { base: offset, groupStart, place })
+    const address = seal === undefined ? undefined : { seal, byte: groupStart + at }
+    at += encodeBatch(buffer, at, batch, { base: offset, groupStart, address })
     offset += BigInt(batch.rows.length)
   }
   return buffer
@@ -160,14 +160,14 @@ export function encodeGroup(
 interface BatchStand {
   readonly base: bigint
   readonly groupStart: number
-  readonly place: Place | undefined
+  readonly address: BatchAddress | undefined
 }
 
 function encodeBatch(
   buffer: Uint8Array,
   at: number,
   batch: PlannedBatch,
-  { base, groupStart, place }: BatchStand,
+  { base, groupStart, address }: BatchStand,
 ): number {
   const { source, rows } = batch
   const columns = layout(batch)
@@ -201,7 +201,7 @@ function encodeBatch(
   columns.forEach(({ bytes }, i) => {
     view.setUint32(32 + 4 * i, bytes, true)
   })
-  const bound = place ? BOUND_BIT | (boundTo(place) << BOUND_SHIFT) : 0
+  const bound = address ? BOUND_BIT | (boundTo(address) << BOUND_SHIFT) : 0
   view.setUint32(44, (columns[0].nulls | (columns[1].nulls << 2) | (columns[2].nulls << 4) | bound) >>> 0, true)
   view.setUint32(4, crc32(buffer.subarray(at + 8, at + HEADER_BYTES)), true)
   return total_bytes

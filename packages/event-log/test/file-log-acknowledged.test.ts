@@ -381,7 +381,7 @@ describe('B5: the end mark', () => {
   })
 })
 
-/** The same log as the first version would have written it: no marks, batches that are bound to no place. */
+/** The same log as the first version would have written it: no marks, batches that are bound to no address. */
 async function asEarlier(files: MemoryFiles): Promise<void> {
   const { encodeGroup } = await import('../src/batch-format.js')
   for (const mark of files.below('/log/t/ends')) await files.remove(mark)

@@ -205,7 +205,7 @@ describe('failure 16: a flipped bit', () => {
     await log.close()
   })
 
-  it('a copy of what was acknowledged, behind it, is no write of this place: it is cut off and kept', async () => {
+  it('a copy of what was acknowledged, behind it, is no write of this address: it is cut off and kept', async () => {
     const { directory, file, bytes, ends } = await written(2)
     await appendFile(file, bytes.subarray(ends[0]))
     await using(directory, async (log) => {

@@ -271,7 +271,7 @@ describe('opening', () => {
     })
   })
 
-  it('takes the place that the server chooses, if it lies in the lake', async () => {
+  it('takes the location that the server chooses, if it lies in the lake', async () => {
     server.location = (name) => store.location(`elsewhere/${name}-1`)
     const table = await open()
     expect((await table.load()).tableKey).toBe('elsewhere/trades-1')

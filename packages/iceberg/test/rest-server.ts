@@ -135,7 +135,7 @@ export class RestServer {
     }
     const updates = asArray(body.updates, 'updates').map((one) => asObject(one, 'an update'))
     const metadata = applyRestUpdates(table?.metadata, updates)
-    if (this.location && metadata.location !== this.location(name)) throw new Refusal(403, 'not in that place')
+    if (this.location && metadata.location !== this.location(name)) throw new Refusal(403, 'not at that location')
     this.tables.set(name, { metadata, number: (table?.number ?? -1) + 1 })
   }
 }

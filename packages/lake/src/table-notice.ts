@@ -6,7 +6,7 @@ export function noticeText(notice: TableNotice): string {
     return (
       `the tables of this lake say that they lie elsewhere (${notice.table} in ${notice.location}, found in ` +
       `${notice.found}): it was copied or moved, or is mounted elsewhere. Its own files are read, and nothing is ` +
-      'written before "assay maintain --relocate" has made this its place'
+      'written before "assay maintain --relocate" has made this its location'
     )
   }
   const seconds = Math.round(notice.ahead_ms / 1_000)

@@ -2,7 +2,7 @@ import type { Clock } from '@assay/core'
 import type { EndMark, EndMarkFile, FoundMark } from './end-mark.js'
 import { type LogFile, type LogFiles, readBytes } from './files/log-files.js'
 import { listSegments, type SegmentFile } from './segment-files.js'
-import { findEnd, type SegmentEnd, type SegmentPlace } from './segment-scan.js'
+import { findEnd, type SegmentAddress, type SegmentEnd } from './segment-scan.js'
 import { Serial } from './serial.js'
 
 /** Acknowledged records at the end of a lane that are not there as they were written. */
@@ -36,7 +36,7 @@ export interface NewestSegment extends SegmentEnd {
 interface Followed {
   readonly file: LogFile
   /** From here on it is looked at again. */
-  from: SegmentPlace
+  from: SegmentAddress
   isBound: boolean
   newest: NewestSegment
 }

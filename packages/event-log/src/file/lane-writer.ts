@@ -219,8 +219,8 @@ export class LaneWriter {
   async #openSegment(file: SegmentFile): Promise<{ handle: LogFile; newest: NewestSegment }> {
     const stats = await this.#options.files.stat(file.path)
     if (!stats) throw new OutageError('log_failed', `${file.path} vanishes as it is made`)
-    const place = { byte: 0, next: file.base, tail: 'nothing' as const, isBound: false }
-    const newest: NewestSegment = { file, inode: stats.inode, ...place }
+    const address = { byte: 0, next: file.base, tail: 'nothing' as const, isBound: false }
+    const newest: NewestSegment = { file, inode: stats.inode, ...address }
     const { handle } = await this.#openNewest(newest)
     return { handle, newest }
   }

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { type LogFile, type LogFiles, readBytes } from './files/log-files.js'
 import type { SegmentFile } from './segment-files.js'
-import { CHUNK_BYTES, findLater, type SegmentPlace, type Step, stepAt } from './segment-scan.js'
+import { CHUNK_BYTES, findLater, type SegmentAddress, type Step, stepAt } from './segment-scan.js'
 
 const INDEX_STEP_BYTES = 256 * 1024
 const CURSORS_MAX = 64
@@ -16,17 +16,17 @@ export interface SegmentExtent {
   /** Bytes that were written whole, damaged or not; all of them in a segment that has a successor. */
   readonly whole_bytes: number
   /** Where reading can be taken up behind damage of what was acknowledged last. */
-  readonly acknowledged: SegmentPlace | undefined
+  readonly acknowledged: SegmentAddress | undefined
 }
 
-/** A segment that is being read, with what is known of the places of its batches. */
+/** A segment that is being read, with what is known of the addresses of its batches. */
 export class OpenSegment {
   readonly file: SegmentFile
   readonly #files: LogFiles
   readonly #handle: LogFile
   readonly #seal: number
-  /** A place every so many bytes, in order. */
-  readonly #index: SegmentPlace[]
+  /** An address every so many bytes, in order. */
+  readonly #index: SegmentAddress[]
   /** Where readers left off: the byte of the batch that holds an offset. */
   readonly #cursors = new Map<bigint, number>()
   #durable_bytes = 0
@@ -77,9 +77,9 @@ export class OpenSegment {
   }
 
   /** Notes that a batch begins at `byte` with the offset `next`. */
-  addToIndex(place: SegmentPlace): void {
+  addToIndex(address: SegmentAddress): void {
     const last = this.#index.at(-1)
-    if (!last || place.byte >= last.byte + INDEX_STEP_BYTES) this.#index.push(place)
+    if (!last || address.byte >= last.byte + INDEX_STEP_BYTES) this.#index.push(address)
   }
 
   /** What there is at a byte of a chunk that was read from `chunkByte` on. */
@@ -92,7 +92,7 @@ export class OpenSegment {
     const known = this.#cursors.get(offset)
     if (known !== undefined) return { kind: 'found', byte: known }
     const { end } = extent
-    let { byte, next } = this.#placeBefore(offset)
+    let { byte, next } = this.#addressBefore(offset)
     let wanted_bytes = CHUNK_BYTES
     for (;;) {
       const want_bytes = Math.min(wanted_bytes, end - byte)
@@ -121,11 +121,11 @@ export class OpenSegment {
     }
   }
 
-  /** Where reading can be taken up behind a place at which it can't be gone on with. */
+  /** Where reading can be taken up behind an address at which it can't go on. */
   async behind(
-    damaged: SegmentPlace,
+    damaged: SegmentAddress,
     { end, whole_bytes, acknowledged }: SegmentExtent,
-  ): Promise<SegmentPlace | undefined> {
+  ): Promise<SegmentAddress | undefined> {
     const { byte, next } = damaged
     const later = await findLater(this.#handle, byte, end, { seal: this.#seal, next, whole_bytes })
     if (later) return later
@@ -136,14 +136,14 @@ export class OpenSegment {
     return this.#handle.close()
   }
 
-  #placeBefore(offset: bigint): SegmentPlace {
+  #addressBefore(offset: bigint): SegmentAddress {
     let low = 0
     let high = this.#index.length - 1
     while (low < high) {
       const middle = (low + high + 1) >>> 1
-      if ((this.#index[middle] as SegmentPlace).next <= offset) low = middle
+      if ((this.#index[middle] as SegmentAddress).next <= offset) low = middle
       else high = middle - 1
     }
-    return this.#index[low] as SegmentPlace
+    return this.#index[low] as SegmentAddress
   }
 }

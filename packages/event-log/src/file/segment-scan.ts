@@ -1,4 +1,11 @@
-import { ALIGNMENT, type BatchHeader, HEADER_BYTES, isBodyIntact, type Place, readHeader } from '../batch-format.js'
+import {
+  ALIGNMENT,
+  type BatchAddress,
+  type BatchHeader,
+  HEADER_BYTES,
+  isBodyIntact,
+  readHeader,
+} from '../batch-format.js'
 import { type LogFile, readBytes } from './files/log-files.js'
 
 export const CHUNK_BYTES = 1024 * 1024
@@ -15,56 +22,56 @@ export type Step =
   /** Bytes that are no batch, or not the ones that were written, or not written to be here. */
   | { readonly kind: 'damaged' }
 
-/** `rest_bytes`: from `at` to the end of the segment, as far as is known. `place` is that of `at` in the segment. */
-export function stepAt(chunk: Uint8Array, at: number, rest_bytes: number, place: Place): Step {
+/** `rest_bytes`: from `at` to the end of the segment, as far as is known. `address` is that of `at` in the segment. */
+export function stepAt(chunk: Uint8Array, at: number, rest_bytes: number, address: BatchAddress): Step {
   if (rest_bytes <= 0) return { kind: 'end' }
   if (rest_bytes < HEADER_BYTES) return { kind: 'short' }
   const there_bytes = chunk.length - at
   if (there_bytes < HEADER_BYTES) return { kind: 'more', bytes: CHUNK_BYTES }
-  const header = readHeader(chunk, at, place)
+  const header = readHeader(chunk, at, address)
   if (!header) return { kind: 'damaged' }
   if (header.total_bytes > rest_bytes) return { kind: 'short' }
   if (header.total_bytes > there_bytes) return { kind: 'more', bytes: Math.max(CHUNK_BYTES, header.total_bytes) }
   return isBodyIntact(chunk, at, header) ? { kind: 'batch', header } : { kind: 'damaged' }
 }
 
-/** A place between two batches of a segment. */
-export interface SegmentPlace {
+/** An address between two batches of a segment. */
+export interface SegmentAddress {
   readonly byte: number
   /** Offset of the record that comes next there. */
   readonly next: bigint
 }
 
-export interface SegmentEnd extends SegmentPlace {
+export interface SegmentEnd extends SegmentAddress {
   /** What follows the last intact batch. */
   readonly tail: 'nothing' | 'short' | 'damaged'
   /** Where bytes begin that were acknowledged, behind which nothing was written later, and that are not there as written. */
-  readonly lost?: SegmentPlace
-  /** True when a batch was met that is bound to its place: whoever wrote it kept an end mark. */
+  readonly lost?: SegmentAddress
+  /** True when a batch was met that is bound to its address: whoever wrote it kept an end mark. */
   readonly isBound: boolean
 }
 
 interface ScanOptions {
   readonly seal: number
   /** Where what was acknowledged ends, if that is in this segment. */
-  readonly acknowledged: SegmentPlace | undefined
+  readonly acknowledged: SegmentAddress | undefined
 }
 
 /**
- * Follows the batches of the newest segment from a place to where they end. Damage with a later completed write
+ * Follows the batches of the newest segment from an address to where they end. Damage with a later completed write
  * behind it is passed over: that is no torn tail, and whoever reads that part will find it. So is damage of what was
  * acknowledged last, since the mark tells what comes behind it; but that is told (`lost`).
  */
 export async function findEnd(
   file: LogFile,
-  from: SegmentPlace,
+  from: SegmentAddress,
   size_bytes: number,
   { seal, acknowledged }: ScanOptions,
 ): Promise<SegmentEnd> {
   let { byte, next } = from
   let wanted_bytes = CHUNK_BYTES
   let isBound = false
-  let lost: SegmentPlace | undefined
+  let lost: SegmentAddress | undefined
   for (;;) {
     const want_bytes = Math.min(wanted_bytes, size_bytes - byte)
     const chunk = await readBytes(file, byte, want_bytes)
@@ -117,7 +124,7 @@ export async function findLater(
   damaged_byte: number,
   size_bytes: number,
   { seal, next, whole_bytes }: LaterOptions,
-): Promise<SegmentPlace | undefined> {
+): Promise<SegmentAddress | undefined> {
   let byte = damaged_byte + ALIGNMENT
   while (size_bytes - byte >= HEADER_BYTES) {
     const chunk = await readBytes(file, byte, Math.min(CHUNK_BYTES, size_bytes - byte))

@@ -27,7 +27,7 @@ export interface ForgetLimits {
 /** Which table names point to which metadata. A compare-and-swap demands that the table's identity and main's head are the base's. */
 export interface Catalog {
   /** Where a new table of this name puts its files. Rejects with `bad_table_name`. */
-  place(name: string): Promise<{ readonly tableKey: string; readonly location: string }>
+  newLocation(name: string): Promise<{ readonly tableKey: string; readonly location: string }>
   /** The newest version, or undefined when there is no such table. */
   load(name: string): Promise<TableVersion | undefined>
   create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'>

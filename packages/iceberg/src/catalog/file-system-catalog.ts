@@ -49,7 +49,7 @@ export class FileSystemCatalog implements Catalog {
     this.#random = random
   }
 
-  async place(name: string): Promise<{ readonly tableKey: string; readonly location: string }> {
+  async newLocation(name: string): Promise<{ readonly tableKey: string; readonly location: string }> {
     const tableKey = this.#tableKey(name)
     return { tableKey, location: this.#store.location(tableKey) }
   }

@@ -22,7 +22,7 @@ export function keyOfPath(version: TableVersion, path: string): string {
     'path_outside_table',
     `${path} does not lie under the table's location ${version.metadata.location}`,
     {
-      hint: 'tables whose files are spread over other places cannot be read',
+      hint: 'tables whose files are spread over other locations cannot be read',
     },
   )
 }

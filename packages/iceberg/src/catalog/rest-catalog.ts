@@ -98,7 +98,7 @@ export class RestCatalog implements Catalog {
     return `${this.#tables}/${name}`
   }
 
-  async place(name: string): Promise<{ readonly tableKey: string; readonly location: string }> {
+  async newLocation(name: string): Promise<{ readonly tableKey: string; readonly location: string }> {
     this.#path(name)
     const tableKey = `tables/${this.#namespace}/${name}`
     return { tableKey, location: this.#store.location(tableKey) }
@@ -153,7 +153,7 @@ export class RestCatalog implements Catalog {
     if (found.startsWith(root) && found.length > root.length) return found.slice(root.length)
     const message = `the catalog has table ${name} at ${location}, which is not in ${root}`
     const hint =
-      'set ASSAY_LAKE to the place where the catalog keeps its tables, or name another ASSAY_CATALOG_WAREHOUSE'
+      'set ASSAY_LAKE to the location where the catalog keeps its tables, or name another ASSAY_CATALOG_WAREHOUSE'
     // Once it was within: then this is the catalog's doing, or of what answers in its place.
     if (this.#newest.has(name)) throw new OutageError('table_outside_lake', message, { hint })
     throw new UsageError('table_outside_lake', message, { hint })

@@ -29,7 +29,7 @@ export async function createTable(
   const existing = await catalog.load(name)
   if (existing) matchTable(name, existing.metadataLocation, existing.metadata, description)
   else {
-    const { location } = await catalog.place(name)
+    const { location } = await catalog.newLocation(name)
     const metadata = newMetadata(location, schema, spec, description, dependencies)
     if ((await catalog.create(name, metadata)) === 'exists') {
       const other = await catalog.load(name)

@@ -20,17 +20,17 @@ const ATTEMPTS = 5
 
 interface RelocateOptions {
   readonly rewriteDeletes: DeleteFileRewriter
-  /** Another table of the same place; undefined when there is none of the name. */
+  /** Another table of the same location; undefined when there is none of the name. */
   readonly table: (name: string) => Table | undefined
   /** Only tell. */
   readonly dryRun?: boolean
 }
 
 /**
- * Makes the place in which a table was found the one that its metadata names: manifests, manifest lists, position-delete
+ * Makes the location at which a table was found the one that its metadata names: manifests, manifest lists, position-delete
  * files, lists of expired files and pending manifests are written anew under new names, and one put of metadata brings
- * them into force. Killed before that, nothing has changed; killed after, it is done. Reads and writes only in the place
- * where the table was found. Returns the old place, or undefined where it is in its place already.
+ * them into force. Killed before that, nothing has changed; killed after, it is done. Reads and writes only at the location
+ * where the table was found. Returns the old location, or undefined where it is at its location already.
  */
 export async function relocateTable(table: Table, options: RelocateOptions): Promise<string | undefined> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

@@ -2,7 +2,7 @@ import { AssayError } from '@assay/core'
 import { plain } from '../catalog/paths.js'
 
 /**
- * Paths under the old place of a lake's tables as paths under the new one. Tables lie side by side, so a path of one
+ * Paths under the old location of a lake's tables as paths under the new one. Tables lie side by side, so a path of one
  * table that another names (a pending manifest) moves the same way.
  */
 export class Relocation {
@@ -27,14 +27,14 @@ export class Relocation {
     this.#prefix = prefix
   }
 
-  /** Throws `path_outside_table` for a path that is neither in the old place nor in the new one. */
+  /** Throws `path_outside_table` for a path that is neither in the old location nor in the new one. */
   path(path: string): string {
     const found = plain(path)
     for (const root of [this.from, this.to]) {
       if (found.startsWith(`${root}/`)) return `${this.to}${found.slice(root.length)}`
     }
     throw new AssayError('path_outside_table', `${path} lies neither in ${this.from} nor in ${this.to}`, {
-      hint: 'tables whose files are spread over other places cannot be relocated',
+      hint: 'tables whose files are spread over other locations cannot be relocated',
     })
   }
 
@@ -50,7 +50,7 @@ export class Relocation {
     return `${this.#prefix}${this.path(path).slice(this.to.length)}`
   }
 
-  /** A bound of file paths, which may be cut; undefined where it says nothing of the new place. */
+  /** A bound of file paths, which may be cut; undefined where it says nothing of the new location. */
   bound(bytes: Uint8Array | undefined): Uint8Array | undefined {
     const text = bytes && Buffer.from(bytes).toString('utf8')
     return text !== undefined && plain(text).startsWith(`${this.from}/`)

@@ -33,7 +33,7 @@ export interface TableDependencies {
 export type TableNotice =
   /** Its newest commit is stamped later than this machine's clock. */
   | { readonly kind: 'ahead_of_clock'; readonly table: string; readonly ahead_ms: number }
-  /** Its metadata names another place than the one that it was found in. */
+  /** Its metadata names another location than the one where it was found. */
   | { readonly kind: 'moved'; readonly table: string; readonly location: string; readonly found: string }
 
 /** A name in a catalog, with what is needed to work on the table behind it, and caches of its immutable files. */
@@ -80,7 +80,7 @@ export class Table {
     })
   }
 
-  /** Whether the metadata names another place than the one in which the table was found: the lake was copied or moved. */
+  /** Whether the metadata names another location than the one where the table was found: the lake was copied or moved. */
   async isMoved({ metadata: { location }, tableKey }: TableVersion): Promise<boolean> {
     if (this.#placed?.location === location) return this.#placed.isMoved
     const isMoved = !(await this.store.isLocationOf(location, tableKey))

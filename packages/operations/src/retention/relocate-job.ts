@@ -19,15 +19,15 @@ export interface RelocatedTable {
 }
 
 /**
- * Makes the place in which a copied or moved lake was found its own: every table's metadata names its files there
- * afterwards. Can be repeated, after a kill at any moment, too; whatever lies in the old place is neither read nor
+ * Makes the location at which a copied or moved lake was found its own: every table's metadata names its files there
+ * afterwards. Can be repeated, after a kill at any moment, too; whatever lies in the old location is neither read nor
  * written. Throws `no_relocation_needed` where a catalog says where tables lie, and `job_stopped` on abort.
  */
 export async function relocateLake(lake: Lake, dryRun: boolean, signal?: AbortSignal): Promise<RelocatedTable[]> {
   const { catalog, store, clock, random } = lake
   if (!(catalog instanceof FileSystemCatalog)) {
     throw new UsageError('no_relocation_needed', 'where the tables of this lake lie is told by its catalog', {
-      hint: 'register the tables at their new place with the catalog',
+      hint: 'register the tables at their new location with the catalog',
     })
   }
   const names = await catalog.list()

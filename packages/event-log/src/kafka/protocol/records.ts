@@ -161,7 +161,7 @@ class Cursor {
     return Number.NaN
   }
 
-  /** Place and length of a byte string that must end before `end`; gives its bytes. */
+  /** BatchAddress and length of a byte string that must end before `end`; gives its bytes. */
   span(spans: Int32Array, at: number, end: number): number {
     const bytes = this.varint()
     if (bytes < -1 || this.at + bytes > end) throw new CodecError('a key or value ends beyond its record')
