@@ -14,10 +14,9 @@ import { addTables } from './commands/tables.js'
 import { addTrace } from './commands/trace.js'
 import { addUp } from './commands/up/up.js'
 import { addVerify } from './commands/verify.js'
+import { DEFAULT_LAKE } from './parse/global-options.js'
 import { Program } from './parse/program.js'
 import type { Accept } from './run/job.js'
-
-const DEFAULT_LAKE = './lake'
 
 const AFTER = `
 Start with:

@@ -13,7 +13,7 @@ describe('up', () => {
     await rm(join(lake, 'tables/market_data/bronze_kraken_trades'), { recursive: true })
     const { code, stdout, stderr } = await assay(['up', '--drain', '--json', '--lake', lake])
     expect([code, stdout.length]).toEqual([1, 0])
-    expect(stderr).toContain('[upstream_replaced]')
+    expect(stderr).toContain('"code":"upstream_replaced"')
     expect(stderr).toContain('--adopt')
   }, 60_000)
 

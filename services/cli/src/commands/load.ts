@@ -58,7 +58,7 @@ export function addLoad(program: Command, accept: Accept): void {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const sources = await openSources(files, io.stdin)
         const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
-        const report = await withLake(location, io.signal, (lake) =>
+        const report = await withLake(location, io, (lake) =>
           loadSources(lake, {
             exchange,
             sources,

@@ -59,7 +59,7 @@ export function addRebuild(program: Command, accept: Accept): void {
         await refuseUsed(request.into)
         const parts = embeddedParts(request.into)
         return withLakeToRead(location, io.signal, (source) =>
-          withLake(parts, io.signal, (target) => run(source, target, { ...request, present }, json, io)),
+          withLake(parts, io, (target) => run(source, target, { ...request, present }, json, io)),
         )
       })
     })

@@ -62,7 +62,7 @@ export function addSimulate(program: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
-        const report = await withLake(location, io.signal, (lake) =>
+        const report = await withLake(location, io, (lake) =>
           simulateFeed(lake, {
             ...simulation,
             exchange,

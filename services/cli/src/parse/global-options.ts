@@ -4,6 +4,9 @@ import type { Command } from 'commander'
 import type { OptionReader } from './options.js'
 import { Program } from './program.js'
 
+/** The lake that is meant when none is named. */
+export const DEFAULT_LAKE = './lake'
+
 interface GlobalOptions {
   /** The lake that is meant, and the parts that the environment says it stands on. */
   readonly lake: LakeParts

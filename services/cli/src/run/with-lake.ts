@@ -1,5 +1,6 @@
 import { systemClock, systemRandom, UsageError } from '@assay/core'
 import { isLakeThere, type Lake, type LakeOptions, type LakeParts, noticeText, openLake } from '@assay/lake'
+import { type Io, write } from './io.js'
 import { untilAborted } from './stopped.js'
 
 const OPEN_SOON_MS = 500
@@ -8,16 +9,21 @@ const OPEN_SOON_MS = 500
 type Work<T> = (lake: Lake) => Promise<T>
 
 /**
- * Works on a lake, which is made if it is missing, and closes it. `home`: its folder, if this opens it again. Throws
+ * Works on a lake, which is made if it is missing (and said to be new: its name may be a slip), and closes it. `home`: its folder, if this opens it again. Throws
  * `command_stopped` when the signal comes before the lake is open, as the others do.
  */
-export function withLake<T>(
+export async function withLake<T>(
   parts: LakeParts,
-  signal: AbortSignal,
+  io: Pick<Io, 'signal' | 'stderr'>,
   work: Work<T>,
   home?: LakeOptions['home'],
 ): Promise<T> {
-  return onLake(parts, signal, { access: 'write', ...(home && { home }) }, work)
+  const { signal, stderr } = io
+  const isNew = !(await untilAborted(isLakeThere(parts), signal))
+  return onLake(parts, signal, { access: 'write', ...(home && { home }) }, async (lake) => {
+    if (isNew) await write(stderr, `made a new lake in ${lake.location}\n`)
+    return work(lake)
+  })
 }
 
 /** The same on a lake that has to be there already. Throws `lake_missing`, having made nothing. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { AssayError, isStopped, OutageError, systemClock, systemRandom } from '@assay/core'
 import { type FeedEvent, type FeedMode, type LiveFeedOptions, runFeed, runLiveFeed } from '@assay/feed'
 import {
@@ -14,6 +15,7 @@ import {
 } from '@assay/lake'
 import type { RuleSet } from '@assay/medallion'
 import type { Logger } from 'pino'
+import { DEFAULT_LAKE } from '../../parse/global-options.js'
 import { LiveLines } from '../../print/live-lines.js'
 import { ExitCode } from '../../run/exit-code.js'
 import { type Io, write } from '../../run/io.js'
@@ -61,7 +63,7 @@ export async function runUp(parts: LakeParts, request: UpRequest, io: Io): Promi
   const work = (): Promise<void> =>
     withLake(
       parts,
-      io.signal,
+      io,
       async (lake) => {
         code = await up(lake, request, screen)
       },
@@ -105,6 +107,7 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
   const { io, live, events } = screen
   const isResult = request.drain || request.json
   if (!screen.isNamed) await write(isResult ? io.stderr : io.stdout, `lake ${lake.location}\n`)
+  if (!screen.isNamed && !isResult) await write(io.stdout, nextSteps(lake))
   screen.isNamed = true
   await runAll(lake, request, screen)
   live.end()
@@ -115,7 +118,19 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
     await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
   }
   await write(io.stderr, stopsText(stops))
+  if (!isResult) await write(io.stdout, `stopped; "assay verify${lakeOption(lake)}" proves what is there\n`)
   return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
+}
+
+/** What to try while it runs. */
+function nextSteps(lake: Lake): string {
+  return `From another terminal: assay sql "FROM gold_crypto_trades LIMIT 5"${lakeOption(lake)}. Ctrl-C stops.\n`
+}
+
+/** What names the lake to another command; nothing for the one that is meant without. */
+function lakeOption({ location }: Lake): string {
+  if (location === resolve(DEFAULT_LAKE)) return ''
+  return ` --lake ${/^[\w./:@-]+$/.test(location) ? location : JSON.stringify(location)}`
 }
 
 /** Runs workers, feed and status lines until the signal, the end of a drain, or the first failure. */
