@@ -1,3 +1,5 @@
+import { errorFields, type LogLine, messageOf } from '@assay/core'
+
 /** What a feed tells of itself, for logs, metrics and the console. */
 export type FeedEvent =
   | { readonly kind: 'sample_loaded'; readonly exchange: string; readonly produced: number }
@@ -33,3 +35,56 @@ export type FeedEvent =
     }
   /** Records that could not be written before the end. */
   | { readonly kind: 'given_up'; readonly exchange: string; readonly records: number }
+
+/** Undefined for progress without anything that was refused. */
+export function feedEventLine(event: FeedEvent): LogLine | undefined {
+  const { exchange } = event
+  switch (event.kind) {
+    case 'sample_loaded':
+      return {
+        level: 'info',
+        fields: { exchange, records: event.produced },
+        message: 'recorded trades are in the log',
+      }
+    case 'simulating':
+      return { level: 'info', fields: { exchange, per_second: event.per_second }, message: 'simulated trades begin' }
+    case 'outage':
+      return {
+        level: 'warn',
+        fields: { exchange, retry_ms: event.retry_ms, ...errorFields(event.error) },
+        message: `feed interrupted, trying again: ${messageOf(event.error)}`,
+      }
+    case 'connected':
+      return {
+        level: 'info',
+        fields: { exchange, outage_seconds: event.outage_seconds },
+        message: 'connected to the exchange',
+      }
+    case 'disconnected':
+      return {
+        level: 'warn',
+        fields: { exchange, retry_ms: Math.round(event.retry_ms) },
+        message: `no connection to the exchange, trying again: ${event.reason}`,
+      }
+    case 'rejected':
+      return {
+        level: 'error',
+        fields: { exchange },
+        message: `the exchange refuses what was asked for: ${event.reason}`,
+      }
+    case 'given_up':
+      return {
+        level: 'error',
+        fields: { exchange, records: event.records },
+        message: 'these records could not be written before the end',
+      }
+    case 'progress': {
+      if (event.refused === 0) return undefined
+      return {
+        level: 'warn',
+        fields: { exchange, refused: event.refused },
+        message: `not understood: ${event.refusal}`,
+      }
+    }
+  }
+}

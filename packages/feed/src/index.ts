@@ -1,4 +1,4 @@
-export type { FeedEvent } from './feed-event.js'
+export { type FeedEvent, feedEventLine } from './feed-event.js'
 export { FeedProducer, type FeedTarget } from './feed-producer.js'
 export { type LiveFeedOptions, runLiveFeed } from './live/live-feed.js'
 export { type LoadReport, loadSources } from './load.js'

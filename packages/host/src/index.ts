@@ -1,7 +1,6 @@
 export { bearerCheck } from './http/bearer.js'
 export { type Problem, sendProblem } from './http/problem.js'
 export { layerWork, logCheck, registryCheck } from './layer-work.js'
-export { codeOf, errorFields, messageOf } from './log.js'
 export { metricsPage } from './metrics/metrics-page.js'
 export { runService } from './run-service.js'
 export type { ServiceParts, ServiceWork } from './service-work.js'

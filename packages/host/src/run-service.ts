@@ -1,7 +1,16 @@
-import { type Clock, leave, type Random, type SignalHost, type StopRequest, UsageError } from '@assay/core'
+import {
+  type Clock,
+  errorFields,
+  leave,
+  messageOf,
+  type Random,
+  type SignalHost,
+  type StopRequest,
+  UsageError,
+} from '@assay/core'
 import { openLake, readConfig } from '@assay/lake'
 import type { DestinationStream, Logger } from 'pino'
-import { errorFields, messageOf, openLog } from './log.js'
+import { openLog } from './log.js'
 import { serve } from './serve.js'
 import type { ServiceParts, ServiceWork } from './service-work.js'
 

@@ -7,24 +7,7 @@ import { commitBatch, dropFiles } from './commit-batch.js'
 import { Maintenance } from './maintenance.js'
 import { publishPending } from './publish.js'
 import { remedyFor } from './remedy.js'
-
-/** What a worker tells of itself, for logs, metrics and the console. */
-export type WorkerEvent =
-  | {
-      readonly kind: 'committed'
-      readonly worker: string
-      readonly counts: Batch['counts']
-      readonly breakdowns?: Batch['breakdowns']
-      readonly duration_ms: number
-      readonly sequence: number
-    }
-  | { readonly kind: 'refused'; readonly worker: string; readonly reason: string }
-  | { readonly kind: 'outage'; readonly worker: string; readonly error: unknown; readonly retry_ms: number }
-  /** A topic is set up in a way that loses what was meant to be kept. */
-  | { readonly kind: 'topic_warning'; readonly worker: string; readonly message: string }
-  /** An older version of Assay works on a table that has, or shall have, columns which it does not know. */
-  | { readonly kind: 'table_warning'; readonly worker: string; readonly table: string; readonly message: string }
-  | { readonly kind: 'lane_stopped'; readonly worker: string; readonly lane: string; readonly reason: string }
+import type { WorkerEvent } from './worker-event.js'
 
 export interface WorkerOptions {
   readonly stage: Stage

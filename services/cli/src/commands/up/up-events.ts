@@ -1,6 +1,6 @@
-import { AssayError, type Clock, RepeatLimit } from '@assay/core'
-import type { FeedEvent } from '@assay/feed'
-import type { WorkerEvent } from '@assay/pipeline'
+import { type Clock, codeOf, errorFields, type LogLine, messageOf, RepeatLimit } from '@assay/core'
+import { type FeedEvent, feedEventLine } from '@assay/feed'
+import { type WorkerEvent, workerEventLine } from '@assay/pipeline'
 import type { Logger } from 'pino'
 import type { Waits } from './up-waits.js'
 
@@ -19,8 +19,8 @@ export class UpEvents {
   onWorker(event: WorkerEvent): void {
     // The lake is open, and all that a worker needs to begin with.
     this.end('lake')
-    if (event.kind !== 'outage') logWorkerEvent(this.#log, event)
-    else if (this.#begin(event.worker, event.error)) logWorkerEvent(this.#log, event)
+    if (event.kind === 'outage' && !this.#begin(event.worker, event.error)) return
+    this.#tell(workerEventLine(event))
   }
 
   onFeed(event: FeedEvent): void {
@@ -28,12 +28,16 @@ export class UpEvents {
     if (event.kind === 'progress' || event.kind === 'connected') this.end(who)
     // Each try begins anew; that the outage is over is told once something is in the log.
     if (event.kind === 'simulating' && this.#outages.lasts(who)) return
-    if (event.kind !== 'outage') logFeedEvent(this.#log, event)
-    else if (this.#begin(who, event.error)) logFeedEvent(this.#log, event)
+    if (event.kind === 'outage' && !this.#begin(who, event.error)) return
+    // Beside the status lines, what was not understood would be told every second.
+    const line = event.kind === 'progress' ? undefined : feedEventLine(event)
+    if (line) this.#tell(line)
   }
 
   onOutage(who: string, error: unknown, retry_ms: number): void {
-    if (this.#begin(who, error)) this.#log.warn({ retry_ms, ...remedyOf(error) }, outageText(error))
+    if (!this.#begin(who, error)) return
+    const fields = { retry_ms, ...errorFields(error) }
+    this.#tell({ level: 'warn', fields, message: `outage, trying again: ${messageOf(error)}` })
   }
 
   /** What it waited for, if it did, is over. */
@@ -46,76 +50,10 @@ export class UpEvents {
 
   #begin(who: string, error: unknown): boolean {
     this.#waits.begin(who, error)
-    return this.#outages.isDue(who, error instanceof AssayError ? error.code : 'defect')
+    return this.#outages.isDue(who, codeOf(error))
   }
-}
 
-/** Logs what an operator should know; commits and lost races are everyday business. */
-function logWorkerEvent(log: Logger, event: WorkerEvent): void {
-  switch (event.kind) {
-    case 'committed':
-      log.debug({ worker: event.worker, ...event.counts, duration_ms: event.duration_ms }, 'committed')
-      return
-    case 'refused':
-      log.debug({ worker: event.worker, reason: event.reason }, 'commit refused, starting from the table again')
-      return
-    case 'outage':
-      log.warn(
-        { worker: event.worker, retry_ms: Math.round(event.retry_ms), ...remedyOf(event.error) },
-        outageText(event.error),
-      )
-      return
-    case 'topic_warning':
-      log.warn({ worker: event.worker }, event.message)
-      return
-    case 'table_warning':
-      log.warn({ worker: event.worker, table: event.table }, event.message)
-      return
-    case 'lane_stopped':
-      log.error({ worker: event.worker, reason: event.reason }, `lane ${event.lane} stopped: see assay status`)
+  #tell({ level, fields, message }: LogLine): void {
+    this.#log[level](fields, message)
   }
-}
-
-function logFeedEvent(log: Logger, event: FeedEvent): void {
-  switch (event.kind) {
-    case 'sample_loaded':
-      log.info({ exchange: event.exchange, records: event.produced }, 'recorded trades are in the log')
-      return
-    case 'simulating':
-      log.info({ exchange: event.exchange, per_second: event.per_second }, 'simulated trades begin')
-      return
-    case 'outage':
-      log.warn(
-        { exchange: event.exchange, ...remedyOf(event.error) },
-        `feed interrupted, trying again: ${messageOf(event.error)}`,
-      )
-      return
-    case 'connected':
-      log.info({ exchange: event.exchange }, 'connected to the exchange')
-      return
-    case 'disconnected':
-      log.warn({ exchange: event.exchange }, `no connection to the exchange, trying again: ${event.reason}`)
-      return
-    case 'rejected':
-      log.error({ exchange: event.exchange }, `the exchange refuses what was asked for: ${event.reason}`)
-      return
-    case 'given_up':
-      log.error({ exchange: event.exchange, records: event.records }, 'records could not be written before the end')
-      return
-    case 'progress':
-      if (event.refused > 0) log.debug({ exchange: event.exchange }, `not understood: ${event.refusal}`)
-  }
-}
-
-function outageText(error: unknown): string {
-  return `outage, trying again: ${messageOf(error)}`
-}
-
-function remedyOf(error: unknown): Record<string, string> {
-  if (!(error instanceof AssayError)) return {}
-  return { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
