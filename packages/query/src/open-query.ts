@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Engine, openEngine, type QueryResult, quoteIdentifier, type Session } from '@assay/engine'
+import { type Engine, openEngine, type QueryResult, quoteIdentifier, type Session, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import type { AsOf } from './as-of.js'
 import { planViews, readableNames } from './plan-views.js'
@@ -67,15 +67,15 @@ async function runWithin(
   sql: string,
   { maxRows, timeout_ms }: QueryOptions,
 ): Promise<QueryResult> {
-  const session = await engine.session()
-  const done = new AbortController()
-  void clock.sleep(timeout_ms, done.signal).then(() => {
-    if (!done.signal.aborted) session.interrupt()
+  return withSession(engine, async (session) => {
+    const done = new AbortController()
+    void clock.sleep(timeout_ms, done.signal).then(() => {
+      if (!done.signal.aborted) session.interrupt()
+    })
+    try {
+      return await session.query(sql, maxRows)
+    } finally {
+      done.abort()
+    }
   })
-  try {
-    return await session.query(sql, maxRows)
-  } finally {
-    done.abort()
-    await session.close()
-  }
 }

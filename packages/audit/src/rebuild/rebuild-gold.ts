@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { LaneKey, Position } from '@assay/core'
-import type { Session } from '@assay/engine'
+import { type Session, withSession } from '@assay/engine'
 import { DEFAULT_KEY_SET_BYTES } from '@assay/lake'
 import { GOLD_TABLE, goldStage, silverTable } from '@assay/medallion'
 import {
@@ -46,7 +46,6 @@ export async function rebuildGold(
     )
     return
   }
-  const session = await (await rebuild.target.engine()).session()
   const scratch: string[] = []
   const newPath = async (): Promise<string> => {
     const path = `${await rebuild.target.store.scratchDirectory()}/${rebuild.target.random.uuid()}.parquet`
@@ -54,17 +53,18 @@ export async function rebuildGold(
     return path
   }
   try {
-    const kept: UpstreamTable[] = []
-    const dropped: UpstreamTable[] = []
-    for (const { table, pinned, own } of silvers) {
-      const parts = await splitBy({ session, table, pinned, ledger, newPath })
-      kept.push(boundedTable(table, pinned, own, parts.kept))
-      dropped.push(boundedTable(table, pinned, own, parts.dropped))
-    }
-    await runGold(rebuild, kept)
-    await runGold(rebuild, dropped, readAgain)
+    await withSession(await rebuild.target.engine(), async (session) => {
+      const kept: UpstreamTable[] = []
+      const dropped: UpstreamTable[] = []
+      for (const { table, pinned, own } of silvers) {
+        const parts = await splitBy({ session, table, pinned, ledger, newPath })
+        kept.push(boundedTable(table, pinned, own, parts.kept))
+        dropped.push(boundedTable(table, pinned, own, parts.dropped))
+      }
+      await runGold(rebuild, kept)
+      await runGold(rebuild, dropped, readAgain)
+    })
   } finally {
-    await session.close()
     await Promise.all(scratch.map((path) => rm(path, { force: true })))
   }
 }

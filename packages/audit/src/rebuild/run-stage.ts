@@ -1,3 +1,4 @@
+import { withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import {
   type BatchLimits,
@@ -26,8 +27,7 @@ export async function runStage(
   makeStage: (context: StageContext, main: LakeTable) => Stage,
 ): Promise<void> {
   const { clock, random } = target
-  const session = await (await target.engine()).session()
-  try {
+  return withSession(await target.engine(), async (session) => {
     const { worker } = await openWorker(
       {
         session,
@@ -44,7 +44,5 @@ export async function runStage(
       makeStage,
     )
     await worker.run(signal)
-  } finally {
-    await session.close()
-  }
+  })
 }

@@ -1,5 +1,5 @@
 import { type LaneKey, type Position, parseLaneKey, position } from '@assay/core'
-import { quoteIdentifier, quoteText } from '@assay/engine'
+import { quoteIdentifier, quoteText, withSession } from '@assay/engine'
 import type { Snapshot } from '@assay/iceberg'
 import { isReplayLane, type LakeTable, laneSql, lanesMoved, type PinnedTable, scanSql } from '@assay/pipeline'
 import type { Lake } from '../lake.js'
@@ -73,8 +73,7 @@ async function writtenAt(
         bounds.meets(definition.coordinates?.offset ?? '', from, 2n ** 63n - 1n)),
   })
   const { key, offset } = laneSql(definition)
-  const session = await (await lake.engine()).session()
-  try {
+  return withSession(await lake.engine(), async (session) => {
     const [row] =
       await session.rows(`SELECT epoch_ms(arg_min(${quoteIdentifier(column)}, ${offset}))::BIGINT AS written_ms
       FROM (${scanSql(definition, files)}) WHERE ${key} = ${quoteText(lane)} AND ${offset} >= ${from}`)
@@ -83,7 +82,5 @@ async function writtenAt(
     if (byRow.size >= WRITTEN_MAX) byRow.clear()
     byRow.set(name, Number(written_ms))
     return Number(written_ms)
-  } finally {
-    await session.close()
-  }
+  })
 }

@@ -1,4 +1,5 @@
 import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
+import { withSession } from '@assay/engine'
 import { type Lake, logTopicOf } from '@assay/lake'
 import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
 
@@ -25,8 +26,7 @@ export async function acceptLoss(lake: Lake, lane: LaneKey, to: Position, note: 
     if (!status) break
     const { lost, topicId } = status
     const damage = lost && to >= lost.to ? lost : undefined
-    const session = await (await lake.engine()).session()
-    try {
+    return withSession(await lake.engine(), async (session) => {
       const gaps = await lake.table(GAPS_TABLE)
       const { clock } = lake
       const accepted = await acceptGap({
@@ -43,9 +43,7 @@ export async function acceptLoss(lake: Lake, lane: LaneKey, to: Position, note: 
       // Behind the ledger: cut short in between, the same command goes on from here.
       if (damage) await lake.log.goPastDamage?.(status.lane, to)
       return accepted
-    } finally {
-      await session.close()
-    }
+    })
   }
   throw new UsageError('unknown_lane', `no bronze table reads a lane ${lane} that the log has`, {
     hint: 'assay status lists the lanes',

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { UsageError } from '@assay/core'
-import { quoteText, type Session } from '@assay/engine'
+import { quoteText, type Session, withSession } from '@assay/engine'
 import {
   type DeleteFileRewriter,
   FILE_PATH_ID,
@@ -32,8 +32,7 @@ export async function relocateLake(lake: Lake, dryRun: boolean, signal?: AbortSi
   }
   const names = await catalog.list()
   const tables = new Map(names.map((name) => [name, new Table(catalog, name, { store, clock, random })]))
-  const session = await (await lake.engine()).session()
-  try {
+  return withSession(await lake.engine(), async (session) => {
     const options = { rewriteDeletes: rewriter(lake, session), table: (name: string) => tables.get(name), dryRun }
     const reports: RelocatedTable[] = []
     for (const [name, table] of tables) {
@@ -41,9 +40,7 @@ export async function relocateLake(lake: Lake, dryRun: boolean, signal?: AbortSi
       reports.push({ table: name, from: (await relocateTable(table, options)) ?? null })
     }
     return reports
-  } finally {
-    await session.close()
-  }
+  })
 }
 
 /** Position deletes name data files by their whole paths, within the Parquet file. */

@@ -33,6 +33,22 @@ export interface WorkerOptions {
 /** `deferred`: positions moved without rows, not worth a commit of their own yet. */
 type Turn = 'idle' | 'deferred' | 'committed' | 'more' | 'refused'
 
+/**
+ * Steps of a pause: a random part of the interval, what is left of it since the turn began, a moment, the wait for
+ * something new upstream, and for an aligned worker the wait for the next interval.
+ */
+type PauseStep = 'random' | 'rest' | 'moment' | 'upstream' | 'aligned'
+
+/** What a worker does after a turn: one that ends when nothing is left, and one that goes on for ever. */
+const PAUSES = {
+  more: { draining: [], lasting: [] },
+  committed: { draining: [], lasting: ['rest', 'upstream'] },
+  deferred: { draining: [], lasting: ['rest', 'upstream'] },
+  idle: { draining: ['moment'], lasting: ['upstream', 'aligned'] },
+  refused: { draining: ['random'], lasting: ['random', 'upstream'] },
+} as const satisfies Record<Turn, Record<'draining' | 'lasting', readonly PauseStep[]>>
+
+const MOMENT_MS = 20
 const WAIT_MS = 1_000
 const MOVED_WITHOUT_ROWS_MS = 10_000
 /**
@@ -89,7 +105,9 @@ export class Worker {
     const turn = await this.#turn(signal)
     this.#options.onTurn?.(this.name)
     if (turn === 'idle' && ended) return true
-    if (turn !== 'more') await this.#pause(turn, started_ms, signal)
+    for (const step of PAUSES[turn][this.#options.upstreamEnded ? 'draining' : 'lasting']) {
+      if (!signal.aborted) await this.#pause(step, started_ms, signal)
+    }
     return false
   }
 
@@ -190,18 +208,22 @@ export class Worker {
     }
   }
 
-  async #pause(turn: Turn, started_ms: number, signal: AbortSignal): Promise<void> {
-    const { clock, interval_ms, random, stage, main, upstreamEnded } = this.#options
-    if (turn === 'refused') await clock.sleep(interval_ms * random.unit(), signal)
-    if (upstreamEnded) {
-      if (turn === 'idle') await clock.sleep(Math.min(20, interval_ms), signal)
-      return
+  async #pause(step: PauseStep, started_ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, interval_ms, aligned, random, stage, main } = this.#options
+    switch (step) {
+      case 'random':
+        return clock.sleep(interval_ms * random.unit(), signal)
+      case 'rest':
+        return clock.sleep(this.#untilNext_ms(started_ms), signal)
+      case 'moment':
+        return clock.sleep(Math.min(MOMENT_MS, interval_ms), signal)
+      case 'upstream': {
+        const { checkpoint } = await main.pin()
+        return stage.wait(checkpoint, WAIT_MS, signal)
+      }
+      case 'aligned':
+        if (aligned) await clock.sleep(this.#untilNext_ms(clock.monotonic_ms()), signal)
     }
-    if (turn === 'committed' || turn === 'deferred') await clock.sleep(this.#untilNext_ms(started_ms), signal)
-    if (signal.aborted) return
-    const { checkpoint } = await main.pin()
-    await stage.wait(checkpoint, WAIT_MS, signal)
-    if (turn === 'idle' && this.#options.aligned) await clock.sleep(this.#untilNext_ms(clock.monotonic_ms()), signal)
   }
 
   #untilNext_ms(started_ms: number): number {
