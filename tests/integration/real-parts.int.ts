@@ -92,9 +92,9 @@ describe.skipIf(!(await needs('s3', 'catalog', 'toxiproxy')))('a real S3 store, 
     await expect(put(by, 'once', '*')).rejects.toMatchObject({ $metadata: { httpStatusCode: 412 } })
     expect(await get('once')).toBe('once')
     const credentials = { ...s3.credentials, secretAccessKey: 'wrong' }
-    const stranger = new S3Client({ endpoint: s3.endpoint, region: s3.region, credentials, forcePathStyle: true })
-    clients.push(stranger)
-    await expect(put(stranger, 'x')).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' })
+    const otherClient = new S3Client({ endpoint: s3.endpoint, region: s3.region, credentials, forcePathStyle: true })
+    clients.push(otherClient)
+    await expect(put(otherClient, 'x')).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' })
   })
 
   it('keeps objects over a crash and a restart on the same port', async () => {

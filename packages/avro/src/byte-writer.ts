@@ -8,7 +8,7 @@ export class ByteWriter {
   private view = new DataView(this.bytes.buffer)
   private at = 0
 
-  /** Starts anew, behind the bytes given. */
+  /** Empties the writer, except for the bytes given. */
   reset(prefix: Uint8Array | undefined): void {
     this.at = 0
     if (prefix) this.raw(prefix)

@@ -118,14 +118,14 @@ export class Cursor {
     return true
   }
 
-  /** Bytes behind their length. */
+  /** A byte string: its length, then its bytes. */
   span(): boolean {
     if (!this.long() || this.high < 0) return false
     if (this.high > 0 || this.low < 0) return this.refuse('cut')
     return this.fixed(this.low)
   }
 
-  /** Bytes behind their length that must be UTF-8. */
+  /** A text: its length, then its bytes, which must be UTF-8. */
   text(): boolean {
     return this.span() && isUtf8(this.bytes, this.spanStart, this.at)
   }

@@ -25,7 +25,7 @@ export interface ColumnDecoder {
   explain(source: Uint8Array, start: number, end: number, into?: DecodedColumns): DecodeFailure | undefined
   /** Whether the writer's schema lets fields be null where the reader wants a value. */
   readonly mayLackValues: boolean
-  /** Such fields of a decoded row. */
+  /** Fields of a decoded row that are null although the reader wants a value. */
   missingFields(row: number, out: DecodedColumns): readonly string[]
   /** Whether the writer's schema has fields beyond the reader's. */
   readonly hasExtraFields: boolean

@@ -56,7 +56,7 @@ class JsonWriter {
     this.#left = before
   }
 
-  /** Keeps nothing once the limit is passed. */
+  /** Adds a value; keeps nothing once the limit is passed. */
   #put(text: string): void {
     this.#left -= text.length
     if (this.#left >= 0) this.#parts.push(text)

@@ -75,7 +75,7 @@ function newPlan(schema: string): ReaderPlan {
   return { name, aliases: record.aliases ?? [], fields, defaultBytes: Buffer.concat(chunks) }
 }
 
-/** Of a union with null, that of the other branch. */
+/** Logical type; of a union with null, that of the other branch. */
 function logicalOf(type: WriterType | undefined): string {
   const value = type?.kind === 'union' ? type.children.find(({ kind }) => kind !== 'null') : type
   return value?.logical ?? ''

@@ -30,7 +30,7 @@ export interface WriterType {
   readonly name: string
   /** What the values mean beyond their bytes, as `decimal(12,2)`; empty without one. */
   readonly logical: string
-  /** Bytes of a fixed. */
+  /** Size of a fixed type in bytes. */
   readonly size: number
   /** Symbols of an enum, names of a record's fields. */
   readonly names: readonly string[]

@@ -16,7 +16,7 @@ type StandStill = (gone: AbortSignal) => Promise<void>
 
 /** What the threads are given to stand still. */
 const STAND_STILL_MS = 250
-/** After it, whatever is left of the process is killed. */
+/** Time after which whatever is left of the process is killed. */
 const EXIT_SECONDS = 0.5
 
 const standStills = new Set<StandStill>()

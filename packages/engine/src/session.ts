@@ -168,7 +168,7 @@ class DuckSession implements Session {
     duckdb.interrupt(this.#connection)
   }
 
-  /** Whoever else closes it waits for the same end. */
+  /** Closes the session; further calls wait for the same end. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

@@ -3,7 +3,7 @@ import { AssayError, type Lane, laneKey, type Position } from '@assay/core'
 /** Records that the log had and no longer has as they were written. */
 export class LogDamageError extends AssayError {
   readonly from: Position
-  /** The first offset behind them. */
+  /** The first offset behind the damaged records. */
   readonly to: Position
 
   constructor(damage: Omit<Damage, 'path' | 'byte'>, message: string, hint: string) {
@@ -22,7 +22,7 @@ interface Damage {
   readonly byte: number
 }
 
-/** For who would read them. */
+/** The error for a reader of the damaged records. */
 export function damagedRecords(damage: Damage): LogDamageError {
   const { lane, from, to, path, byte } = damage
   return new LogDamageError(

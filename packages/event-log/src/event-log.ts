@@ -53,7 +53,7 @@ export interface TopicFinding {
  * protects the tables is the position in each commit.
  */
 export interface LaneAssignment {
-  /** False, too, as long as nothing was shared out yet. */
+  /** Whether the lane is this process's; false as long as no lanes were assigned yet. */
   owns(lane: Lane): boolean
   /** Tells other people's lag tools how far a lane has come. Assay never reads it; what fails is not told. */
   report(positions: readonly { readonly lane: Lane; readonly position: Position }[]): void

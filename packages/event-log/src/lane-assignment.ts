@@ -1,6 +1,6 @@
 import type { LaneAssignment } from './event-log.js'
 
-/** Every lane is everybody's: a log without groups. */
+/** The assignment of a log without groups: every process owns every lane. */
 export const EVERY_LANE: LaneAssignment = {
   owns: () => true,
   report: () => undefined,

@@ -25,7 +25,7 @@ const POLL_MS = 25
 
 interface MemoryLogOptions {
   readonly clock?: Clock
-  /** Gives the topics their ids. */
+  /** Source of the topics' ids. */
   readonly random?: Random
   readonly limits?: Partial<ProduceLimits>
 }

@@ -56,7 +56,7 @@ interface SilverMapping {
 
 /** A synthetic trade, before it takes an exchange's form. */
 export interface SimulatedTrade {
-  /** As the exchange writes it. */
+  /** The symbol as the exchange writes it. */
   readonly symbol: string
   readonly trade_id: number
   readonly price: string
@@ -67,7 +67,7 @@ export interface SimulatedTrade {
 }
 
 export interface SimulatedSymbol {
-  /** As the exchange writes it. */
+  /** The symbol as the exchange writes it. */
   readonly symbol: string
   /** Where the price begins its walk. */
   readonly price: number
@@ -76,11 +76,11 @@ export interface SimulatedSymbol {
 }
 
 interface SimulatedMarkets {
-  /** The busiest first. */
+  /** The symbols, the busiest first. */
   readonly symbols: readonly SimulatedSymbol[]
   /** One more symbol, made of a base currency's name, for simulations of many. */
   symbolOf(base: string): string
-  /** A usual load. */
+  /** Records a second of a usual load. */
   readonly events_per_second: number
   /** True when a record's side is text and so may be neither of the two. */
   readonly sideIsText: boolean

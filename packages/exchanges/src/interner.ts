@@ -22,7 +22,7 @@ class SpanTable {
   readonly texts: string[] = []
   /** For each code the row that has the text. */
   private readonly rows: number[] = []
-  /** Code + 1, or 0 where free. */
+  /** Hash table of codes: code + 1, or 0 for a free slot. */
   private readonly slots = new Int32Array(SLOTS)
   private readonly overflow = new Map<string, number>()
 

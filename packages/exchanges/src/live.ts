@@ -22,7 +22,7 @@ export interface LiveFeed {
   /** Symbols that one connection may follow. */
   readonly symbolsMax: number
   connect(symbols: readonly string[]): LiveConnection
-  /** Never throws. */
+  /** What a text frame says of the connection. Never throws. */
   onText(text: string): LiveText
   /** A connection without a frame or ping for so long is dead. */
   readonly silence_ms: number

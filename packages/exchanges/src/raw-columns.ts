@@ -134,9 +134,9 @@ function recoded(codes: Int32Array, values: readonly (string | null)[]): NamedCo
 
 /** What parsing a text field row by row left behind. */
 interface ParsedSpans {
-  /** Rows without a value. */
+  /** 1 for rows without a value. */
   readonly nulls: Uint8Array
-  /** `<name>_status` and `<name>_text`. */
+  /** The columns `<name>_status` and `<name>_text`. */
   columns(name: string): NamedColumn[]
 }
 

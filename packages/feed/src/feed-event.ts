@@ -28,9 +28,9 @@ export type FeedEvent =
       /** Records that are in the log. */
       readonly records: number
       readonly refused: number
-      /** Why the first of the refused was. */
+      /** Why the first of the refused messages was refused. */
       readonly refusal?: string
-      /** Held in memory because the log has not taken it yet. */
+      /** Records held in memory because the log has not taken them yet. */
       readonly buffer_bytes: number
     }
   /** Records that could not be written before the end. */

@@ -41,7 +41,7 @@ export class FeedProducer {
   #values: Uint8Array[] = []
   #timestamps_ms: bigint[] = []
   #bytes = 0
-  /** Handed to the log, and not known to be in it. */
+  /** Records given to the log, and not known to be in it. */
   #inFlight: ProduceBatch | undefined
   #produced = 0
 

@@ -31,7 +31,7 @@ const TABLES: readonly (readonly [line: RegExp, name: string, instead: string])[
   [/^exchange,symbol,timestamp,local_timestamp,id,side,price,amount$/i, "tardis' CSV of trades", CONVERT],
 ]
 
-/** Knows a file by its first bytes. */
+/** The kind of a file, by its first bytes. */
 export function fileKind(start: Uint8Array): FileKind {
   const bytes = Buffer.from(start.buffer, start.byteOffset, start.byteLength)
   const hex = bytes.toString('hex', 0, 8)

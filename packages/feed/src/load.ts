@@ -21,7 +21,7 @@ interface LoadOptions {
 /** Something of a file that did not become a record, and why. */
 interface Refusal {
   readonly file: string
-  /** Counted from 1. */
+  /** Number of the line, counted from 1. */
   readonly line: number
   readonly reason: string
 }
@@ -33,7 +33,7 @@ export interface LoadReport {
   readonly refused: number
   /** Messages that have nothing to do with trades. */
   readonly ignored: number
-  /** The first of the refused. */
+  /** The first of the refused messages. */
   readonly refusals: readonly Refusal[]
   /** False when it was aborted before the end of the last file. */
   readonly is_complete: boolean

@@ -23,7 +23,7 @@ export interface SimulatedFeedReport extends SimulationTally {
   readonly exchange: string
   readonly topic: string
   readonly seed: number
-  /** What the topic really has. */
+  /** Partitions that the topic really has. */
   readonly partitions: number
   /** False when it was aborted before the last record. */
   readonly is_complete: boolean

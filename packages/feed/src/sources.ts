@@ -7,7 +7,7 @@ import { fileKind, KIND_BYTES } from './file-kind.js'
 
 /** A text to load, opened and known to be readable. */
 export interface LineSource {
-  /** As the user named it. */
+  /** The source as the user named it. */
   readonly name: string
   readonly chunks: AsyncIterable<Uint8Array>
   /** Closes what it was opened as, whether it has been read or not. */
@@ -55,7 +55,7 @@ export async function openSources(
   })
 }
 
-/** To be called when no more of them is read. */
+/** Closes sources; to be called when no more of them is read. */
 export function closeSources(sources: readonly LineSource[]): void {
   for (const { close } of sources) close?.()
 }

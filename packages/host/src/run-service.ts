@@ -21,7 +21,7 @@ export interface ServiceHost extends SignalHost {
 }
 
 interface ServiceOptions {
-  /** Its name in the log. */
+  /** Name of the service in the log. */
   readonly service: string
   readonly work: (parts: ServiceParts) => ServiceWork
   readonly clock: Clock

@@ -25,7 +25,7 @@ export async function serve(
   const work = workOf({ config, clock, random, log, registry, liveness, readiness, server, lake: () => lake })
   addHealthRoutes(server, liveness, readiness)
   addMetricsRoute(server, registry, () => work.refresh(lake))
-  // Remembers the lake's folder over all openings.
+  // The lake's folder is remembered over all openings.
   const home = lakeHome(config.parts)
   const outages = new RepeatLimit(clock)
   let isToldOpen = false

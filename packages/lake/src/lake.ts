@@ -49,7 +49,7 @@ export interface Lake {
   readonly registry: SchemaRegistry
   readonly catalog: Catalog
   readonly exchanges: readonly Exchange[]
-  /** Upstream first. */
+  /** The lake's layers, upstream first. */
   readonly layers: readonly Layer[]
   /** Definitions of all tables, upstream first. */
   readonly definitions: readonly TableDefinition[]

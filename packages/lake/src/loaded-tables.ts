@@ -12,7 +12,7 @@ export interface TableProblem {
   readonly table: string
   readonly code: string
   readonly message: string
-  /** The way back. */
+  /** What an operator can do to make the table usable. */
   readonly hint: string | null
 }
 

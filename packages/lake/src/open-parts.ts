@@ -30,9 +30,9 @@ export interface PartsContext {
   readonly clock: Clock
   readonly random: Random
   readonly onKafkaEvent?: (event: KafkaEvent) => void
-  /** What the embedded log cut off or restored. */
+  /** Called with what the embedded log cut off or restored. */
   readonly onFileLogEvent?: (event: FileLogEvent) => void
-  /** Told of every request to a bucket. */
+  /** Called with every request to a bucket. */
   readonly onStoreRequest?: OnS3Request
   /** `read`: nothing in the lake is written, so that rights to read are enough. */
   readonly access?: 'read' | 'write'
@@ -113,7 +113,7 @@ async function ownFolder(workDirectory: string | undefined): Promise<string> {
     await mkdir(parent, { recursive: true })
     return await mkdtemp(join(parent, 'assay-read-'))
   } catch (cause) {
-    // A folder that is right otherwise: this passes.
+    // A folder that is right otherwise is waited for, since this passes.
     const error = storeError(cause, 'making a folder for scratch files in', parent)
     if (error.code === 'store_full' || error.code === 'store_too_many_files') throw error
     const said = cause instanceof Error ? cause.message : String(cause)

@@ -7,7 +7,7 @@ import type { RuleSet } from './rules/rule-set.js'
 
 /** A step of the lake: its tables, the workers that fill them, and what is shown of both. Everybody loops over these. */
 export interface Layer<Name extends string = string> {
-  /** Names its metrics and its service. */
+  /** Name of the layer, which its metrics and its service carry. */
   readonly name: Name
   /** True when batches begin at multiples of the interval on the wall clock, so that layers below can gather. */
   readonly isAligned: boolean
@@ -29,14 +29,14 @@ type Need = 'log' | 'registry' | 'rules'
 
 /** One worker of a layer. */
 export interface LayerWorker {
-  /** As its stage, its events and its logs call it. */
+  /** Name of the worker, as its stage, its events and its logs say it. */
   readonly name: string
   /** The exchange whose trades it works on: processes can share its lanes. Undefined for one that takes all at once. */
   readonly exchange?: Exchange
   readonly main: TableDefinition
   /** The topic of the log that it reads; undefined when it reads tables. */
   readonly topic?: string
-  /** The tables that it reads. */
+  /** The tables that the worker reads. */
   readonly upstreams: readonly Upstream[]
   stage(context: StageContext, parts: StageParts): Stage
 }
@@ -56,14 +56,14 @@ interface StageParts {
   readonly assignment: LaneAssignment
   readonly log: EventLog
   readonly registry: SchemaRegistry
-  /** Told of the log's lanes whenever they are looked at. */
+  /** Called with the log's lanes whenever they are looked at. */
   readonly onLanes: (statuses: readonly LaneStatus[]) => void
   readonly settings: LayerSettings
 }
 
 /** What an operator sets of the layers. */
 export interface LayerSettings {
-  /** What silver judges by. */
+  /** The rules that silver judges by. */
   readonly rules: RuleSet
   /** Memory that gold's key set may take. */
   readonly keySet_bytes: number
@@ -75,11 +75,11 @@ export interface LayerSettings {
 
 /** Counts of a batch (`Batch.counts`, `Batch.breakdowns`) as metrics `assay_<layer>_<name>`. */
 interface LayerMetrics {
-  /** Counted up, as `…_total`; by the name of the count. */
+  /** Help texts of counters (`…_total`), by the name of the count. */
   readonly counters: Readonly<Record<string, Metric>>
   /** Counted up by a label, as `…_total`; by the name of the breakdown. */
   readonly breakdowns: Readonly<Record<string, Metric & { readonly label: string }>>
-  /** Shown as they are; by the name of the count. */
+  /** Help texts of gauges, by the name of the count. */
   readonly gauges: Readonly<Record<string, Metric>>
 }
 
@@ -91,7 +91,7 @@ interface Metric {
 export interface View {
   readonly name: string
   readonly select: string
-  /** Tables that it is made of. */
+  /** Tables that the view reads. */
   readonly reads: readonly string[]
 }
 

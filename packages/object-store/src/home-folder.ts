@@ -61,7 +61,7 @@ export class HomeFolder {
       const code = errorCode(error)
       if (code === 'EEXIST') return false
       if (code !== 'ENOENT') throw error
-      // Home itself: it has gone since it was looked for.
+      // The home folder itself has gone since it was looked for.
       if (path.dirname(folder).length < this.path.length) throw error
       await this.#make(path.dirname(folder))
       return this.#make(folder)

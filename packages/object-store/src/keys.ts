@@ -24,7 +24,7 @@ export function checkPrefix(prefix: string): void {
   for (const part of prefix.split('/').slice(0, -1)) checkPart(prefix, part)
 }
 
-/** Order of listings. */
+/** Compares two keys in the order of listings. */
 export function compareKeys(a: string, b: string): number {
   if (a === b) return 0
   return a < b ? -1 : 1

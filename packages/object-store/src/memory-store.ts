@@ -8,7 +8,7 @@ import type { ObjectEntry, ObjectStore } from './store.js'
 import { storeError } from './store-errors.js'
 
 interface MemoryStoreOptions {
-  /** Gives `modified_ms`. */
+  /** Clock that `modified_ms` comes from. */
   readonly clock?: Clock
 }
 

@@ -6,7 +6,7 @@ import type { Statement } from './protocol/messages.js'
 import { isPlanStale, withReplan } from './replan.js'
 
 interface AskOptions {
-  /** The lake as it was then; as it is without. */
+  /** Moment of which the lake's state is read; the present one if not given. */
   readonly asOf?: AsOf
   readonly signal: AbortSignal
   /** Told what of the answer is otherwise than asked for; more than once where it is planned again. */

@@ -7,9 +7,9 @@ import { DEFAULT_LIMITS } from './protocol/limits.js'
 import { withReplan } from './replan.js'
 
 interface QueryOptions {
-  /** The lake as it was then; as it is without. */
+  /** Moment of which the lake's state is read; the present one if not given. */
   readonly asOf?: AsOf
-  /** Tables and views that will be read; all without. */
+  /** Tables and views that will be read; all if not given. */
   readonly tables?: readonly string[]
   /** Rows that a result gives at most. */
   readonly maxRows: number

@@ -2,7 +2,7 @@
 export type SchemaLookup =
   | {
       readonly kind: 'found'
-      /** Its JSON text. */
+      /** The schema's JSON text. */
       readonly schema: string
       /** Those of the schemas whose types it names, each after those that it names itself. */
       readonly references?: readonly string[]

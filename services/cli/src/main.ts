@@ -2,9 +2,9 @@ import { stopOnSignals, systemClock } from '@assay/core'
 
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
-// Progress that nobody follows is no reason to end.
+// A closed standard error is no reason to end.
 process.stderr.on('error', () => undefined)
-// The least Node is ours to say, not the SDK's.
+// Assay says which Node it needs, so the SDK's own warning is silenced.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
 const { ExitCode } = await import('./run/exit-code.js')

@@ -10,7 +10,7 @@ import type { PinnedScan } from '../pinned/pinned-scan.js'
 interface CorrectionParts {
   readonly session: Session
   readonly exchange: Exchange
-  /** That of the records as they are in bronze. */
+  /** The registry that the records in bronze were written by. */
   readonly registry: SchemaRegistry
   readonly bronze: PinnedScan
   readonly correction: Correction

@@ -27,13 +27,13 @@ interface ReplayedDerivation {
 export interface ReplayedPiece {
   /** SQL of the rows as their bytes give them, without the marks of a replay; undefined for none. */
   readonly rows: string | undefined
-  /** SQL of the rows that they stand for. */
+  /** SQL of the rows of silver that these replays wrote. */
   readonly recorded: string
 }
 
 /** What the ledger says of the replays of some rows. */
 interface ReplayLedger {
-  /** All of it. */
+  /** The whole ledger of replays. */
   readonly entries: TemporaryTable
   /** One row a replay; that of its end goes before that of its start. */
   readonly replays: TemporaryTable

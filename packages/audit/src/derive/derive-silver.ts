@@ -27,7 +27,7 @@ interface Derivation {
   readonly session: Session
   readonly exchange: Exchange
   readonly bronze: PinnedScan
-  /** Where it ends in each lane. */
+  /** Position at which the piece ends in each lane. */
   readonly ends: ReadonlyMap<LaneKey, Position>
   readonly history: RuleHistory
   readonly limits?: BatchLimits

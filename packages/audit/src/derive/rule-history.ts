@@ -13,19 +13,19 @@ interface RuleSpan {
 
 /** What the `rule_sets` ledger says of one silver table. */
 export interface RuleHistory {
-  /** Ascending. */
+  /** Entries of each lane, by ascending offset. */
   readonly spans: ReadonlyMap<LaneKey, readonly RuleSpan[]>
   readonly sets: ReadonlyMap<string, RuleSet>
-  /** Where the ledger says nothing. */
+  /** The version for lanes and offsets of which the ledger says nothing. */
   readonly otherwise: RuleSet
-  /** What of the ledger cannot be: texts for people. */
+  /** Contradictions in the ledger, as texts for people. */
   readonly mistakes: readonly string[]
 }
 
 /** A stretch of some lanes that one rule set judged. */
 interface RuleRound {
   readonly rules: RuleSet
-  /** Where it ends in each of the lanes. */
+  /** Position at which the stretch ends in each of the lanes. */
   readonly ends: ReadonlyMap<LaneKey, Position>
 }
 

@@ -38,7 +38,7 @@ export interface PinnedLake {
   readonly ruleSets: PinnedScan
   readonly gaps: PinnedScan
   readonly exchanges: readonly PinnedExchange[]
-  /** All of them, upstream first. */
+  /** All pinned tables, upstream first. */
   readonly all: readonly PinnedScan[]
   /** A table of the lake by its definition. */
   readonly of: (definition: TableDefinition) => PinnedScan

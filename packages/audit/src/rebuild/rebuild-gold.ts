@@ -72,7 +72,7 @@ export async function rebuildGold(
 interface NewSilver {
   readonly table: LakeTable
   readonly pinned: PinnedTable
-  /** Where gold shall come in the table's lanes. */
+  /** Positions that gold shall reach in the table's lanes. */
   readonly own: ReadonlyMap<LaneKey, Position>
 }
 
@@ -123,7 +123,7 @@ interface LedgerSplit {
   readonly session: Session
   readonly table: LakeTable
   readonly pinned: PinnedTable
-  /** SQL of the rows that it names. */
+  /** SQL of the rows that the ledger names. */
   readonly ledger: string
   /** A path for a file that lives as long as the parts. */
   newPath(): Promise<string>

@@ -26,13 +26,13 @@ export interface RebuildOptions {
   /** Today's rules; `SILVER_RULES` unless given. */
   readonly present?: RuleSet
   readonly compare: boolean
-  /** Rows of a batch. */
+  /** Greatest number of rows of a batch. */
   readonly batchRows?: number
   readonly onEvent: (event: WorkerEvent) => void
 }
 
 export interface RebuildReport {
-  /** False when it was stopped before the end. */
+  /** False when the rebuild was stopped before its end. */
   readonly finished: boolean
   /** Empty unless compared; what could not be used of the ledgers is told under `ledgers` all the same. */
   readonly comparisons: readonly TableComparison[]

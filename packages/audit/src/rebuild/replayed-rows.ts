@@ -12,9 +12,9 @@ import { PinnedScan } from '../pinned/pinned-scan.js'
 
 /** What the lane of replays of a rebuilt silver table is made of. */
 export interface ReplayedRows {
-  /** Which rules judged it from where on. */
+  /** Which rule sets judged the lanes, from which offset on. */
   readonly history: RuleHistory
-  /** Where it ends. */
+  /** Position at which the lane of replays ends. */
   end(session: Session): Promise<bigint>
   /** Its rows in [from, upper), derived again; what they stand for has their replay_id and replay_sequence. */
   derive(session: Session, from: bigint, upper: bigint): AsyncIterable<ReplayedPiece>

@@ -13,7 +13,7 @@ import {
 export interface RebuildContext {
   /** The lake that is rebuilt from; nothing in it is written. */
   readonly source: Lake
-  /** The new one. */
+  /** The lake that is written to. */
   readonly target: Lake
   readonly limits: BatchLimits
   readonly onEvent: (event: WorkerEvent) => void

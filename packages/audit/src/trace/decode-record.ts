@@ -12,13 +12,13 @@ import { frameSchemaId, type SchemaRegistry, WIRE_HEADER_BYTES } from '@assay/sc
 
 /** A record's value as far as it can be read. */
 export interface DecodedRecord {
-  /** Null for what has no wire header. */
+  /** Null for a record without a wire header. */
   readonly schema_id: number | null
   /** Fields of the exchange's schema; of a record that can't be read to its end, those before that place. */
   readonly fields?: Readonly<Record<string, FieldValue>>
   /** What the record has beyond the exchange's schema: the text of a JSON object. */
   readonly extra_fields?: string
-  /** Why it can't be read, or not to its end. */
+  /** Why the record can't be read, or not to its end. */
   readonly why?: string
 }
 

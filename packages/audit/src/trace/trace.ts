@@ -37,11 +37,11 @@ export interface TracedRecord {
   readonly resolutions: TableRows
   readonly replays: TableRows
   readonly gold: TableRows
-  /** Its own row among the duplicates. */
+  /** The record's own row among the duplicates. */
   readonly duplicate: TableRows
   /** The row of gold that was kept in its place. */
   readonly kept: TableRows
-  /** Rows that were dropped in its favour. */
+  /** Rows among the duplicates that were dropped in favour of the record. */
   readonly dropped: TableRows
 }
 
@@ -64,7 +64,7 @@ export async function traceTarget(lake: Lake, target: TraceTarget, exchangeName?
 
 interface Coordinate extends RecordCoordinates {
   readonly exchange: Exchange
-  /** Its row of gold, where that led to it. */
+  /** The record's row of gold, if the search found the record by that. */
   readonly gold?: TableRows
 }
 

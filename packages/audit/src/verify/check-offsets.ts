@@ -22,7 +22,7 @@ export interface BronzeCheck {
 /** Offsets below a lane's position without a row, in all lanes so far. */
 interface Holes {
   offsets: bigint
-  /** Offsets of them that lie in accepted gaps. */
+  /** Missing offsets that lie in accepted gaps. */
   inGaps: bigint
   readonly first: string[]
 }
@@ -58,9 +58,9 @@ export async function checkOffsets(check: BronzeCheck): Promise<void> {
 interface BronzeLane {
   readonly key: LaneKey
   readonly position: bigint
-  /** Its rows; undefined for none. */
+  /** The lane's rows; undefined for none. */
   readonly lane: LaneRows | undefined
-  /** What an operator accepted of it. */
+  /** Gaps of the lane that an operator accepted. */
   readonly gaps: readonly OffsetRange[]
 }
 

@@ -20,7 +20,7 @@ interface VerifyOptions {
   /** Read the log again, too, and compare every record's bytes. */
   readonly fromLog: boolean
   readonly signal: AbortSignal
-  /** Told of each check as it is done. */
+  /** Called with each check as it is done. */
   readonly onCheck: (check: Check) => void
 }
 
@@ -162,7 +162,7 @@ class Run {
   }
 }
 
-/** All files were there when it began. */
+/** The error for files that were there when the verification began and have gone since. */
 function cleanedUp(cause: unknown): OutageError {
   return new OutageError('snapshot_cleaned_up', "the workers' clean-up took files before they were verified", {
     hint: 'verify again, with the workers stopped if it takes longer than a quarter of an hour',

@@ -66,7 +66,7 @@ export class AvroInput {
     return value
   }
 
-  /** A view, not a copy. */
+  /** The next bytes, as a view and not a copy. */
   take(length: number): Buffer {
     if (length < 0 || length > this.remaining_bytes) throw truncated()
     const view = this.#bytes.subarray(this.#at, this.#at + length)

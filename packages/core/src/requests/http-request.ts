@@ -7,13 +7,13 @@ interface HttpRequest {
 interface HttpBounds {
   /** For one request, from connecting to the last byte of the answer. */
   readonly timeout_ms: number
-  /** A longer answer, unpacked, is a failure. */
+  /** Greatest size of an unpacked answer; a longer one is a failure. */
   readonly answerBytesMax: number
 }
 
 export interface HttpAnswer {
   readonly status: number
-  /** Content type. */
+  /** Content type of the request's body. */
   readonly type: string
   readonly etag: string | undefined
   readonly text: string

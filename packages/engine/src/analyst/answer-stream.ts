@@ -18,7 +18,7 @@ export interface AnswerColumn {
 /** Some rows of an answer, in order, a column at a time. */
 export interface AnswerChunk {
   readonly count: number
-  /** About what its values take. */
+  /** Bytes that the values of the chunk take, about. */
   readonly weight_bytes: number
   readonly columns: readonly (readonly PlainValue[])[]
 }

@@ -30,7 +30,7 @@ export interface GatedStatement {
   readonly isExplain: boolean
   /** Tables and views that it can read, as they are spelt where they are defined; none besides. */
   readonly reads: readonly string[]
-  /** True when it asks which tables and views there are. */
+  /** True when the statement asks which tables and views there are. */
   readonly isCatalogRead: boolean
 }
 

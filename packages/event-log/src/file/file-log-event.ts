@@ -11,7 +11,7 @@ interface CutTail {
   readonly path: string
   readonly byte: number
   readonly bytes: number
-  /** Where they are now. */
+  /** File in which the bytes are kept. */
   readonly kept: string
 }
 

@@ -67,11 +67,11 @@ interface FileLogOptions {
   readonly onEvent?: (event: FileLogEvent) => void
   /** `read`: nothing is made, changed or locked, so that rights to read are enough. */
   readonly access?: 'read' | 'write'
-  /** Instead of the file system of this machine. */
+  /** Files to use instead of the file system of this machine. */
   readonly files?: LogFiles
   /** This folder, given when it may go away and come back while the log is open. */
   readonly home?: LogHome
-  /** Instead of the processes of this machine. */
+  /** Processes to use instead of those of this machine. */
   readonly owners?: Owners
 }
 

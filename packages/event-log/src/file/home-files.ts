@@ -4,7 +4,7 @@ import type { LogFiles } from './files/log-files.js'
 export interface LogHome {
   /** Makes it if need be, but not to read, and only the first time; later it has to be there still. */
   open(access: 'read' | 'write'): Promise<void>
-  /** Throws an OutageError while it is away. */
+  /** Throws an OutageError while the folder is away. */
   assertThere(): Promise<void>
   /** Makes a folder below it, with the folders between; true when it was not there. Throws as `assertThere` does. */
   make(folder: string): Promise<boolean>

@@ -64,7 +64,7 @@ export class LaneLock {
         continue
       }
       const holder = await this.#ownerOf(this.#file)
-      // Ours: an earlier release failed.
+      // The lock is ours: an earlier release failed.
       if (holder !== 'gone' && holder?.nonce === owner.nonce) return
       if (clock.monotonic_ms() >= deadline_ms) throw await this.#inVain(holder)
       if (holder === 'gone') continue

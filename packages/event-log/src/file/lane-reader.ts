@@ -46,7 +46,7 @@ interface LaneReaderOptions {
 export class LaneReader {
   readonly #options: LaneReaderOptions
   readonly #serial = new Serial()
-  /** The one used last comes last. */
+  /** Open segments; the one used last comes last. */
   #open: OpenSegment[] = []
   /** A batch of which only a part was asked for: its other rows will be wanted next. */
   #partial: { readonly segment: OpenSegment; readonly batch: RecordBatch; readonly endByte: number } | undefined

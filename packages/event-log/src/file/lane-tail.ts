@@ -10,7 +10,7 @@ interface LostEnd {
   readonly from: bigint
   /** Offset of the next record that was not acknowledged, or one that surely is not below it. */
   readonly to: bigint
-  /** Where they were. */
+  /** File and byte at which the lost records were. */
   readonly path: string
   readonly byte: number
 }
@@ -35,7 +35,7 @@ export interface NewestSegment extends SegmentEnd {
 
 interface Followed {
   readonly file: LogFile
-  /** From here on it is looked at again. */
+  /** Address from which the segment is looked at again. */
   from: SegmentAddress
   isBound: boolean
   newest: NewestSegment
@@ -60,7 +60,7 @@ export class LaneTail {
   readonly #options: LaneTailOptions
   readonly #serial = new Serial()
   #followed: Followed | undefined
-  /** As of the last look. */
+  /** State of the lane's files as of the last look. */
   #seen = ''
   #end = 0n
 
@@ -104,7 +104,7 @@ export class LaneTail {
       if (!newest) await this.#forget()
       const lost = mark ? lostBelow(mark, newest, this.#options.folder) : await this.#lostWithoutMark(found, newest)
       if (lost && !mark && looks === 1) {
-        // It may be a batch that is being written.
+        // What looks damaged may be a batch that is being written.
         await this.#options.clock.sleep(SECOND_LOOK_AFTER_MS)
         continue
       }

@@ -63,7 +63,7 @@ export class LaneWriter {
     this.#options = options
   }
 
-  /** Durable when it resolves. */
+  /** Appends batches, which are durable when the promise resolves. */
   append(batches: readonly PlannedBatch[]): Promise<AppendedRange> {
     if (this.#waiting.length >= WAITING_CALLS_MAX) {
       throw new OutageError('log_busy', `${WAITING_CALLS_MAX} calls wait to append to ${this.#options.folder}`, {
@@ -154,7 +154,7 @@ export class LaneWriter {
       const { from, to, path, byte } = view.lost
       throw damagedEnd({ lane, from: position(from), to: position(to), path, byte })
     }
-    // Before anything is written that a mark has to speak of.
+    // The mark is made before anything is written that it has to tell of.
     if (view.found.kind === 'missing') await mark.make(markOf(view))
     const { handle, newest } = await this.#openEnd(view, encodedBytes(batches))
     if (newest.tail !== 'nothing') await this.#cutTornTail(handle, newest)

@@ -11,7 +11,7 @@ type Located = { readonly kind: 'found'; readonly byte: number } | { readonly ki
 
 /** How far a segment may be read. */
 export interface SegmentExtent {
-  /** Byte at which it ends. */
+  /** Byte at which the readable part ends. */
   readonly end: number
   /** Bytes that were written whole, damaged or not; all of them in a segment that has a successor. */
   readonly whole_bytes: number

@@ -17,7 +17,7 @@ export interface Owner {
 /** `unknown`: on another machine, which can't be asked. */
 export type OwnerState = 'alive' | 'dead' | 'unknown'
 
-/** Tells who lives. */
+/** Makes owners, and tells whether an owner's process still runs. */
 export interface Owners {
   /** A new owner in this process. */
   make(random: Random): Promise<Owner>

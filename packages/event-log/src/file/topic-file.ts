@@ -34,7 +34,7 @@ export async function readTopic(files: LogFiles, folder: string): Promise<FoundT
   })
 }
 
-/** See `readTopic`; cheaper. */
+/** The id of the topic in a folder, read more cheaply than by `readTopic`. */
 export async function topicMark(files: LogFiles, folder: string): Promise<string | undefined> {
   const stats = await files.stat(path.join(folder, FILE))
   return stats && `${stats.inode} ${stats.modified_ns}`

@@ -24,7 +24,7 @@ const MISSING_MS = 1_000
 
 type At = { readonly lane: Lane; readonly position: Position }
 
-/** What `openKafkaLog` does. */
+/** Opens the log; `openKafkaLog` loads this module only when it is called. */
 export async function connectKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
   const cluster = new Cluster(readKafkaOptions(options))
   try {
@@ -126,7 +126,7 @@ export class KafkaLog implements EventLog {
     })
   }
 
-  /** True, too, when the waiting is to end. */
+  /** True when records have come, and also when the waiting is to end. */
   async #haveRecords(positions: readonly At[], missing: Map<string, number>, stop: AbortSignal): Promise<boolean> {
     try {
       const names = [...new Set(positions.map(({ lane }) => lane.topic))]

@@ -12,7 +12,7 @@ import { topicSettings } from './topics.js'
 export class KafkaProducer {
   readonly #cluster: Cluster
   readonly #lanes = new Map<LaneKey, LaneProducer>()
-  /** By topic id: what a batch of the topic may have. */
+  /** Greatest size of a batch, by topic id. */
   readonly #batchBytes = new Map<string, Promise<number>>()
   #keyless = 0
 
@@ -67,7 +67,7 @@ export class KafkaProducer {
   }
 }
 
-/** All rows of one lane. */
+/** All rows of one lane that a call produces. */
 function rowsOf(planned: readonly PlannedBatch[]): Uint32Array {
   const rows = new Uint32Array(planned.reduce((sum, one) => sum + one.rows.length, 0))
   let at = 0

@@ -27,7 +27,7 @@ export class LaneFetcher {
     this.#cluster = cluster
   }
 
-  /** From here on the name stands for this topic. */
+  /** Notes that the topic's name stands for this topic from here on. */
   know(topic: Topic): void {
     this.#known.set(topic.name, topic.id)
   }
@@ -56,7 +56,7 @@ export class LaneFetcher {
     const batches = found.take({ records: limits.maxRecords, bytes: limits.maxBytes })
     if (!found.hasMore) this.#kept.delete(laneKey(lane))
     const { next, end, epoch: reached } = found
-    // What was kept ended within a batch.
+    // The kept response ended within a batch.
     if (wasKept && next === from && !found.hasMore) return this.#read(lane, from, limits, epoch)
     return {
       kind: 'records',

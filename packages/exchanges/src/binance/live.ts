@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000
  */
 export const binanceLive: LiveFeed = {
   symbols: ['BTCUSDT', 'ETHUSDT'],
-  // Names in small letters are its streams'.
+  // Binance's streams are named in lower case.
   isFollowable: (symbol) => symbol === symbol.toUpperCase(),
   symbolExample: 'BTCUSDT',
   symbolsMax: 200,

@@ -94,7 +94,7 @@ function textAt({ source }: DecodedColumns, field: DecodedField & { readonly kin
   return Buffer.from(source.buffer, source.byteOffset + start, (field.ends[row] as number) - start).toString()
 }
 
-/** With six decimals; what is no time stays as it is. */
+/** A time's text with six decimals; a text that is no time stays as it is. */
 function plainTime(text: string): string {
   const time_us = secondsTextMicros(text)
   if (time_us === undefined) return text

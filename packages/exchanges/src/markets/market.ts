@@ -7,6 +7,6 @@ import type { ParseStatus } from '@assay/core'
 export interface Market {
   readonly symbol: string | null
   readonly currency: string | null
-  /** Of the symbol's text. */
+  /** Parse status of the symbol's text. */
   readonly status: (typeof ParseStatus)[keyof typeof ParseStatus]
 }

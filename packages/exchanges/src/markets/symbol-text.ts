@@ -6,7 +6,7 @@ const SHOWN_CHARACTERS_MAX = 40
 
 /** What a symbol may be written like. */
 export interface SymbolGrammar {
-  /** In words, for people. */
+  /** The grammar in words, for people. */
   readonly means: string
   test(text: string): boolean
 }

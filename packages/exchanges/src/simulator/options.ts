@@ -19,7 +19,7 @@ export interface SimulationOptions {
   readonly symbols?: number
   /** Exponent of Zipf's law over the symbols: 0 is even, 1 (the default) is like real markets. */
   readonly skew?: number
-  /** Fractions of `count`, 0 by default. */
+  /** Fractions of `count` that are duplicates, invalid or late; 0 by default. */
   readonly duplicates?: number
   readonly invalid?: number
   readonly late?: number

@@ -4,7 +4,7 @@ import { LINE_BYTES_MAX } from '../lines.js'
 import type { ConnectSocket, LiveSocket } from './socket.js'
 
 const HANDSHAKE_MS = 10_000
-/** Between two looks at a peer that seems silent. */
+/** Time between two looks at a peer that seems silent. */
 const LOOK_MS = 100
 
 interface ConnectionParts {
@@ -64,7 +64,7 @@ export class Connection {
     return this.#opened.promise
   }
 
-  /** Resolves to the reason; never rejects. */
+  /** The connection's end: resolves to the reason, never rejects. */
   get ended(): Promise<string> {
     return this.#ended.promise
   }

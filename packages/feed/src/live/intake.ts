@@ -11,10 +11,10 @@ const PROGRESS_MS = 1_000
 /** Records held at most, and their bytes, before reading stops; it goes on at half of that. */
 const WAITING_RECORDS_MAX = 20_000
 const WAITING_BYTES_MAX = 8 * 2 ** 20
-/** At the end the log gets one more chance for so long. */
+/** How long the log gets one more chance at the end. */
 const LAST_WRITE_MS = 3_000
 
-/** What is read from; it is held up while the log is. */
+/** The source that is read; it is paused while the log is away. */
 interface Source {
   pause(): void
   resume(): void

@@ -4,7 +4,7 @@ interface SocketEvents {
   onText(text: string): void
   /** A ping, which the socket has answered. */
   onPing(): void
-  /** Once, whoever closed it; `reason` is for people. */
+  /** The socket was closed, by either side; `reason` is for people. Comes once. */
   onClose(reason: string): void
 }
 

@@ -6,9 +6,9 @@ import type { FastifyInstance } from 'fastify'
  * may read the ids of all its rows, and must not be killed while it does.
  */
 const TURN_MS_MAX = 1_800_000
-/** What has not answered by then does not answer. */
+/** Time after which a part that has not answered counts as not answering. */
 const CHECK_MS_MAX = 2_000
-/** Probes that come thicker share an answer. */
+/** Probes that come closer together share an answer. */
 const FRESH_MS = 1_000
 
 /** Knows whether the loops of a process still turn. */

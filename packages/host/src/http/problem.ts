@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 /** Why a request was not done. */
 export interface Problem {
   readonly status: number
-  /** Stable, in snake_case. */
+  /** Stable code in snake_case. */
   readonly code: string
   readonly title: string
   readonly detail?: string

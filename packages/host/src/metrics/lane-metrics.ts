@@ -6,7 +6,7 @@ import { Gauge, type Registry } from 'prom-client'
 /** Series of each gauge at most; of more lanes those with the greatest lag are shown. */
 const LANES_MAX = 1_000
 const READ_MS_MAX = 5_000
-/** Scrapes that come thicker share a reading. */
+/** Scrapes that come closer together share a reading. */
 const FRESH_MS = 1_000
 
 const LAG_SECONDS_HELP =

@@ -15,7 +15,7 @@ interface OrphanLimits {
   readonly olderThan_ms?: number
   /** Paths not to touch although the table does not name them: pending manifests and the files they list. */
   readonly keep: ReadonlySet<string>
-  /** Only tell. */
+  /** Only find the orphans, and delete nothing. */
   readonly dryRun?: boolean
   /** Keys of an earlier search's orphans: others are left to the next one, whatever the clock says of their age. */
   readonly seenBefore?: ReadonlySet<string>

@@ -11,7 +11,7 @@ interface ColumnProblem {
 
 /** Described columns as a table has them, which is by name: ids are the table's own. */
 export interface ColumnMatch {
-  /** By name; those that are missing are not in it. */
+  /** Fields of the table by the column's name, without columns that are missing. */
   readonly fields: ReadonlyMap<string, NestedField>
   readonly missing: readonly NestedField[]
   /** Top-level fields of the current schema that the description does not know. */

@@ -18,13 +18,13 @@ export interface DataFile {
   readonly specId: number
   readonly partition: PartitionTuple
   readonly recordCount: number
-  /** Exact: readers seek from the end of the file by it. */
+  /** Exact size of the file, by which readers seek from its end. */
   readonly size_bytes: number
   readonly columnSizes?: ReadonlyMap<number, number>
   readonly valueCounts?: ReadonlyMap<number, number>
   readonly nullCounts?: ReadonlyMap<number, number>
   readonly nanCounts?: ReadonlyMap<number, number>
-  /** Single-value binary encodings. */
+  /** Bounds in the single-value binary encoding, by field id. */
   readonly lowerBounds?: ReadonlyMap<number, Uint8Array>
   readonly upperBounds?: ReadonlyMap<number, Uint8Array>
   readonly keyMetadata?: Uint8Array

@@ -23,7 +23,7 @@ type EntryStatus = 'existing' | 'added' | 'deleted'
 export interface ManifestEntry {
   readonly status: EntryStatus
   readonly snapshotId: bigint | undefined
-  /** Data sequence number. */
+  /** Data sequence number of the entry. */
   readonly sequenceNumber: number | undefined
   readonly fileSequenceNumber: number | undefined
   readonly file: DataFile

@@ -3,7 +3,7 @@ import { MAIN_BRANCH, type Snapshot, type SnapshotRef, type TableMetadata } from
 
 /** What one commit changes. */
 export interface MetadataUpdate {
-  /** Becomes the head of main. */
+  /** The new snapshot, which becomes the head of main. */
   readonly snapshot: Snapshot
   readonly setProperties: Readonly<Record<string, string>>
   readonly removeProperties: readonly string[]

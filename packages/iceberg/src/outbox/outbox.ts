@@ -9,7 +9,7 @@ import type { Table } from '../table/table.js'
 
 /** A manifest of side rows that a main table's commit decided on and the side table has yet to take. */
 export interface PendingEntry {
-  /** Name of the side table. */
+  /** Name of the side table that the rows belong to. */
   readonly table: string
   readonly manifest: string
   readonly length_bytes: number

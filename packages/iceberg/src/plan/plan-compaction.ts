@@ -9,14 +9,14 @@ export interface CompactionPolicy {
   readonly smallFilesMax: number
   /** Files below this are small. */
   readonly small_bytes: number
-  /** Input of one task, and so about its output. */
+  /** Bytes that one task reads, and so about those that it writes. */
   readonly task_bytes: number
   readonly taskFiles: number
   /** A compaction sorts its rows: what that takes follows their number, not how well they were compressed. */
   readonly taskRows: number
 }
 
-/** Design, "Healthy tables at one commit a second". */
+/** Limits under which a table stays healthy at one commit a second. */
 export const defaultCompaction: CompactionPolicy = {
   smallFilesMax: 32,
   small_bytes: 8 * 1024 * 1024,

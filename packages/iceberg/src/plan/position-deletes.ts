@@ -13,7 +13,7 @@ interface DeleteFile {
 export class PositionDeletes {
   readonly #byPartition = new Map<string, DeleteFile[]>()
 
-  /** Throws `equality_deletes_unsupported`. */
+  /** Adds a delete file. Throws `equality_deletes_unsupported`. */
   add({ file, sequenceNumber }: ResolvedEntry): void {
     if (file.content === 'equality_deletes') {
       throw new AssayError(

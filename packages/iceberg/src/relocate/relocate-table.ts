@@ -22,7 +22,7 @@ interface RelocateOptions {
   readonly rewriteDeletes: DeleteFileRewriter
   /** Another table of the same location; undefined when there is none of the name. */
   readonly table: (name: string) => Table | undefined
-  /** Only tell. */
+  /** Only tell whether the table was moved, and change nothing. */
   readonly dryRun?: boolean
 }
 
@@ -119,7 +119,7 @@ async function movedPending(
       side && found
         ? await relocatePendingManifest({ table: side, metadata: found.metadata }, entry.manifest, relocation)
         : undefined
-    // One that is missing is for the publisher to tell.
+    // A manifest that is missing is for the publisher to tell.
     moved.push({
       ...entry,
       manifest: manifest?.path ?? relocation.path(entry.manifest),

@@ -16,7 +16,7 @@ export class BoundedCache<V> {
     return entry.value
   }
 
-  /** What is larger than the whole cache is not kept. */
+  /** Adds an entry; one that is larger than the whole cache is not kept. */
   set(key: string, value: V, size_bytes: number): void {
     this.#remove(key)
     if (size_bytes > this.#limit_bytes) return

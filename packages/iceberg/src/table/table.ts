@@ -15,7 +15,7 @@ import { TableTime } from './table-time.js'
 /** A decoded manifest takes several times its compressed size. */
 const CACHE_BYTES = 32 * 1024 * 1024
 const DEFAULT_PREFIX = 'assay.'
-/** Clocks of machines differ by less. */
+/** More than the clocks of machines differ by. */
 const AHEAD_TOLD_MS = 60_000
 
 export interface TableDependencies {

@@ -32,7 +32,7 @@ export interface ServiceConfig {
   readonly feed: {
     readonly source: SettingValues['ASSAY_FEED']
     readonly symbols: SettingValues['ASSAY_SYMBOLS']
-    /** Undefined for the exchange's usual one. */
+    /** Rate of the simulated feed; undefined for the exchange's usual one. */
     readonly rate: SettingValues['ASSAY_FEED_RATE']
     readonly skew: number
     readonly burst: SettingValues['ASSAY_FEED_BURST']

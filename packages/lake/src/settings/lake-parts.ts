@@ -7,7 +7,7 @@ import type { PartsValues } from './parts-settings.js'
 
 /** On which parts a lake stands: parsed, so that no half of a pair is missing. */
 export interface LakeParts {
-  /** As the user named it. */
+  /** Location of the lake as the user named it. */
   readonly location: string
   readonly workDirectory: string | undefined
   /** States of each table at full hours that are kept for `--as-of`. */
@@ -43,7 +43,7 @@ export interface KafkaPart {
   readonly producer: ProducerOptions
 }
 
-/** PEM files. */
+/** Paths of PEM files for TLS. */
 export interface TlsFiles {
   readonly ca: string | undefined
   readonly client: { readonly cert: string; readonly key: string } | undefined

@@ -6,9 +6,9 @@ import { z } from 'zod'
 export interface Setting<T> {
   /** Text that is read when the variable is not set. */
   readonly fallback: string
-  /** What values it takes, for people. */
+  /** The values that the variable takes, in words. */
   readonly accepts: string
-  /** What it does, in a sentence. */
+  /** What the variable does, in a sentence. */
   readonly means: string
   readonly schema: z.ZodType<T, string>
 }
@@ -81,7 +81,7 @@ export function optionalWholeNumber(least: number, most: number): z.ZodType<numb
   })
 }
 
-/** `true` or `false`. */
+/** Schema of a setting that is `true` or `false`. */
 export const flag: z.ZodType<boolean, string> = z
   .enum(['true', 'false'], 'must be true or false')
   .transform((text) => text === 'true')
@@ -93,7 +93,7 @@ export function oneOf<Choice extends string>(choices: readonly Choice[]): z.ZodT
     .transform((text) => text as Choice)
 }
 
-/** Any text; the empty one stands for "not set". */
+/** Schema of any text; the empty one stands for "not set". */
 export const optionalText: z.ZodType<string | undefined, string> = z
   .string()
   .transform((text) => (text === '' ? undefined : text))

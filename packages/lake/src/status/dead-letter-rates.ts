@@ -12,7 +12,7 @@ export interface DeadLetterRate {
   readonly judged: number
   /** Dead letters, the archived ones included; those that were purged from the archive are forgotten. */
   readonly rejected: number
-  /** 0 … 1; null before anything was judged. */
+  /** Rejected part of the judged rows, 0 … 1; null before any row was judged. */
   readonly rate: number | null
 }
 

@@ -14,7 +14,7 @@ const HISTORY_AFTER_MS = 86_400_000
 /** How far one table has come in one lane. */
 export interface LaneProgress {
   readonly layer: string
-  /** Null where the lane names none. */
+  /** The exchange; null where the lane names none. */
   readonly exchange: string | null
   readonly table: string
   readonly lane: LaneKey
@@ -33,7 +33,7 @@ export interface LaneProgress {
   readonly last_commit_ms: number | null
 }
 
-/** Whose lanes they are. */
+/** The exchange whose lanes they are. */
 interface LaneOwner {
   readonly layer: Layer
   readonly table: string

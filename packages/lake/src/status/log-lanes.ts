@@ -34,7 +34,7 @@ function newestGeneration(logTopic: string, partition: number, bronze: Checkpoin
   return generations.at(-1) ?? laneKey({ topic: logTopic, partition })
 }
 
-/** 1 for `topic`, n for `topic@n`. */
+/** Generation of a lane's topic: 1 for `topic`, n for `topic@n`. */
 function generationOf(lane: LaneKey, logTopic: string): number {
   const { topic } = parseLaneKey(lane)
   return topic === logTopic ? 1 : Number(topic.slice(logTopic.length + 1))

@@ -7,7 +7,7 @@ import { type StoppedLane, stopsOf } from './stopped-lanes.js'
 import { newTableStates, type TableStates } from './table-states.js'
 
 export interface StatusReport {
-  /** By exchange, then by layer, upstream first. */
+  /** Lanes by exchange, then by layer, upstream first. */
   readonly lanes: readonly LaneProgress[]
   readonly stops: readonly StoppedLane[]
   readonly dead_letters: readonly DeadLetterRate[]

@@ -28,7 +28,7 @@ interface LaneReport {
   readonly position: Position
   /** Greatest event time of valid rows, µs. */
   readonly watermark_us: bigint | null
-  /** True while it waits for an operator's word. */
+  /** True while the lane waits for an operator's word. */
   readonly is_stopped: boolean
 }
 

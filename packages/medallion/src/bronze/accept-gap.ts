@@ -12,7 +12,7 @@ interface GapAcceptance {
   readonly session: Session
   readonly clock: Clock
   readonly lane: LaneKey
-  /** Where reading goes on. */
+  /** Offset at which reading goes on. */
   readonly to: Position
   readonly note: string
   /** Identity of the topic as the log has it now. */

@@ -45,7 +45,7 @@ interface BronzeInput {
   readonly assignment: LaneAssignment
   /** Where a drain ends in each lane of the log; a lane that is not named is left alone. Without it nothing ends. */
   readonly until?: ReadonlyMap<LaneKey, Position>
-  /** Told of the log's lanes whenever they are looked at. */
+  /** Called with the log's lanes whenever they are looked at. */
   readonly onLanes?: (statuses: readonly LaneStatus[]) => void
 }
 

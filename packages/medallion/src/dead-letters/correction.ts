@@ -24,9 +24,9 @@ interface CorrectedDeadLetter {
 
 type FieldValue = string | number | boolean | null
 
-/** The ledger keeps all of it. */
+/** Limit of a correction's file, since the ledger keeps all of it. */
 const CORRECTION_BYTES_MAX = 2 ** 20
-/** What the ledger keeps has its numbers written out. */
+/** Limit of a recorded correction, whose numbers are written out. */
 const RECORDED_BYTES_MAX = 2 * CORRECTION_BYTES_MAX
 const DEAD_LETTERS_MAX = 10_000
 const MISTAKES_MAX = 20
@@ -99,7 +99,7 @@ export function parseCoordinate(text: string): DeadLetterCoordinates | undefined
   return { topic, partition: Number(partition), offset: BigInt(offset) }
 }
 
-/** Undefined for what is no JSON. */
+/** Parses a text; undefined for one that is no JSON. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -162,7 +162,7 @@ export async function applyCorrection(
 }
 
 interface CorrectedRecords {
-  /** Null where a correction makes no record. */
+  /** Bytes of the corrected records; null where a correction makes no record. */
   readonly raw: BytesColumn
   /** Why it makes none: texts for people that begin with the coordinate. */
   readonly mistakes: readonly string[]

@@ -32,19 +32,19 @@ interface ReplayOptions {
   readonly rules: RuleSet
   readonly bronze: LakeTable
   readonly silver: LakeTable
-  /** The queue, or its archive. */
+  /** The queue of dead letters, or its archive. */
   readonly deadLetters: LakeTable
   /** Silver's side tables by name; those that are missing are empty, and only a dry run may lack any. */
   readonly sides: ReadonlyMap<string, LakeTable>
   readonly filter: DeadLetterFilter
-  /** Only the dead letters that it corrects are replayed. */
+  /** Corrections; if given, only the dead letters that they correct are replayed. */
   readonly correction?: Correction
-  /** RuleParts and count, and write nothing (D4). */
+  /** Only judge and count, and write nothing (D4). */
   readonly dryRun: boolean
 }
 
 export interface ReplayReport extends ReplayCounts {
-  /** Undefined for a dry run, which is no replay. */
+  /** Id of the replay; undefined for a dry run. */
   readonly replay_id: string | undefined
   readonly rule_version: string
   /** Dead letters that still fail, by the reason of today. */
@@ -85,7 +85,7 @@ class Replay {
   #after: DeadLetterCoordinates | undefined
   #counts: ReplayCounts = { selected: 0, passed: 0, still_failing: 0 }
   readonly #reasons: Record<string, number> = {}
-  /** The ledger knows that it began. */
+  /** True once the ledger has a row of the replay's beginning. */
   #isBegun = false
 
   constructor(options: ReplayOptions) {

@@ -16,10 +16,10 @@ import { coordinateText, type DeadLetterCoordinates, loadCoordinates } from './s
 
 export interface ResolveOptions {
   readonly context: Pick<StageContext, 'session' | 'clock' | 'write'>
-  /** The queue, or its archive. */
+  /** The queue of dead letters, or its archive. */
   readonly deadLetters: LakeTable
   readonly resolutions: LakeTable
-  /** Dead letters by name, or all that a filter takes. */
+  /** Dead letters by their coordinates, or all that a filter takes. */
   readonly which: { readonly coordinates: readonly DeadLetterCoordinates[] } | { readonly filter: DeadLetterFilter }
   readonly resolution: 'purged' | 'reopened'
   readonly note: string

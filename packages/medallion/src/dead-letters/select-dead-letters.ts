@@ -14,9 +14,9 @@ import { type BronzeRows, NO_ROWS } from '../silver/rows/rows.js'
 
 /** The tables that tell which dead letters are open, and hold what a row of silver needs of them. */
 interface DeadLetterTables {
-  /** The queue, or its archive. */
+  /** The queue of dead letters, or its archive. */
   readonly deadLetters: LakeTable
-  /** Undefined before the first resolution. */
+  /** The ledger of resolutions; undefined before the first one. */
   readonly resolutions: LakeTable | undefined
   readonly bronze: LakeTable
   readonly silver: LakeTable
@@ -30,7 +30,7 @@ export interface DeadLetterCoordinates extends Lane {
 /** Dead letters in order of their coordinates. */
 export interface DeadLetterBatch {
   readonly rows: BronzeRows
-  /** By the rank that `rows` gives. */
+  /** The rows' lanes, by the rank that `rows` gives. */
   readonly lanes: readonly Lane[]
   /** True when there are more dead letters behind them. */
   readonly more: boolean
@@ -38,7 +38,7 @@ export interface DeadLetterBatch {
 
 interface Selection {
   readonly filter: DeadLetterFilter
-  /** Dead letters at or before this place are done with. */
+  /** Dead letters at or before these coordinates are done with. */
   readonly after: DeadLetterCoordinates | undefined
   /** The only coordinates that are meant, if not all. */
   readonly only?: TemporaryTable
@@ -79,7 +79,7 @@ export async function selectDeadLetters(
   }
 }
 
-/** Where the batch's row lies. */
+/** Coordinates of a row of the batch. */
 export function coordinatesOf({ rows, lanes }: DeadLetterBatch, row: number): DeadLetterCoordinates {
   const lane = lanes[rows.ranks[row] as number] as Lane
   return { ...lane, offset: rows.offsets[row] as bigint }

@@ -27,7 +27,7 @@ interface KeyedTable {
   readonly session: Session
   readonly pinned: PinnedTable
   readonly checkpoint: Checkpoint
-  /** Memory that the set may take. */
+  /** Memory that the key set may take. */
   readonly keySet_bytes: number
 }
 

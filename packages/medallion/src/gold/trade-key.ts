@@ -32,7 +32,7 @@ export function symbolKey(exchange: string, currency: string, symbol: string): s
   return `${exchange}/${APART.has(exchange) ? currency : ''}/${symbol}`
 }
 
-/** SQL of the name. */
+/** SQL of a row's symbol key. */
 export const SYMBOL_KEY_SQL = `exchange || '/' || CASE WHEN ${IS_APART} THEN currency ELSE '' END || '/' || symbol`
 
 /** SQL of the parts of a key in a column `symbol_key`. */

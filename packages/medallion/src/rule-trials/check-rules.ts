@@ -22,7 +22,7 @@ export async function checkRules(session: Session, rules: RuleSet, exchanges: re
       if (wrong !== undefined) mistakes.push(`rule ${rule.name}, ${place}: ${wrong}`)
     }
   }
-  // What is no plain expression must not even be bound.
+  // SQL that is no plain expression must not even be bound.
   if (mistakes.length > 0) throw badRuleFile(mistakes)
   for (const exchange of exchanges) mistakes.push(...(await unbound(session, rules, exchange)))
   if (mistakes.length > 0) throw badRuleFile([...new Set(mistakes)])

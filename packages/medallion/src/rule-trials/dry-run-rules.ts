@@ -32,9 +32,9 @@ interface RuleTestOptions {
 
 /** A record that the rules would judge otherwise than it was. */
 interface ChangedRecord {
-  /** `topic/partition/offset` */
+  /** Coordinates of the record as `topic/partition/offset`. */
   readonly coordinate: string
-  /** Undefined for one that they would accept. */
+  /** The new reason; undefined for a record that the rules would accept. */
   readonly reason: string | undefined
   readonly detail: string | undefined
 }
@@ -44,9 +44,9 @@ export interface RuleTestReport {
   readonly unchanged: number
   readonly newly_rejected: number
   readonly newly_accepted: number
-  /** Of the newly rejected. */
+  /** Rows that would be newly rejected, by reason. */
   readonly reasons: Readonly<Record<string, number>>
-  /** A few of each. */
+  /** A few records that would be newly rejected, and newly accepted. */
   readonly rejected_samples: readonly ChangedRecord[]
   readonly accepted_samples: readonly ChangedRecord[]
 }

@@ -9,13 +9,13 @@ import { extendReading, FIRST_READING, type MarketAdditions, PRESENT_READING, ty
 export interface Rule {
   readonly name: string
   readonly predicate: string
-  /** `error_reason` of a row that breaks it. */
+  /** `error_reason` of a row that breaks the rule. */
   readonly reason: string
-  /** `error_type` of a row that breaks it. */
+  /** `error_type` of a row that breaks the rule. */
   readonly type: ErrorType
   /** SQL text of the offending value, for `error_detail`. */
   readonly value: string
-  /** Version of Assay that introduced it. */
+  /** Version of Assay that introduced the rule. */
   readonly since: string
 }
 
@@ -36,7 +36,7 @@ export type ErrorType = (typeof ERROR_TYPES)[number]
 export interface RuleSet {
   /** Derived from the content: two sets with the same rules have the same version. */
   readonly version: string
-  /** In order: the first that fails gives the reason. */
+  /** The rules in order: the first that fails gives the reason. */
   readonly rules: readonly Rule[]
   /** A row further than this behind the greatest trusted event time seen earlier in its lane is late. */
   readonly lateness_delay_ms: number

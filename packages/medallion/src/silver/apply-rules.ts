@@ -13,7 +13,7 @@ export interface Rejection {
 
 /** The rows of a batch that broke a rule. */
 export interface RejectedRows {
-  /** In order. */
+  /** Rejected rows in the batch's order. */
   readonly rejections: readonly Rejection[]
   /** The rows as rules see them, with reason and type. */
   readonly broken: TemporaryTable

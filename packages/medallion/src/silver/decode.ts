@@ -21,12 +21,12 @@ export interface DecodedRows {
   readonly columns: DecodedColumns
   /** One `FrameStatus` a row. */
   readonly frames: Uint8Array
-  /** 1 where the frame is ok. */
+  /** 1 for a row whose frame is ok. */
   readonly valid: Uint8Array
   readonly schemaIds: Int32Array
   readonly schemaIdNulls: Uint8Array
   readonly valueBytes: Int32Array
-  /** Of rows whose frame is not ok: why. */
+  /** Why the frame is not ok, for rows of which that is so. */
   readonly details: RowTexts
   /** Of valid rows: fields without a value where one is wanted. */
   readonly missing: RowTexts

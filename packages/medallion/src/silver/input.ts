@@ -9,7 +9,7 @@ import type { BronzeRows } from './rows/rows.js'
 interface InputRows {
   readonly rows: BronzeRows
   readonly decoded: DecodedRows
-  /** By rank, and beside them their numbers. */
+  /** The rows' lanes by rank, and beside them their numbers. */
   readonly lanes: readonly Lane[]
   readonly laneNumbers: readonly LaneNumber[]
   /** What the exchange made of the decoded columns. */

@@ -9,13 +9,13 @@ const DAY_US = 86_400_000_000
 export interface Lateness {
   /** Rows up to here are part of the batch; the rest would open one partition too many. */
   readonly count: number
-  /** 1 for a row of silver. */
+  /** 1 for a row that goes to silver. */
   readonly valid: Uint8Array
   readonly isLate: Uint8Array
   readonly lateness_ms: BigInt64Array
   /** Days of the valid rows, since 1970. */
   readonly days: ReadonlySet<number>
-  /** By lane rank. */
+  /** What is known of each lane after the rows, by lane rank. */
   readonly lanes: readonly LaneLateness[]
 }
 

@@ -3,7 +3,7 @@ import type { S3Operation } from './s3-request.js'
 /** A response as far as it tells who gave it. */
 export interface Answer {
   readonly status: number
-  /** Names in small letters. */
+  /** Headers by name in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /** Of answers that are XML if the store gave them; undefined where the body is an object's, or not to be looked at. */
   readonly text: string | undefined

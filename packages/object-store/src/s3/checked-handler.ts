@@ -48,7 +48,7 @@ export class CheckedHandler {
       const answer: Answer = { status, headers, text }
       this.#judge.check(operation, answer, request.headers['x-amz-checksum-crc32'])
     } catch (error) {
-      // The rest of a page is not waited for.
+      // The remaining bytes of a foreign page are not waited for.
       if (response.body instanceof Readable) response.body.destroy()
       throw error
     }

@@ -52,7 +52,7 @@ async function credentialsOf(client: S3Client): Promise<string | undefined> {
     const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials()
     return [accessKeyId, secretAccessKey, sessionToken].join('\n')
   } catch {
-    // Not to be had at the moment: as good as none.
+    // Credentials that can't be had at the moment are as good as none.
     return undefined
   }
 }

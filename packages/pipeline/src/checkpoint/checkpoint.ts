@@ -28,7 +28,7 @@ export type StateMembers = Readonly<Record<string, unknown>>
 /** Why a lane does not go on until an operator has spoken (B3). */
 export interface LaneStop {
   readonly reason: StopReason
-  /** What is missing: from (inclusive) to (exclusive). */
+  /** Missing offsets, from (inclusive) to (exclusive). */
   readonly from: Position
   readonly to: Position
 }
@@ -50,7 +50,7 @@ export interface LaneCheckpoint {
 /** What a table that reads the log knows of a topic: its identity and the number that stands for it in message ids. */
 export interface TopicCheckpoint {
   readonly topicId: string
-  /** 28 bits, unique in the table. */
+  /** Lane id of 28 bits, unique in the table. */
   readonly laneId: number
   /** Name under which the log holds the topic, when rows carry another one (`topic@2`). */
   readonly logTopic: string

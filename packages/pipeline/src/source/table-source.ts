@@ -29,7 +29,7 @@ interface TableBatchOptions {
   readonly turn: number
   /** Take an upstream table with another uuid for the old one, by positions. */
   readonly adopt: boolean
-  /** All lanes without. */
+  /** Lanes to read; all if not given. */
   readonly owns?: LaneFilter
 }
 

@@ -6,7 +6,7 @@ import type { TableDefinition } from '../table/definition.js'
 /** Limits of one batch. */
 export interface BatchLimits {
   readonly maxRows: number
-  /** Bytes of record values. */
+  /** Greatest number of bytes of record values. */
   readonly maxBytes: number
   /** Distinct partitions of the tables written; a batch is cut before it has more. */
   readonly maxPartitions: number

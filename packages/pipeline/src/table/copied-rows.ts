@@ -26,7 +26,7 @@ export interface CopyEnd {
 interface WholeRows {
   /** The definition's columns under their names, others under names that no condition can mean. */
   readonly sql: string
-  /** Those others: the table's field, and its name here. */
+  /** Columns that the definition lacks: the table's field, and its name here. */
   readonly others: readonly { readonly field: NestedField; readonly name: string }[]
 }
 

@@ -207,7 +207,7 @@ export class LakeTable {
     const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
     const written = await writeTo(scratch)
     if (written.rows === 0) {
-      // One that stays is removed with other scratch files.
+      // A file that stays is removed with other scratch files.
       await rm(scratch, { force: true }).catch(() => undefined)
       return undefined
     }

@@ -56,7 +56,7 @@ export class TableColumns {
     return this.#warning
   }
 
-  /** Throws `table_incompatible`. */
+  /** How a version of the table has the definition's columns. Throws `table_incompatible`. */
   match(version: TableVersion): TableMatch {
     return this.#of(version).match
   }

@@ -35,7 +35,7 @@ export class Maintenance {
   readonly #sides: ReadonlyMap<string, LakeTable>
   readonly #sinceLast = new Map<LakeTable, SinceLast>()
   #orphansDue_ms: number
-  /** What the last search found. */
+  /** Keys of the orphans that the last search found. */
   #orphans: ReadonlySet<string> | undefined
 
   constructor(main: LakeTable, sides: ReadonlyMap<string, LakeTable>, session: Session, monotonic_ms: () => number) {

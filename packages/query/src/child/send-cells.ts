@@ -5,7 +5,7 @@ import type { Channel } from './channel.js'
 
 /** Time to count the rows that are not shown; what is left then is told as "more than". */
 const COUNT_MS = 3_000
-/** Nobody looks at more of one value. */
+/** Greatest number of characters shown of one value. */
 const CELL_CHARS_MAX = 1_000
 
 /** Sends the first rows as texts and counts the others. */

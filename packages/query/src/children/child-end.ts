@@ -7,7 +7,7 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null
   /** The last of what it wrote to standard error. */
   readonly stderr: string
-  /** Why it could not be started. */
+  /** Why the child could not be started. */
   readonly failure?: string
 }
 

@@ -42,7 +42,7 @@ export interface Resolver {
   resolve(tables: readonly string[], isCatalogRead: boolean): Promise<Reads>
 }
 
-/** After these a child may not be what it was. */
+/** Errors after which a child is not used again. */
 const WORN_OUT_BY: ReadonlySet<string> = new Set(['query_memory', 'query_crashed'])
 const START_MS = 30_000
 const STDERR_CHARS_MAX = 8_192
@@ -61,7 +61,7 @@ export class QueryChild {
   /** What the child said of the last statement that failed. */
   #told: AssayError | undefined
 
-  /** Starts it and waits for nothing. */
+  /** Starts the child and waits for nothing. */
   constructor(options: QueryChildOptions) {
     const scratchDirectory = join(options.scratchDirectory, `assay-query-${options.random.uuid()}`)
     this.#options = options

@@ -4,7 +4,7 @@ import { cancelled } from './child-end.js'
 import { type AnswerPart, QueryChild, type QueryChildOptions, type Resolver } from './query-child.js'
 
 interface QueryPoolOptions extends QueryChildOptions {
-  /** Statements at once. */
+  /** Greatest number of statements at once. */
   readonly size: number
   /** Children that stand ready beyond those at work: one takes most of a second to start. */
   readonly spares: number

@@ -82,7 +82,7 @@ export function readFilter(reader: OptionReader, options: FilterOptions): DeadLe
   }
 }
 
-/** Throws `bad_error_types`. */
+/** Error types from a list with commas. Throws `bad_error_types`. */
 function parseErrorTypes(text: string): ErrorType[] {
   const names = text.split(',').map((name) => name.trim())
   const unknown = names.filter((name) => !ERROR_TYPES.some((type) => type === name))

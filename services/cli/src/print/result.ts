@@ -8,7 +8,7 @@ type JsonValue = string | number | boolean | null | readonly JsonValue[] | { rea
 
 const NUMERIC = /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DECIMAL.*|DOUBLE|FLOAT)$/
 
-/** Rows as objects. */
+/** A result's rows as objects for JSON. */
 export function resultJson({ columns, rows }: QueryResult): JsonValue[] {
   return rows.map((row) => Object.fromEntries(columns.map(({ name, type }, i) => [name, jsonValue(row[i], type)])))
 }

@@ -8,7 +8,7 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop)
   })
-  // What comes of it later is of no interest.
+  // The outcome of a stopped command is of no interest.
   work.catch(() => undefined)
   try {
     return await Promise.race([work, aborted])

@@ -64,7 +64,7 @@ type EventsRequest = FastifyRequest<{ Params: { exchange: string } }>
 class Ingest {
   readonly #options: IngestOptions
   readonly #isKnown: (authorization: string | undefined) => boolean
-  /** Of the target that they were opened for. */
+  /** The target that the writers were opened for. */
   #target: IngestTarget | undefined
   readonly #writers = new Map<string, Promise<IngestWriter>>()
   readonly #opened = new Set<IngestWriter>()

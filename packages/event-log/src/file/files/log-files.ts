@@ -4,7 +4,7 @@ export interface FileStat {
   /** Tells apart files that had the same name one after the other. */
   readonly inode: bigint
   readonly modified_ns: bigint
-  /** 0 where nobody knows. */
+  /** Time of creation; 0 where it is not known. */
   readonly made_ms: number
 }
 

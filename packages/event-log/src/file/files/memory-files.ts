@@ -109,7 +109,7 @@ export class MemoryFiles implements LogFiles {
     return this.#file(file).bytes.slice()
   }
 
-  /** Replaces what a file holds, under everybody's hands. */
+  /** Replaces a file's content, also for those who have the file open. */
   setBytes(file: string, bytes: Uint8Array): void {
     const found = this.#files.get(file)
     if (!found) this.#put(file, bytes.slice())

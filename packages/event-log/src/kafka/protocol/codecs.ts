@@ -17,7 +17,7 @@ const ZSTD_MAGIC = 0xfd2fb528
 const ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
 type NativeUnzstd = (data: Buffer, options: { readonly maxOutputLength: number }) => Buffer
-/** Node has it from 22.15 on. */
+/** Zstandard of Node, which has it from 22.15 on. */
 const NATIVE_UNZSTD = (zlib as { readonly zstdDecompressSync?: NativeUnzstd }).zstdDecompressSync
 
 /**

@@ -19,7 +19,7 @@ export type KafkaTls = Pick<TlsOptions, 'ca' | 'cert' | 'key' | 'passphrase' | '
 interface KafkaLogLimits extends ProduceLimits {
   /** What one request asks of one lane; a larger batch comes whole all the same. */
   readonly fetch_bytes: number
-  /** Fetched and not yet handed on, of all lanes together. */
+  /** Bytes fetched and not yet read by the caller, of all lanes together. */
   readonly buffer_bytes: number
   /** A batch, compressed or not; a larger one stops its lane with `batch_too_large`. */
   readonly batch_bytes_max: number
@@ -44,7 +44,7 @@ const DEFAULTS: KafkaLogLimits = {
   session_ms: 10_000,
 }
 
-/** Calls of the same moment go together. */
+/** Defaults of a producer: calls of the same moment go into one request. */
 const PRODUCER: Required<ProducerOptions> = { linger_ms: 1, batch_bytes: BATCH_BYTES_MAX, compression: 'lz4' }
 
 /** Something that went on in the background and that nobody waited for. */
@@ -59,7 +59,7 @@ export interface TopicOptions {
   readonly replicationFactor?: number
   /** Copies that must have a record before it is acknowledged. */
   readonly minInsyncReplicas?: number
-  /** What a lane keeps at least; all without. */
+  /** Bytes that a lane keeps at least; it keeps all if not given. */
   readonly retention_bytes?: number
 }
 

@@ -1,8 +1,8 @@
 /** Lane of a row as its message id names it. */
 export interface LaneNumber {
-  /** 28 bits, from bronze's list of topics. */
+  /** Lane id of 28 bits, from bronze's list of topics. */
   readonly laneId: number
-  /** 30 bits. */
+  /** Partition of 30 bits. */
   readonly partition: number
 }
 

@@ -40,7 +40,7 @@ export class UpEvents {
     this.#tell({ level: 'warn', fields, message: `outage, trying again: ${messageOf(error)}` })
   }
 
-  /** What it waited for, if it did, is over. */
+  /** The outage that the loop waited for, if any, is over. */
   end(who: string): void {
     this.#waits.end(who)
     const outage_ms = this.#outages.end(who)

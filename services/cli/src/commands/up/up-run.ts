@@ -32,7 +32,7 @@ interface UpRequest {
   readonly drain: boolean
   readonly adopt: boolean
   readonly json: boolean
-  /** What silver judges by. */
+  /** The rules that silver judges by. */
   readonly rules: (lake: Lake) => Promise<RuleSet>
 }
 
@@ -48,7 +48,7 @@ interface Screen {
   readonly log: Logger
   readonly waits: Waits
   readonly events: UpEvents
-  /** Whether it was said where the lake is. */
+  /** Whether the lake's location was printed. */
   isNamed: boolean
 }
 
