@@ -219,6 +219,18 @@ function namesIn(list: string): { readonly own: string; readonly here: string }[
 
 const DECLARED = /^export (?:abstract )?(?:async )?(?:function\*?|class|const|let|interface|type) (\w+)/gm
 
+describe('temporary tables', () => {
+  it('are made by the session, which hands them out as values', () => {
+    const makers = PACKAGES.filter(({ name }) => name !== '@assay/engine')
+      .flatMap(({ sources }) => sources)
+      .filter(({ text }) => /\bCREATE (OR REPLACE )?TEMP(ORARY)? /i.test(text))
+    expect(
+      makers.map(({ path }) => short(path)),
+      'call createTable or createView of the session, and hand on what comes back',
+    ).toEqual([])
+  })
+})
+
 describe('exports', () => {
   const taken = EVERY_FILE.flatMap(takenBy)
 
