@@ -97,6 +97,19 @@ describe('creating', () => {
     expect(await store.get('l')).toEqual(bytes('ours'))
   })
 
+  it('A8: a create that a proxy made twice, so that its own object refuses it, is recognised as ours', async () => {
+    const store = await open()
+    const body = '<Error><Code>PreconditionFailed</Code></Error>'
+    const refused = { status: 412, headers: { 'x-amz-request-id': '2' }, body, isDone: true }
+    failFirst('PUT', refused)
+    expect(await store.putIfAbsent('k', bytes('ours'))).toBe('created')
+    failFirst('PUT', refused)
+    const file = path.join(cacheDirectory, 'file')
+    await writeFile(file, 'ours')
+    await store.putFile('l', file)
+    expect(await store.get('l')).toEqual(bytes('ours'))
+  })
+
   it('A8: a key that another took while ours was not answered is theirs, the same bytes or not', async () => {
     const store = await open()
     const rival = await open({ random: seededRandom(2) })

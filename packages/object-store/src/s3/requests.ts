@@ -11,8 +11,8 @@ const PAUSE_MS_MAX = 2_000
 export type Reply<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'missing'; readonly fault: Fault }
-  /** `mayBeOurs`: an earlier attempt of the same call got no answer, so it may be what took the key. */
-  | { readonly kind: 'taken'; readonly fault: Fault; readonly mayBeOurs: boolean }
+  /** Perhaps by an earlier attempt of the same call. */
+  | { readonly kind: 'taken'; readonly fault: Fault }
 
 interface RequestsDependencies {
   readonly clock: Clock
@@ -22,7 +22,7 @@ interface RequestsDependencies {
 
 /**
  * Sends requests: so many at once, each tried a few times with growing pauses. The SDK's own retries are off, so
- * that every attempt is known here: what a repeated create's 412 means depends on what came before it.
+ * that every attempt counts once.
  */
 export class Requests {
   readonly #clients: ClientSource
@@ -41,7 +41,6 @@ export class Requests {
 
   /** Runs one request, response body included. Everything that is not a reply is thrown as an `AssayError`. */
   async run<T>(doing: string, key: string, step: (client: S3Client) => Promise<T>): Promise<Reply<T>> {
-    let mayBeDone = false
     for (let attempt = 1; ; attempt += 1) {
       const { client } = this.#clients
       try {
@@ -52,11 +51,10 @@ export class Requests {
         const fault = faultOf(error)
         if (!fault) throw error
         if (fault.kind === 'missing') return { kind: 'missing', fault }
-        if (fault.kind === 'taken') return { kind: 'taken', fault, mayBeOurs: mayBeDone }
+        if (fault.kind === 'taken') return { kind: 'taken', fault }
         if (fault.kind === 'denied' && (await this.#clients.renew(client)) && attempt < this.#attemptsMax) continue
         if (fault.kind === 'denied' || fault.kind === 'refused' || attempt >= this.#attemptsMax)
           throw faultError(fault, doing, key)
-        if (fault.kind === 'busy') mayBeDone = true
         await this.#pause(attempt)
       }
     }

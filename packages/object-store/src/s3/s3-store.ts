@@ -47,8 +47,8 @@ interface S3StoreParts {
 
 /**
  * Objects in a bucket. Creates are `PUT`s with `If-None-Match: *`; a 412 means that the key is taken, a 409 that a
- * rival create is going on, which is tried again. A create that got no answer is tried again, too. Should that meet a
- * 412, the object says who made it: each call writes an id of its own into the object's metadata.
+ * rival create is going on, which is tried again. A create that got no answer is tried again, too. After a 412 the object
+ * says who made it: each call writes an id of its own into the object's metadata.
  */
 export class S3Store implements ObjectStore {
   readonly #bucket: string
@@ -176,8 +176,8 @@ export class S3Store implements ObjectStore {
     const id = this.#random.uuid()
     const reply = await send({ ...this.#object(key), ...this.#encryption, Metadata: { [CREATED_BY]: id } })
     if (reply.kind === 'done') return true
-    if (reply.kind === 'taken' && !reply.mayBeOurs) return false
-    // Either the key is taken, perhaps by our own unanswered attempt, or our upload is gone, perhaps finished.
+    // Either the key is taken, perhaps by our own attempt, or our upload is gone, perhaps finished. A refusal may be the
+    // answer to a request that a proxy made a second time, so it is never taken for a stranger's doing.
     const head = await this.#head(key)
     if (head) return head.Metadata?.[CREATED_BY] === id
     throw new OutageError('store_outcome_unknown', `creating ${key}: the key was taken, and free a moment later`, {
