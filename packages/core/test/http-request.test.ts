@@ -49,6 +49,8 @@ test('S4: an answer without end, in time or size, is a failure, and so is a cut 
     setTimeout(() => incoming.socket.destroy(), 10)
   }
   await expect(ask()).rejects.toThrow(HttpFailure)
+  answer = (_, outgoing) => void outgoing.writeHead(407).end()
+  await expect(ask()).rejects.toThrow(new HttpFailure('no answer, or a proxy that wants a login'))
 })
 
 test('failure 22: a failure has no cause, and a repeated secret is blotted out', async () => {

@@ -36,6 +36,17 @@ function findDifferences(readerSchema: string, writerSchema: string): string[] {
   return found
 }
 
+/** Whether data written with either schema has the same bytes. False where the other can't be parsed. */
+export function isSameLayout(schema: string, other: string): boolean {
+  const canonical = (text: string): string =>
+    JSON.stringify(avsc.Type.forSchema(layoutOf(JSON.parse(text)) as avsc.Schema).schema())
+  try {
+    return canonical(schema) === canonical(other)
+  } catch {
+    return false
+  }
+}
+
 /** What of a schema says how bytes are laid out, with names as strict readers want them. */
 function layoutOf(json: unknown): unknown {
   if (typeof json === 'string') return json.replace(/[^A-Za-z0-9_.]/g, '_')

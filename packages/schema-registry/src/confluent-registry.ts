@@ -1,5 +1,5 @@
 import { type Clock, type Random, UsageError } from '@assay/core'
-import { checkCompatible, incompatible } from './compatibility.js'
+import { checkCompatible, incompatible, isSameLayout } from './compatibility.js'
 import { checkReader, type ReaderOf } from './reader-gate.js'
 import type { SchemaLookup, SchemaRegistry } from './registry.js'
 import { type RegistryAuth, RegistryClient } from './registry-client.js'
@@ -70,7 +70,7 @@ class ConfluentRegistry implements SchemaRegistry {
     checkReader(subject, body.schema, this.settings.readerOf)
     const path = `/subjects/${encodeURIComponent(subject)}`
     const there = await this.client.call('POST', path, body)
-    if (there.kind === 'answered') return idOf(there.body)
+    if (there.kind === 'answered') return this.confirmed(idOf(there.body), body.schema)
     if (there.kind !== 'unknown') throw problemError(there)
 
     const latest = await this.client.call('GET', `${path}/versions/latest`)
@@ -78,8 +78,15 @@ class ConfluentRegistry implements SchemaRegistry {
     else if (latest.kind !== 'unknown') throw problemError(latest)
 
     const made = await this.client.call('POST', `${path}/versions`, body)
-    if (made.kind === 'answered') return idOf(made.body)
+    if (made.kind === 'answered') return this.confirmed(idOf(made.body), body.schema)
     throw made.kind === 'conflict' ? incompatible(subject, [made.detail]) : problemError(made)
+  }
+
+  /** Other servers answer with an `id`, too, and records that bear a wrong one are lost to their readers. */
+  private async confirmed(id: number, schema: string): Promise<number> {
+    const found = await this.schema(id)
+    if (found.kind === 'found' && isSameLayout(schema, found.schema)) return id
+    throw unreadable(`the schema just registered when it was asked for its id ${id}`)
   }
 
   private async checkLatest(subject: string, schema: string, latest: unknown): Promise<void> {

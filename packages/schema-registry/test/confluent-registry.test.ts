@@ -210,6 +210,20 @@ test('S4: an answer without end is an outage', async () => {
   await expect(registry.schema(7)).rejects.toMatchObject({ code: 'registry_away', retryable: true })
 })
 
+test('S4: an id that another server’s JSON holds is not taken for the registered schema’s', async () => {
+  const registry = await open()
+  const held = { '/schemas/ids/7': { schema: tradeSchema(2) }, '/schemas/ids/8': { schema: tradeSchema(1) } }
+  for (const place of [`/subjects/${SUBJECT}`, `/subjects/${SUBJECT}/versions`]) {
+    reply = holding({ ...held, [place]: { status: 'ok', id: 7 } })
+    await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toMatchObject({
+      code: 'registry_answer_unreadable',
+      retryable: true,
+    })
+    reply = holding({ ...held, [place]: { id: 8 } })
+    expect(await registry.register(SUBJECT, tradeSchema(1))).toBe(8)
+  }
+})
+
 test('a stricter server’s refusal is an incompatible schema, with its reason', async () => {
   const registry = await open()
   reply = (path) => (path.endsWith('/versions') ? failure(409, 409) : failure(404, 40401))
@@ -221,7 +235,7 @@ test('a stricter server’s refusal is an incompatible schema, with its reason',
 
 test('an address with a path is kept, and the subject is one part of it', async () => {
   const registry = await open({ url: `${url}/apis/ccompat/v7/` })
-  reply = () => ({ status: 200, body: '{"id":3}' })
+  reply = () => ({ status: 200, body: JSON.stringify({ id: 3, schema: tradeSchema(1) }) })
   expect(await registry.register('a/b ü', tradeSchema(1))).toBe(3)
   expect(requests[0]?.path).toBe('/apis/ccompat/v7/subjects/a%2Fb%20%C3%BC')
 })
@@ -248,7 +262,7 @@ test('a subject’s own level of compatibility is respected', async () => {
   const schema = JSON.stringify({ type: 'record', name: 'Trade', fields: [{ name: 'venue', type: 'string' }] })
   const held = { [`/subjects/${SUBJECT}/versions/latest`]: { schema: tradeSchema(1) } }
   const config = `/config/${SUBJECT}`
-  const versions = { [`/subjects/${SUBJECT}/versions`]: { id: 9 } }
+  const versions = { [`/subjects/${SUBJECT}/versions`]: { id: 9 }, '/schemas/ids/9': { schema } }
   for (const compatibilityLevel of ['FORWARD', 'FORWARD_TRANSITIVE']) {
     reply = holding({ ...held, ...versions, [config]: { compatibilityLevel } })
     expect(await registry.register(SUBJECT, schema)).toBe(9)
@@ -262,7 +276,11 @@ test('a subject’s own level of compatibility is respected', async () => {
 test('a latest schema that only registries accept is still measured, one of another language is refused', async () => {
   const registry = await open()
   const latest = (body: object) =>
-    holding({ [`/subjects/${SUBJECT}/versions/latest`]: body, [`/subjects/${SUBJECT}/versions`]: { id: 9 } })
+    holding({
+      [`/subjects/${SUBJECT}/versions/latest`]: body,
+      [`/subjects/${SUBJECT}/versions`]: { id: 9 },
+      '/schemas/ids/9': { schema: tradeSchema(1) },
+    })
   const odd = { type: 'record', name: 'Trade', fields: [{ name: 'f-0', type: ['null', 'long'], default: 'x' }] }
   reply = latest({ schema: JSON.stringify(odd) })
   expect(await registry.register(SUBJECT, tradeSchema(1))).toBe(9)

@@ -28,6 +28,8 @@ export class HttpFailure extends Error {
 }
 
 const CONTENT_TYPE_CHARACTERS_MAX = 60
+/** Reasons of `fetch` itself, such as a bad port. Other messages may quote a header. */
+const PLAIN_WORDS = /^[a-z ]{1,60}$/i
 
 /**
  * One request, made once. A redirection is an answer like others: a secret must not follow it. Throws an `HttpFailure`
@@ -64,8 +66,12 @@ async function textOf(response: Response, bytesMax: number): Promise<string> {
 function reasonOf(error: unknown, { timeout_ms }: HttpBounds): string {
   if (!(error instanceof Error)) return 'unknown'
   if (error.name === 'TimeoutError') return `not within ${timeout_ms / 1_000} s`
-  const code = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined
-  return typeof code === 'string' ? code : error.name
+  const { cause } = error
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (typeof code === 'string') return code
+  // A 407 never gets here: `fetch` takes it for no answer, and gives no reason.
+  if (cause instanceof Error && cause.message === '') return 'no answer, or a proxy that wants a login'
+  return cause instanceof Error && PLAIN_WORDS.test(cause.message) ? cause.message : error.name
 }
 
 /** A server's words without the secrets that it may have repeated. */
