@@ -138,16 +138,26 @@ describe.skipIf(!(await needs('s3', 'registry', 'catalog')))('proxies that answe
   async function registerSchema(): Promise<void> {
     made += 1
     const subject = `subject-${made}-value`
-    const field = (name: string): object => ({ name, type: 'long', default: 0 })
     const schema = (...names: string[]): string =>
-      JSON.stringify({ type: 'record', name: `R${made}`, fields: names.map(field) })
+      JSON.stringify({ type: 'record', name: `R${made}`, fields: names.map((name) => ({ name, type: 'long' })) })
     const first = await direct.registry.register(subject, schema('a'))
+    // Without a default the new field is one that only a subject of this level may have: so its level is asked for.
+    await setLevel(subject, 'FORWARD')
     const lake = await world.persistently(() => world.open('proxies'))
     const id = await world.persistently(() => lake.registry.register(subject, schema('a', 'b')))
     await lake.close()
     expect(id).not.toBe(first)
     expect(await direct.registry.register(subject, schema('a', 'b'))).toBe(id)
     expect(await direct.registry.register(subject, schema('a'))).toBe(first)
+  }
+
+  async function setLevel(subject: string, compatibility: string): Promise<void> {
+    const answer = await fetch(`${world.registry.url}/config/${subject}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ compatibility }),
+    })
+    expect(answer.status).toBe(200)
   }
 
   async function makeTable(): Promise<void> {

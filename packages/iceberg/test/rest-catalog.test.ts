@@ -286,6 +286,43 @@ describe('opening', () => {
     await expect(table.load()).rejects.toMatchObject({ code: 'table_outside_lake' })
   })
 
+  it('A8: a table that was made although the answer is a refusal is ours, and keeps its first snapshot', async () => {
+    const error = { message: 'no rights', type: 'ForbiddenException', code: 403 }
+    server.fault = ({ method, path }) =>
+      method === 'POST' && path.endsWith('/trades')
+        ? { status: 403, type: 'application/json', text: JSON.stringify({ error }), isDone: true }
+        : 'none'
+    const table = await open()
+    server.fault = () => 'none'
+    await append(table, [await putDataFile(table)])
+    expect(await livePaths(table)).toHaveLength(1)
+  })
+
+  it('A8: while the catalog forbids to make a table that is an outage, and says so', async () => {
+    server.location = (name) => store.location(`elsewhere/${name}-1`)
+    server.fault = ({ method, path }) =>
+      method === 'POST' && path.endsWith('/trades') ? { status: 403, message: 'no rights' } : 'none'
+    await expect(open()).rejects.toMatchObject({
+      code: 'catalog_denied',
+      retryable: true,
+      message: expect.stringContaining('no rights'),
+    })
+    server.fault = () => 'none'
+    await (await open()).load()
+  })
+
+  it('A8: an outcome that cannot be told is told with what was answered', async () => {
+    server.fault = ({ method, path }) =>
+      method === 'POST' && path.endsWith('/trades')
+        ? { status: 200, type: 'text/html', text: '<html>', isDone: false }
+        : 'none'
+    await expect(open()).rejects.toMatchObject({
+      code: 'commit_outcome_unknown',
+      message: expect.stringContaining('text/html'),
+      hint: expect.stringContaining('ASSAY_CATALOG_URL'),
+    })
+  })
+
   it('is an outage while nobody answers, and says whom it asked', async () => {
     const away = options({ url: 'http://127.0.0.1:1/catalog' })
     const error = await openRestCatalog(away).catch((one: unknown) => one as Error)

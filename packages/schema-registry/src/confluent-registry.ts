@@ -92,18 +92,24 @@ class ConfluentRegistry implements SchemaRegistry {
   private async checkLatest(subject: string, schema: string, latest: unknown): Promise<void> {
     const schemaType = textAt(latest, 'schemaType') ?? 'AVRO'
     if (schemaType !== 'AVRO') throw incompatible(subject, [`the latest is a ${schemaType} schema, this one Avro`])
-    const level = await this.compatibilityOf(subject)
-    // NONE is also what some registries answer for a subject that was never given a level.
-    if (level.startsWith('FORWARD')) return
-    checkCompatible(subject, schema, schemaOf(latest))
+    try {
+      checkCompatible(subject, schema, schemaOf(latest))
+    } catch (error) {
+      if (!(await this.isForward(subject))) throw error
+    }
   }
 
-  /** The subject's own level; BACKWARD where it has none, whatever the registry's general one is. */
-  private async compatibilityOf(subject: string): Promise<string> {
+  /**
+   * Whether the subject's own level wants no schema that can read earlier data. NONE is also what some registries answer
+   * for a subject that was never given a level, so it says nothing.
+   */
+  private async isForward(subject: string): Promise<boolean> {
     const answer = await this.client.call('GET', `/config/${encodeURIComponent(subject)}`)
-    if (answer.kind === 'away') throw problemError(answer)
-    const level = answer.kind === 'answered' ? textAt(answer.body, 'compatibilityLevel') : undefined
-    return level ?? 'BACKWARD'
+    if (answer.kind === 'unknown') return false
+    if (answer.kind !== 'answered') throw problemError(answer)
+    const level = textAt(answer.body, 'compatibilityLevel')
+    if (level === undefined) throw unreadable(`a level of compatibility for ${subject}`)
+    return level.startsWith('FORWARD')
   }
 
   private async ask(id: number, witness: number | undefined): Promise<SchemaLookup> {

@@ -273,6 +273,17 @@ test('a subject’s own level of compatibility is respected', async () => {
   }
 })
 
+test('S4: a level of compatibility that something else answers is an outage, never a refusal for good', async () => {
+  const registry = await open()
+  const schema = JSON.stringify({ type: 'record', name: 'Trade', fields: [{ name: 'venue', type: 'string' }] })
+  const held = holding({ [`/subjects/${SUBJECT}/versions/latest`]: { schema: tradeSchema(1) } })
+  for (const [name, answer] of Object.entries(FOREIGN)) {
+    reply = (path) => (path.startsWith('/config/') ? answer : held(path))
+    const failed = await registry.register(SUBJECT, schema).catch((error: unknown) => error)
+    expect(failed, name).toBeInstanceOf(OutageError)
+  }
+})
+
 test('a latest schema that only registries accept is still measured, one of another language is refused', async () => {
   const registry = await open()
   const latest = (body: object) =>

@@ -26,7 +26,7 @@ export class AnsweredLake {
   readonly outages: unknown[] = []
   readonly folder = mkdtempSync(path.join(tmpdir(), 'assay-answered-'))
   readonly #s3: S3Part
-  readonly #registry: RegistryPart
+  readonly registry: RegistryPart
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #ended: unknown
@@ -39,7 +39,7 @@ export class AnsweredLake {
     proxies: Readonly<Record<ServerName, AnsweringProxy>>,
   ) {
     this.#s3 = s3
-    this.#registry = registry
+    this.registry = registry
     this.catalog = catalog
     this.proxies = proxies
   }
@@ -67,7 +67,7 @@ export class AnsweredLake {
       ...embeddedParts(this.folder),
       workDirectory: path.join(this.folder, `work-${this.#made}`),
       store: { ...where, kind: 's3', pathStyle: true, sse: undefined, cache_bytes: 2 ** 30 },
-      registry: { kind: 'confluent', url: to?.registry.url ?? this.#registry.url, auth: undefined },
+      registry: { kind: 'confluent', url: to?.registry.url ?? this.registry.url, auth: undefined },
       catalog: {
         ...{ kind: 'rest', url: to?.catalog.url ?? this.catalog.url, warehouse: this.catalog.warehouse },
         ...{ token: undefined, credential: undefined },
@@ -131,7 +131,7 @@ export class AnsweredLake {
     await this.stopWorkers()
     await Promise.all(Object.values(this.proxies).map((proxy) => proxy.stop()))
     await this.catalog.stop()
-    await Promise.all([this.#registry.stop(), this.#s3.stop()])
+    await Promise.all([this.registry.stop(), this.#s3.stop()])
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -167,11 +167,11 @@ export class RestCatalog implements Catalog {
   async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {
     await this.#ensureNamespace()
     const made = await this.#createAt(name, metadata)
-    if (made !== 'location_refused') return made
+    if (typeof made === 'string') return made
     const location = await this.#serversLocation(name, metadata)
     const again = await this.#createAt(name, { ...metadata, location })
-    if (again !== 'location_refused') return again
-    throw new UsageError('catalog_refused', `the catalog makes no table ${name} at ${location}, which it chose itself`)
+    if (typeof again === 'string') return again
+    throw this.#client.unexpected(again, `making ${name} at ${location}, which it chose itself`)
   }
 
   async #ensureNamespace(): Promise<void> {
@@ -184,7 +184,8 @@ export class RestCatalog implements Catalog {
     if (made.status !== 200 && made.status !== 409) throw this.#client.unexpected(made, `making namespace ${name}`)
   }
 
-  async #createAt(name: string, metadata: TableMetadata): Promise<'created' | 'exists' | 'location_refused'> {
+  /** The answer, where it refuses the location. */
+  async #createAt(name: string, metadata: TableMetadata): Promise<'created' | 'exists' | RestReply> {
     const first = withFirstSnapshot(metadata, this.#keyOf(name, metadata.location), this.#random)
     await this.#store.put(first.key, first.bytes)
     const outcome = await this.#settleCreation(name, first)
@@ -193,21 +194,23 @@ export class RestCatalog implements Catalog {
     return outcome
   }
 
-  async #settleCreation(name: string, first: FirstSnapshot): Promise<'created' | 'exists' | 'location_refused'> {
+  async #settleCreation(name: string, first: FirstSnapshot): Promise<'created' | 'exists' | RestReply> {
     const { metadata } = first
     const updates = creationUpdates(metadata)
     const text = commitRequest(this.#namespace, name, [{ type: 'assert-create' }], updates)
+    const lost: unknown[] = []
     for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
-      const reply = await this.#posted(this.#path(name), text)
-      if (reply && !isTransient(reply.status) && ![200, 409].includes(reply.status)) {
-        if (attempt === 1 && [400, 403, 422].includes(reply.status)) return 'location_refused'
-        throw this.#client.unexpected(reply, `making ${name}`)
-      }
+      const reply = await this.#posted(name, text, lost)
+      // First: a refusal may answer the second of two requests that a proxy made of one.
       const found = await this.#settled(name)
       if (found) return found.metadata.tableUuid === metadata.tableUuid ? 'created' : 'exists'
+      if (reply && !isTransient(reply.status) && ![200, 409].includes(reply.status)) {
+        if (attempt === 1 && [400, 403, 422].includes(reply.status)) return reply
+        throw this.#client.unexpected(reply, `making ${name}`)
+      }
       await this.#clock.sleep(backOff_ms(attempt, this.#random))
     }
-    throw outcomeUnknown(name)
+    throw outcomeUnknown(name, lost.at(-1))
   }
 
   /** Where the server would put the table. */
@@ -224,13 +227,14 @@ export class RestCatalog implements Catalog {
     const text = commitRequest(this.#namespace, name, requirementsOf(base.metadata, updates), updates)
     const ours = ourSnapshot(base.metadata, next)
     let ambiguous = false
+    const lost: unknown[] = []
     for (let attempt = 1; attempt <= this.#attempts; attempt += 1) {
-      const reply = await this.#posted(this.#path(name), text)
+      const reply = await this.#posted(name, text, lost)
       const version = reply?.status === 200 ? this.#committed(name, reply, base, ours) : undefined
       if (version) return { kind: 'committed', version }
       if (!reply || reply.status === 200 || reply.status >= 500) ambiguous = true
       else if (reply.status === 401 || reply.status === 403) {
-        throw ambiguous ? outcomeUnknown(name) : this.#client.unexpected(reply, `a commit to ${name}`)
+        throw ambiguous ? outcomeUnknown(name, lost.at(-1)) : this.#client.unexpected(reply, `a commit to ${name}`)
       }
       // Even a conflict may be with ourselves: a proxy may have made the request twice.
       const found = await this.#settled(name)
@@ -238,23 +242,26 @@ export class RestCatalog implements Catalog {
       if (found && outcome === 'committed') return { kind: 'committed', version: found }
       if (outcome === 'conflict') return { kind: 'conflict' }
       if (ambiguous) {
-        if (outcome === 'unknown') throw outcomeUnknown(name)
+        if (outcome === 'unknown') throw outcomeUnknown(name, lost.at(-1))
       } else if (reply && !isTransient(reply.status)) {
         if (reply.status === 409 || found?.token !== base.token) return { kind: 'conflict' }
         throw this.#client.unexpected(reply, `a commit to ${name}`)
       }
       await this.#clock.sleep(backOff_ms(attempt, this.#random))
     }
-    throw outcomeUnknown(name)
+    throw outcomeUnknown(name, lost.at(-1))
   }
 
-  /** Undefined when it is not known whether the request was carried out. */
-  async #posted(path: string, text: string): Promise<RestReply | undefined> {
+  /** Undefined when it is not known whether the request was carried out; `lost` is told why, and of passing refusals. */
+  async #posted(name: string, text: string, lost: unknown[]): Promise<RestReply | undefined> {
     try {
-      return await this.#client.post(path, text, hasTable)
+      const reply = await this.#client.post(this.#path(name), text, hasTable)
+      if (isTransient(reply.status)) lost.push(this.#client.unexpected(reply, `a commit to ${name}`))
+      return reply
     } catch (error) {
-      if (isRetryable(error)) return undefined
-      throw error
+      if (!isRetryable(error)) throw error
+      lost.push(error)
+      return undefined
     }
   }
 
