@@ -112,7 +112,7 @@ async function* chunked(lines: readonly string[]): AsyncGenerator<Uint8Array> {
 
 const SILVER = 'tables/market_data/silver_binance_trades'
 
-/** Bronze is full, silver has made its first commit. */
+/** A lake in which bronze has everything and silver has made its first commit. */
 async function lakeAtSilver(): Promise<MemoryLake> {
   const lake = memoryLake()
   await produceSimulated(lake, binance, { count: 40, duplicates: 0.1, invalid: 0.1 })

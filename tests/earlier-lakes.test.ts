@@ -23,7 +23,7 @@ const ROWS = {
 
 it('A10: T30: a lake of version 0.1.0 opens, goes on, takes on columns in every table, compacts and verifies', async () => {
   const lake = await diskLake(unpackLake('0.1.0', temporaryFolder()), 7)
-  // It was made in another folder.
+  // The lake was made in another folder.
   await relocateLake(lake, false)
   const counted = async () =>
     Object.fromEntries((await tableReport(lake)).filter(({ rows }) => rows > 0).map(({ name, rows }) => [name, rows]))

@@ -167,7 +167,7 @@ describe('columns of another engine', () => {
       { name: 'who', type: struct(['name', 'string']) },
     ])
     const [deadLetter] = await queue.plan((await queue.pin()).version, {})
-    // Another engine fills them in, in place.
+    // Another engine fills the new columns in, in place.
     const path = (await queue.scanFile(deadLetter as never)).path
     const names = [...DLQ_TABLE.columns.map(({ name }) => name), 'ticket', 'who']
     const select = `SELECT *, 'T-' || kafka_offset AS ticket, {'name': 'ops' || kafka_offset} AS who FROM read_parquet('${path}')`

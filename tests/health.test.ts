@@ -119,7 +119,7 @@ describe('a long day', () => {
   })
 })
 
-/** The table as one that forgets and cleans up at once. */
+/** The table under a policy that expires and cleans up at once. */
 function impatient({ catalog, store, clock, random }: Lake, definition: TableDefinition): Promise<LakeTable> {
   const dependencies = { catalog, store, clock, random, signals: new CommitSignals(), maintenance: IMPATIENT }
   return LakeTable.open(definition, dependencies)

@@ -51,7 +51,7 @@ const random = seededRandom(11)
 const met = (): Foreign | undefined => (random.unit() < 0.5 ? weather : undefined)
 const isDone = (): boolean => random.unit() < 0.5
 
-/** As much of a registry as the lake asks for. */
+/** A registry that answers the requests that a lake makes. */
 class FakeRegistry {
   readonly #schemas: string[] = []
   readonly #server: Server = createServer((request, response) => void this.#serve(request, response))

@@ -30,7 +30,7 @@ const TABLES = [BRONZE, silverTable('binance'), GOLD_TABLE]
 const RATE = 100
 const ROUNDS = 2
 const INTERVAL_MS = 1_000
-/** Spark gives up after four lost races otherwise. */
+/** Retries of Spark's commits; it gives up after four lost races otherwise. */
 const RETRIES = "'commit.retry.num-retries' = '50', 'commit.retry.max-wait-ms' = '500'"
 
 /** A lake whose tables a catalog minds, and Spark on that catalog. */

@@ -32,7 +32,7 @@ const binance = exchangeNamed('binance')
 const PARTITIONS = 2
 const BRONZE = bronzeTable('binance')
 const SILVER = silverTable('binance')
-/** As Spark's CALL takes a time. */
+/** A time as Spark's CALL takes it. */
 const now = (): string => `TIMESTAMP '${new Date(systemClock.now_ms()).toISOString().replace('Z', '+00:00')}'`
 const REWRITTEN = [BRONZE, SILVER, GOLD_TABLE].map(({ name }) => name)
 
@@ -182,7 +182,7 @@ describe.skipIf(!parts)('Spark on the tables of a file-system lake', () => {
 
   it('A4: A10: T25: Spark and PyIceberg read what an earlier version, Spark and a later version made of one table, before and after compactions', async () => {
     const earlier = await diskLake(unpackLake('0.1.0', join(folder, 'earlier')), 7)
-    // It was made in another folder.
+    // The lake was made in another folder.
     await relocateLake(earlier, false)
     await showEarlier(spark, join(folder, 'earlier', 'tables'))
     await addColumnsBySpark(earlier, spark)

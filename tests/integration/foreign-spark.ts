@@ -39,7 +39,10 @@ function icebergJar(name: string): Promise<string> {
   }).then((folder) => path.join(folder, `${name}-${ICEBERG}.jar`))
 }
 
-/** What Spark needs (with `s3`, to read object stores), installed if need be; undefined, with a loud line, when this machine cannot have it. */
+/**
+ * What Spark needs (with `s3`, to read object stores), installed if need be; undefined, with a loud line, when this
+ * machine cannot have it.
+ */
 export async function sparkParts(options: { readonly s3?: boolean } = {}): Promise<SparkParts | undefined> {
   try {
     const java = javaOf(17)
@@ -116,7 +119,7 @@ export class Spark {
     return this.#ask({ equality_delete: table, column, partition })
   }
 
-  /** One request at a time. */
+  /** Sends a request to Spark, one at a time. */
   #ask(request: unknown): Promise<Rows> {
     const answer = this.#last.then(async () => {
       this.#child.stdin.write(`${JSON.stringify(request)}\n`)
@@ -196,7 +199,7 @@ function figure({ name, type }: TableDefinition['columns'][number]): { readonly 
   }
 }
 
-/** Joining nothing gives an empty text in Spark. */
+/** SQL that joins the texts of a list; joining nothing gives an empty text in Spark. */
 function joined(list: string): string {
   const elements = `list_transform(${list}, x -> coalesce(x, '-'))`
   return `coalesce(list_aggregate(${elements}, 'string_agg', '|'), CASE WHEN len(${list}) = 0 THEN '' END)`
@@ -214,7 +217,10 @@ function sparkType(type: TableDefinition['columns'][number]['type']): string {
   return others[type] ?? type
 }
 
-/** A4: Spark finds in a table the columns and types of its definition, the rows, and in every column the content, that `rows` finds. */
+/**
+ * A4: Spark finds in a table the columns and types of its definition, the rows, and in every column the content, that
+ * `rows` finds.
+ */
 export async function compareTableWithSpark(
   { name, columns }: TableDefinition,
   spark: Spark,

@@ -32,7 +32,7 @@ interface Life {
   readonly child: ChildProcess
   readonly ready: Promise<unknown>
   task: 'none' | 'work' | 'load'
-  /** Commits or batches that it has told of. */
+  /** Commits or batches that the process has told of. */
   done: number
 }
 

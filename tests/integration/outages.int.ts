@@ -12,7 +12,7 @@ const NAMES = ['feed', 'bronze', 'silver', 'gold'] as const
 const TOLD_MS = 20_000
 const OVER_MS = 30_000
 
-/** Those that show most; ASSAY_TEST_OUTAGES=all for all of them. */
+/** The outages that show most; ASSAY_TEST_OUTAGES=all runs all of them. */
 const isForUp = ({ hits, name }: Outage): boolean =>
   process.env.ASSAY_TEST_OUTAGES === 'all' ||
   name === 'the disk is full' ||
@@ -86,7 +86,10 @@ describe.skipIf(!canBreakDisks())('outages of the machine', () => {
   })
 })
 
-/** The services meet the outage while they work; those that it hits say so, nobody ends, and all are ready when it passes. */
+/**
+ * The services meet the outage while they work; those that it hits say so, nobody ends, and all are ready when it
+ * passes.
+ */
 async function waitedOut(outage: Outage, crew: Crew): Promise<void> {
   const hit = [...crew].filter(([name]) => typeof outage.hits === 'string' || outage.hits.includes(name))
   const slow = outage.hits === 'writes' ? BACKLOGS : []

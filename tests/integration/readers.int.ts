@@ -205,7 +205,7 @@ async function readOurselves(lake: Lake, definition: TableDefinition) {
   }
 }
 
-/** As metadata has it: a date is its days since 1970. */
+/** A partition value as metadata has it: a date is its days since 1970. */
 function partitionValue({ columns }: TableDefinition, name: string): string {
   const isDate = columns.some((column) => column.name === name && column.type === 'date')
   return isDate ? `(${quoteIdentifier(name)} - DATE '1970-01-01')` : quoteIdentifier(name)

@@ -68,7 +68,7 @@ function composeTool(): string | undefined {
 const tool = composeTool()
 
 describe.skipIf(!tool)('docker-compose', () => {
-  // Not the .env that somebody may have here.
+  // The .env of this folder is not read.
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-compose-'))
   const noSettings = path.join(folder, '.env')
   writeFileSync(noSettings, '')
@@ -87,7 +87,10 @@ describe.skipIf(!tool)('docker-compose', () => {
   })
 })
 
-/** MinIO as the container starts it: on a folder in which the bucket's folder is there already, and nothing else is done. */
+/**
+ * MinIO as the container starts it: on a folder in which the bucket's folder is there already, and nothing else is
+ * done.
+ */
 function storeOfCompose(): Part {
   const { prepare: _, ...part } = s3Part
   return {

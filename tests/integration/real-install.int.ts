@@ -10,7 +10,7 @@ import { type ServiceName, ServiceProcess } from './support/service-process.js'
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const COMMAND_MS = 240_000
-/** `nobody`: owns nothing here. */
+/** User id of `nobody`, who owns none of the files. */
 const NOBODY = 65_534
 const SIZE_MIB_MAX = 500
 
@@ -19,7 +19,7 @@ function canBecomeNobody(): boolean {
     execFileSync('setpriv', ['--version'], { stdio: 'ignore' })
     if (process.getuid?.() === 0) return true
   } catch {
-    // No such program.
+    // The program is not installed.
   }
   process.stderr.write('SKIPPED: the production install does NOT run here: it takes root and setpriv (util-linux)\n')
   return false

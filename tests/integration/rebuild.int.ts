@@ -197,8 +197,8 @@ function correctionOf(topic: string, deadLetters: Readonly<Record<number, object
 }
 
 /**
- * Dead letters of two exchanges, replayed in several batches: as they are and corrected, by the built-in rules and by others.
- * Of Binance's, 0 (7) and 2 (8) only break the rules of their time, 3 (-1) and 6 (-3) any, and 4 is no record.
+ * Dead letters of two exchanges, replayed in several batches: as they are and corrected, by the built-in rules and by
+ * others. Of Binance's, 0 (7) and 2 (8) only break the rules of their time, 3 (-1) and 6 (-3) any, and 4 is no record.
  */
 async function replayedLake(): Promise<MemoryLake> {
   const lake = memoryLake({ exchanges: [binance, kraken] })

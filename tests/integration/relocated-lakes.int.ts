@@ -119,7 +119,7 @@ function copiedLake(locations: () => Locations): void {
       expect(await contents(lake)).toEqual(copied)
       await relocateLake(lake, false)
       expect((await relocateLake(lake, false)).every(({ from }) => from === null)).toBe(true)
-      // Whoever still looked there would fail.
+      // A reader that still looked at the old location would fail.
       await empty(first)
       await first.close()
     } finally {

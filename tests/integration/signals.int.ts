@@ -11,11 +11,11 @@ import { type SignalledEnd, signalled } from './support/signalled-run.js'
 /** Double signals for each command; ASSAY_TEST_SIGNALS=200 for many, on a lake of ten times the rows. */
 const TIMES = Number(process.env.ASSAY_TEST_SIGNALS ?? 1)
 const SEED = Number(process.env.ASSAY_TEST_SIGNALS_SEED ?? 28)
-/** Only these commands, by commas. */
+/** Commands to test, separated by commas. */
 const ONLY = process.env.ASSAY_TEST_SIGNALS_ONLY?.split(',')
 /** The promise is a second; a busy machine is given more before it is called a hang. */
 const GONE_MS_MAX = Number(process.env.ASSAY_TEST_SIGNALS_MS ?? 5_000)
-/** What an end in order may take. */
+/** Longest time that an orderly end may take. */
 const ORDERLY_MS_MAX = 30_000
 const ROWS = TIMES > 10 ? 200_000 : 20_000
 const START_MS_MAX = TIMES > 10 ? 6_000 : 4_000
@@ -126,13 +126,13 @@ async function runAll(count: 1 | 2, times: number, gone_ms_max: number): Promise
 /** What no user should see of an end that was asked for. */
 const GARBAGE = /^\s+at .+:\d+|defect of Assay|\(node:\d+\)|FAILED|Unhandled|terminate called/m
 
-/** Why it is not an end as it was promised, or undefined. */
+/** Why the end of the process is not as promised; undefined if it is. */
 function wrongOf({ name, signals, end, output }: Ended): string | undefined {
   if (end === 'hung') return 'hung'
   const isBySignal = signals.some((signal) => signal.name === end)
   // A thread that nothing can stop is killed when it keeps a process from an end in order.
   if (!isBySignal && end !== 'SIGKILL' && !(COMMANDS[name] as Command).codes.includes(end as number)) return 'exit code'
-  // No terminal, so nothing that only a terminal understands.
+  // Without a terminal, nothing is printed that only a terminal understands.
   return GARBAGE.exec(output)?.[0] ?? (output.includes('\u001b') ? 'an escape code' : undefined)
 }
 

@@ -13,7 +13,7 @@ const CATALOG = 'earlier'
 const TOUCHED = [bronzeTable('binance'), GOLD_TABLE].map(({ name }) => name)
 /** Tables to which a later version adds its own: these, and one of each other kind. */
 const LATER = [...TOUCHED, silverTable('binance').name, DLQ_TABLE.name]
-/** Below what partitions this version's gold: a later one's. */
+/** A partition field that a later version adds below those of this version's gold. */
 const FINER = new Map([[GOLD_TABLE.name, ['symbol']]])
 const FOREIGN = `note STRING, n INT, at STRUCT<x: INT, inner: STRUCT<y: STRING>>, parts ARRAY<STRUCT<p: INT>>,
   by MAP<STRING, STRUCT<v: INT>>`

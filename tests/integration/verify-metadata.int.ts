@@ -51,7 +51,10 @@ async function failures(lake: MemoryLake, fromLog = true): Promise<string> {
     .join('\n')
 }
 
-/** Two lanes with duplicates, a conflict, gaps in the trade numbers, dead letters, one of them replayed with a correction. */
+/**
+ * Two lanes with duplicates, a conflict, gaps in the trade numbers, dead letters, one of them replayed with a
+ * correction.
+ */
 async function usualLake(): Promise<MemoryLake> {
   const lake = memoryLake()
   const id = await registerSchema(lake, binance)

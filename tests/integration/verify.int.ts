@@ -248,7 +248,10 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
       ),
     )
 
-  /** Of four dead letters one is replayed by rules from a file and one by a correction; then all are archived and purged. */
+  /**
+   * Of four dead letters one is replayed by rules from a file and one by a correction; then all are archived and
+   * purged.
+   */
   async function agedLake(days: number): Promise<MemoryLake> {
     const lake = memoryLake()
     const id = await registerSchema(lake, binance)

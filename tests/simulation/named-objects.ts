@@ -13,7 +13,9 @@ import type { World } from './world.js'
 export const TABLES = 'tables/market_data'
 const PREFIX = 'assay.'
 
-/** Reads metadata straight from the store, past all processes, to tell which objects somebody may still want to read. */
+/**
+ * Reads metadata straight from the store, past all processes, to tell which objects somebody may still want to read.
+ */
 export class NamedObjects {
   readonly #store: SimStore
   readonly #world: World

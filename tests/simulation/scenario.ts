@@ -69,7 +69,9 @@ export interface Scenario {
 }
 
 const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold']
-/** Two workers of gold, one of which stands by: each batch that is cut short may leave each of them a lane of its own. */
+/**
+ * Two workers of gold, one of which stands by: each batch that is cut short may leave each of them a lane of its own.
+ */
 const GOLD_STANDBY = {
   processes: [['gold'], ['gold']],
   maxPartitions: 1,

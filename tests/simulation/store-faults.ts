@@ -46,7 +46,9 @@ export class StoreFaults {
     this.#world = world
   }
 
-  /** Something happens to an object, or to one that is written next; or nothing, as often as not, so that one is left. */
+  /**
+   * Something happens to an object, or to one that is written next; or nothing, as often as not, so that one is left.
+   */
   async inject(): Promise<void> {
     const world = this.#world
     this.#left ??= 1 + world.below(FAULTS_MAX)
@@ -85,7 +87,10 @@ export class StoreFaults {
       await this.#damageAtRest(this.#world.oneOf(AT_REST))
   }
 
-  /** Whether an error may come of what was damaged: it names that, or what became of it, or the engine can't decode something. */
+  /**
+   * Whether an error may come of what was damaged: it names that, or what became of it, or the engine can't decode
+   * something.
+   */
   explains(error: unknown): boolean {
     const code = codeOf(error)
     if (code === 'engine_statement_failed') return this.#hasDamagedData

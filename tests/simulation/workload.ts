@@ -76,7 +76,9 @@ function binanceTrade(n: number, below: Below, partitions: number, isComparable:
   return lot === 17 ? { ...record, timestamp_ms: -1n } : record
 }
 
-/** The same trades by two producers, each of whom has a lane of its own; the last of a chunk is told again in the next. */
+/**
+ * The same trades by two producers, each of whom has a lane of its own; the last of a chunk is told again in the next.
+ */
 function standbyTrades(chunk: number, below: Below): TestRecord[] {
   return [0, 1].flatMap((partition) => {
     const missed = below(8)

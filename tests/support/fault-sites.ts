@@ -29,8 +29,8 @@ export async function loadedLake(): Promise<MemoryLake> {
 }
 
 /**
- * Which calls are made to fail. Every write fails in both ways. Of reads, which leave nothing behind, it is enough that one of a kind of object
- * fails (keys alike but for numbers and random names), before it is done.
+ * Which calls are made to fail. Every write fails in both ways. Of reads, which leave nothing behind, it is enough that
+ * one of a kind of object fails (keys alike but for numbers and random names), before it is done.
  */
 function sitesOf(kind: 'error_before' | 'error_after'): (site: StoreCall) => boolean {
   const seen = new Set<string>()

@@ -72,8 +72,8 @@ function differs(a: string, b: string, sign: '<>' | '>' = '<>'): string {
 }
 
 /**
- * The dead letters of a source wherever they are: in the queue or its archive (a retention that was killed leaves one in
- * both), or purged from there, which leaves a resolution.
+ * The dead letters of a source wherever they are: in the queue or its archive (a retention that was killed leaves one
+ * in both), or purged from there, which leaves a resolution.
  */
 function deadLettersOf(bronze: string): string {
   const deadLetter = 'topic, "partition", kafka_offset'

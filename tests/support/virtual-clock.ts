@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '@assay/core'
 
-/** A clock that goes on only when somebody sleeps on it or tells it to; a sleep lets others work and is over at once. */
+/**
+ * A clock that goes on only when somebody sleeps on it or tells it to; a sleep lets others work and is over at once.
+ */
 export class VirtualClock implements Clock {
   #now_ms: number
 

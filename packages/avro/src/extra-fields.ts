@@ -1,7 +1,9 @@
 import type { Cursor } from './cursor.js'
 import type { WriterType } from './writer-schema.js'
 
-/** Characters of JSON for a record: twice its bytes, so that a few bytes never claim many, and something in any case. */
+/**
+ * Characters of JSON for a record: twice its bytes, so that a few bytes never claim many, and something in any case.
+ */
 const CHARACTERS_MIN = 1024
 const CHARACTERS_PER_BYTE = 2
 /** Longer ones are shown as bytes: making their digits would cost more than reading them. */

@@ -30,8 +30,8 @@ export interface StopRequest {
    */
   stopWithReader(output: Output): void
   /**
-   * What is loaded. Until it is, there is nothing to put in order: the first signal ends the process with this code. The
-   * rest of its modules may take long on a busy machine, and two signals that wait for a processor are but one.
+   * What is loaded. Until it is, there is nothing to put in order: the first signal ends the process with this code.
+   * The rest of its modules may take long on a busy machine, and two signals that wait for a processor are but one.
    */
   whileLoading<T>(loading: Promise<T>, code: number): Promise<T>
   /** Calls it at the first signal, or now if that has come. */

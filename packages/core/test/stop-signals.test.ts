@@ -43,7 +43,7 @@ class HandClock implements Clock {
   }
 }
 
-/** Long enough for what is due now. */
+/** Long enough for timers that are due now. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
 const listening = (host: FakeProcess) => STOP_SIGNALS.map((name) => host.listenerCount(name))
 

@@ -18,7 +18,9 @@ export interface EngineOptions {
 /** One in-memory DuckDB instance. Sessions share its memory and threads but not their temporary tables. */
 export interface Engine {
   session(): Promise<Session>
-  /** Interrupts what runs, waits for it to end, and frees everything. Sessions are closed with it; there are no others. */
+  /**
+   * Interrupts what runs, waits for it to end, and frees everything. Sessions are closed with it; there are no others.
+   */
   close(): Promise<void>
 }
 

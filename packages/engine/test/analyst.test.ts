@@ -11,7 +11,7 @@ import { DuckDBResult } from '../src/results/node-api.js'
 
 let folder: string
 let lake: string
-/** For looking at statements only. */
+/** A session for looking at statements only. */
 let looking: Analyst
 
 beforeAll(async () => {

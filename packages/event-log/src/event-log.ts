@@ -24,12 +24,16 @@ export type ReadResult =
       readonly batches: readonly RecordBatch[]
       readonly next: Position
       readonly end: Position
-      /** Leader epoch of the last record read, where the log keeps epochs: hand it to the read that goes on from `next`. */
+      /**
+       * Leader epoch of the last record read, where the log keeps epochs: hand it to the read that goes on from `next`.
+       */
       readonly epoch?: number
     }
   /** The position lies outside what the log holds: below `start` (retention) or above `end` (truncation). */
   | { readonly kind: 'out_of_range'; readonly start: Position; readonly end: Position }
-  /** The log was cut at `end`, below the position, and written anew: its offsets from there on are other records (B3). */
+  /**
+   * The log was cut at `end`, below the position, and written anew: its offsets from there on are other records (B3).
+   */
   | { readonly kind: 'diverged'; readonly end: Position }
 
 export interface ReadLimits {
@@ -98,7 +102,10 @@ export interface EventLog {
     timeout_ms: number,
     signal?: AbortSignal,
   ): Promise<void>
-  /** Joins the processes that share the lanes of a topic out under a group's name. A log for one machine gives all to each. */
+  /**
+   * Joins the processes that share the lanes of a topic out under a group's name. A log for one machine gives all to
+   * each.
+   */
   assign(group: string, topic: string): Promise<LaneAssignment>
   /**
    * The operator's word that records below `to` are lost, where a lane takes none any more because of them (`lost`):

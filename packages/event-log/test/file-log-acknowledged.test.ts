@@ -106,7 +106,7 @@ async function expectRefused(files: MemoryFiles, calls: number, lost: readonly n
     expect(await readWholly(log, expected(calls))).toEqual(lost)
     await acceptAndGoOn(log, calls * 3)
   })
-  // Those that open it later see it as it is.
+  // Logs that are opened later see the files as they are.
   await using(files, async (log) => {
     const [status] = await log.lanes('t')
     expect((await readAll(log, lane, position((status?.end ?? 2n) - 2n))).map(({ value }) => value)).toEqual([

@@ -56,7 +56,7 @@ export interface ProducerLoad {
   /** Records of a call, and calls; 0 calls for a producer without end. */
   readonly count: number
   readonly calls: number
-  /** No file that it writes can get larger. */
+  /** Greatest size of a file that the process can write. */
   readonly file_bytes_max?: number
 }
 

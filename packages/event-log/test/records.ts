@@ -27,7 +27,9 @@ export interface SeenRecord {
 
 export const ALL: ReadLimits = { maxBytes: 1e9, maxRecords: 1e9 }
 
-/** Headers as Kafka encodes them: count, then length and bytes of each key and value, as zigzag varints; -1 for a null. */
+/**
+ * Headers as Kafka encodes them: count, then length and bytes of each key and value, as zigzag varints; -1 for a null.
+ */
 export function encodeHeaders(headers: readonly (readonly [key: string, value: string | null])[]): string {
   const varint = (value: number): string => {
     const bytes: number[] = []

@@ -11,11 +11,11 @@ const MINUS = 0x2d
 const POINT = 0x2e
 
 /**
- * Parses the text `source[start .. end)` as DECIMAL(28,10) into row `row` of a column of 16-byte values, given
- * as 32-bit words. The grammar is `-?digits[.digits]` and nothing else: no exponent, no plus, no blanks, no
- * separators. The sign follows the value: a negative zero is zero, however many zeros it is written with. Beside leading zeros at most 18 digits before the point, beside trailing zeros at most 10 after
- * it; otherwise the number is not representable. The row is written only when the status is ok. Never rounds,
- * never allocates.
+ * Parses the text `source[start .. end)` as DECIMAL(28,10) into row `row` of a column of 16-byte values, given as
+ * 32-bit words. The grammar is `-?digits[.digits]` and nothing else: no exponent, no plus, no blanks, no separators.
+ * The sign follows the value: a negative zero is zero, however many zeros it is written with. Beside leading zeros at
+ * most 18 digits before the point, beside trailing zeros at most 10 after it; otherwise the number is not
+ * representable. The row is written only when the status is ok. Never rounds, never allocates.
  */
 export function parseDecimal28_10(
   source: Uint8Array,

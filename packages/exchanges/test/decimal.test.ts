@@ -16,7 +16,7 @@ function parse(text: string): { status: number; value: bigint; rest: number[] } 
   return { status, value: unscaled(data, 1), rest: [...data.slice(0, 16), ...data.slice(32)] }
 }
 
-/** The same by regular expression and big integers. */
+/** The decimal of a text by regular expression and big integers. */
 function reference(text: string): { status: number; value?: bigint } {
   if (text === '') return { status: ParseStatus.missing }
   const match = /^(-?)([0-9]+)(?:\.([0-9]+))?$/.exec(text)

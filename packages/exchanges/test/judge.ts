@@ -5,7 +5,7 @@ import { type Exchange, PRESENT_READING } from '../src/index.js'
 import { rowOf } from './rows.js'
 
 export interface Judged {
-  /** undefined for a valid row. */
+  /** Reason of the rejection; undefined for a valid row. */
   readonly reason: string | undefined
   readonly event_time_us: bigint
   readonly symbol: string

@@ -30,7 +30,7 @@ describe('the quote of a joined name', () => {
     ['SHIBUSD', 'USD'],
     ['XRPRLUSD', 'RLUSD'],
     ['ETHEURI', 'EURI'],
-    // Both ways leave known bases; the pair is listed.
+    // Both ways to split the name leave known bases; the pair is listed.
     ['GALAEUR', 'EUR'],
     ['AVAXUSD', 'USD'],
     ['TUSDBUSD', 'BUSD'],
@@ -78,7 +78,7 @@ describe('the quote of a joined name', () => {
     ])
     expect(extendReading(PRESENT_READING, { ...additions, quotes: ['U', 'XEUR', 'U', 'EUR'] })).toEqual(more)
     expect(extendReading(PRESENT_READING, { quotes: ['EUR'], bases: ['BTC'], pairs: [] })).toBe(PRESENT_READING)
-    // Listed both ways, a name says nothing.
+    // A name that is listed both ways decides nothing.
     expect(currencyOf('ARBUSD', extendReading(PRESENT_READING, { ...additions, pairs: ['ARB/USD', 'AR/BUSD'] }))).toBe(
       null,
     )

@@ -178,7 +178,7 @@ describe("an exchange's own feed", () => {
       for (const line of lines) client.send(line)
     })
     const running = follow(server, server.standsFor(binance), [], target)
-    // Some 500 records are the 8 MiB that may wait.
+    // Some 500 of these records are the 8 MiB that may wait for the log.
     await until('reading has stopped', () => running.sum('messages') >= 500)
     await systemClock.sleep(400)
     expect(running.sum('messages')).toBeLessThan(600)

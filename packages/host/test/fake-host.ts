@@ -32,7 +32,7 @@ export class FakeHost implements ServiceHost {
     },
   }
 
-  /** Where it listens, once it does. */
+  /** Address at which the host listens, once it does. */
   get address(): string {
     return String(this.lines.find(({ msg }) => msg === 'listening')?.address)
   }

@@ -30,7 +30,7 @@ export interface OpenCatalog {
 
 export interface ContractSetUp {
   readonly clock: Clock
-  /** Another process. */
+  /** Opens the catalog as another process has it. */
   open(): Promise<OpenCatalog>
 }
 
@@ -212,7 +212,7 @@ export function catalogContract(title: string, setUp: () => Promise<ContractSetU
       const base = await mine.load()
       const taken = await putDataFile(others)
       const { version } = await append(others, [taken])
-      // As if another had drawn up the same commit on the old base.
+      // The same commit as another process would draw it up on the old base.
       const rival = { ...version.metadata.snapshots.at(-1), snapshotId: BigInt(others.random.id53()) }
       const next = {
         ...version.metadata,

@@ -16,7 +16,7 @@ import {
 
 const META = 'tables/test/trades/metadata'
 
-/** Neither of its clocks goes on. */
+/** A clock of which neither the wall time nor the monotonic one goes on. */
 const frozen: Clock = { now_ms: () => Date.UTC(2026, 0, 1), monotonic_ms: () => 0, sleep: async () => undefined }
 
 /** A store whose calls fail as a function says, which may change. */

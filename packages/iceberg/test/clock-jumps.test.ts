@@ -94,7 +94,7 @@ describe('T26: clocks that jump', () => {
       await expectWhole(world, reader)
       await append(world.table, [inProgress])
       await expectWhole(world, await world.table.load())
-      // The time that really passes makes them old.
+      // The files become old by the time that really passes.
       world.clock.advance(16 * 60_000)
       expect((await collect(world.table)).files.length).toBeGreaterThan(100)
       expect(await livePaths(world.table)).toHaveLength(2)
@@ -169,7 +169,10 @@ describe('T26: clocks that jump', () => {
   })
 })
 
-/** Each leap of a clock to a time that none had reached yet makes a file look a minute older; three are tried, one is allowed for. */
+/**
+ * Each leap of a clock to a time that none had reached yet makes a file look a minute older; three are tried, one is
+ * allowed for.
+ */
 const JUMPS_MS = 2 * 60_000
 
 describe('A4: refs of others', () => {

@@ -120,7 +120,7 @@ describe('columns that another engine changed', () => {
       ],
     ]
     for (const [what, after, problems] of cases) expect(matchColumns(after, fields).problems, what).toEqual(problems)
-    // The operator's word: the column was added again.
+    // The operator's way out: the column is added again.
     const again = withColumns(changed(metadata, drop('price')), [column('price', 'decimal(28, 10)')], NOW_MS)
     expect(matchColumns(again, fields)).toMatchObject({ problems: [], missing: [] })
     // Where older schemas were cleaned up, a column from before others of the same making is known by its id.

@@ -115,7 +115,7 @@ const bigs = (_: string, value: unknown): unknown => (typeof value === 'bigint' 
 const revive = (_: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && 'big' in value ? BigInt(String(value.big)) : value
 
-/** As Spark leaves it, with members that this code does not know. */
+/** Metadata as Spark leaves it, with members that this code does not know. */
 const sparkMetadata = `{
   "format-version": 2, "table-uuid": "f79c3e09-677c-4bbd-a479-3f349cb785e7", "location": "s3://b/t", "last-sequence-number": 34,
   "last-updated-ms": 1767225600000, "last-column-id": 3, "current-schema-id": 1,

@@ -155,7 +155,7 @@ describe('manifests', () => {
   })
 
   it('refuse a codec that other writers do not use by default', () => {
-    // Without our checksum, as others write.
+    // A file without our checksum, as others write it.
     const theirs = (entries: readonly ManifestEntry[]): Buffer => {
       const text = writeManifest(target, entries).toString('latin1')
       return Buffer.from(text.replace('deflate', 'snappy_').replace('assay.crc32', 'other.crc32'), 'latin1')

@@ -27,7 +27,7 @@ function options(more: Partial<RestCatalogOptions> = {}): RestCatalogOptions {
   return { url, namespace: 'market_data', store, clock, random: seededRandom(seed), ...more }
 }
 
-/** History as short as a test can wait for. */
+/** A policy with a history as short as a test can wait for. */
 const maintenance = { ...defaultMaintenance, snapshotsToKeep: 5, snapshotsToExpire: 4 }
 
 async function open(more: Partial<RestCatalogOptions> = {}): Promise<Table> {

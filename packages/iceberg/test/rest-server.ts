@@ -36,7 +36,7 @@ export class RestServer {
   readonly calls: RestCall[] = []
   readonly namespaces = new Set<string>()
   fault: (call: RestCall) => RestFault | Promise<RestFault> = () => 'none'
-  /** Answers requests for tokens; none without. */
+  /** Answers requests for tokens; without it the server asks for none. */
   issueToken: ((form: URLSearchParams) => { readonly status: number; readonly body: unknown }) | undefined
   accepted: (authorization: string | undefined) => boolean = () => true
   /** Where it puts a table itself, when it refuses others' locations. */

@@ -7,8 +7,8 @@ import type { LakeParts } from './settings/lake-parts.js'
 const PARTS = ['log', 'schemas', 'tables']
 
 /**
- * Whether there is a lake to work on: one with a log of its own is there once it has a folder of its parts; with brokers
- * or a bucket, those answer. Throws an OutageError where the place can't be looked at.
+ * Whether there is a lake to work on: one with a log of its own is there once it has a folder of its parts; with
+ * brokers or a bucket, those answer. Throws an OutageError where the place can't be looked at.
  */
 export async function isLakeThere({ store, log }: LakeParts): Promise<boolean> {
   if (store.kind !== 'folder' || log.kind !== 'embedded') return true

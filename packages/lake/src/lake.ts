@@ -112,7 +112,9 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   }
 }
 
-/** A look at a table in a folder costs nothing, one in a bucket or a catalog is a request: half a commit's time will do. */
+/**
+ * A look at a table in a folder costs nothing, one in a bucket or a catalog is a request: half a commit's time will do.
+ */
 function pollInterval_ms({ parts, commitInterval_ms = DEFAULT_COMMIT_INTERVAL_MS }: LakeOptions): number {
   if (parts.store.kind === 'folder' && parts.catalog.kind === 'file_system') return POLL_MS_MIN
   return Math.max(POLL_MS_MIN, Math.min(commitInterval_ms / 2, POLL_MS_MAX))

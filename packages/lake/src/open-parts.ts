@@ -36,7 +36,9 @@ export interface PartsContext {
   readonly onStoreRequest?: OnS3Request
   /** `read`: nothing in the lake is written, so that rights to read are enough. */
   readonly access?: 'read' | 'write'
-  /** Given, as `lakeHome` made it, by who opens the lake again after an outage: a folder that has gone is not made anew. */
+  /**
+   * Given, as `lakeHome` made it, by who opens the lake again after an outage: a folder that has gone is not made anew.
+   */
   readonly home?: HomeFolder
 }
 
@@ -62,7 +64,9 @@ const TABLES_PREFIX = `tables/${NAMESPACE}`
 const SCHEMAS_PREFIX = 'schemas'
 const LOG_FOLDER = 'log'
 
-/** Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will. */
+/**
+ * Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will.
+ */
 export async function openParts(parts: LakeParts, given: PartsContext): Promise<OpenedParts> {
   const home = given.home ?? lakeHome(parts)
   const context = { ...given, ...(home && { home }) }

@@ -16,7 +16,9 @@ import { DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySet_bytes'>> {
   /** Which layers this process works on; all of the lake's by default. */
   readonly layers?: readonly Layer[]
-  /** End when every layer has all that the log held at the start; what is produced meanwhile is left to the next run. */
+  /**
+   * End when every layer has all that the log held at the start; what is produced meanwhile is left to the next run.
+   */
   readonly drain: boolean
   /** Take upstream tables with another uuid for the old ones, by positions. */
   readonly adopt: boolean

@@ -5,7 +5,9 @@ import type { LakeTable, LaneCheckpoint, Stage, StageContext, TableDefinition } 
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { RuleSet } from './rules/rule-set.js'
 
-/** A step of the lake: its tables, the workers that fill them, and what is shown of both. Everybody loops over these. */
+/**
+ * A step of the lake: its tables, the workers that fill them, and what is shown of both. Everybody loops over these.
+ */
 export interface Layer<Name extends string = string> {
   /** Name of the layer, which its metrics and its service carry. */
   readonly name: Name
@@ -15,7 +17,9 @@ export interface Layer<Name extends string = string> {
   readonly needs: readonly Need[]
   /** Tables beside the main ones; one that rows move to comes after the one they move from. */
   readonly sides: readonly TableDefinition[]
-  /** Those of `sides` that hold what the layer refused, partitioned by the table that it came from (`bronze_source`). */
+  /**
+   * Those of `sides` that hold what the layer refused, partitioned by the table that it came from (`bronze_source`).
+   */
   readonly deadLetters: readonly TableDefinition[]
   readonly metrics: LayerMetrics
   workers(exchanges: readonly Exchange[]): readonly LayerWorker[]

@@ -17,7 +17,7 @@ let server: FakeS3
 let folder: string
 let counted: Map<string, number>
 
-/** Waits take no time. */
+/** A clock on which waits take no time. */
 const clock: Clock = { ...systemClock, sleep: async () => undefined }
 
 beforeAll(() => {

@@ -40,7 +40,7 @@ afterEach(async () => {
   await rm(cacheDirectory, { recursive: true, force: true })
 })
 
-/** Waits take no time. */
+/** A clock on which waits take no time. */
 const clock: Clock = {
   ...systemClock,
   now_ms: () => now_ms,
@@ -284,7 +284,7 @@ describe('the probe', () => {
     expect(server.count('PUT')).toBe(32 + 3)
     await write(await open({ probeRounds: 1, random: seededRandom(2) }))
     expect(server.count('PUT')).toBe(32 + 4)
-    // Reached another way, or after a month, it may be another store.
+    // A store that is reached another way, or after a month, may be another one.
     await write(await open({ probeRounds: 1, random: seededRandom(3), prefix: 'other' }))
     expect(server.count('PUT')).toBe(2 * 32 + 6)
     now_ms += 31 * 24 * 3_600_000
@@ -329,7 +329,7 @@ describe('the probe', () => {
     const modified = new Date(now_ms - 60_000).toISOString()
     server.objects.set('lake/assay-probe-1', { bytes: Buffer.alloc(1), headers: {}, modified })
     await write(await open({ probeRounds: 1 }))
-    // Whoever made it may still be at it.
+    // The upload's maker may still be at work.
     expect([...server.objects.keys()].sort()).toEqual(['lake/assay-probe-1', keptProof(), 'lake/k'])
     now_ms += 3_600_000
     const before = server.count('PUT')

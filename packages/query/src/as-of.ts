@@ -19,7 +19,10 @@ export interface Moment {
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const TIME_MAX_MS = Date.UTC(9999, 11, 31)
 
-/** What `--as-of` takes: an ISO 8601 time (UTC unless it says otherwise), `10m` ago, or a snapshot id. Throws `bad_as_of`. */
+/**
+ * What `--as-of` takes: an ISO 8601 time (UTC unless it says otherwise), `10m` ago, or a snapshot id. Throws
+ * `bad_as_of`.
+ */
 export function parseAsOf(text: string): AsOf {
   if (/^\d{1,19}$/.test(text) && !/^\d{4}$/.test(text)) return { kind: 'snapshot', id: BigInt(text) }
   const ago = /^(\d{1,9})([smhd])$/.exec(text)
@@ -33,10 +36,10 @@ export function parseAsOf(text: string): AsOf {
 }
 
 /**
- * The moment to look at. `all` are the tables in which a snapshot is looked for, downstream first; `read` those that are
- * shown. A table keeps its newest commits one by one and older states at full hours: where one of those read no longer
- * knows the time that is asked for, all are shown as of the newest earlier time that each of them still keeps, so that
- * they fit together. Throws `snapshot_unknown`.
+ * The moment to look at. `all` are the tables in which a snapshot is looked for, downstream first; `read` those that
+ * are shown. A table keeps its newest commits one by one and older states at full hours: where one of those read no
+ * longer knows the time that is asked for, all are shown as of the newest earlier time that each of them still keeps,
+ * so that they fit together. Throws `snapshot_unknown`.
  */
 export function momentOf(
   asOf: AsOf,
@@ -77,8 +80,8 @@ function named(id: bigint, tables: readonly TableMetadata[]): Moment['exact'] {
 const KEPT = 'a table keeps its newest hundred commits, and its states at full hours as far as ASSAY_HISTORY_HOURS says'
 
 /**
- * The snapshot of a table at a moment; undefined when the table was still empty. Throws `snapshot_expired` when it can't
- * be told any more.
+ * The snapshot of a table at a moment; undefined when the table was still empty. Throws `snapshot_expired` when it
+ * can't be told any more.
  */
 export function snapshotAt(name: string, metadata: TableMetadata, { time_ms, exact }: Moment): Snapshot | undefined {
   if (exact?.tableUuid === metadata.tableUuid) return exact.snapshot
@@ -93,7 +96,8 @@ export function snapshotAt(name: string, metadata: TableMetadata, { time_ms, exa
 
 /**
  * The last time, up to the one given, at which the table's state is known: the time itself where every commit since the
- * state then is kept; of a state that a tag keeps, the time in the tag's name. The time itself, too, where none is kept.
+ * state then is kept; of a state that a tag keeps, the time in the tag's name. The time itself, too, where none is
+ * kept.
  */
 function knownUntil_ms(metadata: TableMetadata, time_ms: number): number {
   const history = mainHistory(metadata)

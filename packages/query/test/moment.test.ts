@@ -153,7 +153,7 @@ describe('Q2: a moment of the lake', () => {
           commits.map(({ isKept, isTagged }, i) => ({
             time_ms: times[i] as number,
             isKept: isKept || isTagged || i === commits.length - 1,
-            // A tag's name is true: the state held until then.
+            // A tag's name says until when the table was in that state.
             ...(isTagged && { tag_ms: (times[i + 1] ?? time_ms + 1) - 1 }),
           })),
         )

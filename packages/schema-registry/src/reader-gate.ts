@@ -4,7 +4,9 @@ import { AssayError, UsageError } from '@assay/core'
 /** The schema by which the records of a subject are read; undefined for a subject that nobody here reads. */
 export type ReaderOf = (subject: string) => string | undefined
 
-/** Throws `schema_incompatible`, naming the fields, unless the subject's reader can take all that the schema may hold. */
+/**
+ * Throws `schema_incompatible`, naming the fields, unless the subject's reader can take all that the schema may hold.
+ */
 export function checkReader(subject: string, schema: string, readerOf: ReaderOf | undefined): void {
   const reader = readerOf?.(subject)
   if (reader === undefined) return

@@ -38,7 +38,7 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-/** Waits take no time. */
+/** A clock on which waits take no time. */
 const clock: Clock = {
   ...systemClock,
   sleep: async (ms) => {
@@ -65,7 +65,7 @@ test('S4: a registry that is away, slow or broken is an outage after a few tries
     requests = []
     const registry = answer === 'hang' ? impatient : patient
     await expect(registry.schema(7)).rejects.toMatchObject({ code: 'registry_away', retryable: true })
-    // One that was given up may never have arrived.
+    // A request that was given up may never have arrived.
     if (answer === 'hang') expect(requests.length).toBeLessThanOrEqual(3)
     else expect(requests).toHaveLength(3)
     await expect(registry.register(SUBJECT, tradeSchema(1))).rejects.toThrow(OutageError)

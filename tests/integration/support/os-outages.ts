@@ -43,7 +43,7 @@ export class SmallDisk {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size_mib}m,mode=777`, 'tmpfs', this.folder])
   }
 
-  /** Takes all room, and what others give back, too. */
+  /** Fills the disk, and what others free, too. */
   fill(): void {
     const file = openSync(path.join(this.folder, 'big'), 'w')
     const pages = Buffer.alloc(256 * PAGE_BYTES)
@@ -68,7 +68,7 @@ export class SmallDisk {
     rmSync(path.join(this.folder, 'big'))
   }
 
-  /** Every file on it, by its path from its root. */
+  /** Every file on the disk, by its path from the disk's root. */
   files(): { readonly name: string; readonly size_bytes: number }[] {
     return readdirSync(this.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

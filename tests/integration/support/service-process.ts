@@ -18,7 +18,7 @@ export interface Readiness {
 const LINES_KEPT = 2_000
 const LINES_TOLD = 12
 const READY_MS = 90_000
-/** Enough on a machine that does much else. */
+/** Time to wait, enough on a machine that does much else. */
 const GRACE_MS = 30_000
 
 const running = new Set<ChildProcess>()
@@ -73,7 +73,7 @@ export class ServiceProcess {
     if (this.lines.length > LINES_KEPT) this.lines.shift()
   }
 
-  /** What it said last, for an error message. */
+  /** The last lines of its log, for an error message. */
   tell(): string {
     const last = this.lines.slice(-LINES_TOLD).map((line) => `    ${JSON.stringify(line)}`)
     return [`  ${this.#label} (pid ${this.#child.pid}) logged last:`, ...last, this.#stderr].join('\n')
@@ -140,13 +140,13 @@ export class ServiceProcess {
     return samples
   }
 
-  /** Greatest resident memory that it ever had. */
+  /** Greatest resident memory that the process ever had. */
   get peakMemory_bytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
   }
 
-  /** Freezes it: it answers nothing, and its connections stay open. */
+  /** Freezes the process: it answers nothing, and its connections stay open. */
   pause(): void {
     this.#child.kill('SIGSTOP')
   }
@@ -155,7 +155,7 @@ export class ServiceProcess {
     this.#child.kill('SIGCONT')
   }
 
-  /** Ends it as a crash would. */
+  /** Ends the process as a crash would. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#ended

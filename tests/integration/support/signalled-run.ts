@@ -6,14 +6,14 @@ export interface SignalledRun {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly signals: readonly { readonly at_ms: number; readonly name: NodeJS.Signals }[]
-  /** Time since the last signal after which it counts as hung. */
+  /** Time since the last signal after which the process counts as hung. */
   readonly gone_ms_max: number
 }
 
 export interface SignalledEnd {
   /** Exit code, or the signal that ended it, or that it did not end. */
   readonly end: number | NodeJS.Signals | 'hung'
-  /** Since the last signal. 0 for one that had ended before. */
+  /** Time from the last signal to the end; 0 for a process that had ended before. */
   readonly after_ms: number
   readonly output: string
   /** What its main thread did since the last signal, as far as the system told before it was gone. */

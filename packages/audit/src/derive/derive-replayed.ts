@@ -149,7 +149,10 @@ async function* deriveChosen(
   }
 }
 
-/** SQL of the records with the corrections of their replay, if it had any; undefined when these are of no use. Chosen stays what has one. */
+/**
+ * SQL of the records with the corrections of their replay, if it had any; undefined when these are of no use. Chosen
+ * stays what has one.
+ */
 async function withCorrection(
   { lake, session, exchange, bronze }: ReplayedDerivation,
   { table, rules, corrected }: ChosenRows,

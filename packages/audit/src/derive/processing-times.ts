@@ -15,7 +15,9 @@ const TIMES = new Set([
   'finished_at',
 ])
 
-/** The columns that a row has whenever it is derived. Silver's and gold's `ingestion_timestamp` is the exchange's own. */
+/**
+ * The columns that a row has whenever it is derived. Silver's and gold's `ingestion_timestamp` is the exchange's own.
+ */
 export function derivedColumns({ columns }: TableDefinition): ColumnDefinition[] {
   return columns.filter(({ name, type }) => type !== 'timestamptz' || !TIMES.has(name))
 }

@@ -42,8 +42,8 @@ export interface RebuildReport {
 
 /**
  * Derives silver and gold again from bronze into a new lake, by the same stages and workers (A3). The old lake is only
- * read; it is taken as it stands at the start. Throws `lake_not_empty`, and `session_closed` when it is aborted while it
- * compares.
+ * read; it is taken as it stands at the start. Throws `lake_not_empty`, and `session_closed` when it is aborted while
+ * it compares.
  */
 export async function rebuildLake(
   source: Lake,

@@ -54,8 +54,8 @@ export function recordedReplays(source: ReplayedSource, history: RuleHistory, ta
 
 /**
  * The rows that a correction by hand brought into the old table, as far as today's rules reject their bytes as they are
- * and let the corrected ones pass; numbered anew. Dead letters that were replayed as they are have been judged by today's
- * rules in their own lane.
+ * and let the corrected ones pass; numbered anew. Dead letters that were replayed as they are have been judged by
+ * today's rules in their own lane.
  */
 export function presentReplays(source: ReplayedSource, target: Lake, rules: RuleSet, tally: Tally): ReplayedRows {
   const { definition } = source.silver

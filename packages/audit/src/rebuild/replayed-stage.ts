@@ -12,7 +12,10 @@ import type { ReplayedRows } from './replayed-rows.js'
 const MARKS =
   'NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, r.replay_id AS replay_id, r.replay_sequence AS replay_sequence'
 
-/** The lane of replays of an exchange's silver table anew, in its order; rows, and those that could be derived, are counted. */
+/**
+ * The lane of replays of an exchange's silver table anew, in its order; rows, and those that could be derived, are
+ * counted.
+ */
 export function replayedStage(context: StageContext, exchange: Exchange, replayed: ReplayedRows, tally: Tally): Stage {
   const definition = silverTable(exchange.name)
   const lane = replayLane(definition)

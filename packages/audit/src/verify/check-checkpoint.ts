@@ -19,7 +19,10 @@ export function checkStops(bronze: PinnedScan, checks: CheckList): void {
   checks.done({ promise: 'B3', subject: bronze.name, claim: 'no lane stands still' }, { lanes: lanes.size }, findings)
 }
 
-/** Every lane's topic is known by its identity and its number in message ids; with the log, it is the topic that is there. */
+/**
+ * Every lane's topic is known by its identity and its number in message ids; with the log, it is the topic that is
+ * there.
+ */
 export async function checkTopics(
   { log }: Lake,
   logTopic: string,

@@ -36,8 +36,8 @@ interface GoldComparison extends GoldCheck {
 }
 
 /**
- * Every silver row below gold's position is in gold or in the duplicates, with silver's values. Gives the rows that gold
- * dropped.
+ * Every silver row below gold's position is in gold or in the duplicates, with silver's values. Gives the rows that
+ * gold dropped.
  */
 export async function checkGold(check: GoldCheck): Promise<TemporaryTable> {
   const { session, tables, silverRows, checks } = check

@@ -6,7 +6,10 @@ import { type CheckList, Findings } from '../check.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 
-/** A table's checkpoint against the rows beside it: every row lies before its lane's position, the last one where it says. */
+/**
+ * A table's checkpoint against the rows beside it: every row lies before its lane's position, the last one where it
+ * says.
+ */
 export function checkPositions(scan: PinnedScan, rows: ReadonlyMap<LaneKey, LaneRows>, checks: CheckList): void {
   const findings = new Findings()
   const { lanes } = scan.checkpoint

@@ -12,8 +12,8 @@ const COORDINATES = 'topic, "partition", "offset"'
 const AT = `topic || '/' || "partition" || '/' || "offset"`
 
 /**
- * All replayed rows of silver, with the name of their table in `silver_table`. What they take beyond the engine's memory
- * is spilled.
+ * All replayed rows of silver, with the name of their table in `silver_table`. What they take beyond the engine's
+ * memory is spilled.
  */
 export async function loadReplayed(session: Session, exchanges: readonly PinnedExchange[]): Promise<TemporaryTable> {
   const parts = await Promise.all(exchanges.map(({ silver }) => replayedSql(silver)))
@@ -25,7 +25,9 @@ async function replayedSql(silver: PinnedScan): Promise<string> {
   return `SELECT ${quoteText(silver.name)} AS silver_table, * FROM (${rows}) WHERE replay_id IS NOT NULL`
 }
 
-/** A dead letter is in silver by replay at most once, in the lane of replays without holes, and nowhere by its own lane. */
+/**
+ * A dead letter is in silver by replay at most once, in the lane of replays without holes, and nowhere by its own lane.
+ */
 export async function checkReplayed(
   session: Session,
   replayed: TemporaryTable,

@@ -9,8 +9,8 @@ import { AvroOutput } from './output.js'
 const MAGIC = Buffer.from([0x4f, 0x62, 0x6a, 0x01])
 const SYNC_BYTES = 16
 /**
- * Entry of the header with the CRC-32 of all other entries, and of the blocks as they are stored. Others that write such
- * files have no checksum, and readers pass over an entry that they don't know.
+ * Entry of the header with the CRC-32 of all other entries, and of the blocks as they are stored. Others that write
+ * such files have no checksum, and readers pass over an entry that they don't know.
  */
 const CHECKSUM = 'assay.crc32'
 const BLOCK_BYTES_MAX = 256 * 1024 * 1024
@@ -81,7 +81,9 @@ export function writeAvro(
   return file.finish()
 }
 
-/** Reads a whole container file. Throws `corrupt_avro`, or `unsupported_avro_codec` for one other than null and deflate. */
+/**
+ * Reads a whole container file. Throws `corrupt_avro`, or `unsupported_avro_codec` for one other than null and deflate.
+ */
 export function readAvro(bytes: Uint8Array, schemas: SchemaCache): AvroFile {
   const input = new AvroInput(bytes)
   if (!input.take(Math.min(MAGIC.length, input.remaining_bytes)).equals(MAGIC)) {

@@ -29,7 +29,9 @@ export interface AllowedFiles {
 export interface Analyst {
   /** What the statement reads, of these tables and views. Nothing of it is run. */
   inspect(sql: string, tables: Iterable<string>): Promise<GatedStatement>
-  /** Defines a view under its bare and its qualified name. Throws `engine_statement_failed` when the select is wrong. */
+  /**
+   * Defines a view under its bare and its qualified name. Throws `engine_statement_failed` when the select is wrong.
+   */
   defineView(name: string, select: string): Promise<void>
   /** Shuts the instance off from all other files, and its settings from change, for good. */
   lock(files: AllowedFiles): Promise<void>

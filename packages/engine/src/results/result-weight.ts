@@ -13,7 +13,10 @@ const STRING_TYPES: ReadonlySet<DuckDBType['typeId']> = new Set<DuckDBType['type
   DuckDBTypeId.GEOMETRY,
 ])
 
-/** What all columns of a chunk will take, as `weightOf` tells it of one. Throws `unsupported_column_type` for one that can't be weighed. */
+/**
+ * What all columns of a chunk will take, as `weightOf` tells it of one. Throws `unsupported_column_type` for one that
+ * can't be weighed.
+ */
 export function chunkWeight(chunk: DataChunk, types: readonly DuckDBType[]): number {
   const count = duckdb.data_chunk_get_size(chunk)
   let total_bytes = 0

@@ -75,7 +75,10 @@ interface FileLogOptions {
   readonly owners?: Owners
 }
 
-/** Opens a folder as an event log, making it if need be, but not to read. Any number of processes may have the same folder open. */
+/**
+ * Opens a folder as an event log, making it if need be, but not to read. Any number of processes may have the same
+ * folder open.
+ */
 export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
   const { directory, home, access = 'write', owners = machineOwners, onEvent = () => undefined } = options
   const there = home ? filesIn(home, options.files ?? diskFiles) : (options.files ?? diskFiles)

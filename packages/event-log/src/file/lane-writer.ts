@@ -181,8 +181,8 @@ export class LaneWriter {
   }
 
   /**
-   * The mark outlives this process as soon as it is written; for a loss of power it is forced out a little later, so that
-   * no caller waits for a second visit to the disk.
+   * The mark outlives this process as soon as it is written; for a loss of power it is forced out a little later, so
+   * that no caller waits for a second visit to the disk.
    */
   async #syncMarkSoon(): Promise<void> {
     const { clock, mark, mark_sync_ms_max } = this.#options

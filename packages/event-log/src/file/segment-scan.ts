@@ -45,7 +45,10 @@ export interface SegmentAddress {
 export interface SegmentEnd extends SegmentAddress {
   /** What follows the last intact batch. */
   readonly tail: 'nothing' | 'short' | 'damaged'
-  /** Where bytes begin that were acknowledged, behind which nothing was written later, and that are not there as written. */
+  /**
+   * Where bytes begin that were acknowledged, behind which nothing was written later, and that are not there as
+   * written.
+   */
   readonly lost?: SegmentAddress
   /** True when a batch was met that is bound to its address: whoever wrote it kept an end mark. */
   readonly isBound: boolean

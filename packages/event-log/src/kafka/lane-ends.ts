@@ -14,7 +14,9 @@ const EARLIEST = -2n
 const LATEST = -1n
 const READ_COMMITTED = 1
 
-/** Where lanes of a topic begin and end, asked of each leader at once. `also` goes the same way, after the questions. */
+/**
+ * Where lanes of a topic begin and end, asked of each leader at once. `also` goes the same way, after the questions.
+ */
 export async function laneEnds(
   cluster: Cluster,
   topic: Topic,

@@ -86,7 +86,9 @@ function properties(
   }
 }
 
-/** A certificate for 127.0.0.1 and the authority that signed it; gives the file with the broker's key and certificate. */
+/**
+ * A certificate for 127.0.0.1 and the authority that signed it; gives the file with the broker's key and certificate.
+ */
 function makeCertificates(folder: string): string {
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })

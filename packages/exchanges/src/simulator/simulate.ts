@@ -15,7 +15,10 @@ export interface SimulationTally {
   readonly duplicates: number
   /** Rows of the dead-letter queue by `error_reason`. */
   readonly invalid: Readonly<Record<string, number>>
-  /** Valid rows that are at least two minutes behind the newest trade of their symbol; no other is behind by more than 10 s. */
+  /**
+   * Valid rows that are at least two minutes behind the newest trade of their symbol; no other is behind by more than
+   * 10 s.
+   */
   readonly late: number
   /** Rows of gold by silver's symbol. */
   readonly by_symbol: Readonly<Record<string, number>>

@@ -7,7 +7,10 @@ const REQUEST_MS_MAX = 30_000
 const CONNECTIONS_MAX = 256
 const RETRY_AFTER_SECONDS = 5
 
-/** A server without routes. Whatever goes wrong in a handler is answered as a problem; `onDefect` is told what should not have. */
+/**
+ * A server without routes. Whatever goes wrong in a handler is answered as a problem; `onDefect` is told what should
+ * not have.
+ */
 export function newHttpServer(onDefect: (error: unknown) => void): FastifyInstance {
   const server = fastify({
     bodyLimit: BODY_BYTES_MAX,

@@ -24,7 +24,10 @@ export interface ForgetLimits {
   readonly isOld: (metadata: TableMetadata) => boolean
 }
 
-/** Which table names point to which metadata. A compare-and-swap demands that the table's identity and main's head are the base's. */
+/**
+ * Which table names point to which metadata. A compare-and-swap demands that the table's identity and main's head are
+ * the base's.
+ */
 export interface Catalog {
   /** Where a new table of this name puts its files. Rejects with `bad_table_name`. */
   newLocation(name: string): Promise<{ readonly tableKey: string; readonly location: string }>

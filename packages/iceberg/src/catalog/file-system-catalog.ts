@@ -265,8 +265,8 @@ export class FileSystemCatalog implements Catalog {
 
   /**
    * The base is gone. If it was gone before the put, the file stands below the oldest living version and nobody reads
-   * it: the commit does not count. But it may have been there, both been built upon, and the base cleaned up since: then the
-   * versions above name our snapshot.
+   * it: the commit does not count. But it may have been there, both been built upon, and the base cleaned up since:
+   * then the versions above name our snapshot.
    */
   async #settleWithoutBase(name: string, files: VersionFiles, version: TableVersion): Promise<CompareAndSwapOutcome> {
     this.#newest.delete(name)

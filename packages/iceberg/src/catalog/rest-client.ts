@@ -192,7 +192,9 @@ function unreadable(what: string): OutageError {
   })
 }
 
-/** What the server's configuration wants before `namespaces` in addresses, with a slash behind it; empty for nothing. */
+/**
+ * What the server's configuration wants before `namespaces` in addresses, with a slash behind it; empty for nothing.
+ */
 export async function pathPrefix(client: RestClient, path: string): Promise<string> {
   const { defaults, overrides } = await configuration(client, path)
   const { prefix } = { ...asObject(defaults ?? {}, 'defaults'), ...asObject(overrides ?? {}, 'overrides') }

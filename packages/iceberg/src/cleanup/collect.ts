@@ -28,10 +28,10 @@ const VERSIONS_TO_KEEP = 100
 const VERSION_GRACE_LEAST_MS = 15 * 60_000
 
 /**
- * Deletes what expiries set free, once its grace time (the table's policy) is over by the table's own time, oldest first; then metadata
- * files of old versions. Idempotent and safe to kill: a listing goes after its files, its entry in the table's
- * property with a later commit. A file that any snapshot of the newest version names is left alone, and so is all of a
- * table that has `gc.enabled` off.
+ * Deletes what expiries set free, once its grace time (the table's policy) is over by the table's own time, oldest
+ * first; then metadata files of old versions. Idempotent and safe to kill: a listing goes after its files, its entry in
+ * the table's property with a later commit. A file that any snapshot of the newest version names is left alone, and so
+ * is all of a table that has `gc.enabled` off.
  */
 export async function collect(table: Table): Promise<Collected> {
   const version = await table.load()

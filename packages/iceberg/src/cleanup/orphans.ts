@@ -28,9 +28,9 @@ export interface Orphan {
 
 /**
  * Deletes files under the table that nothing names, left behind by killed writers, and returns them. Never a file of a
- * retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of a list
- * of expired files (`collect` deletes those), of `keep`, a statistics file, or a metadata version; nothing of a table
- * that has `gc.enabled` off.
+ * retained snapshot (one that cannot be read ends the search with `snapshot_gone` before anything is deleted), of a
+ * list of expired files (`collect` deletes those), of `keep`, a statistics file, or a metadata version; nothing of a
+ * table that has `gc.enabled` off.
  */
 export async function removeOrphans(table: Table, limits: OrphanLimits): Promise<readonly Orphan[]> {
   const age_ms = limits.olderThan_ms ?? DAY_MS

@@ -46,7 +46,13 @@ export interface CommitRequest {
 
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly version: TableVersion; readonly snapshot: Snapshot }
-  /** By `prepare`, or by the commit itself: `removed_files_gone` (detail: paths), `deletes_added`. `version` is the base refused. */
+  /**
+   * By `prepare`, or by the commit itself: `removed_files_gone` (detail: paths), `deletes_added`. `version` is the base
+   * refused.
+   */
   | { readonly kind: 'refused'; readonly reason: string; readonly detail: unknown; readonly version: TableVersion }
-  /** The base had been cleaned up before the commit landed: nothing was changed; drop all state and start from the table. */
+  /**
+   * The base had been cleaned up before the commit landed: nothing was changed; drop all state and start from the
+   * table.
+   */
   | { readonly kind: 'base_expired'; readonly reason: string }

@@ -145,7 +145,10 @@ function sameFiles(a: readonly DataFile[], b: readonly DataFile[]): boolean {
   return a === b || (a.length === b.length && a.every((file, i) => file.path === b[i]?.path))
 }
 
-/** Encodes a manifest of files to be added. Throws `unknown_partition_spec`, `mixed_partition_specs`, `file_added_twice`. */
+/**
+ * Encodes a manifest of files to be added. Throws `unknown_partition_spec`, `mixed_partition_specs`,
+ * `file_added_twice`.
+ */
 export function addedEntries(
   table: Table,
   base: TableVersion,

@@ -46,7 +46,9 @@ export interface AddedManifest {
   readonly manifest: Manifest
 }
 
-/** Works out a commit on a base: manifests without the removed files and with small ones merged, the snapshot, expiry. */
+/**
+ * Works out a commit on a base: manifests without the removed files and with small ones merged, the snapshot, expiry.
+ */
 export async function draftCommit(
   table: Table,
   base: TableVersion,

@@ -19,7 +19,8 @@ const KEPT_BY_AGE_FACTOR = 5
 /**
  * Main's snapshots past both limits of the policy, when there are enough of them to be worth an expiry, and those that
  * only `dropped` tags still name. Heads of other refs stay, what those refs say they keep, and what is not on main:
- * whoever made that minds it. Ages are differences of the table's own time, so no wall clock brings anything on or stops it.
+ * whoever made that minds it. Ages are differences of the table's own time, so no wall clock brings anything on or
+ * stops it.
  */
 export function expirable(table: Table, base: TableVersion, dropped: readonly string[] = []): readonly Snapshot[] {
   if (!mayDeleteFiles(base.metadata)) return []
@@ -138,7 +139,9 @@ async function manifestsIfThere(
   }
 }
 
-/** Data files that a snapshot removed, except those that an older snapshot which stays (a tag, a branch) still shows. */
+/**
+ * Data files that a snapshot removed, except those that an older snapshot which stays (a tag, a branch) still shows.
+ */
 async function takenOutBy(
   table: Table,
   base: TableVersion,

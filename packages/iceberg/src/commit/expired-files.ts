@@ -42,8 +42,8 @@ export function serializeExpiredFilesEntries(entries: readonly ExpiredFilesEntry
 }
 
 /**
- * True once the grace time is over for certain: one step of a wall clock, that the table's time may have been misled by,
- * is allowed for. An entry without a time waits until the next expiry gives it one.
+ * True once the grace time is over for certain: one step of a wall clock, that the table's time may have been misled
+ * by, is allowed for. An entry without a time waits until the next expiry gives it one.
  */
 export function isGraceOver({ elapsed_ms }: ExpiredFilesEntry, now_ms: number, grace_ms: number): boolean {
   return elapsed_ms !== undefined && isOld(elapsed_ms, now_ms, grace_ms)

@@ -47,9 +47,9 @@ export function mainHistory(metadata: TableMetadata): readonly Snapshot[] {
 }
 
 /**
- * Tags main's head when the commit in hand passes a multiple of the time on the wall clock, so that all tables are tagged
- * as of the same moments; or when the table's own time says that one is overdue, since the wall clock may stand still
- * behind a base that is ahead of it. A clock that leaps on with every commit brings no flood of tags.
+ * Tags main's head when the commit in hand passes a multiple of the time on the wall clock, so that all tables are
+ * tagged as of the same moments; or when the table's own time says that one is overdue, since the wall clock may stand
+ * still behind a base that is ahead of it. A clock that leaps on with every commit brings no flood of tags.
  */
 export function historyChange(
   metadata: TableMetadata,

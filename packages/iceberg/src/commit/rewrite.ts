@@ -33,8 +33,8 @@ export function manifestOf(
 }
 
 /**
- * Takes data files out: each manifest that holds one is written anew, removed files DELETED by this snapshot under their
- * original numbers, the others EXISTING. Young manifests are searched first, since young files get replaced.
+ * Takes data files out: each manifest that holds one is written anew, removed files DELETED by this snapshot under
+ * their original numbers, the others EXISTING. Young manifests are searched first, since young files get replaced.
  */
 export async function removeFiles(
   table: Table,
@@ -73,8 +73,8 @@ export async function removeFiles(
 }
 
 /**
- * Merges the manifests of one spec of the lowest size class that has enough of them. A class holds those with as many live
- * files up to a power of the class width, so each entry is rewritten a logarithmic number of times, and a table
+ * Merges the manifests of one spec of the lowest size class that has enough of them. A class holds those with as many
+ * live files up to a power of the class width, so each entry is rewritten a logarithmic number of times, and a table
  * has a logarithmic number of manifests.
  */
 export async function mergeManifests(

@@ -92,8 +92,9 @@ export function unknownMembers(object: JsonObject, known: readonly string[]): Js
 }
 
 /**
- * Last member of a JSON object that we wrote, on a line of its own, with the CRC-32 of all before it. Whoever parses the
- * object and writes it anew, as other engines and earlier versions do, leaves it out or moves it: then it says nothing.
+ * Last member of a JSON object that we wrote, on a line of its own, with the CRC-32 of all before it. Whoever parses
+ * the object and writes it anew, as other engines and earlier versions do, leaves it out or moves it: then it says
+ * nothing.
  */
 export const CHECKSUM = 'assay-checksum'
 const CHECKSUM_AT_END = /^,\n"assay-checksum":"([0-9a-f]{8})"\n\}$/

@@ -62,7 +62,10 @@ export function specFieldsJson(spec: PartitionSpec): JsonObject[] {
   }))
 }
 
-/** Types of a spec's values, by the newest schema that has the source: types only widen. Throws `unsupported_partition` for a transform or source that is not known. */
+/**
+ * Types of a spec's values, by the newest schema that has the source: types only widen. Throws `unsupported_partition`
+ * for a transform or source that is not known.
+ */
 export function partitionColumns(
   spec: PartitionSpec,
   schemas: readonly Schema[],

@@ -34,7 +34,9 @@ interface Summarized {
   readonly own: Readonly<Record<string, string>>
 }
 
-/** The summary of a snapshot (specification, "Snapshots", optional fields). Totals come from the manifest list itself. */
+/**
+ * The summary of a snapshot (specification, "Snapshots", optional fields). Totals come from the manifest list itself.
+ */
 export function summarize({ operation, parent, manifests, added, removed, own }: Summarized): Record<string, string> {
   const data = manifests.filter(({ content }) => content === 'data')
   const deletes = manifests.filter(({ content }) => content === 'deletes')

@@ -27,10 +27,11 @@ interface RelocateOptions {
 }
 
 /**
- * Makes the location at which a table was found the one that its metadata names: manifests, manifest lists, position-delete
- * files, lists of expired files and pending manifests are written anew under new names, and one put of metadata brings
- * them into force. Killed before that, nothing has changed; killed after, it is done. Reads and writes only at the location
- * where the table was found. Returns the old location, or undefined where it is at its location already.
+ * Makes the location at which a table was found the one that its metadata names: manifests, manifest lists,
+ * position-delete files, lists of expired files and pending manifests are written anew under new names, and one put of
+ * metadata brings them into force. Killed before that, nothing has changed; killed after, it is done. Reads and writes
+ * only at the location where the table was found. Returns the old location, or undefined where it is at its location
+ * already.
  */
 export async function relocateTable(table: Table, options: RelocateOptions): Promise<string | undefined> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {

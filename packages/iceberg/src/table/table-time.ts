@@ -4,8 +4,8 @@ import type { Snapshot, TableMetadata } from '../format/metadata.js'
 
 /**
  * A table's own time: how many milliseconds it has existed for, as far as its commits have witnessed. It only grows, is
- * never ahead of the true one but for one step, and hangs on no wall clock: ages of what may be forgotten or deleted are
- * differences of it. Each commit writes it into a table property and into its snapshot's summary.
+ * never ahead of the true one but for one step, and hangs on no wall clock: ages of what may be forgotten or deleted
+ * are differences of it. Each commit writes it into a table property and into its snapshot's summary.
  */
 const ELAPSED = 'elapsed_ms'
 

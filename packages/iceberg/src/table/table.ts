@@ -80,7 +80,9 @@ export class Table {
     })
   }
 
-  /** Whether the metadata names another location than the one where the table was found: the lake was copied or moved. */
+  /**
+   * Whether the metadata names another location than the one where the table was found: the lake was copied or moved.
+   */
   async isMoved({ metadata: { location }, tableKey }: TableVersion): Promise<boolean> {
     if (this.#placed?.location === location) return this.#placed.isMoved
     const isMoved = !(await this.store.isLocationOf(location, tableKey))

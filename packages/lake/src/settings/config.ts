@@ -70,7 +70,9 @@ export function readConfig(env: Environment): ServiceConfig {
   }
 }
 
-/** Reads only what says on which parts a lake stands; `location` takes the place of ASSAY_LAKE. Throws as `readConfig`. */
+/**
+ * Reads only what says on which parts a lake stands; `location` takes the place of ASSAY_LAKE. Throws as `readConfig`.
+ */
 export function readLakeParts(env: Environment, location: string | undefined): LakeParts {
   const given = location === undefined ? env : { ...env, ASSAY_LAKE: location }
   const { values, mistakes } = readSettings(PARTS_SETTINGS, given, Object.keys(SETTINGS))
@@ -79,7 +81,10 @@ export function readLakeParts(env: Environment, location: string | undefined): L
   return parts
 }
 
-/** Currencies and pairs to know beside Assay's own, for a command line without services' settings. Throws as `readConfig`. */
+/**
+ * Currencies and pairs to know beside Assay's own, for a command line without services' settings. Throws as
+ * `readConfig`.
+ */
 export function readMarkets(env: Environment): MarketAdditions {
   const { values, mistakes } = readSettings(MARKET_SETTINGS, env, Object.keys(SETTINGS))
   if (mistakes.length > 0) throw badConfiguration(mistakes)

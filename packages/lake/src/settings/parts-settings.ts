@@ -24,7 +24,10 @@ const brokers: z.ZodType<readonly string[], string> = z
   )
   .transform((text) => (text === '' ? [] : text.split(',').map((one) => one.trim())))
 
-/** The real parts that a lake may stand on; the embedded ones where nothing is set. Services and the command line take them. */
+/**
+ * The real parts that a lake may stand on; the embedded ones where nothing is set. Services and the command line take
+ * them.
+ */
 export const PARTS_SETTINGS = {
   ASSAY_LAKE: {
     fallback: './lake',

@@ -17,8 +17,8 @@ export interface DeadLetterRate {
 }
 
 /**
- * Dead letters by the table that they came from: their tables are partitioned by it, so manifests suffice. Undefined when one of them
- * can't be used.
+ * Dead letters by the table that they came from: their tables are partitioned by it, so manifests suffice. Undefined
+ * when one of them can't be used.
  */
 export async function rejectedBySource(
   lake: Lake,

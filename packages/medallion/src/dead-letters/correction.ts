@@ -135,7 +135,10 @@ function fieldTypes({ schema }: Exchange): Map<string, string> {
   return new Map(fields.map(({ name, type }) => [name, String([type].flat().find((one) => one !== 'null'))]))
 }
 
-/** Corrected dead letters are encoded by the exchange's own schema, whatever they were before: it is the one of every id. */
+/**
+ * Corrected dead letters are encoded by the exchange's own schema, whatever they were before: it is the one of every
+ * id.
+ */
 export function correctionRegistry({ schema }: Exchange): SchemaRegistry {
   return {
     schema: async () => ({ kind: 'found', schema }),

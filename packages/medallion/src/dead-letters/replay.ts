@@ -250,7 +250,10 @@ class Replay {
     return true
   }
 
-  /** Resolutions of the dead letters `replayed` (SQL of them; undefined for none); the replay's rows in the ledger; the rules, if they are new to the lane of replays. */
+  /**
+   * Resolutions of the dead letters `replayed` (SQL of them; undefined for none); the replay's rows in the ledger; the
+   * rules, if they are new to the lane of replays.
+   */
   async #writeSides(
     { pinned, batch }: JudgedDeadLetters,
     counts: ReplayCounts,

@@ -28,9 +28,9 @@ export interface ResolveOptions {
 const NAMED_MAX = 20
 
 /**
- * An operator's word on dead letters: `purged` closes open ones, `reopened` opens those that were purged by hand. Returns
- * how many. A replayed dead letter can't be reopened: its row is in silver. Throws `letters_not_found`, having written
- * nothing, when one that was named is not there or not in the state for it.
+ * An operator's word on dead letters: `purged` closes open ones, `reopened` opens those that were purged by hand.
+ * Returns how many. A replayed dead letter can't be reopened: its row is in silver. Throws `letters_not_found`, having
+ * written nothing, when one that was named is not there or not in the state for it.
  */
 export async function resolveDeadLetters(options: ResolveOptions): Promise<number> {
   const { context, deadLetters, resolutions, which, resolution, note } = options

@@ -46,8 +46,8 @@ const REFUSED_MAX = 50
 /**
  * Moves dead letters past their time from the queue to the archive, and purges from the archive what is past its time
  * there. A dead letter is copied before it is removed, so that it is always in one of them at least (D5); each commit
- * demands what it was planned on, so that runs beside each other or after a kill move every dead letter once. A purge and
- * the resolutions that remain of it are one commit.
+ * demands what it was planned on, so that runs beside each other or after a kill move every dead letter once. A purge
+ * and the resolutions that remain of it are one commit.
  */
 export async function retainDeadLetters(options: RetentionOptions): Promise<RetentionReport> {
   const retention = new Retention(options)
@@ -214,9 +214,9 @@ class Retention {
   }
 
   /**
-   * False, with nothing changed, when the table is no longer as planned. What a commit decides demands the very snapshot
-   * it was planned on; one that decides nothing, only that its removed files are there still: workers add to the queue
-   * all the time.
+   * False, with nothing changed, when the table is no longer as planned. What a commit decides demands the very
+   * snapshot it was planned on; one that decides nothing, only that its removed files are there still: workers add to
+   * the queue all the time.
    */
   async #commit(
     table: LakeTable,

@@ -45,9 +45,9 @@ interface Selection {
 }
 
 /**
- * The next open dead letters of a silver table's exchange, within the limits of rows and bytes. `silver` is pinned before
- * the resolutions are read, so that what it published is among them; and a dead letter that has a replayed row in it is
- * passed by whatever the ledger says (D1).
+ * The next open dead letters of a silver table's exchange, within the limits of rows and bytes. `silver` is pinned
+ * before the resolutions are read, so that what it published is among them; and a dead letter that has a replayed row
+ * in it is passed by whatever the ledger says (D1).
  */
 export async function selectDeadLetters(
   session: Session,

@@ -10,7 +10,9 @@ import type { KeySet, StagedKeys } from './keys/key-set.js'
 import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 import { SYMBOL_KEY_EXCHANGE_SQL, SYMBOL_KEY_SQL, SYMBOL_KEY_SYMBOL_SQL } from './trade-key.js'
 
-/** Trades outside of the batch whose times are looked up; where there are more, a hostile feed, the times stay unknown. */
+/**
+ * Trades outside of the batch whose times are looked up; where there are more, a hostile feed, the times stay unknown.
+ */
 const LOOKUPS_MAX = 1_000
 
 interface Change extends IdGap {

@@ -25,8 +25,8 @@ export function sameTradeSql(a: string, b: string): string {
 }
 
 /**
- * Symbols in gold's key set are keyed by `exchange/currency/symbol`, without the currency where it is no part of the key.
- * Neither an exchange's nor a currency's name has a slash.
+ * Symbols in gold's key set are keyed by `exchange/currency/symbol`, without the currency where it is no part of the
+ * key. Neither an exchange's nor a currency's name has a slash.
  */
 export function symbolKey(exchange: string, currency: string, symbol: string): string {
   return `${exchange}/${APART.has(exchange) ? currency : ''}/${symbol}`

@@ -1,7 +1,9 @@
 import { quoteText } from '@assay/engine'
 import type { Rule, RuleSet } from './rule-set.js'
 
-/** A rule that can't be computed for a row, such as by a cast of its text, is not held by it: S1 leaves no third way. */
+/**
+ * A rule that can't be computed for a row, such as by a cast of its text, is not held by it: S1 leaves no third way.
+ */
 function isBroken({ predicate }: Rule): string {
   return `TRY(${predicate}) IS NOT TRUE`
 }

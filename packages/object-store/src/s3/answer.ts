@@ -5,7 +5,9 @@ export interface Answer {
   readonly status: number
   /** Headers by name in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** Of answers that are XML if the store gave them; undefined where the body is an object's, or not to be looked at. */
+  /**
+   * Of answers that are XML if the store gave them; undefined where the body is an object's, or not to be looked at.
+   */
   readonly text: string | undefined
 }
 

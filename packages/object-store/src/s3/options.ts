@@ -29,12 +29,12 @@ export interface S3StoreOptions {
 }
 
 export interface S3Limits {
-  /** Requests in flight; others wait. */
+  /** Greatest number of requests in flight; further ones wait. */
   readonly requestsMax: number
   /** Times that a call is tried before it is an outage. */
   readonly attemptsMax: number
   readonly connect_ms: number
-  /** From a request's first byte to the response's first. */
+  /** Longest time from a request's first byte to the response's first. */
   readonly response_ms: number
   /** Longest silence within a response. */
   readonly silence_ms: number

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../store.js'
 
 const RIVALS = 32
 const PROBE_PREFIX = 'assay-probe-'
-/** No probe takes as long, whatever the store's limits. */
+/** Longer than any probe takes, whatever the store's limits. */
 const LEFT_OVER_AFTER_MS = 60 * 60 * 1000
 const LEFT_OVERS_MAX = 10_000
 

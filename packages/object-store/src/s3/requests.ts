@@ -60,7 +60,7 @@ export class Requests {
     }
   }
 
-  /** For requests that can't be refused. */
+  /** Runs a request that can't be refused. */
   async done<T>(doing: string, key: string, step: (client: S3Client) => Promise<T>): Promise<T> {
     const reply = await this.run(doing, key, step)
     if (reply.kind === 'done') return reply.value

@@ -33,7 +33,7 @@ export type S3RequestOutcome =
   | 'unreadable'
   | 'no_answer'
 
-/** Told of every request, repeated ones included. */
+/** Called with every request, repeated ones included. */
 export type OnS3Request = (operation: S3Operation, outcome: S3RequestOutcome) => void
 
 interface RequestLine {

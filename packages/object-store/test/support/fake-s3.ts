@@ -10,7 +10,7 @@ export interface FakeRequest {
   readonly key: string
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
-  /** Counts from 0 over all requests. */
+  /** Number of the request, from 0 over all requests. */
   readonly index: number
 }
 
@@ -43,7 +43,7 @@ export interface ForeignAnswer {
 interface FakeObject {
   readonly bytes: Buffer
   readonly headers: Record<string, string>
-  /** Long ago without. */
+  /** Time of the last change; long ago unless given. */
   readonly modified?: string
 }
 

@@ -43,7 +43,7 @@ export interface DeadLetterReport {
   /** Where it lies: the queue, the archive, or both while a retention is under way. */
   readonly tables: readonly string[]
   readonly is_open: boolean
-  /** Its row, one column a name. */
+  /** The dead letter's row. */
   readonly dead_letter: QueryResult
   readonly record: DecodedRecord
   readonly bytes: Uint8Array | null

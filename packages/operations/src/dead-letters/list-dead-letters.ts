@@ -13,7 +13,7 @@ import { exchangeOf, withQuery } from './dead-letters.js'
 import { queueNamed } from './queues.js'
 
 interface ListRequest {
-  /** The queue or its archive. */
+  /** Name of the queue of dead letters, or of its archive. */
   readonly sourceTable: string
   readonly filter: DeadLetterFilter
   /** Dead letters to list, the latest rejected first. */
@@ -22,7 +22,7 @@ interface ListRequest {
 
 export interface DeadLetterList {
   readonly dead_letters: QueryResult
-  /** All that the filter keeps. */
+  /** Number of all dead letters that the filter keeps. */
   readonly total: bigint
   /** The silver tables that these can be replayed into, by name. */
   readonly target_tables: readonly string[]

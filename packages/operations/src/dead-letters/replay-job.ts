@@ -15,13 +15,13 @@ import { existingTable, withJobContext } from './job-context.js'
 import { queueNamed, unknownTable } from './queues.js'
 
 export interface ReplayRequest {
-  /** The queue or its archive. */
+  /** Name of the queue of dead letters, or of its archive. */
   readonly sourceTable: string
   readonly targetTable: string
   readonly filter: DeadLetterFilter
   /** Corrections, as JSON Lines. */
   readonly fix?: string
-  /** `SILVER_RULES` unless given. */
+  /** The rules to judge by; `SILVER_RULES` unless given. */
   readonly rules?: RuleSet
   readonly dryRun: boolean
   readonly limits?: BatchLimits

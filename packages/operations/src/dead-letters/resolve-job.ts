@@ -4,7 +4,7 @@ import { existingTable, withJobContext } from './job-context.js'
 import { queueNamed } from './queues.js'
 
 interface ResolveRequest extends Pick<ResolveOptions, 'which' | 'resolution' | 'note'> {
-  /** The queue or its archive. */
+  /** Name of the queue of dead letters, or of its archive. */
   readonly sourceTable: string
 }
 

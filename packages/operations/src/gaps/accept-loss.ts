@@ -6,7 +6,7 @@ import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
 interface AcceptedLoss {
   readonly lane: LaneKey
   readonly from: Position
-  /** Where bronze goes on. */
+  /** Offset at which bronze goes on. */
   readonly to: Position
 }
 

@@ -28,7 +28,7 @@ export interface TableMaintenance {
   readonly table: string
   /** Groups of small files made into one each. */
   readonly compacted?: number
-  /** Snapshots forgotten. */
+  /** Number of snapshots that expired. */
   readonly expired?: number
   /** Files that nothing named any more, deleted after their grace time. */
   readonly collected?: number
@@ -110,7 +110,9 @@ async function orphans(lake: Lake, table: LakeTable, dryRun: boolean): Promise<n
   return (await removeOrphans(table.table, { keep, dryRun })).length
 }
 
-/** What the table's metadata does not name and yet is needed: files of its state, and what outboxes have pending for it. */
+/**
+ * What the table's metadata does not name and yet is needed: files of its state, and what outboxes have pending for it.
+ */
 async function keptPaths(lake: Lake, table: LakeTable): Promise<Set<string>> {
   const pinned = await table.pin()
   const { version } = pinned

@@ -20,8 +20,8 @@ type StopReason =
   | (string & Record<never, never>)
 
 /**
- * Members of the property that a layer keeps by a codec of its own, or that only a newer version knows, as JSON: written
- * back as they were, and demanded unchanged unless the table's definition says that they are only noted.
+ * Members of the property that a layer keeps by a codec of its own, or that only a newer version knows, as JSON:
+ * written back as they were, and demanded unchanged unless the table's definition says that they are only noted.
  */
 export type StateMembers = Readonly<Record<string, unknown>>
 

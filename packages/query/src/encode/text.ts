@@ -59,8 +59,8 @@ export function jsonOf(value: PlainValue, type: ValueType): string {
 }
 
 /**
- * The shortest digits that give the same double again, always with a point or an exponent: many readers would take 12 for
- * an integer, and the column's type would hang on its values.
+ * The shortest digits that give the same double again, always with a point or an exponent: many readers would take 12
+ * for an integer, and the column's type would hang on its values.
  */
 function floatJson(value: number): string {
   const text = Object.is(value, -0) ? '-0' : String(value)

@@ -20,7 +20,9 @@ function isDate(text: string): boolean {
   return !Number.isNaN(time_ms) && new Date(time_ms).toISOString().startsWith(text)
 }
 
-/** A day, or a time to the second or its milliseconds, in UTC: from its first to behind its last ms. Throws `bad_time`. */
+/**
+ * A day, or a time to the second or its milliseconds, in UTC: from its first to behind its last ms. Throws `bad_time`.
+ */
 export function parseTime(option: string, text: string): { readonly from_ms: number; readonly to_ms: number } {
   if (isDate(text)) {
     const from_ms = Date.parse(`${text}T00:00:00Z`)

@@ -7,8 +7,8 @@ interface GivenOptions {
 }
 
 /**
- * Looks over the parser's shoulder: an option of a parent command reaches its subcommands unread, and of an option given
- * twice the first value is dropped. Both would be accepted and ignored.
+ * Looks over the parser's shoulder: an option of a parent command reaches its subcommands unread, and of an option
+ * given twice the first value is dropped. Both would be accepted and ignored.
  */
 export function watchOptions(program: Command): GivenOptions {
   const counts = new Map<Option, number>()

@@ -37,7 +37,9 @@ const FORMS: Readonly<Record<string, 'array' | 'lines'>> = {
   'application/jsonl': 'lines',
 }
 
-/** `POST /v1/events/{exchange}`: messages in the exchange's own format into the log. Answers 202 when they are durable. */
+/**
+ * `POST /v1/events/{exchange}`: messages in the exchange's own format into the log. Answers 202 when they are durable.
+ */
 export function addIngestRoute(server: FastifyInstance, options: IngestOptions): void {
   const ingest = new Ingest(options)
   void server.register(async (scope) => {

@@ -31,8 +31,8 @@ interface Measured {
 }
 
 /**
- * Partition values, bounds and counts of nulls in the manifests agree with the rows (A12). Every reader leaves files out
- * by them: a wrong one loses rows without a word.
+ * Partition values, bounds and counts of nulls in the manifests agree with the rows (A12). Every reader leaves files
+ * out by them: a wrong one loses rows without a word.
  */
 export async function checkStatistics(session: Session, scan: PinnedScan, checks: CheckList): Promise<void> {
   const { table, pinned } = scan

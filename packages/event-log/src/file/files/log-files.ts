@@ -67,8 +67,8 @@ export async function writeBytes(file: LogFile, byte: number, bytes: Uint8Array)
 }
 
 /**
- * Makes a file of these bytes that is there after a loss of power, once its folder has been forced out. Where that fails
- * no file is left: tries come again and again while a disk is full.
+ * Makes a file of these bytes that is there after a loss of power, once its folder has been forced out. Where that
+ * fails no file is left: tries come again and again while a disk is full.
  */
 export async function createWith(files: LogFiles, path: string, bytes: Uint8Array): Promise<void> {
   const file = await files.create(path)

@@ -30,7 +30,9 @@ export function rowBytesMax(source: ProduceBatch, row: number): number {
   )
 }
 
-/** One record batch of all these rows, compressed where that makes it smaller (see record-batch-v2.ts for the format). */
+/**
+ * One record batch of all these rows, compressed where that makes it smaller (see record-batch-v2.ts for the format).
+ */
 export function encodeBatch(
   parts: readonly Rows[],
   { producerId, producerEpoch, sequence }: Sequence,

@@ -35,7 +35,10 @@ export function readAssignment(data: Buffer, topic: string): number[] {
   return assigned.filter((one) => one.topic === topic).flatMap(({ partitions }) => partitions)
 }
 
-/** Neighbouring partitions for each member, in the order of their ids; the first ones get one more where it doesn't come out even. */
+/**
+ * Neighbouring partitions for each member, in the order of their ids; the first ones get one more where it doesn't come
+ * out even.
+ */
 export function assignRanges(members: readonly string[], partitions: number): Map<string, number[]> {
   const sorted = members.toSorted()
   const assigned = new Map<string, number[]>()
