@@ -67,9 +67,8 @@ function whenUnfit(column: NestedField, found: NestedField): Problem | undefined
 
 /** The name belongs to another column now, and the one that it used to name is still there. */
 function whenRenamed(metadata: TableMetadata, column: NestedField, found: NestedField): Problem | undefined {
-  const before = currentSchema(metadata).fields.find(
-    ({ id }) => id !== found.id && idsUnder(metadata, column.name).has(id),
-  )
+  const ids = idsUnder(metadata, column.name)
+  const before = currentSchema(metadata).fields.find(({ id }) => id !== found.id && ids.has(id))
   return before && renamed(column.name, before.name)
 }
 
