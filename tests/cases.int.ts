@@ -76,7 +76,7 @@ describe('currencies', () => {
     await lake.close()
   })
 
-  it('G1: two books whose joined names are equal stay two, though their trades have one number', async () => {
+  it('G1: two pairs whose joined names are equal stay two, though their trades have one number', async () => {
     const lake = newLake()
     await loadCases(lake, kraken, ['c04-kraken-joined-name.jsonl'])
     await settle(lake)
@@ -97,7 +97,7 @@ describe('currencies', () => {
   })
 })
 
-describe('a book that its exchange names', () => {
+describe('a pair that its exchange names', () => {
   it('G1 G3: stays one when its currency is read otherwise from some time on', async () => {
     const lake = newLake()
     const extended = extendRules(SILVER_RULES, { quotes: ['AEURX'], bases: [], pairs: ['AD/AEUR'] })

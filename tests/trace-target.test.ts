@@ -42,7 +42,7 @@ function cells({ columns, rows }: TableRows, ...names: readonly string[]): unkno
 }
 
 describe('trace', () => {
-  it('A5: by trade id, for every book that has it, with its bytes decoded and what was dropped in its favour', async () => {
+  it('A5: by trade id, for every pair that has it, with its bytes decoded and what was dropped in its favour', async () => {
     const found = await trace('BINANCE-1')
     expect(found.map(({ coordinate }) => coordinate)).toEqual([`${LANE}/0`, `${LANE}/1`])
     const [btc] = found
@@ -55,7 +55,7 @@ describe('trace', () => {
     expect(await trace('BINANCE-1', 'kraken')).toEqual([])
   })
 
-  it('A5: opens only files whose bounds admit the record, also for a trade of two books', async () => {
+  it('A5: opens only files whose bounds admit the record, also for a trade of two pairs', async () => {
     const opened = vi.spyOn(lake.store, 'localPath')
     const openedBy = async (text: string) => {
       opened.mockClear()

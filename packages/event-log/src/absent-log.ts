@@ -1,6 +1,6 @@
 import type { EventLog } from './event-log.js'
 
-/** A log that is not there: whoever needs one is told what to do. */
+/** A log that is not there: each of its calls fails with what to do. */
 export function absentLog(error: () => Error): EventLog {
   const refuse = async (): Promise<never> => {
     throw error()

@@ -21,7 +21,7 @@ export type FeedOutcome =
   | { readonly kind: 'records'; readonly records: readonly FeedRecord[]; readonly refused: readonly string[] }
   /** Nothing to do with trades: heartbeats, acknowledgements, status. */
   | { readonly kind: 'ignored'; readonly why: string }
-  /** Not a message of this feed: which field, what was found. */
+  /** The message is none of this feed; says which field, and what was found. */
   | { readonly kind: 'refused'; readonly reason: string }
 
 /** Reads one message (a line of JSON) of a feed. Never throws; its time is bounded by the line's length. */

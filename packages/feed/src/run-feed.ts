@@ -18,7 +18,7 @@ export interface SimulatedLoad {
   readonly rate?: number
   /** Exponent of Zipf's law over the symbols. */
   readonly skew?: number
-  /** Now and then a second at a multiple of the rate. */
+  /** Bursts: now and then a second at a multiple of the rate. */
   readonly burst?: { readonly factor: number; readonly every_seconds: number }
 }
 

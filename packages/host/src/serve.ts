@@ -44,7 +44,7 @@ export async function serve(
       if (!isToldOpen) log.info({ lake: lake.location }, 'started')
       isToldOpen = true
       await work.run(lake, signal)
-      // Whoever is being answered still needs the lake.
+      // Requests that are being answered still need the lake.
       if (signal.aborted) await within(config.grace_ms / 2, clock, server.close())
     } finally {
       readiness.checks = undefined

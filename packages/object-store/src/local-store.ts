@@ -86,7 +86,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
-    // Not O_EXCL on the final name: readers would see a file that is still being written.
+    // O_EXCL on the final name would show readers a file that is still being written.
     return this.#place('creating', key, bytes, async (temporary, file) => {
       try {
         await link(temporary, file)
@@ -133,7 +133,7 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  /** Not before it is needed: commands that only read would each leave a folder behind. */
+  /** The scratch folder is made when it is needed: commands that only read would each leave one behind. */
   async #makeScratch(): Promise<string> {
     const scratch = path.join(this.#root, SCRATCH_FOLDER)
     await this.#home.make(scratch)

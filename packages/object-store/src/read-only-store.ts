@@ -1,7 +1,7 @@
 import { UsageError } from '@assay/core'
 import type { ObjectEntry, ObjectStore } from './store.js'
 
-/** A store for somebody who only reads. Unfinished files of his own lie elsewhere. */
+/** A store for a process that only reads; its own unfinished files lie elsewhere. */
 export class ReadOnlyStore implements ObjectStore {
   readonly #store: ObjectStore
   readonly #scratchDirectory: string | undefined

@@ -174,7 +174,7 @@ class ConfluentRegistry implements SchemaRegistry {
 function checkOptions({ url, auth, timeout_ms, attemptsMax, cacheSize }: ConfluentRegistryOptions): void {
   const mistakes: string[] = []
   const parsed = URL.canParse(url) ? new URL(url) : undefined
-  // Not quoted: it may hold a secret.
+  // The value is not quoted: it may hold a secret.
   if (!parsed || !/^https?:$/.test(parsed.protocol)) mistakes.push('its address is not an http(s) URL')
   else if (parsed.username !== '' || parsed.password !== '') mistakes.push('its address holds a user name or password')
   if (auth && 'user' in auth && (auth.user === '' || auth.user.includes(':')))

@@ -4,7 +4,7 @@ export type SchemaLookup =
       readonly kind: 'found'
       /** The schema's JSON text. */
       readonly schema: string
-      /** Those of the schemas whose types it names, each after those that it names itself. */
+      /** Texts of the schemas whose types this one names, each after those that it names itself. */
       readonly references?: readonly string[]
     }
   /** The id is that of a schema in another language than Avro, such as JSON or PROTOBUF. */

@@ -8,7 +8,7 @@ import { chunksOf } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { CoordinateColumns, OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 
-/** Both sides of one table. */
+/** A table of both lakes, compared. */
 export interface TableComparison {
   readonly table: string
   readonly rows: bigint

@@ -69,7 +69,7 @@ interface FileLogOptions {
   readonly access?: 'read' | 'write'
   /** Files to use instead of the file system of this machine. */
   readonly files?: LogFiles
-  /** This folder, given when it may go away and come back while the log is open. */
+  /** The log's folder, given when it may go away and come back while the log is open. */
   readonly home?: LogHome
   /** Processes to use instead of those of this machine. */
   readonly owners?: Owners

@@ -59,7 +59,7 @@ export class LaneLock {
       const outcome = await files.link(file, this.#file)
       if (outcome === 'linked') return
       if (outcome === 'no_source') {
-        // Somebody deleted the topic and made it again.
+        // The topic was deleted and made again.
         this.#own = undefined
         continue
       }

@@ -28,7 +28,7 @@ type Stop =
   | { readonly kind: 'done' }
   /** Retention has deleted the segment meanwhile. */
   | { readonly kind: 'gone' }
-  /** There is no segment at all. */
+  /** The lane has no segment at all. */
   | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly file: SegmentFile; readonly byte: number }
 

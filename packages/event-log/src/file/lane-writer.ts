@@ -47,7 +47,7 @@ interface AppendedRange {
 export class LaneWriter {
   readonly #options: LaneWriterOptions
   readonly #closing = new AbortController()
-  /** Those of this process take turns before they ask for the lock. */
+  /** Appends of this process take turns before they ask for the lock. */
   readonly #turns = new Serial()
   #waiting: Waiting[] = []
   #working: Promise<void> | undefined

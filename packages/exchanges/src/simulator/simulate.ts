@@ -132,7 +132,7 @@ class Simulator {
     return { key: walk.key, value, timestamp_ms: Math.ceil(event_us / 1000) }
   }
 
-  /** All faults take turns. The key stays that of the symbol, so that the lane does too. */
+  /** An invalid record; all faults take turns. It has the symbol's key, and so the symbol's lane. */
   private broken(event_us: number): SimulatedRecord {
     const walk = this.markets.choose(this.random)
     const fault = this.faults[this.faultsMade % this.faults.length] as Fault

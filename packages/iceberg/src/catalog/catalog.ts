@@ -13,7 +13,7 @@ export interface TableVersion {
 
 export type CompareAndSwapOutcome =
   | { readonly kind: 'committed'; readonly version: TableVersion }
-  /** Somebody else has committed on this base: load again. */
+  /** Another writer has committed on this base: load again. */
   | { readonly kind: 'conflict' }
   /** The base is so old that the commit counts for nothing: drop all state and load again. */
   | { readonly kind: 'base_expired'; readonly reason: string }

@@ -128,7 +128,7 @@ export class FileSystemCatalog implements Catalog {
     if (age_ms !== undefined && age_ms >= 0 && age_ms < BELIEVED_MS) return version
     const newest = (await files.list()).at(-1)
     if (newest !== undefined) return this.#read(name, files, newest)
-    // A listing may not show yet what somebody has just made.
+    // A listing may not show yet a table that was just made.
     return (await this.#read(name, files, 1)) ?? 'no table'
   }
 

@@ -4,7 +4,7 @@ import { ancestors, type TableMetadata } from '../format/metadata.js'
 type Ancestry =
   | 'same'
   | 'ancestor'
-  /** Main went on without it: somebody rolled the table back. */
+  /** Main went on without the snapshot: the table was rolled back. */
   | 'rolled_back'
   /** Main's history was cut by expiry before it reaches back so far. */
   | 'unknown'

@@ -30,7 +30,7 @@ export class PositionDeletes {
     else this.#byPartition.set(key, [{ file, sequenceNumber }])
   }
 
-  /** Those that apply to a data file: not older than it, of its partition, and about its path. */
+  /** Delete files that apply to a data file: not older than it, of its partition, and about its path. */
   of(entry: ResolvedEntry): readonly DataFile[] {
     if (this.#byPartition.size === 0) return []
     const files = this.#byPartition.get(partitionKey(entry.file.specId, entry.file.partition)) ?? []

@@ -37,7 +37,7 @@ async function pureFunctions(session: Session): Promise<ReadonlySet<string>> {
   return names
 }
 
-/** They look at the instance, which DuckDB counts as the same for the same values. */
+/** Functions that look at the instance, which DuckDB counts as the same for the same values. */
 const SETTINGS = ['current_setting', 'getvariable', 'getenv', 'version']
 
 interface Parsed {

@@ -70,7 +70,7 @@ export async function makeClients(
       ...(chosenRegion !== undefined && { region: chosenRegion }),
       forcePathStyle: pathStyle ?? endpoint !== undefined,
       maxAttempts: 1,
-      // It would cost a round trip and a connection of its own for every large body.
+      // An expectation (100-continue) would cost a round trip and a connection of its own for every large body.
       expectContinueHeader: false,
       // The SDK keeps the text of profile files for as long as the process lives, unless told not to.
       credentialDefaultProvider: (init) => defaultProvider({ ...init, ignoreCache: true }),

@@ -88,7 +88,7 @@ async function sendParts(
           throw error
         }),
     )
-    // All have ended before the file is closed and the upload aborted.
+    // All parts have ended before the file is closed and the upload aborted.
     const ended = await Promise.allSettled(sending)
     return ended.flatMap((part) => {
       if (part.status === 'rejected') throw part.reason

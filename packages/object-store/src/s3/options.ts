@@ -11,7 +11,7 @@ export interface S3StoreOptions {
   readonly prefix?: string
   /** URL of a server that is not AWS. */
   readonly endpoint?: string
-  /** Else from the environment or the shared configuration, or `us-east-1` when an endpoint is given. */
+  /** Region; unless given, that of the environment or the shared configuration, or `us-east-1` with an endpoint. */
   readonly region?: string
   /** Bucket in the path and not in the host name. True by default when an endpoint is given. */
   readonly pathStyle?: boolean
@@ -80,7 +80,7 @@ function prefixMistakes(prefix: string): string[] {
 function endpointMistakes(endpoint: string): string[] {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) return ['the endpoint is not an http(s) URL']
-  // Not quoted: this is where a secret would be written to the log.
+  // The value is not quoted: a secret would be written to the log.
   if (url.username !== '' || url.password !== '') return ['the endpoint holds a user name or password']
   return []
 }

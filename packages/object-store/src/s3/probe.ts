@@ -19,7 +19,7 @@ export async function probeConditionalPuts(
     const key = `${PROBE_PREFIX}${random.uuid()}`
     const racers = Array.from({ length: RIVALS }, (_, i) => store.putIfAbsent(key, Uint8Array.of(i)))
     try {
-      // All have ended before the key is deleted: a late one would create it again.
+      // All puts have ended before the key is deleted: a late one would create it again.
       const ended = await Promise.allSettled(racers)
       const winners = ended.flatMap((racer, i) => {
         if (racer.status === 'rejected') throw racer.reason

@@ -40,7 +40,7 @@ export interface TableDefinition {
 
 /** A layer's own members of its table's checkpoint. */
 export interface TableState {
-  /** Those that may change under a batch which demands all others as they were. */
+  /** Members that may change under a batch which demands all others as they were. */
   readonly noted: readonly string[]
   /** Objects of the store that the members name: no orphans. */
   readonly files: (checkpoint: Checkpoint) => readonly string[]

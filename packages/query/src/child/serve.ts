@@ -111,7 +111,7 @@ async function sendRows(
     await channel.sendBytes(piece)
   }
   for await (const chunk of stream.chunks()) {
-    // Not before there is a row to follow: until then nothing of the answer is out, and it can be asked for anew.
+    // The head is sent with the first row: until then nothing of the answer is out, and it can be asked for anew.
     if (rows === 0n) await send(encoder.start())
     rows += BigInt(chunk.count)
     await send(encoder.rows(chunk))

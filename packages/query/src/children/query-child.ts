@@ -99,7 +99,7 @@ export class QueryChild {
     try {
       yield* this.#answer(statement, resolver, signal)
     } catch (error) {
-      // It has told what was wrong with the statement, and waits for the next one.
+      // The child has told what was wrong with the statement, and waits for the next one.
       isSettled = error === this.#told && error instanceof AssayError && !WORN_OUT_BY.has(error.code)
       throw error
     } finally {
