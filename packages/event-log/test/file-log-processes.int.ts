@@ -179,11 +179,14 @@ async function lockFile(directory: string): Promise<{
 }
 
 describe('a lock', () => {
-  async function attempt(text: (owner: Awaited<ReturnType<typeof lockFile>>['owner']) => string): Promise<unknown> {
+  async function attempt(
+    text: (owner: Awaited<ReturnType<typeof lockFile>>['owner']) => string,
+    lock_wait_ms_max = 150,
+  ): Promise<unknown> {
     const directory = await freshFolder()
     const { lock, owner } = await lockFile(directory)
     await writeFile(lock, text(owner))
-    const log = await openAt(directory, { lock_wait_ms_max: 150 })
+    const log = await openAt(directory, { lock_wait_ms_max })
     const outcome = await log.produce('t', numbered('v', 1)).catch((error: unknown) => error)
     expect(existsSync(lock)).toBe(outcome instanceof Error)
     await log.close()
@@ -212,6 +215,10 @@ describe('a lock', () => {
 
   it('of a dead process is broken', async () => {
     expect(await attempt((owner) => owner('dead', deadPid()))).toMatchObject([{ from: 0n, to: 1n }])
+  })
+
+  it('of a dead process is broken even if all the time to wait was gone before it was looked at', async () => {
+    expect(await attempt((owner) => owner('dead', deadPid()), 0)).toMatchObject([{ from: 0n, to: 1n }])
   })
 
   it.skipIf(!hasProc)('of a process whose number another one has by now is broken', async () => {

@@ -66,10 +66,13 @@ export class LaneLock {
       const holder = await this.#ownerOf(this.#file)
       // The lock is ours: an earlier release failed.
       if (holder !== 'gone' && holder?.nonce === owner.nonce) return
-      if (clock.monotonic_ms() >= deadline_ms) throw await this.#inVain(holder)
+      const isLate = clock.monotonic_ms() >= deadline_ms
+      // However slow the disk was until here, a lock of a dead process is broken before anybody gives up.
+      if (isLate && attempt > 0) throw await this.#inVain(holder)
       if (holder === 'gone') continue
       // Asking whether the holder lives is dear, so it isn't asked each time.
       if (holder && attempt % 8 === 0 && (await this.#break(this.#file, holder, file, CLAIMS_DEEP_MAX))) continue
+      if (isLate) throw await this.#inVain(holder)
       await clock.sleep(Math.min(2 ** attempt, BACK_OFF_MS_MAX) * (0.5 + random.unit()))
     }
   }
