@@ -30,6 +30,7 @@ export class AnsweredLake {
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #ended: unknown
+  #isOpen = false
   #made = 0
 
   private constructor(
@@ -81,6 +82,11 @@ export class AnsweredLake {
     return this.#ended
   }
 
+  /** True once workers have opened the lake. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   /** Workers of every layer, as a service runs them, until `stopWorkers`. */
   startWorkers(): void {
     const stop = new AbortController()
@@ -97,6 +103,7 @@ export class AnsweredLake {
 
   async #work(signal: AbortSignal): Promise<void> {
     const lake = await this.open('proxies')
+    this.#isOpen = true
     try {
       const options = { drain: false, adopt: false, interval_ms: INTERVAL_MS }
       await runWorkers(
