@@ -25,7 +25,7 @@ const PAGE = '<!DOCTYPE html><html><body>Please sign in.</body></html>'
 const page = (status: number): Foreign => ({ status, type: 'text/html', body: PAGE })
 
 /** What a proxy before all three servers answers for a while. */
-const WEATHER: Readonly<Record<string, Foreign>> = {
+const FAULTS: Readonly<Record<string, Foreign>> = {
   'a page': { ...page(200), headers: { etag: '"5f-1"' } },
   nothing: { status: 200, type: 'application/octet-stream', body: '' },
   'no content': { status: 204, type: 'text/plain', body: '' },
@@ -44,11 +44,11 @@ let s3: FakeS3
 let catalog: RestServer
 let registry: FakeRegistry
 let catalogUrl: string
-let weather: Foreign | undefined
+let fault: Foreign | undefined
 const random = seededRandom(11)
 
 /** Half of the requests meet it, so that calls of every kind do, after others that went through. */
-const met = (): Foreign | undefined => (random.unit() < 0.5 ? weather : undefined)
+const met = (): Foreign | undefined => (random.unit() < 0.5 ? fault : undefined)
 const isDone = (): boolean => random.unit() < 0.5
 
 /** A registry that answers the requests that a lake makes. */
@@ -96,7 +96,7 @@ class FakeRegistry {
 beforeEach(async () => {
   process.env.AWS_ACCESS_KEY_ID = 'AKIDEXAMPLE'
   process.env.AWS_SECRET_ACCESS_KEY = 'secret'
-  weather = undefined
+  fault = undefined
   s3 = await FakeS3.start()
   s3.fault = () => {
     const foreign = met()
@@ -162,12 +162,12 @@ describe('a proxy that answers anything for a while, on requests of every kind',
     running.catch((error: unknown) => {
       ended = error
     })
-    for (const [name, foreign] of Object.entries(WEATHER)) {
+    for (const [name, foreign] of Object.entries(FAULTS)) {
       seed += 1
       await produceSimulated(lake, binance, { count: 50, duplicates: 0.2, invalid: 0.2, seed })
-      weather = foreign
+      fault = foreign
       await sleep(2_000)
-      weather = undefined
+      fault = undefined
       await sleep(500)
       expect(ended, name).toBeUndefined()
     }

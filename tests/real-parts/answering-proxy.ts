@@ -12,7 +12,7 @@ export interface WrongAnswer {
 /** `cut`: half of the server's answer, then the end of the connection; `shortened`: half of it, as if that were all. */
 export type Answering = WrongAnswer | 'cut' | 'shortened'
 
-export interface Weather {
+export interface AnswerFault {
   /** The kind of request that meets it. */
   readonly kind: string
   readonly answering: Answering
@@ -34,14 +34,14 @@ interface Whole {
 }
 
 /**
- * A reverse proxy that answers requests of one kind itself while there is weather. Headers pass unchanged, Host too: a
+ * A reverse proxy that answers requests of one kind itself while it has a fault. Headers pass unchanged, Host too: a
  * request signed for the proxy's address stays valid behind it.
  */
 export class AnsweringProxy {
   readonly url: string
-  /** Requests that met the weather since it was set. */
+  /** Requests that met the fault since it was set. */
   hits = 0
-  #weather: Weather | undefined
+  #fault: AnswerFault | undefined
   readonly #server: Server
   readonly #target: URL
   readonly #kindOf: (request: ProxiedRequest) => string
@@ -67,9 +67,9 @@ export class AnsweringProxy {
     })
   }
 
-  set weather(weather: Weather | undefined) {
+  set fault(fault: AnswerFault | undefined) {
     this.hits = 0
-    this.#weather = weather
+    this.#fault = fault
   }
 
   async stop(): Promise<void> {
@@ -82,7 +82,7 @@ export class AnsweringProxy {
     const { method = '', url = '', headers } = incoming
     const body = await buffer(incoming)
     const kind = this.#kindOf({ method, url, headers, body: body.toString('latin1') })
-    const met = this.#weather?.kind === kind ? this.#weather : undefined
+    const met = this.#fault?.kind === kind ? this.#fault : undefined
     if (met) this.hits += 1
     if (met && typeof met.answering === 'object') {
       if (met.isDone) await this.#forward(incoming, body)

@@ -1,10 +1,10 @@
 import { seededRandom } from '@assay/core'
-import type { Answering, ProxiedRequest, Weather, WrongAnswer } from '../../real-parts/answering-proxy.js'
+import type { AnswerFault, Answering, ProxiedRequest, WrongAnswer } from '../../real-parts/answering-proxy.js'
 
 export type ServerName = 's3' | 'registry' | 'catalog'
 
 /** One kind of request that is answered wrongly in one way for a while. */
-export interface Meeting extends Weather {
+export interface FaultCase extends AnswerFault {
   readonly server: ServerName
   readonly name: string
 }
@@ -142,33 +142,33 @@ export function catalogKind({ method, url, body }: ProxiedRequest): string {
 }
 
 /** Every kind of request with every wrong answer, given instead of carrying it out, and after. */
-export function allMeetings(): readonly Meeting[] {
+export function allFaultCases(): readonly FaultCase[] {
   return (Object.keys(KINDS) as ServerName[]).flatMap((server) =>
-    Object.entries(KINDS[server]).flatMap(([kind, changes]) => meetingsOf(server, kind, changes)),
+    Object.entries(KINDS[server]).flatMap(([kind, changes]) => faultCasesOf(server, kind, changes)),
   )
 }
 
-function meetingsOf(server: ServerName, kind: string, changes: boolean): readonly Meeting[] {
+function faultCasesOf(server: ServerName, kind: string, changes: boolean): readonly FaultCase[] {
   const answers = Object.entries({ ...ANYBODYS, ...OWN_WORDS[server] })
     // What a catalog says of rights when it is opened is a mistake of the settings.
     .filter(([answer]) => !(kind === 'config' && /^(NotAuthorized|Forbidden)/.test(answer)))
     // Without a body nothing can be missing of it.
     .filter(([answer]) => !(kind === 'head' && (answer === 'cut off' || answer === 'shortened')))
-  const meeting = ([answer, answering]: readonly [string, Answering], isDone: boolean): Meeting => ({
+  const caseOf = ([answer, answering]: readonly [string, Answering], isDone: boolean): FaultCase => ({
     ...{ server, kind, answering, isDone },
     name: `${server} ${kind}: ${answer}${isDone ? ', after it was carried out' : ''}`,
   })
-  const after = changes ? [...answers, ...Object.entries(SAID_TWICE[kind] ?? {})].map((one) => meeting(one, true)) : []
+  const after = changes ? [...answers, ...Object.entries(SAID_TWICE[kind] ?? {})].map((one) => caseOf(one, true)) : []
   const isAnswer = ([, answering]: readonly [string, Answering]): boolean => typeof answering === 'object'
-  return [...answers.filter((one) => !changes || isAnswer(one)).map((one) => meeting(one, false)), ...after]
+  return [...answers.filter((one) => !changes || isAnswer(one)).map((one) => caseOf(one, false)), ...after]
 }
 
 /** So many of each kind of request, others with every seed. */
-export function sampleOf(meetings: readonly Meeting[], perKind: number, seed: number): readonly Meeting[] {
+export function sampleOf(cases: readonly FaultCase[], perKind: number, seed: number): readonly FaultCase[] {
   const random = seededRandom(seed)
-  const kinds = new Set(meetings.map(({ server, kind }) => `${server} ${kind}`))
+  const kinds = new Set(cases.map(({ server, kind }) => `${server} ${kind}`))
   return [...kinds].flatMap((one) => {
-    const left = meetings.filter(({ server, kind }) => `${server} ${kind}` === one)
+    const left = cases.filter(({ server, kind }) => `${server} ${kind}` === one)
     return Array.from({ length: perKind }, () => left.splice(Math.floor(random.unit() * left.length), 1)).flat()
   })
 }
