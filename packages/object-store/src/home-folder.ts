@@ -61,9 +61,13 @@ export class HomeFolder {
       const code = errorCode(error)
       if (code === 'EEXIST') return false
       if (code !== 'ENOENT') throw error
-      // The home folder itself has gone since it was looked for.
-      if (path.dirname(folder).length < this.path.length) throw error
-      await this.#make(path.dirname(folder))
+      const above = path.dirname(folder)
+      if (above.length <= this.path.length) {
+        // The home folder itself has gone since it was looked for, and is not made again.
+        await this.assertThere()
+        throw error
+      }
+      await this.#make(above)
       return this.#make(folder)
     }
   }

@@ -220,6 +220,19 @@ describe('local store', () => {
     expect(await log.make(`${log.path}/t`)).toBe(true)
   })
 
+  it('A7: its folder is not made anew when it goes away just as something is made in it', async () => {
+    const root = await freshRoot()
+    const home = new HomeFolder(root)
+    await home.open('write')
+    for (let round = 0; round < 300; round += 1) {
+      const making = home.make(path.join(root, `${round}`, 'a')).catch((error: unknown) => error)
+      await Promise.all([making, rename(root, `${root}-away`)])
+      expect(existsSync(root), `made anew in round ${round}`).toBe(false)
+      expect([true, 'store_away']).toContain(((made) => (made as OutageError).code ?? made)(await making))
+      await rename(`${root}-away`, root)
+    }
+  })
+
   it.skipIf(!existsSync('/dev/full'))('failure 18: a full disk is `store_full`, and no object appears', async () => {
     const { storeError } = await import('../src/store-errors.js')
     const full = await writeFile('/dev/full', 'x').catch((error: unknown) => error)
