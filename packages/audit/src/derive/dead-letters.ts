@@ -19,12 +19,12 @@ export async function deadLettersIn(
   const hot = await deadLetters.rowsIn(ranges)
   if (!archive.pinned) return hot
   return `SELECT ${columns} FROM (${hot}) UNION ALL
-    SELECT ${columns} FROM (${await archive.rowsIn(ranges)}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset)`
+    SELECT ${columns} FROM (${await archive.rowsIn(ranges)}) ANTI JOIN (${hot}) USING (${COORDINATES})`
 }
 
 /** Coordinates of dead letters that were given up and not taken back: they may be gone. */
 export async function purgedSql(resolutions: PinnedScan): Promise<string> {
-  return `SELECT topic, "partition", kafka_offset FROM (${await resolutions.sql()}) GROUP BY ALL
+  return `SELECT ${COORDINATES} FROM (${await resolutions.sql()}) GROUP BY ALL
     HAVING max(resolved_at) FILTER (resolution = 'purged') >=
       coalesce(max(resolved_at) FILTER (resolution = 'reopened'), '-infinity'::TIMESTAMPTZ)`
 }

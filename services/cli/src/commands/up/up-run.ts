@@ -106,8 +106,10 @@ async function openScreen({ drain, json }: UpRequest, io: Io): Promise<Screen> {
 async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitCode> {
   const { io, live, events } = screen
   const isResult = request.drain || request.json
-  if (!screen.isNamed) await write(isResult ? io.stderr : io.stdout, `lake ${lake.location}\n`)
-  if (!screen.isNamed && !isResult) await write(io.stdout, nextSteps(lake))
+  if (!screen.isNamed) {
+    await write(isResult ? io.stderr : io.stdout, `lake ${lake.location}\n`)
+    if (!isResult) await write(io.stdout, nextSteps(lake))
+  }
   screen.isNamed = true
   await runAll(lake, request, screen)
   live.end()
