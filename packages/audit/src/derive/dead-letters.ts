@@ -10,16 +10,20 @@ const PREFIX = `${REASON}: `
 /** More than the rows of a batch. */
 const RECORDS_MAX = 10_000_000
 
-/** A dead letter on its way from the queue to its archive is in both for a moment. */
+/**
+ * SQL of the dead letters in these ranges, or of all. One on its way from the queue to its archive is in both for a
+ * moment.
+ */
 export async function deadLettersIn(
   { deadLetters, archive }: PinnedLake,
-  ranges: readonly OffsetRange[],
+  ranges?: readonly OffsetRange[],
 ): Promise<string> {
   const columns = DLQ_TABLE.columns.map(({ name }) => `"${name}"`).join(', ')
-  const hot = await deadLetters.rowsIn(ranges)
+  const rows = (scan: PinnedScan): Promise<string> => (ranges ? scan.rowsIn(ranges) : scan.sql())
+  const hot = await rows(deadLetters)
   if (!archive.pinned) return hot
   return `SELECT ${columns} FROM (${hot}) UNION ALL
-    SELECT ${columns} FROM (${await archive.rowsIn(ranges)}) ANTI JOIN (${hot}) USING (${COORDINATES})`
+    SELECT ${columns} FROM (${await rows(archive)}) ANTI JOIN (${hot}) USING (${COORDINATES})`
 }
 
 /** Coordinates of dead letters that were given up and not taken back: they may be gone. */

@@ -3,6 +3,7 @@ import { quoteIdentifier, type Session } from '@assay/engine'
 import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, RULE_SETS_TABLE } from '@assay/medallion'
 import type { TableDefinition } from '@assay/pipeline'
 import { compareRows, Tally } from '../compare/compare.js'
+import { deadLettersIn } from '../derive/dead-letters.js'
 import { derivedColumns } from '../derive/processing-times.js'
 import { chunksOf } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
@@ -41,15 +42,9 @@ function side(scan: PinnedScan): Side {
 
 /** Dead letters wherever they are; what was purged is in neither side. */
 async function deadLetters(lake: PinnedLake, resolvedIn: PinnedLake = lake): Promise<Side> {
-  const columns = DLQ_TABLE.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
   const purged = `SELECT topic, "partition", kafka_offset FROM (${await resolvedIn.resolutions.sql()}) WHERE resolution = 'purged'`
-  return async (ranges) => {
-    const hot = await side(lake.deadLetters)(ranges)
-    const archived = await side(lake.archive)(ranges)
-    return `SELECT * FROM (SELECT ${columns} FROM (${hot}) UNION ALL
-      SELECT ${columns} FROM (${archived}) ANTI JOIN (${hot}) USING (topic, "partition", kafka_offset))
-      ANTI JOIN (${purged}) USING (topic, "partition", kafka_offset)`
-  }
+  return async (ranges) =>
+    `SELECT * FROM (${await deadLettersIn(lake, ranges)}) ANTI JOIN (${purged}) USING (topic, "partition", kafka_offset)`
 }
 
 const TEXTS = { missing: 'was not derived again', extra: 'was derived, but is not in the lake' }
