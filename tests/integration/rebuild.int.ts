@@ -1,5 +1,6 @@
 import { type RebuildOptions, type RebuildReport, rebuildLake, verifyLake } from '@assay/audit'
 import {
+  DLQ_TABLE,
   DUPLICATES_TABLE,
   defineRuleSet,
   GOLD_TABLE,
@@ -10,9 +11,9 @@ import {
   SILVER_RULES,
   silverTable,
 } from '@assay/medallion'
-import { readRules, runReplay } from '@assay/operations'
+import { readRules, runReplay, runResolve } from '@assay/operations'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { altered, fileOf, rewriteFile, without } from '../support/damage.js'
+import { altered, type Change, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain } from '../support/drain.js'
 import { binance, copiedLake, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import {
@@ -169,6 +170,29 @@ describe('rebuild', () => {
       await target.close()
       await lake.close()
     }
+  })
+
+  it('A3 D5: a dead letter is compared whatever was said of it, unless it was purged and is gone', async () => {
+    const lake = await copiedLake(crossed)
+    const isIt = "error_reason = 'price_malformed'"
+    const found = async (change: Change): Promise<string[]> => {
+      const copy = await copiedLake(lake)
+      await rewriteFile(copy, DLQ_TABLE, change)
+      const { report, target } = await rebuild(copy)
+      await target.close()
+      await copy.close()
+      return differences(report)
+    }
+    const resolve = async (resolution: 'purged' | 'reopened'): Promise<void> => {
+      lake.clock.advance(1_000)
+      await runResolve(lake, { sourceTable: DLQ_TABLE.name, which: { filter: {} }, resolution, note: 'a test' })
+    }
+    await resolve('purged')
+    expect(await found(without(isIt))).toEqual([])
+    expect(await found(altered('error_detail', "'changed'", isIt))).toEqual([expect.stringContaining('error_detail')])
+    await resolve('reopened')
+    expect(await found(without(isIt))).toEqual([expect.stringContaining('was derived, but is not in the lake')])
+    await lake.close()
   })
 
   it('refuses a lake that holds tables', async () => {

@@ -33,7 +33,12 @@ export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'
 export { parseRuleFile, parseRuleSet } from './rules/rule-file.js'
 export { defineRuleSet, ERROR_TYPES, type ErrorType, extendRules, type RuleSet, ruleSetJson } from './rules/rule-set.js'
 export { FrameStatus, SILVER_RULES } from './rules/silver-rules.js'
-export { type DeadLetterFilter, filterSql, openDeadLettersSql } from './silver/dead-letter-filter.js'
+export {
+  type DeadLetterFilter,
+  filterSql,
+  openDeadLettersSql,
+  purgedDeadLettersSql,
+} from './silver/dead-letter-filter.js'
 export { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE, SILVER_SIDES } from './silver/dead-letter-tables.js'
 export { decoderLookup } from './silver/decode.js'
 export { describeDamage, describeFrame, RECORD_BYTES_MAX } from './silver/frame-detail.js'

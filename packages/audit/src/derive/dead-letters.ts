@@ -1,6 +1,6 @@
 import { type LaneKey, laneKey } from '@assay/core'
 import type { Session } from '@assay/engine'
-import { DLQ_TABLE, type SchemaUnknown } from '@assay/medallion'
+import { DLQ_TABLE, purgedDeadLettersSql, type SchemaUnknown } from '@assay/medallion'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import { inRanges, type OffsetRange, type PinnedScan } from '../pinned/pinned-scan.js'
 
@@ -26,11 +26,15 @@ export async function deadLettersIn(
     SELECT ${columns} FROM (${await rows(archive)}) ANTI JOIN (${hot}) USING (${COORDINATES})`
 }
 
-/** Coordinates of dead letters that were given up and not taken back: they may be gone. */
-export async function purgedSql(resolutions: PinnedScan): Promise<string> {
-  return `SELECT ${COORDINATES} FROM (${await resolutions.sql()}) GROUP BY ALL
-    HAVING max(resolved_at) FILTER (resolution = 'purged') >=
-      coalesce(max(resolved_at) FILTER (resolution = 'reopened'), '-infinity'::TIMESTAMPTZ)`
+/** SQL of the coordinates of dead letters that were given up, and not taken back: they may be gone. */
+export async function purgedSql({ resolutions }: PinnedLake): Promise<string> {
+  return purgedDeadLettersSql(`(${await resolutions.sql()})`)
+}
+
+/** SQL of the coordinates of those that are gone indeed, in these ranges or in all. */
+export async function goneSql(tables: PinnedLake, ranges?: readonly OffsetRange[]): Promise<string> {
+  const all = `SELECT * FROM (${await purgedSql(tables)}) ANTI JOIN (${await deadLettersIn(tables, ranges)}) USING (${COORDINATES})`
+  return ranges ? `${all} WHERE ${inRanges(ranges, tables.deadLetters.coordinates())}` : all
 }
 
 /**
@@ -41,8 +45,7 @@ export function schemaUnknownThen(session: Session, tables: PinnedLake): SchemaU
   return async (plan) => {
     const ranges = plan.map(({ key, from, upper }) => ({ key, from, to: upper }))
     const found = await deadLettersIn(tables, ranges)
-    const gone = `SELECT ${COORDINATES} FROM (${await purgedSql(tables.resolutions)})
-      ANTI JOIN (${found}) USING (${COORDINATES}) WHERE ${inRanges(ranges, tables.deadLetters.coordinates())}`
+    const gone = await goneSql(tables, ranges)
     const rows = await session.rows(
       `SELECT ${COORDINATES}, coalesce(substr(error_detail, length('${PREFIX}') + 1), '') AS why
        FROM (${found}) WHERE error_reason = '${REASON}' UNION ALL SELECT *, '' FROM (${gone})`,

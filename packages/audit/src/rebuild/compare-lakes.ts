@@ -3,7 +3,7 @@ import { quoteIdentifier, type Session } from '@assay/engine'
 import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, RULE_SETS_TABLE } from '@assay/medallion'
 import type { TableDefinition } from '@assay/pipeline'
 import { compareRows, Tally } from '../compare/compare.js'
-import { deadLettersIn } from '../derive/dead-letters.js'
+import { deadLettersIn, goneSql } from '../derive/dead-letters.js'
 import { derivedColumns } from '../derive/processing-times.js'
 import { chunksOf } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
@@ -26,7 +26,9 @@ export async function compareLakes(session: Session, old: PinnedLake, rebuilt: P
     const other = rebuilt.exchanges[i]?.silver
     if (other) found.push(await compareTables(session, silver.definition, side(silver), side(other)))
   }
-  found.push(await compareTables(session, DLQ_TABLE, await deadLetters(old), await deadLetters(rebuilt, old)))
+  found.push(
+    await compareTables(session, DLQ_TABLE, (ranges) => deadLettersIn(old, ranges), rebuiltDeadLetters(old, rebuilt)),
+  )
   found.push(await compareRuleSets(session, old.ruleSets, rebuilt.ruleSets))
   found.push(await compareTables(session, GOLD_TABLE, side(old.gold), side(rebuilt.gold)))
   found.push(await compareTables(session, DUPLICATES_TABLE, side(old.duplicates), side(rebuilt.duplicates)))
@@ -40,11 +42,11 @@ function side(scan: PinnedScan): Side {
   return (ranges) => (ranges ? scan.rowsIn(ranges) : scan.sql())
 }
 
-/** Dead letters wherever they are; what was purged is in neither side. */
-async function deadLetters(lake: PinnedLake, resolvedIn: PinnedLake = lake): Promise<Side> {
-  const purged = `SELECT topic, "partition", kafka_offset FROM (${await resolvedIn.resolutions.sql()}) WHERE resolution = 'purged'`
+/** Those that were derived again, without the ones that were purged from the old lake and are gone. */
+function rebuiltDeadLetters(old: PinnedLake, rebuilt: PinnedLake): Side {
   return async (ranges) =>
-    `SELECT * FROM (${await deadLettersIn(lake, ranges)}) ANTI JOIN (${purged}) USING (topic, "partition", kafka_offset)`
+    `SELECT * FROM (${await deadLettersIn(rebuilt, ranges)})
+     ANTI JOIN (${await goneSql(old, ranges)}) USING (topic, "partition", kafka_offset)`
 }
 
 const TEXTS = { missing: 'was not derived again', extra: 'was derived, but is not in the lake' }

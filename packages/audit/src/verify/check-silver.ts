@@ -35,7 +35,7 @@ export async function checkSilver(check: SilverCheck): Promise<bigint> {
   const deadLetters = new Tally()
   let rows = 0n
   let derived: Checkpoint['lanes'] = new Map()
-  const purged = await purgedSql(tables.resolutions)
+  const purged = await purgedSql(tables)
   const schemaUnknown = schemaUnknownThen(session, tables)
   const empty = { silver: scanSql(pinned.silver.definition, []), deadLetters: scanSql(DLQ_TABLE, []) }
   for await (const piece of deriveSilver({ ...check, bronze: pinned.bronze, ends: endsOf(pinned), schemaUnknown })) {

@@ -32,14 +32,22 @@ export function filterKeeps(
   return !errorTypes || errorTypes.some((type) => type === error_type)
 }
 
+/** SQL, over resolutions grouped by dead letter, that is true of one that was purged and not reopened later. */
+const IS_PURGED = `max(resolved_at) FILTER (resolution = 'purged')
+    > coalesce(max(resolved_at) FILTER (resolution = 'reopened'), TIMESTAMPTZ '-infinity')`
+
+/** SQL of the dead letters that were purged and not reopened later: they alone may be gone. */
+export function purgedDeadLettersSql(source: string): string {
+  return `SELECT ${DEAD_LETTER} FROM ${source} GROUP BY ALL HAVING ${IS_PURGED}`
+}
+
 /**
  * SQL of the dead letters that are closed, by the ledger of resolutions in `source`: replayed once is for good; a purge
  * holds until a later reopening. Archiving changes neither.
  */
 export function closedDeadLettersSql(source: string): string {
-  const last = (resolution: string): string => `max(resolved_at) FILTER (resolution = ${quoteText(resolution)})`
   return `SELECT ${DEAD_LETTER} FROM ${source} GROUP BY ALL HAVING bool_or(resolution = 'replayed')
-    OR ${last('purged')} > coalesce(${last('reopened')}, TIMESTAMPTZ '-infinity')`
+    OR ${IS_PURGED}`
 }
 
 /** SQL of a queue's dead letters that are not closed. */
