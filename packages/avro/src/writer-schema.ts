@@ -1,3 +1,4 @@
+import { readJson, TOOL_JSON_DEPTH_MAX } from '@assay/core'
 import { SCHEMA_CHARACTERS_MAX, schemaInvalid, unqualified } from './schema.js'
 
 /** A writer's schema as a registry gives it: its JSON text, and those of the schemas whose types it names. */
@@ -66,7 +67,7 @@ export function parseWriterSchema({ schema, references = [] }: WriterSchema): Wr
 function jsonOf(text: string): unknown {
   if (text.length > SCHEMA_CHARACTERS_MAX) throw schemaInvalid(`longer than ${SCHEMA_CHARACTERS_MAX} characters`)
   try {
-    return JSON.parse(text)
+    return readJson(text, TOOL_JSON_DEPTH_MAX)
   } catch (cause) {
     throw schemaInvalid(cause instanceof Error ? cause.message.slice(0, 200) : String(cause), cause)
   }

@@ -1,3 +1,5 @@
+import { readJson } from '@assay/core'
+
 /** A connection to an exchange's own feed, before it is made. */
 interface LiveConnection {
   readonly url: string
@@ -33,7 +35,7 @@ export interface LiveFeed {
 /** The JSON object that a text is; undefined for any other text. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = readJson(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
     return value as Readonly<Record<string, unknown>>
   } catch {

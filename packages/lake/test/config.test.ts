@@ -192,13 +192,47 @@ describe('configuration of a service', () => {
     [{ ASSAY_KAFKA_BROKERS: 'b:1', ASSAY_KAFKA_SASL_MECHANISM: 'OAUTHBEARER' }, 'ASSAY_KAFKA_SASL_TOKEN_FILE'],
     [{ ASSAY_KAFKA_BROKERS: 'b:1', ASSAY_KAFKA_TLS_CA_FILE: 'ca.pem' }, 'ASSAY_KAFKA_TLS must be true'],
     [{ ASSAY_REGISTRY_PASSWORD: 'secret' }, 'ASSAY_REGISTRY_URL is missing'],
-    [{ ASSAY_REGISTRY_URL: 'http://user:secret@registry' }, 'without a user or password'],
+    [{ ASSAY_REGISTRY_URL: 'http://user:secret@registry' }, 'must hold no user, password or token'],
     [{ ASSAY_CATALOG_TOKEN: 'secret' }, 'ASSAY_CATALOG_URL is missing'],
     [{ ASSAY_CATALOG_URL: 'x', ASSAY_CATALOG_TOKEN: 'secret' }, 'ASSAY_CATALOG_URL must be an address'],
   ])('refuses %j and repeats no secret', (env, message) => {
     const text = mistakesOf(env).join('\n')
     expect(text).toContain(message)
     expect(text).not.toContain('secret')
+  })
+
+  it('A13: no setting but those for secrets takes an address with one in it, and no message repeats it', () => {
+    const texts = [
+      'user:hunter2@host:9092',
+      'hunter2@host:9092',
+      'user:hunter2@host',
+      'https://user:hunter2@host:9000/path',
+      'https://hunter2@host',
+      'https://host:9000/path?token=hunter2',
+      'https://host/path?hunter2',
+      'https://host/path#key=hunter2',
+      'https://host/a@hunter2',
+      's3://key:hunter2@bucket/prefix',
+      's3://bucket/prefix?secret=hunter2',
+      's3:/key:hunter2@bucket/prefix',
+      'http://hunter2/lake',
+    ]
+    const isSecret = (name: string): boolean => /(USERNAME|PASSWORD|TOKENS?|CREDENTIAL)$/.test(name)
+    const isAddress = (name: string): boolean => /(LAKE|BROKERS|URL|ENDPOINT)$/.test(name)
+    // The host of an address is told, and is no secret; names and folders with an @ in them are names and folders.
+    const isTold = (name: string, text: string): boolean =>
+      text === 'http://hunter2/lake' ||
+      ((!isAddress(name) || (name === 'ASSAY_LAKE' && !text.includes(':/'))) && !/:hunter2@|=hunter2/.test(text))
+    for (const name of Object.keys(SETTINGS)) {
+      for (const text of texts) {
+        const mistakes = mistakesOf({ [name]: text })
+        if (isAddress(name) || isSecret(name)) expect(mistakes.join(), name).not.toContain('hunter2')
+        if (!isTold(name, text) && !isSecret(name)) {
+          expect(mistakes, `${name}=${text}`).toHaveLength(1)
+          expect(mistakes[0]).not.toContain('hunter2')
+        }
+      }
+    }
   })
 
   it.each([

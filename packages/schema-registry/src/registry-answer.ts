@@ -1,4 +1,5 @@
 import type { HttpAnswer } from '@assay/core'
+import { readJson, TOOL_JSON_DEPTH_MAX } from '@assay/core'
 import { type RegistryProblem, registryProblem } from './registry-problems.js'
 
 /**
@@ -33,7 +34,7 @@ function hasBrokenSchema(body: object): boolean {
 
 function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text, TOOL_JSON_DEPTH_MAX)
   } catch {
     return undefined
   }

@@ -148,6 +148,21 @@ describe('the ingest', () => {
     expect(text.split(digits)).toHaveLength(3)
   })
 
+  test('S6: what nests deeply is refused before it is parsed, as a body and as a message', async () => {
+    const { post, count } = ingest()
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000)
+    expect(await post('binance', deep)).toMatchObject({
+      status: 400,
+      body: { code: 'malformed_body', detail: expect.stringContaining('more than 100 deep') },
+    })
+    for (const exchange of ['binance', 'kraken'] as const) {
+      const { status, body } = await post(exchange, `${deep}\n${trade(1)}`, 'application/x-ndjson')
+      expect(status).toBe(202)
+      expect(body.items[0]).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('not JSON') })
+    }
+    expect(await count(binance.topic)).toBe(1)
+  })
+
   test('S2: stamps records with the clock', async () => {
     const { target, post } = ingest()
     const before = Date.now()

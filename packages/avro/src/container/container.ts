@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { AssayError } from '@assay/core'
+import { AssayError, readJson, TOOL_JSON_DEPTH_MAX } from '@assay/core'
 import { type AvroRecord, compileAvro, type Encode, type FieldNames } from './codec.js'
 import { AvroInput } from './input.js'
 import { AvroOutput } from './output.js'
@@ -38,7 +38,7 @@ export class SchemaCache {
     if (known) return known
     let schema: unknown
     try {
-      schema = JSON.parse(text)
+      schema = readJson(text, TOOL_JSON_DEPTH_MAX)
     } catch (cause) {
       throw new AssayError('corrupt_avro', 'the schema of an Avro file is not JSON', { cause })
     }

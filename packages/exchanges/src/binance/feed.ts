@@ -1,3 +1,4 @@
+import { readJson } from '@assay/core'
 import { parse as parseLossless } from 'lossless-json'
 import { EVENT_TIME_END_US } from '../event-time.js'
 import type { FeedOutcome, FeedParser } from '../exchange.js'
@@ -13,7 +14,7 @@ export function newBinanceFeedParser(now_us: () => bigint): FeedParser {
     if (line.length > LINE_CHARACTERS_MAX) return refused(`the line is longer than ${LINE_CHARACTERS_MAX} characters`)
     let message: unknown
     try {
-      message = JSON.parse(line)
+      message = readJson(line)
       if (hasInexactInteger(message)) message = parseLossless(line)
     } catch {
       return refused(`not JSON: ${shown(line)}`)

@@ -1,3 +1,4 @@
+import { checkJsonDepth } from '@assay/core'
 import { parse } from 'lossless-json'
 import type { FeedOutcome, FeedParser, FeedRecord } from '../exchange.js'
 import { FeedFields, LINE_CHARACTERS_MAX, shown } from '../feed-fields.js'
@@ -20,6 +21,7 @@ export function newKrakenFeedParser(now_us: () => bigint): FeedParser {
     if (line.length > LINE_CHARACTERS_MAX) return refused(`the line is longer than ${LINE_CHARACTERS_MAX} characters`)
     let message: unknown
     try {
+      checkJsonDepth(line)
       message = parse(line)
     } catch {
       return refused(`not JSON: ${shown(line)}`)

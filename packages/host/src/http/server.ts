@@ -1,9 +1,12 @@
 import { AssayError, isRetryable, UsageError } from '@assay/core'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { boundConnections } from './connections.js'
 import { type Problem, sendProblem } from './problem.js'
 
 const BODY_BYTES_MAX = 2 ** 20
 const REQUEST_MS_MAX = 30_000
+/** From the first byte of a request to the end of its headers. */
+const HEADERS_MS_MAX = 10_000
 const CONNECTIONS_MAX = 256
 const RETRY_AFTER_SECONDS = 5
 
@@ -17,8 +20,9 @@ export function newHttpServer(onDefect: (error: unknown) => void): FastifyInstan
     requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: 2 * REQUEST_MS_MAX,
     forceCloseConnections: 'idle',
+    http: { headersTimeout: HEADERS_MS_MAX, connectionsCheckingInterval: HEADERS_MS_MAX / 2 },
   })
-  server.server.maxConnections = CONNECTIONS_MAX
+  boundConnections(server.server, CONNECTIONS_MAX)
   server.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, { status: 404, code: 'not_found', title: 'There is nothing at this address' }),
   )

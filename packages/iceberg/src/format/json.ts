@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { AssayError } from '@assay/core'
+import { AssayError, checkJsonDepth, messageOf, TOOL_JSON_DEPTH_MAX } from '@assay/core'
 
 /** JSON as parsed without loss: integers that a double cannot hold are bigints. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonObject
@@ -26,6 +26,7 @@ export function corrupt(message: string, cause?: unknown): AssayError {
 /** Parses JSON; integers outside ±2^53 come out as bigints. Throws `corrupt_metadata`. */
 export function parseJson(text: string): Json {
   if (text.trim() === '') throw corrupt('the metadata file is empty')
+  checkDepth(text)
   let marked = false
   const prepared = text.replace(STRING_OR_LONG_INTEGER, (token) => {
     if (token.startsWith('"') || Number.isSafeInteger(Number(token))) return token
@@ -41,6 +42,14 @@ export function parseJson(text: string): Json {
   } catch (cause) {
     if (cause instanceof AssayError) throw cause
     throw corrupt('the metadata is not JSON', cause)
+  }
+}
+
+function checkDepth(text: string): void {
+  try {
+    checkJsonDepth(text, TOOL_JSON_DEPTH_MAX)
+  } catch (cause) {
+    throw corrupt(`the metadata can't be read: ${messageOf(cause)}`, cause)
   }
 }
 

@@ -19,7 +19,8 @@ const ENCRYPTIONS = ['none', 'AES256', 'aws:kms'] as const
 const brokers: z.ZodType<readonly string[], string> = z
   .string()
   .refine(
-    (text) => text === '' || text.split(',').every((one) => /^(\[[0-9a-fA-F:]+\]|[^\s:,]+):\d{1,5}$/.test(one.trim())),
+    (text) =>
+      text === '' || text.split(',').every((one) => /^(\[[0-9a-fA-F:]+\]|[^\s:,@/?#]+):\d{1,5}$/.test(one.trim())),
     'must be a list of host:port, with commas between',
   )
   .transform((text) => (text === '' ? [] : text.split(',').map((one) => one.trim())))
@@ -37,7 +38,8 @@ export const PARTS_SETTINGS = {
       .string()
       .min(1, 'must name a folder or s3://bucket/prefix')
       .refine(
-        (text) => !text.includes('://') || /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^/]+)*\/?$/.test(text),
+        (text) =>
+          !/^\w{2,}:\/|:\/\//.test(text) || /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^/@?#]+)*\/?$/.test(text),
         'must be a folder or s3://bucket/prefix',
       ),
   },
@@ -195,7 +197,7 @@ export const PARTS_SETTINGS = {
     fallback: 'us-east-1',
     accepts: 'a region',
     means: 'Region of the bucket.',
-    schema: z.string().min(1, 'must name a region'),
+    schema: z.string().regex(/^[\w-]{1,64}$/, 'must name a region'),
   },
   ASSAY_S3_PATH_STYLE: {
     fallback: 'false',

@@ -36,6 +36,10 @@ export function readSettings<S extends Settings>(
   const values: Record<string, unknown> = {}
   for (const [name, { schema, fallback }] of Object.entries<Setting<unknown>>(settings)) {
     const text = env[name] ?? fallback
+    if (!SECRET.test(name) && holdsCredentials(text)) {
+      mistakes.push(`${name} must hold no user, password or token: there are settings of their own for these`)
+      continue
+    }
     const outcome = schema.safeParse(text)
     if (outcome.success) values[name] = outcome.data
     else mistakes.push(`${name} ${outcome.error.issues[0]?.message ?? 'is wrong'}${shown(name, text)}`)
@@ -43,9 +47,19 @@ export function readSettings<S extends Settings>(
   return { values: values as Values<S>, mistakes }
 }
 
+/** Names of settings whose values nobody tells. */
+const SECRET = /_(?:USERNAME|PASSWORD|TOKENS?|CREDENTIAL)$/
+/** Addresses, in which a secret may stand where none belongs. */
+const ADDRESS = /_(?:LAKE|BROKERS|URL|ENDPOINT)$/
+
+/** `user:password@host`, or `?token=…` behind an address: values of settings are told in errors, logs and reports. */
+function holdsCredentials(text: string): boolean {
+  return /:[^/\s:@]*@|:\/\/[^/\s]*@/.test(text) || /[?&#][\w.-]+=/.test(text)
+}
+
 /** A value that may be a secret is not repeated. */
 function shown(name: string, text: string): string {
-  return /PASSWORD|TOKEN|CREDENTIAL|URL/.test(name) ? '' : `, not ${JSON.stringify(text)}`
+  return SECRET.test(name) || ADDRESS.test(name) ? '' : `, not ${JSON.stringify(text)}`
 }
 
 export function badConfiguration(mistakes: readonly string[]): UsageError {
@@ -102,7 +116,7 @@ export const optionalText: z.ZodType<string | undefined, string> = z
 export const optionalUrl: z.ZodType<string | undefined, string> = z
   .string()
   .refine(
-    (text) => text === '' || /^https?:\/\/[^\s/@]+(\/\S*)?$/.test(text),
-    'must be an address like http://host:port/path, without a user or password in it',
+    (text) => text === '' || /^https?:\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/.test(text),
+    'must be an address like http://host:port/path, without a user, a password or a query in it',
   )
   .transform((text) => (text === '' ? undefined : text.replace(/\/+$/, '')))

@@ -1,5 +1,5 @@
 import { compileEncoder, type DecodedColumns, type DecodedField, type DecodingVersion } from '@assay/avro'
-import { AssayError, type BytesColumn, bytesColumn, UsageError } from '@assay/core'
+import { AssayError, type BytesColumn, bytesColumn, readJson, UsageError } from '@assay/core'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import { frameSchemaId, type SchemaRegistry, wireHeader } from '@assay/schema-registry'
 import { z } from 'zod'
@@ -102,7 +102,7 @@ export function parseCoordinate(text: string): DeadLetterCoordinates | undefined
 /** Parses a text; undefined for one that is no JSON. */
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return undefined
   }

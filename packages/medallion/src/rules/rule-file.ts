@@ -1,4 +1,4 @@
-import { UsageError } from '@assay/core'
+import { readJson, UsageError } from '@assay/core'
 import { CURRENCY_NAME, PAIR_NAME } from '@assay/exchanges'
 import { z } from 'zod'
 import {
@@ -61,7 +61,7 @@ function parse(json: string, unsaid: RuleSetExtras): RuleSet {
   if (json.length > FILE_CHARACTERS_MAX) throw badRuleFile([`it is longer than ${FILE_CHARACTERS_MAX} characters`])
   let raw: unknown
   try {
-    raw = JSON.parse(json)
+    raw = readJson(json)
   } catch (error) {
     throw badRuleFile([`it is not JSON: ${error instanceof Error ? error.message : String(error)}`])
   }

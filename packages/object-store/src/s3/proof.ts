@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Clock, OutageError, type Random, UsageError } from '@assay/core'
+import { type Clock, OutageError, type Random, readJson, UsageError } from '@assay/core'
 import type { ObjectEntry, ObjectStore } from '../store.js'
 import { probeConditionalPuts, removeProbeLeftOvers } from './probe.js'
 
@@ -112,7 +112,7 @@ export class ProvenStore implements ObjectStore {
 function isInForce(bytes: Uint8Array | undefined, now_ms: number): boolean {
   if (!bytes) return false
   try {
-    const proof: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    const proof: unknown = readJson(Buffer.from(bytes).toString('utf8'))
     if (typeof proof !== 'object' || proof === null || !('format' in proof) || !('proven_ms' in proof)) return false
     const { format, proven_ms } = proof
     if (format !== FORMAT || typeof proven_ms !== 'number') return false

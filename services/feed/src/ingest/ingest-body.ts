@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { messageOf, readJson } from '@assay/core'
 
 /** Messages of one request at most. */
 export const EVENTS_MAX = 10_000
@@ -8,6 +9,7 @@ type EventTexts =
   | { readonly kind: 'malformed'; readonly why: string }
   | { readonly kind: 'too_many' }
 
+const WHY_CHARACTERS_MAX = 200
 const BLANK = /^\s*$/
 
 /**
@@ -37,9 +39,9 @@ function lineTexts(text: string): EventTexts {
 function arrayTexts(text: string): EventTexts {
   let value: unknown
   try {
-    value = JSON.parse(text)
-  } catch {
-    return { kind: 'malformed', why: 'the body is not JSON' }
+    value = readJson(text)
+  } catch (error) {
+    return { kind: 'malformed', why: `the body is not JSON: ${messageOf(error).slice(0, WHY_CHARACTERS_MAX)}` }
   }
   if (!Array.isArray(value)) return { kind: 'malformed', why: 'the body is not an array of messages' }
   if (value.length > EVENTS_MAX) return { kind: 'too_many' }

@@ -58,7 +58,10 @@ export function addIngestRoute(server: FastifyInstance, options: IngestOptions):
 
 /** The same address where everybody could send and nobody is asked for a token: nothing is taken. */
 export function addClosedIngestRoute(server: FastifyInstance): void {
-  server.post('/v1/events/:exchange', async (_request, reply) => sendProblem(reply, CLOSED))
+  // Before the body is read.
+  const onRequest = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    sendProblem(reply, CLOSED)
+  server.route({ method: 'POST', url: '/v1/events/:exchange', onRequest, handler: onRequest })
 }
 
 type EventsRequest = FastifyRequest<{ Params: { exchange: string } }>
