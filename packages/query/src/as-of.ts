@@ -28,7 +28,8 @@ export function parseAsOf(text: string): AsOf {
   const ago = /^(\d{1,9})([smhd])$/.exec(text)
   if (ago) return { kind: 'ago', ago_ms: Number(ago[1]) * (UNITS_MS[ago[2] as string] as number) }
   const iso = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/.exec(text)
-  const time_ms = iso ? Date.parse(iso[1] || text.length === 10 ? text : `${text}Z`) : Number.NaN
+  const isDay = iso !== null && new Date(`${text.slice(0, 10)}T00:00:00Z`).toJSON()?.slice(0, 10) === text.slice(0, 10)
+  const time_ms = iso && isDay ? Date.parse(iso[1] || text.length === 10 ? text : `${text}Z`) : Number.NaN
   if (!Number.isNaN(time_ms)) return { kind: 'time', time_ms }
   throw new UsageError('bad_as_of', `"${text}" is neither a time nor a snapshot`, {
     hint: 'write a time like 2026-01-31T12:00:00Z, how long ago (30s, 10m, 2h, 3d), or a snapshot id from assay tables',

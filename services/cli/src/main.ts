@@ -16,6 +16,7 @@ const code = await run(process.argv.slice(2), {
   stdoutIsTerminal: process.stdout.isTTY === true,
   stderrIsTerminal: process.stderr.isTTY === true,
   stdoutWidth: process.stdout.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY,
+  stderrWidth: process.stderr.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY,
   env: process.env,
   signal: stop.signal,
 })

@@ -111,7 +111,9 @@ describe('a wrong rule, from the alarm to the repair', () => {
     for (const part of ['--note', '--purge', 'is no coordinate', '2026-02-30']) expect(resolve.stderr).toContain(part)
     const pause = await here(['maintain', '--pause', '--compact', '--lake', folder.path('none')])
     expect([pause.code, pause.stderr]).toEqual([2, expect.stringContaining('resume first')])
-    expect((await here(['replay', '--lake', folder.path('none')])).stderr).toContain('--target-table is missing')
+    expect((await here(['replay', '--lake', folder.path('none')])).stderr).toContain(
+      '--target-table <table> is missing',
+    )
   })
 
   test('A4: pause holds every commit of Assay until resume', async () => {

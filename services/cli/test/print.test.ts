@@ -135,7 +135,7 @@ describe('options', () => {
     for (const text of ['abc', '1e2', '0x10', ' 1', '', '1.5', '101', '-1']) reader.integer('c', text, range)
     for (const text of ['.5', 'NaN', 'Infinity', '1,5']) reader.number('d', text, range)
     expect(reader.mistakes).toHaveLength(12)
-    expect(reader.mistakes[0]).toBe('--c takes an integer from 0 to 100, not "abc"')
+    expect(reader.mistakes[0]?.text).toBe('--c takes an integer from 0 to 100, not "abc"')
   })
 })
 

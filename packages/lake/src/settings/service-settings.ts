@@ -20,7 +20,10 @@ export const SERVICE_SETTINGS = {
         const unknown = text.split(',').filter((name) => !KNOWN.includes(name))
         if (unknown.length === 0) return
         const names = unknown.map((name) => JSON.stringify(name)).join(', ')
-        context.addIssue({ code: 'custom', message: `names ${names}; known are ${KNOWN.join(', ')}: it is` })
+        context.addIssue({
+          code: 'custom',
+          message: `names ${names}; known are ${KNOWN.join(', ')}: it must be some of these`,
+        })
       })
       .transform((text): readonly string[] => [...new Set(text.split(','))]),
   },

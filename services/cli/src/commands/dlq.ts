@@ -38,7 +38,7 @@ export function addDlq(program: Command, accept: Accept): void {
     .action((options: { readonly since?: string; readonly by: string }, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      const since_ms = reader.parsed(options.since, (text) => parseSince(text, systemClock.now_ms()))
+      const since_ms = reader.parsed('--since', options.since, (text) => parseSince(text, systemClock.now_ms()))
       const by = reader.choice('by', options.by, GROUPS) ?? 'reason'
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(location, io.signal, async (lake) => {
@@ -74,7 +74,7 @@ function addShow(dlq: Command, accept: Accept): void {
     .action((text: string, _options: unknown, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      const at = reader.parsed(text, coordinate)
+      const at = reader.parsed('<coordinate>', text, coordinate)
       accept(reader.mistakes, (io) => {
         if (!at) throw new RangeError('a command line without a coordinate was accepted')
         return withLakeToLookAt(location, io.signal, async (lake) => {
@@ -135,14 +135,14 @@ function addResolve(dlq: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
       const { purge = false, reopen = false, note = '', sourceTable } = options
-      reader.required('note', options.note)
-      if (options.note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
-      if (purge === reopen) reader.mistakes.push('give one of --purge and --reopen')
-      const coordinates = texts.flatMap((text) => reader.parsed(text, coordinate) ?? [])
+      if (purge === reopen) reader.contradiction('give one of --purge and --reopen')
+      const coordinates = texts.flatMap((text) => reader.parsed('[coordinates...]', text, coordinate) ?? [])
       const filter = readFilter(reader, options)
       const isFiltered = Object.keys(filter).length > 0
       if (texts.length > 0 === isFiltered)
-        reader.mistakes.push('name dead letters, or take them by --date-range, --error-types and --rejected-since')
+        reader.contradiction(
+          'give either coordinates, or --date-range, --error-types and --rejected-since (one or more of them)',
+        )
       const which = texts.length > 0 ? { coordinates } : { filter }
       const resolution = purge ? 'purged' : 'reopened'
       accept(reader.mistakes, (io) =>

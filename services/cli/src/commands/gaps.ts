@@ -77,11 +77,8 @@ function addAccept(gaps: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
       const { note } = options
-      reader.required('to', options.to)
-      reader.required('note', note)
-      const parsed = reader.parsed(lane, parseLaneKey)
+      const parsed = reader.parsed('<lane>', lane, parseLaneKey)
       const to = reader.integer('to', options.to, COUNTS)
-      if (note?.trim() === '') reader.mistakes.push('--note takes a text that says why')
       accept(reader.mistakes, (io) => {
         if (!parsed || to === undefined || note === undefined) {
           throw new RangeError('a command line without a lane, an offset or a note was accepted')

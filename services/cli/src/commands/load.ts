@@ -50,8 +50,7 @@ export function addLoad(program: Command, accept: Accept): void {
     .action((files: string[], options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      reader.required('exchange', options.exchange)
-      const exchange = reader.parsed(options.exchange, exchangeNamed)
+      const exchange = reader.parsed('--exchange', options.exchange, exchangeNamed)
       const rate = reader.number('rate', options.rate, RATES)
       const bounds = readBounds(reader, options)
       accept(reader.mistakes, async (io) => {
@@ -78,10 +77,10 @@ export function addLoad(program: Command, accept: Accept): void {
 
 /** The last bound is the whole of its millisecond, or of its day. */
 function readBounds(reader: OptionReader, { notBefore, notAfter }: Options): Partial<TimeBounds> {
-  const from_ms = reader.parsed(notBefore, (text) => parseTime('not-before', text).from_ms)
-  const to_ms = reader.parsed(notAfter, (text) => parseTime('not-after', text).to_ms)
+  const from_ms = reader.parsed('--not-before', notBefore, (text) => parseTime(text).from_ms)
+  const to_ms = reader.parsed('--not-after', notAfter, (text) => parseTime(text).to_ms)
   if (from_ms !== undefined && to_ms !== undefined && from_ms >= to_ms) {
-    reader.mistakes.push('--not-before lies after --not-after')
+    reader.contradiction('--not-before lies after --not-after')
   }
   return {
     ...(from_ms !== undefined && { notBefore_us: BigInt(from_ms) * 1000n }),

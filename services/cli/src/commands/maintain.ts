@@ -51,7 +51,7 @@ export function addMaintain(program: Command, accept: Accept): void {
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      reader.mistakes.push(...mistakesIn(options))
+      for (const mistake of mistakesIn(options)) reader.contradiction(mistake)
       const within = options.dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
         within(location, io.signal, async (lake) => {

@@ -67,9 +67,7 @@ export function addRebuild(program: Command, accept: Accept): void {
 
 function readRequest(reader: OptionReader, options: Options): Request {
   const { into = '' } = options
-  reader.required('into', options.into)
-  if (options.into === '') reader.mistakes.push('--into takes a folder, not an empty text')
-  if (/^[a-z0-9]+:\/\//i.test(into)) reader.mistakes.push('--into takes a folder on this machine')
+  if (/^[a-z0-9]+:\/\//i.test(into)) reader.wrong('--into', `--into takes a folder on this machine, not "${into}"`)
   const batchRows = reader.integer('batch-rows', options.batchRows, BATCH_ROWS)
   return {
     into,

@@ -1,10 +1,11 @@
-import type { ReplayReport } from '@assay/medallion'
+import { exchanges } from '@assay/exchanges'
+import { type ReplayReport, silverTable } from '@assay/medallion'
 import { openDeadLetterDays, readRules, runReplay } from '@assay/operations'
 import type { Command } from 'commander'
 import { addFilterOptions, type FilterOptions, readFilter } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
-import { readText } from '../parse/read-text.js'
+import { readRuleText, readText } from '../parse/read-text.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { visible } from '../print/table.js'
@@ -14,6 +15,8 @@ import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
 import { daysText } from './dlq-list.js'
+
+const SILVER_TABLES = exchanges.map(({ name }) => silverTable(name).name)
 
 interface Options extends FilterOptions {
   readonly targetTable?: string
@@ -33,7 +36,7 @@ export function addReplay(program: Command, accept: Accept): void {
         'tells the same numbers. --fix takes corrections of single records, one a line: ' +
         '{"coordinate": "topic/partition/offset", "fields": {"price": "1.5"}}; only those dead letters are then replayed.',
     )
-    .option('--target-table <table>', 'the silver table, as silver_binance_trades (required)')
+    .option('--target-table <table>', `the silver table: ${SILVER_TABLES.join(' or ')} (required)`)
   addFilterOptions(command)
     .option('--dry-run', 'judge and count, write nothing')
     .option('--fix <file>', 'corrections as JSON lines')
@@ -46,27 +49,30 @@ export function addReplay(program: Command, accept: Accept): void {
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      reader.required('target-table', options.targetTable)
       const filter = readFilter(reader, options)
+      reader.choice('target-table', options.targetTable, SILVER_TABLES)
       const { sourceTable, targetTable = '', dryRun = false, fix, rules } = options
       const within = dryRun ? withLakeToLookAt : withExistingLake
-      accept(reader.mistakes, (io) =>
-        within(location, io.signal, async (lake) => {
+      accept(reader.mistakes, async (io) => {
+        const present = presentRules(io)
+        const ruleText = rules === undefined ? undefined : await readRuleText('--rules', rules)
+        const fixText = fix === undefined ? undefined : await readText('--fix', fix)
+        return within(location, io.signal, async (lake) => {
           const request = {
             sourceTable,
             targetTable,
             filter,
             dryRun,
-            ...(fix !== undefined && { fix: await readText(fix) }),
-            rules: presentRules(io, rules === undefined ? undefined : await readRules(lake, await readText(rules))),
+            ...(fixText !== undefined && { fix: fixText }),
+            rules: ruleText === undefined ? present : presentRules(io, await readRules(lake, ruleText)),
           }
           const report = await runReplay(lake, request, io.signal)
           const days = report.selected === 0 ? await openDeadLetterDays(lake, sourceTable, targetTable) : []
           const text = (): string => `${replayText(report, targetTable)}${daysText(days)}`
           await write(io.stdout, json ? jsonText({ ...report, dry_run: dryRun }) : text())
           return report.still_failing > 0 || !report.finished ? ExitCode.found_wrong : ExitCode.done
-        }),
-      )
+        })
+      })
     })
 }
 

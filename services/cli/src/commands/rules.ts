@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { parseDateRange } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
-import { readText } from '../parse/read-text.js'
+import { readRuleText } from '../parse/read-text.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { tableText, visible } from '../print/table.js'
@@ -70,16 +70,18 @@ function addTest(rules: Command, accept: Accept): void {
     .action((file: string, options: { readonly dateRange?: string }, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      const dates = reader.parsed(options.dateRange, parseDateRange)
-      accept(reader.mistakes, (io) =>
-        withLakeToLookAt(location, io.signal, async (lake) => {
-          const changed = presentRules(io, await readRules(lake, await readText(file)))
+      const dates = reader.parsed('--date-range', options.dateRange, parseDateRange)
+      accept(reader.mistakes, async (io) => {
+        presentRules(io)
+        const text = await readRuleText('<file>', file)
+        return withLakeToLookAt(location, io.signal, async (lake) => {
+          const changed = presentRules(io, await readRules(lake, text))
           const reports = await testRulesOn(lake, changed, dates, io.signal)
-          const text = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))
-          await write(io.stdout, json ? jsonText({ version: changed.version, exchanges: reports }) : text.join(''))
+          const texts = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))
+          await write(io.stdout, json ? jsonText({ version: changed.version, exchanges: reports }) : texts.join(''))
           return ExitCode.done
-        }),
-      )
+        })
+      })
     })
 }
 

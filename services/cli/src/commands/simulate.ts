@@ -54,9 +54,7 @@ export function addSimulate(program: Command, accept: Accept): void {
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      reader.required('exchange', options.exchange)
-      reader.required('count', options.count)
-      const exchange = reader.parsed(options.exchange, exchangeNamed)
+      const exchange = reader.parsed('--exchange', options.exchange, exchangeNamed)
       const partitions = reader.integer('partitions', options.partitions, PARTITIONS)
       const simulation = readSimulation(reader, options)
       accept(reader.mistakes, async (io) => {
@@ -105,7 +103,7 @@ function readFractions(reader: OptionReader, options: Options): Fractions {
     fractions[name] = fraction
     sum += fraction
   }
-  if (sum > 1) reader.mistakes.push('--duplicates, --invalid and --late together are more than 1')
+  if (sum > 1) reader.contradiction('--duplicates, --invalid and --late together are more than 1')
   return fractions
 }
 

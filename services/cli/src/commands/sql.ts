@@ -98,10 +98,9 @@ export function addSql(program: Command, accept: Accept): void {
 function readRequest(reader: OptionReader, sql: string, options: Options, json: boolean): Request {
   const { asOf: when, output } = options
   const format = readFormat(reader, options, json)
-  const asOf = reader.parsed(when, parseAsOf)
+  const asOf = reader.parsed('--as-of', when, parseAsOf)
   const timeout_s = reader.integer('timeout', options.timeout, TIMEOUT_SECONDS)
   const memory_mib = reader.integer('memory', options.memory, MEMORY_MIB)
-  if (sql.trim() === '') reader.mistakes.push('the statement is empty')
   return {
     sql,
     format,
@@ -128,9 +127,10 @@ function readFormat(reader: OptionReader, options: Options, json: boolean): Form
   ]
   const [first, ...others] = asked
   const other = others.find(([, format]) => format !== first?.[1])
-  if (first && other) reader.mistakes.push(`${first[0]} and ${other[0]} ask for different formats`)
+  if (first && other) reader.contradiction(`${first[0]} and ${other[0]} ask for different formats`)
   if (!first && output !== undefined && options.format === undefined) {
-    reader.mistakes.push(
+    reader.wrong(
+      '--output',
       `--output ${output} does not tell the format: end it in .${Object.keys(EXTENSIONS).join(', .')}, or add --format`,
     )
   }

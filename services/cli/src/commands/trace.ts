@@ -41,8 +41,8 @@ export function addTrace(program: Command, accept: Accept): void {
     .action((id: string, options: { readonly exchange?: string }, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      const target = reader.parsed(id, parseTraceTarget)
-      const exchange = reader.parsed(options.exchange, exchangeNamed)
+      const target = reader.parsed('<id>', id, parseTraceTarget)
+      const exchange = reader.parsed('--exchange', options.exchange, exchangeNamed)
       accept(reader.mistakes, (io) => {
         if (!target) throw new RangeError('a command line without a target was accepted')
         return withLakeToLookAt(location, io.signal, async (lake) =>

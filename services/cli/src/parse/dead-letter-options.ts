@@ -1,5 +1,5 @@
 import { AssayError, systemClock } from '@assay/core'
-import { type DeadLetterFilter, DLQ_TABLE, ERROR_TYPES, type ErrorType } from '@assay/medallion'
+import { type DeadLetterFilter, DLQ_ARCHIVE_TABLE, DLQ_TABLE, ERROR_TYPES, type ErrorType } from '@assay/medallion'
 import type { Command } from 'commander'
 import type { OptionReader } from './options.js'
 
@@ -23,30 +23,31 @@ function isDate(text: string): boolean {
 /**
  * A day, or a time to the second or its milliseconds, in UTC: from its first to behind its last ms. Throws `bad_time`.
  */
-export function parseTime(option: string, text: string): { readonly from_ms: number; readonly to_ms: number } {
+export function parseTime(text: string): { readonly from_ms: number; readonly to_ms: number } {
   if (isDate(text)) {
     const from_ms = Date.parse(`${text}T00:00:00Z`)
     return { from_ms, to_ms: from_ms + UNITS_MS.d }
   }
   const from_ms = zonedTime(text)
   if (from_ms !== undefined) return { from_ms, to_ms: from_ms + 1 }
-  throw new AssayError('bad_time', `--${option} takes a day or a time, not "${text}"`, {
+  throw new AssayError('bad_time', `"${text}" is neither a day nor a time`, {
     hint: 'write 2026-01-31 or 2026-01-31T12:00:00Z',
   })
 }
 
 /** ms since 1970 of a time in UTC that says so. */
 function zonedTime(text: string): number | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$/.test(text)) return undefined
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$/.test(text) || !isDate(text.slice(0, 10)))
+    return undefined
   const time_ms = Date.parse(text)
   return Number.isNaN(time_ms) ? undefined : time_ms
 }
 
-const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** A time, or a duration before `now_ms`, as ms since 1970. Throws `bad_since`. */
 export function parseSince(text: string, now_ms: number): number {
-  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
   if (count && unit) return now_ms - Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS]
   if (isDate(text)) return Date.parse(`${text}T00:00:00Z`)
   const time_ms = zonedTime(text)
@@ -55,6 +56,9 @@ export function parseSince(text: string, now_ms: number): number {
     hint: 'write 30m, 24h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z',
   })
 }
+
+/** The tables that hold dead letters. */
+const QUEUES = [DLQ_TABLE.name, DLQ_ARCHIVE_TABLE.name]
 
 export interface FilterOptions {
   readonly sourceTable: string
@@ -66,7 +70,7 @@ export interface FilterOptions {
 /** Adds the options that choose dead letters. */
 export function addFilterOptions(command: Command): Command {
   return command
-    .option('--source-table <table>', 'silver_dlq_trades, or silver_dlq_trades_archive', DLQ_TABLE.name)
+    .option('--source-table <table>', QUEUES.join(' or '), DLQ_TABLE.name)
     .option('--date-range <days>', 'D or D..D: the days of the Kafka timestamps (dlq_date)')
     .option('--error-types <list>', 'only these, as price_validation,side_validation')
     .option('--rejected-since <time>', 'rejected since then: 30m, 24h, 7d, or a time')
@@ -74,9 +78,12 @@ export function addFilterOptions(command: Command): Command {
 
 /** The filter that the options ask for; mistakes stay with the reader. */
 export function readFilter(reader: OptionReader, options: FilterOptions): DeadLetterFilter {
-  const dates = reader.parsed(options.dateRange, parseDateRange)
-  const errorTypes = reader.parsed(options.errorTypes, parseErrorTypes)
-  const rejectedSince_ms = reader.parsed(options.rejectedSince, (text) => parseSince(text, systemClock.now_ms()))
+  reader.choice('source-table', options.sourceTable, QUEUES)
+  const dates = reader.parsed('--date-range', options.dateRange, parseDateRange)
+  const errorTypes = reader.parsed('--error-types', options.errorTypes, parseErrorTypes)
+  const rejectedSince_ms = reader.parsed('--rejected-since', options.rejectedSince, (text) =>
+    parseSince(text, systemClock.now_ms()),
+  )
   return {
     ...(dates && { dates }),
     ...(errorTypes && { errorTypes }),
@@ -89,7 +96,7 @@ function parseErrorTypes(text: string): ErrorType[] {
   const names = text.split(',').map((name) => name.trim())
   const unknown = names.filter((name) => !ERROR_TYPES.some((type) => type === name))
   if (unknown.length === 0) return ERROR_TYPES.filter((type) => names.includes(type))
-  throw new AssayError('bad_error_types', `--error-types knows no ${unknown.map((name) => `"${name}"`).join(', ')}`, {
+  throw new AssayError('bad_error_types', `there is no error type ${unknown.map((name) => `"${name}"`).join(', ')}`, {
     hint: `it takes ${ERROR_TYPES.join(', ')}`,
   })
 }

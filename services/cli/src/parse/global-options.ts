@@ -1,6 +1,7 @@
 import { UsageError } from '@assay/core'
 import { embeddedParts, type LakeParts, readLakeParts } from '@assay/lake'
 import type { Command } from 'commander'
+import type { Mistake } from './mistake.js'
 import type { OptionReader } from './options.js'
 import { Program } from './program.js'
 
@@ -13,8 +14,9 @@ interface GlobalOptions {
   readonly json: boolean
 }
 
-/** `--lake` and `--json`, which stand before or after the command. */
+/** `--lake` and `--json`, which stand before or after the command; options that are missing are noted. */
 export function globalOptions(command: Command, reader: OptionReader): GlobalOptions {
+  reader.required(command)
   const { lake, json } = command.optsWithGlobals<{ lake: string; json?: boolean }>()
   return { lake: readParts(command, lake, reader), json: json ?? false }
 }
@@ -24,12 +26,24 @@ function readParts(command: Command, location: string, reader: OptionReader): La
     return readLakeParts(environmentOf(command), location)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    reader.mistakes.push(...error.message.split('\n'))
+    for (const text of error.message.split('\n')) reader.mistakes.push(mistakeIn(text, command))
     return embeddedParts(location)
   }
 }
 
+/** A mistake in what was typed is told of the option, one in the environment of the setting. */
+function mistakeIn(text: string, command: Command): Mistake {
+  const isTyped = rootOf(command).getOptionValueSource('lake') === 'cli'
+  if (!isTyped || !text.startsWith('ASSAY_LAKE ')) return { text }
+  return { subject: '--lake', text: text.replace('ASSAY_LAKE', '--lake') }
+}
+
+function rootOf(command: Command): Command {
+  return command.parent ? rootOf(command.parent) : command
+}
+
 function environmentOf(command: Command): Program['env'] {
-  for (let at: Command | null = command; at; at = at.parent) if (at instanceof Program) return at.env
+  const root = rootOf(command)
+  if (root instanceof Program) return root.env
   throw new RangeError('the command belongs to no program')
 }

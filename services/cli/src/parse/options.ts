@@ -1,4 +1,7 @@
 import { AssayError } from '@assay/core'
+import type { Command } from 'commander'
+import { isRequired, meaning, typed } from './describe.js'
+import type { Mistake } from './mistake.js'
 
 export interface NumberRange {
   readonly least: number
@@ -7,11 +10,24 @@ export interface NumberRange {
 
 /** Reads options strictly and remembers every mistake, so that all can be told at once. */
 export class OptionReader {
-  readonly mistakes: string[] = []
+  readonly mistakes: Mistake[] = []
 
-  /** Notes an option that has to be given and was not. */
-  required(name: string, text: string | undefined): void {
-    if (text === undefined) this.mistakes.push(`--${name} is missing`)
+  /** Notes the options of the command that have to be given and were not. */
+  required(command: Command): void {
+    for (const option of command.options) {
+      if (!isRequired(option) || command.getOptionValue(option.attributeName()) !== undefined) continue
+      this.wrong(`${option.long}`, `${typed(option)} is missing: ${meaning(option)}`)
+    }
+  }
+
+  /** Notes a mistake in what the option or argument, as typed, was given. */
+  wrong(subject: string, text: string): void {
+    this.mistakes.push({ subject, text })
+  }
+
+  /** Notes that options don't go together. */
+  contradiction(text: string): void {
+    this.mistakes.push({ text })
   }
 
   /** Undefined when the option was not given or is wrong. */
@@ -19,7 +35,7 @@ export class OptionReader {
     if (text === undefined) return undefined
     const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
     if (Number.isSafeInteger(value) && value >= range.least && value <= range.most) return value
-    this.mistakes.push(`--${name} takes an integer from ${range.least} to ${range.most}, not "${text}"`)
+    this.wrong(`--${name}`, `--${name} takes an integer from ${range.least} to ${range.most}, not "${text}"`)
     return undefined
   }
 
@@ -28,7 +44,7 @@ export class OptionReader {
     if (text === undefined) return undefined
     const value = /^-?\d{1,16}(\.\d{1,16})?$/.test(text) ? Number(text) : Number.NaN
     if (value >= range.least && value <= range.most) return value
-    this.mistakes.push(`--${name} takes a number from ${range.least} to ${range.most}, not "${text}"`)
+    this.wrong(`--${name}`, `--${name} takes a number from ${range.least} to ${range.most}, not "${text}"`)
     return undefined
   }
 
@@ -39,18 +55,18 @@ export class OptionReader {
   ): Choice | undefined {
     if (text === undefined) return undefined
     const found = choices.find((choice) => choice === text)
-    if (found === undefined) this.mistakes.push(`--${name} takes one of ${choices.join(', ')}, not "${text}"`)
+    if (found === undefined) this.wrong(`--${name}`, `--${name} takes one of ${choices.join(', ')}, not "${text}"`)
     return found
   }
 
-  /** Runs a parser that throws AssayErrors, and keeps what it says as a mistake. */
-  parsed<Value>(text: string | undefined, parse: (text: string) => Value): Value | undefined {
+  /** Runs a parser that throws AssayErrors on the text of an option or argument, and keeps what it says. */
+  parsed<Value>(subject: string, text: string | undefined, parse: (text: string) => Value): Value | undefined {
     if (text === undefined) return undefined
     try {
       return parse(text)
     } catch (error) {
       if (!(error instanceof AssayError)) throw error
-      this.mistakes.push(error.hint === undefined ? error.message : `${error.message}: ${error.hint}`)
+      this.wrong(subject, `${subject}: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`)
       return undefined
     }
   }

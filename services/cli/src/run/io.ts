@@ -9,6 +9,8 @@ export interface Io {
   readonly stderrIsTerminal: boolean
   /** Characters of a line that whoever reads stdout sees; endless where that is no terminal and nobody said. */
   readonly stdoutWidth: number
+  /** The same of stderr. */
+  readonly stderrWidth: number
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the user or the system asks for a graceful end. */
   readonly signal: AbortSignal

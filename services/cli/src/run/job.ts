@@ -1,3 +1,4 @@
+import type { Mistake } from '../parse/mistake.js'
 import type { ExitCode } from './exit-code.js'
 import type { Io } from './io.js'
 
@@ -5,4 +6,4 @@ import type { Io } from './io.js'
 export type Job = (io: Io) => Promise<ExitCode>
 
 /** Takes what the command line asks for: mistakes found in it, and what to do if there are none. */
-export type Accept = (mistakes: readonly string[], job: Job) => void
+export type Accept = (mistakes: readonly Mistake[], job: Job) => void

@@ -4,7 +4,7 @@ import { readRules } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../../parse/global-options.js'
 import { OptionReader } from '../../parse/options.js'
-import { readText } from '../../parse/read-text.js'
+import { readRuleText } from '../../parse/read-text.js'
 import type { Accept } from '../../run/job.js'
 import { presentRules } from '../../run/present-rules.js'
 import { runUp } from './up-run.js'
@@ -40,11 +40,12 @@ export function addUp(program: Command, accept: Accept): void {
       const { lake: location, json } = globalOptions(command, reader)
       const drain = options.drain ?? false
       const named = readFeed(reader, options.feed, drain)
-      accept(reader.mistakes, (io) => {
+      accept(reader.mistakes, async (io) => {
         // Mistakes in settings are told before a lake is made.
         const present = presentRules(io)
         const feed = named === 'live' ? readLiveSymbols(io.env) : named
         const { adopt = false, rules } = options
+        const ruleText = rules === undefined ? undefined : await readRuleText('--rules', rules)
         return runUp(
           location,
           {
@@ -53,7 +54,7 @@ export function addUp(program: Command, accept: Accept): void {
             adopt,
             json,
             rules: async (lake) =>
-              rules === undefined ? present : presentRules(io, await readRules(lake, await readText(rules))),
+              ruleText === undefined ? present : presentRules(io, await readRules(lake, ruleText)),
           },
           io,
         )
@@ -63,7 +64,7 @@ export function addUp(program: Command, accept: Accept): void {
 
 function readFeed(reader: OptionReader, text: string | undefined, drain: boolean): FeedMode | 'live' | undefined {
   const feed = reader.choice('feed', text, FEEDS)
-  if (drain && feed !== undefined && feed !== 'none') reader.mistakes.push('--drain runs without a feed: drop --feed')
+  if (drain && feed !== undefined && feed !== 'none') reader.contradiction('--drain runs without a feed: drop --feed')
   if (drain || feed === 'none') return undefined
   return feed ?? 'sample_then_simulated'
 }
