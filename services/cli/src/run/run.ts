@@ -1,9 +1,9 @@
 import { isStopped } from '@assay/core'
-import { wrapText } from '../print/wrap.js'
 import { ExitCode, exitCodeOf } from './exit-code.js'
 import { type Io, write } from './io.js'
 import { errorJson, errorText } from './print-error.js'
 import { readCommandLine } from './read-command-line.js'
+import { wrapText } from './wrap.js'
 
 /** Runs a command line to its end; never throws. */
 export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {

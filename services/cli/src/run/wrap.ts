@@ -19,7 +19,7 @@ export function wrapText(text: string, width: number): string {
 }
 
 /** Columns that a text takes in a terminal. */
-export function columnsOf(text: string): number {
+function columnsOf(text: string): number {
   return stringWidth(text)
 }
 
