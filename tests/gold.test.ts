@@ -149,6 +149,40 @@ describe('duplicates', () => {
   })
 })
 
+describe('two exchanges in one batch, with the same ids', () => {
+  /** Hours of the trades 1, 2, 3, … of each exchange, and how many partitions a batch may have. */
+  const cases: Record<string, { binance: number[]; kraken: number[]; maxPartitions: number }> = {
+    'cut in the first source': { binance: [0, 1, 0], kraken: [0, 1], maxPartitions: 1 },
+    'cut within the second source': { binance: [0, 1], kraken: [0, 2, 0], maxPartitions: 2 },
+  }
+
+  it.each(Object.entries(cases))('G1 G2: %s: each trade of each exchange once', async (_name, hours) => {
+    const lake = memoryLake({ exchanges: [binance, kraken] })
+    const id = await registerSchema(lake, kraken)
+    const at_ms = (hour: number) => START_MS + hour * HOUR_MS
+    // Each trade comes twice, one behind the other: a row that a batch decided without having read it shows as a copy.
+    const twice = <T>(one: T): T[] => [one, one]
+    await produceTrades(
+      lake,
+      hours.binance.flatMap((hour, i) => twice({ trade_id: i + 1, time: at_ms(hour) })),
+    )
+    await produce(
+      lake,
+      kraken,
+      hours.kraken.flatMap((hour, i) =>
+        twice(
+          krakenRecord(kraken, id, { trade_id: i + 1, pair: 'XBT/USDT', timestamp: `${at_ms(hour) / 1000}.000001` }),
+        ),
+      ),
+    )
+    await drain(lake, { limits: { maxPartitions: hours.maxPartitions } })
+    await checkInvariants(lake)
+    const trades = hours.binance.length + hours.kraken.length
+    expect(await counts(lake)).toEqual({ gold: trades, duplicates: trades, conflicts: 0 })
+    await lake.close()
+  })
+})
+
 describe('several gold workers', () => {
   it('T1 A1: one trade in two lanes, two workers that take one lane each and commit at once: gold has it once', async () => {
     const before = memoryLake()

@@ -137,6 +137,25 @@ describe('files of upstream', () => {
     await after.close()
   })
 
+  it('T8: an upstream of many commits that was made again in few loses nothing once it is adopted', async () => {
+    const lake = memoryLake()
+    await produceSimulated(lake, binance, { count: 30 })
+    // The silver table stands at the fifth commit of the old table, the new one has but two.
+    await drain(lake, { limits: { maxRows: 6 } })
+    for await (const { key } of lake.store.list('tables/market_data/bronze_binance_trades/'))
+      await lake.store.delete(key)
+    const after = restarted(lake)
+    for (let round = 1; round <= 2; round++) {
+      await produceSimulated(after, binance, { count: 10, seed: 8 + round, startTime_ms: START_MS + round * 60_000 })
+      await drain(after, { layers: ['bronze'] })
+    }
+    await expect(drain(after, { layers: ['silver'] })).rejects.toMatchObject({ code: 'upstream_replaced' })
+    await drain(after, { adopt: true })
+    await checkInvariants(after)
+    await lake.close()
+    await after.close()
+  })
+
   it('T8: an upstream made again that has not come as far as its reader is waited for once it is adopted', async () => {
     const lake = memoryLake()
     await produceSimulated(lake, binance, { count: 30 })

@@ -225,6 +225,22 @@ export function eventLogContract(name: string, open: () => Promise<EventLog>): v
       expect((await log.lanes(topic)).map(({ end }) => end)).toEqual([0n, 0n])
     })
 
+    it('A6: takes a record of exactly the limit: key, value and headers together', async () => {
+      const topic = await freshTopic()
+      const headers = encodeHeaders([['h', 'x'.repeat(100)]])
+      const key = 'k'.repeat(1_000)
+      const value = 'v'.repeat(RECORD_BYTES_MAX - key.length - headers.length)
+      const exact: TestRecord[] = [{ value: 'x'.repeat(RECORD_BYTES_MAX) }, { key, value, headers }]
+      await log.produce(topic, toBatch(exact))
+      const found = await readAll(log, { topic, partition: 0 })
+      expect(found.map((record) => [record.key?.length, record.value?.length, record.headers?.length])).toEqual([
+        [undefined, RECORD_BYTES_MAX, undefined],
+        [key.length, value.length, headers.length],
+      ])
+      for (const over of [{ value: `${exact[0]?.value}x` }, { key: `${key}k`, value, headers }])
+        await expect(log.produce(topic, toBatch([over]))).rejects.toMatchObject({ code: 'record_too_large' })
+    })
+
     it('takes large records and calls', async () => {
       const topic = await freshTopic()
       const values = Array.from({ length: 12 }, (_, i) => `${i % 10}`.repeat(700_000 + i))

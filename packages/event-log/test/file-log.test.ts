@@ -121,6 +121,23 @@ describe('file log', () => {
     await log.close()
   })
 
+  it('failure 8: every time that a topic is made again it is another one, the third time and the tenth', async () => {
+    const directory = await freshFolder()
+    const [log, other] = [await openAt(directory), await openAt(directory)]
+    const ids = new Set<string>()
+    for (let time = 1; time <= 10; time += 1) {
+      await log.ensureTopic('t', 1)
+      await log.produce('t', numbered(`${time}-`, 2))
+      for (const one of [log, other]) {
+        ids.add((await one.lanes('t'))[0]?.topicId ?? '')
+        expect((await readAll(one, lane)).map(({ value }) => value)).toEqual([`${time}-0`, `${time}-1`])
+      }
+      expect(ids.size).toBe(time)
+      await rm(path.join(directory, 't'), { recursive: true })
+    }
+    await Promise.all([log.close(), other.close()])
+  })
+
   it('refuses limits and batches that make no sense', async () => {
     const directory = await freshFolder()
     await expect(openAt(directory, { segment_bytes: 2 ** 31 })).rejects.toMatchObject({ code: 'bad_limit' })

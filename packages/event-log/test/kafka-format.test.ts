@@ -99,6 +99,18 @@ describe('batches of the Java producer', () => {
     expect(one).toMatchObject({ next: 12n, end: 12n, epoch: 0, hasMore: false })
   })
 
+  it('failure 9: the same in whatever order the broker lists what was aborted', () => {
+    const from = fetched('transactions')
+    const inOrder = takeAll(from).map(({ next, offsets }) => [next, [...offsets]])
+    for (const aborted of [from.aborted.toReversed(), from.aborted.toSorted(() => -1)])
+      expect(takeAll({ ...from, aborted }).map(({ next, offsets }) => [next, [...offsets]])).toEqual(inOrder)
+    // An aborted transaction that began later says nothing of an earlier one of the same producer.
+    const [first, second] = from.aborted
+    if (!first || !second) throw new Error('two were aborted')
+    const later = { ...from, aborted: [{ ...first, firstOffset: 1_000n }, first, second].toReversed() }
+    expect(takeAll(later).map(({ next, offsets }) => [next, [...offsets]])).toEqual(inOrder)
+  })
+
   it('failure 16: with a bit flipped are never handed on', () => {
     const flip = fc.record({
       codec: fc.constantFrom('none', 'gzip', 'snappy', 'lz4', 'zstd'),
@@ -182,6 +194,28 @@ describe('our own batches', () => {
       ),
       { seed: SEED, numRuns: 300 },
     )
+  })
+
+  it('B3: each read tells the leader epoch of the last record that it gave, and none of those behind', () => {
+    const inEpoch = (epoch: number, base: bigint): Buffer => {
+      const batch = encodeBatch([rowsOf([{ value: 'a' }, { value: 'b' }, { value: 'c' }])], NO_ONE, 'none')
+      batch.writeBigInt64BE(base, 0)
+      batch.writeInt32BE(epoch, 12)
+      return batch
+    }
+    const two = fetchedOf(Buffer.concat([inEpoch(3, 0n), inEpoch(5, 3n)]))
+    const one = new Fetched(lane, position(0), two, MIB)
+    const epochs: [bigint, number | undefined][] = []
+    for (; one.hasMore; epochs.push([one.next, one.epoch])) one.take({ records: 1, bytes: 1e6 })
+    expect(epochs).toEqual([
+      [1n, 3],
+      [2n, 3],
+      [3n, 3],
+      [4n, 5],
+      [5n, 5],
+      [6n, 5],
+    ])
+    expect(new Fetched(lane, position(0), two, MIB).epoch).toBeUndefined()
   })
 
   it('take the broker its own time where it says so', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { manifestOf } from '../src/commit/rewrite.js'
 import type { ManifestEntry } from '../src/format/manifest.js'
-import type { ManifestFile } from '../src/format/manifest-list.js'
 import {
   ancestry,
   collect,
@@ -14,7 +13,7 @@ import {
   type TableMetadata,
   type TableVersion,
 } from '../src/index.js'
-import { append, livePaths, openWorld, putDataFile, replace, type World } from './support.js'
+import { append, commitList, livePaths, openWorld, putDataFile, replace, type World } from './support.js'
 
 async function names(
   table: Table,
@@ -111,35 +110,6 @@ async function rewriteManifest(table: Table, change: (entry: ManifestEntry) => M
   const made = manifestOf(table, base, 0, entries.map(change), attempt)
   await table.store.put(made.written.key, made.written.bytes)
   return commitList(table, base, [made.described], attempt)
-}
-
-async function commitList(
-  table: Table,
-  base: TableVersion,
-  list: readonly ManifestFile[],
-  attempt: { readonly snapshotId: bigint; readonly sequenceNumber: number },
-): Promise<TableVersion> {
-  const manifestList = `${base.metadata.location}/metadata/foreign-${attempt.snapshotId}.avro`
-  table.rememberManifests(manifestList, list, 1)
-  const head = currentSnapshot(base.metadata)
-  const snapshot = {
-    ...attempt,
-    parentId: head?.snapshotId,
-    timestamp_ms: base.metadata.lastUpdated_ms,
-    manifestList,
-    summary: { operation: 'replace' },
-    schemaId: 0,
-  }
-  const metadata: TableMetadata = {
-    ...base.metadata,
-    lastSequenceNumber: attempt.sequenceNumber,
-    currentSnapshotId: attempt.snapshotId,
-    snapshots: [...base.metadata.snapshots, snapshot],
-    refs: { main: { snapshotId: attempt.snapshotId, type: 'branch' } },
-  }
-  const swapped = await table.catalog.compareAndSwap(table.name, base, metadata)
-  if (swapped.kind !== 'committed') throw new Error(swapped.kind)
-  return swapped.version
 }
 
 describe('pruning', () => {

@@ -1,11 +1,13 @@
 import { type Clock, seededRandom } from '@assay/core'
 import { MemoryStore, type ObjectStore } from '@assay/object-store'
 import type { TableDescription } from '../src/evolution/create-table.js'
+import type { ManifestFile } from '../src/format/manifest-list.js'
 import { currentSchema } from '../src/format/metadata.js'
 import {
   type CommitOutcome,
   commit,
   createTable,
+  currentSnapshot,
   type DataFile,
   dataFile,
   FileSystemCatalog,
@@ -140,4 +142,35 @@ export async function keys(store: ObjectStore, prefix: string): Promise<readonly
   const found: string[] = []
   for await (const { key } of store.list(prefix)) found.push(key)
   return found
+}
+
+/** A commit of another engine: a snapshot of these manifests, whatever they say. */
+export async function commitList(
+  table: Table,
+  base: TableVersion,
+  list: readonly ManifestFile[],
+  attempt: { readonly snapshotId: bigint; readonly sequenceNumber: number },
+  summary: Readonly<Record<string, string>> = {},
+): Promise<TableVersion> {
+  const manifestList = `${base.metadata.location}/metadata/foreign-${attempt.snapshotId}.avro`
+  table.rememberManifests(manifestList, list, 1)
+  const head = currentSnapshot(base.metadata)
+  const snapshot = {
+    ...attempt,
+    parentId: head?.snapshotId,
+    timestamp_ms: base.metadata.lastUpdated_ms,
+    manifestList,
+    summary: { operation: 'replace', ...summary },
+    schemaId: 0,
+  }
+  const metadata: TableMetadata = {
+    ...base.metadata,
+    lastSequenceNumber: attempt.sequenceNumber,
+    currentSnapshotId: attempt.snapshotId,
+    snapshots: [...base.metadata.snapshots, snapshot],
+    refs: { main: { snapshotId: attempt.snapshotId, type: 'branch' } },
+  }
+  const swapped = await table.catalog.compareAndSwap(table.name, base, metadata)
+  if (swapped.kind !== 'committed') throw new Error(swapped.kind)
+  return swapped.version
 }

@@ -172,6 +172,28 @@ describe('creating', () => {
   })
 })
 
+describe('moving in a large file', () => {
+  it('A2: a key that another has taken stays theirs, whenever they took it, and nothing is left of the parts', async () => {
+    const store = await open()
+    const file = path.join(await store.scratchDirectory(), 'large')
+    const theirs = { bytes: Buffer.from('theirs'), headers: {} }
+    for (const takesAt of ['before', 'while the parts are sent']) {
+      server.objects.clear()
+      await writeFile(file, Buffer.alloc(16 * MIB + 1, 'abc'))
+      if (takesAt === 'before') server.objects.set('lake/data/large', theirs)
+      server.fault = ({ query }) => {
+        if (query.get('partNumber') === '2') server.objects.set('lake/data/large', theirs)
+        return 'none'
+      }
+      await expect(store.putFile('data/large', file)).rejects.toMatchObject({ code: 'object_exists' })
+      expect(server.objects.get('lake/data/large')?.bytes.toString()).toBe('theirs')
+      expect(server.uploads.size).toBe(0)
+      expect(existsSync(file)).toBe(true)
+      expect(await store.get('data/large')).toEqual(new Uint8Array(theirs.bytes))
+    }
+  })
+})
+
 describe('trouble', () => {
   it('failure 18: a SlowDown storm is met with growing pauses and ends as an outage', async () => {
     const store = await open()
@@ -529,6 +551,38 @@ describe('listing', () => {
     const seen: string[] = []
     for await (const { key } of store.list('')) seen.push(key)
     expect(seen).toEqual([...keys].sort())
+  })
+
+  it.each([1, 2, 3, 7, 8])('has each key once and in order, whatever lies on one page: %i keys', async (keys) => {
+    const store = await open()
+    server.pageKeys_max = keys
+    const names = ['a', 'a/b', 'a0', 'b/1', 'b/10', 'b/2', '\uff41', '\u{1f600}']
+    for (const name of names) server.objects.set(`lake/${name}`, { bytes: Buffer.alloc(name.length), headers: {} })
+    server.objects.set('lakeside', { bytes: Buffer.alloc(1), headers: {} })
+    const listed = async (prefix: string): Promise<[string, number][]> => {
+      const seen: [string, number][] = []
+      for await (const { key, size_bytes } of store.list(prefix)) seen.push([key, size_bytes])
+      return seen
+    }
+    expect(await listed('')).toEqual(names.toSorted().map((name) => [name, name.length]))
+    expect((await listed('b/')).map(([key]) => key)).toEqual(['b/1', 'b/10', 'b/2'])
+    expect(await listed('c')).toEqual([])
+    const pages = server.requests.filter(({ query }) => query.get('prefix') === 'lake/b/')
+    expect(pages).toHaveLength(Math.ceil(3 / keys))
+  })
+
+  it('A8: ends with an outage where a page of it can’t be had, and never as if that were all', async () => {
+    const store = await open()
+    server.pageKeys_max = 2
+    for (const name of ['a', 'b', 'c', 'd', 'e'])
+      server.objects.set(`lake/${name}`, { bytes: Buffer.alloc(1), headers: {} })
+    server.fault = ({ query }) => (query.has('continuation-token') ? SLOW_DOWN : 'none')
+    const seen: string[] = []
+    const listing = (async () => {
+      for await (const { key } of store.list('')) seen.push(key)
+    })()
+    await expect(listing).rejects.toThrow(OutageError)
+    expect(seen).toEqual(['a', 'b'])
   })
 })
 

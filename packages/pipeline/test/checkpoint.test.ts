@@ -186,6 +186,29 @@ describe('what a commit demands', () => {
     expect(back.lanes.get(key)?.state).toEqual({ newer: 2, closed: 3 })
   })
 
+  it('A2: a batch that met a new topic demands the topics as it found them, others do not', () => {
+    const topic = (id: string, laneId: number) => ({ topicId: id, laneId, logTopic: 'a' })
+    const start = { ...basis, topics: { a: topic('1', 1) } }
+    const meets: CheckpointChange = { ...change(start, moved, false), topics: { b: topic('2', 2) } }
+    // Ids of lanes are given out by looking at all topics: two that were given out at once could be the same.
+    const movedOn = [
+      { ...start, topics: { ...start.topics, c: topic('3', 2) } },
+      { ...start, topics: { ...start.topics, b: topic('2', 2) } },
+      { ...start, topics: { a: topic('9', 1) } },
+      { ...start, topics: {} },
+    ]
+    expect(brokenDemand(meets, start)).toBeUndefined()
+    for (const current of movedOn) {
+      expect(brokenDemand(meets, current)).toBe('topics')
+      expect(brokenDemand(change(start, moved, false), current)).toBeUndefined()
+    }
+    const lanesMoved = { ...start, lanes: new Map([...start.lanes, [other, laneAt(8)]]) }
+    expect(brokenDemand(meets, lanesMoved)).toBeUndefined()
+    expect(applyChange(lanesMoved, meets, { id: 1n, sequence: 2 })).toMatchObject({
+      topics: { a: topic('1', 1), b: topic('2', 2) },
+    })
+  })
+
   it('A2: others’ lanes stay as they came to be meanwhile', () => {
     const theirs = { ...basis, lanes: new Map([...basis.lanes, [other, laneAt(7)]]) }
     const after = applyChange(theirs, change(basis, moved, false), { id: 1n, sequence: 2 })

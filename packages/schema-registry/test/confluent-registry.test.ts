@@ -157,6 +157,21 @@ test('S6: an id is asked for once at a time, a known one not again, and memory i
   expect(requests).toHaveLength(5)
 })
 
+test('S6: ids asked for at once are each answered with their own schema, whichever answer comes first', async () => {
+  const registry = await open()
+  const idIn = (path: string) => Number(/ids\/(\d+)/.exec(path)?.[1])
+  reply = (path) => (idIn(path) === 9 ? failure(404, 40403) : found(tradeSchema(idIn(path))))
+  const ids = [2, 1, 9, 2, 3, 1, 9]
+  const lookups = await Promise.all(ids.map((id) => registry.schema(id)))
+  expect(lookups).toEqual(
+    ids.map((id) => (id === 9 ? { kind: 'unknown' } : { kind: 'found', schema: tradeSchema(id) })),
+  )
+  // Each was asked for once, and stays what it was.
+  expect(requests.map(({ path }) => idIn(path)).sort()).toEqual([1, 2, 3, 9])
+  for (const id of [1, 3, 2, 1]) expect(await registry.schema(id)).toEqual({ kind: 'found', schema: tradeSchema(id) })
+  expect(requests).toHaveLength(4)
+})
+
 test('an unknown id is asked for again, and what can be no id never', async () => {
   const registry = await open()
   reply = () => failure(404, 40403)

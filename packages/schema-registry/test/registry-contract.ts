@@ -51,6 +51,25 @@ export function registryContract(name: string, open: OpenRegistries): void {
     expect(await a.schema(second)).toEqual(await b.schema(second))
   })
 
+  test(`${name}: S6: ids that are asked for at once and in turn each have their own schema`, async () => {
+    const [a, b] = await open()
+    const ids = new Map<number, string>()
+    for (const fields of [3, 1, 2]) ids.set(await a.register(SUBJECT, tradeSchema(fields)), tradeSchema(fields))
+    expect(ids.size).toBe(3)
+    // One that has them in memory, and one that has to fetch them.
+    for (const registry of [a, b]) {
+      const asked = [...ids.keys(), ...ids.keys()]
+      const atOnce = await Promise.all(asked.map((id) => registry.schema(id)))
+      const inTurn = []
+      for (const id of asked.toReversed()) inTurn.unshift(await registry.schema(id))
+      for (const found of [atOnce, inTurn])
+        for (const [i, id] of asked.entries()) {
+          const lookup = found[i]
+          expect(lookup?.kind === 'found' && JSON.parse(lookup.schema)).toEqual(JSON.parse(ids.get(id) ?? ''))
+        }
+    }
+  })
+
   test(`${name}: an id that nobody gave out is unknown, and known as soon as it is given out`, async () => {
     const [a, b] = await open()
     // In a registry that was used before, schemas of other tests may have ids already.

@@ -55,6 +55,8 @@ export class FakeS3 {
   fault: (request: FakeRequest) => FakeFault = () => 'none'
   /** Answers carry S3's request id. Not every server's do. */
   givesRequestIds = true
+  /** Most keys of one page of a listing. */
+  pageKeys_max = 1_000
   inFlightMost = 0
   readonly endpoint: string
   readonly #server: Server
@@ -118,7 +120,7 @@ export class FakeS3 {
 
   #answer(request: FakeRequest, body: Buffer, ignoresCondition: boolean): Answer {
     const { method, key, query, headers } = request
-    if (query.has('list-type')) return this.#list(query.get('prefix') ?? '')
+    if (query.has('list-type')) return this.#list(query.get('prefix') ?? '', query.get('continuation-token'))
     if (query.has('uploads')) return this.#startUpload(headers)
     const uploadId = query.get('uploadId')
     if (uploadId !== null) return this.#upload(request, uploadId, body, query.get('partNumber'))
@@ -163,15 +165,20 @@ export class FakeS3 {
     return xml('<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
   }
 
-  #list(prefix: string): Answer {
+  #list(prefix: string, after: string | null): Answer {
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix))
     const sorted = keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    const contents = sorted.map((key) => {
+    const left = after === null ? sorted : sorted.slice(sorted.indexOf(tokenKey(after)) + 1)
+    const page = left.slice(0, this.pageKeys_max)
+    const contents = page.map((key) => {
       const { bytes, modified = LONG_AGO } = this.objects.get(key) as FakeObject
       const size = `<Size>${bytes.length}</Size><LastModified>${modified}</LastModified>`
       return `<Contents><Key>${key}</Key>${size}</Contents>`
     })
-    return xml(`<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`)
+    const last = page.at(-1)
+    const isCut = page.length < left.length && last !== undefined
+    const next = isCut ? `<NextContinuationToken>${tokenOf(last)}</NextContinuationToken>` : ''
+    return xml(`<ListBucketResult><IsTruncated>${isCut}</IsTruncated>${next}${contents.join('')}</ListBucketResult>`)
   }
 }
 
@@ -182,6 +189,15 @@ type Answer =
 const TAKEN = { status: 412, code: 'PreconditionFailed' }
 
 const LONG_AGO = '2026-01-01T00:00:00.000Z'
+
+/** S3's tokens say nothing to their readers, either. */
+function tokenOf(key: string): string {
+  return Buffer.from(key).toString('base64url')
+}
+
+function tokenKey(token: string): string {
+  return Buffer.from(token, 'base64url').toString()
+}
 
 function etagOf(bytes: Buffer): string {
   return `"${createHash('md5').update(bytes).digest('hex')}"`
