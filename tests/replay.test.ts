@@ -1,8 +1,15 @@
 import { commit, defaultMaintenance } from '@assay/iceberg'
 import { statusReport } from '@assay/lake'
-import { DLQ_TABLE, GOLD_TABLE, openDeadLettersSql, SILVER_RULES, silverTable } from '@assay/medallion'
+import {
+  type DeadLetterFilter,
+  DLQ_TABLE,
+  GOLD_TABLE,
+  openDeadLettersSql,
+  SILVER_RULES,
+  silverTable,
+} from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
-import { maintainTables, runReplay, runResolve } from '@assay/operations'
+import { countDeadLetters, listDeadLetters, maintainTables, runReplay, runResolve } from '@assay/operations'
 import { replayLane } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { doubled, rewriteFile } from './support/damage.js'
@@ -10,12 +17,13 @@ import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
 import { killReplays, sampleOf } from './support/kill-jobs.js'
-import { type MemoryLake, memoryLake } from './support/memory-lake.js'
-import { START_MS } from './support/records.js'
+import { binance, type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { binanceRecord, keyFor, produce, registerSchema, START_MS } from './support/records.js'
 import { query } from './support/tables.js'
 
 const LIMITS = { maxRows: 4, maxBytes: 2 ** 20, maxPartitions: 64 }
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 
 async function one(lake: MemoryLake, sql: string): Promise<unknown> {
   return Object.values((await query(lake, sql))[0] ?? {})[0]
@@ -134,12 +142,60 @@ describe('the ledger of replays', () => {
     await lake.close()
   })
 
-  it('D3: the filter takes by day and type, and nothing else', async () => {
-    const trades = tradesWithRejects(8, 2).map((trade, i) => ({ ...trade, time: START_MS + (i >> 1) * DAY_MS }))
-    const lake = await misjudgedLake(trades)
-    const replayed = (filter: object) => runReplay(lake, { ...REPLAY, filter, dryRun: true }, NEVER)
-    expect(await replayed({ dates: { first: '2026-01-02', last: '2026-01-03' } })).toMatchObject({ selected: 2 })
-    expect(await replayed({ errorTypes: ['side_validation'] })).toMatchObject({ selected: 0 })
+  it('D3: every command that takes a filter takes by day, type and time of rejection, and nothing else', async () => {
+    // Of two days, and of two types: the wrong rule's, and quantities that are none.
+    const trades = (first: number) =>
+      Array.from({ length: 4 }, (_, i) => ({
+        trade_id: first + i,
+        time: START_MS + (i >> 1) * DAY_MS,
+        ...(i % 2 === 0 ? { price: '500' } : { quantity: '-1' }),
+      }))
+    const lake = await misjudgedLake(trades(1))
+    lake.clock.advance(2 * HOUR_MS)
+    const between_ms = lake.clock.now_ms() - HOUR_MS
+    await produceBinance(lake, trades(5))
+    await drain(lake, { rules: WRONG_RULES })
+    const dates = { first: '2026-01-02', last: '2026-01-02' }
+    const errorTypes = ['quantity_validation'] as const
+    const sourceTable = DLQ_TABLE.name
+    const filters: DeadLetterFilter[] = [{ dates }, { errorTypes }, { rejectedSince_ms: between_ms }]
+    for (const filter of filters) {
+      const { selected } = await runReplay(lake, { ...REPLAY, filter, dryRun: true }, NEVER)
+      const { total } = await listDeadLetters(lake, { sourceTable, filter, limit: 1 })
+      expect({ filter, selected, total }).toEqual({ filter, selected: 4, total: 4n })
+    }
+    const which = { filter: { dates, errorTypes, rejectedSince_ms: between_ms } }
+    expect(await runResolve(lake, { sourceTable, which, resolution: 'purged', note: 'a test' })).toBe(1)
+    const { columns, rows } = await countDeadLetters(lake, 'source', between_ms)
+    const counted = ['dead_letters', 'open'].map(
+      (name) => rows[0]?.[columns.findIndex((column) => column.name === name)],
+    )
+    expect(counted).toEqual([4n, 3n])
+    await lake.close()
+  })
+
+  it('D1 D4: dead letters of several partitions, a few at a time, are each taken once, dry or not', async () => {
+    const lake = memoryLake()
+    const id = await registerSchema(lake, binance)
+    for (const partition of [2, 0, 1]) {
+      const trades = tradesWithRejects(3, 1).map((trade, i) =>
+        binanceRecord(
+          binance,
+          id,
+          { ...trade, trade_id: partition * 10 + i, time: START_MS + i * DAY_MS },
+          { key: keyFor(partition, 3) },
+        ),
+      )
+      await produce(lake, binance, trades, 3)
+    }
+    await drain(lake, { layers: ['bronze', 'silver'], rules: WRONG_RULES })
+    const request = { ...REPLAY, limits: { ...LIMITS, maxRows: 2 } }
+    const all = { selected: 9, passed: 9, still_failing: 0, finished: true }
+    expect(await runReplay(lake, { ...request, dryRun: true }, NEVER)).toMatchObject(all)
+    expect(await runReplay(lake, request, NEVER)).toMatchObject(all)
+    await drain(lake, { layers: ['gold'] })
+    await checkInvariants(lake)
+    expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(9)
     await lake.close()
   })
 })

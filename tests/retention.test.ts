@@ -9,14 +9,15 @@ import { memoryLake } from './support/memory-lake.js'
 import { query } from './support/tables.js'
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 const TOPIC = 'market.crypto.trades.binance.raw'
 
 describe('retention', () => {
   it('D5 S1: 30 days in the queue, 90 in the archive, then a resolution is what remains', async () => {
     const lake = await misjudgedLake(tradesWithRejects(4, 2))
-    lake.clock.advance(29 * DAY_MS)
-    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
-    lake.clock.advance(2 * DAY_MS)
+    lake.clock.advance(30 * DAY_MS - HOUR_MS)
+    for (const dryRun of [true, false]) expect(await runRetention(lake, dryRun)).toEqual({ archived: 0, purged: 0 })
+    lake.clock.advance(2 * HOUR_MS)
     expect(await runRetention(lake, true)).toEqual({ archived: 2, purged: 0 })
     const deadLetters = await query(lake, 'FROM silver_dlq_trades ORDER BY ALL')
     expect(await runRetention(lake, false)).toEqual({ archived: 2, purged: 0 })
@@ -26,9 +27,9 @@ describe('retention', () => {
     expect(await deadLetterOffsets(lake)).toEqual({ queue: [], archive: [0n, 2n], archived: [0n, 2n], purged: [] })
     expect((await statusReport(lake)).dead_letters).toMatchObject([{ rejected: 2 }])
     await checkInvariants(lake)
-    lake.clock.advance(89 * DAY_MS)
-    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
-    lake.clock.advance(2 * DAY_MS)
+    lake.clock.advance(90 * DAY_MS - HOUR_MS)
+    for (const dryRun of [true, false]) expect(await runRetention(lake, dryRun)).toEqual({ archived: 0, purged: 0 })
+    lake.clock.advance(2 * HOUR_MS)
     expect(await runRetention(lake, true)).toEqual({ archived: 0, purged: 2 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 2 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
@@ -47,9 +48,10 @@ describe('retention', () => {
     await runResolve(lake, { sourceTable: archived.sourceTable, which, resolution: 'purged', note: 'a test' })
     expect(await runReplay(lake, archived, NEVER)).toMatchObject({ selected: 2, passed: 2 })
     await drain(lake)
-    lake.clock.advance(60 * DAY_MS)
-    expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 0 })
-    lake.clock.advance(31 * DAY_MS)
+    lake.clock.advance(90 * DAY_MS - HOUR_MS)
+    for (const dryRun of [true, false]) expect(await runRetention(lake, dryRun)).toEqual({ archived: 0, purged: 0 })
+    lake.clock.advance(2 * HOUR_MS)
+    expect(await runRetention(lake, true)).toEqual({ archived: 0, purged: 3 })
     expect(await runRetention(lake, false)).toEqual({ archived: 0, purged: 3 })
     await checkInvariants(lake)
     await lake.close()

@@ -62,10 +62,10 @@ class FakeBroker {
       this.#end += BigInt(found[3])
       this.log.push(found[3])
     }
-    if (deed === 'take, and say nothing') return answered(new Error('the connection was lost'))
-    if (typeof deed === 'object') return answered(new BrokerError(deed.says))
     const baseOffset = before ?? this.#taken.get(name)
-    answered(null, { responses: [{ partitionResponses: [{ errorCode: 0, baseOffset }] }] })
+    if (deed === 'take, and say nothing') answered(new Error('the connection was lost'))
+    else if (typeof deed === 'object') answered(new BrokerError(deed.says))
+    else answered(null, { responses: [{ partitionResponses: [{ errorCode: 0, baseOffset }] }] })
   }
 }
 

@@ -39,20 +39,30 @@ describe('the ledger of resolutions', () => {
     )
   })
 
-  it('D3: a filter keeps the partitions that hold its dead letters, and no others', async () => {
+  it('D3: a filter takes by day, type and time of rejection, each bound included, and opens no other partition', async () => {
     const day = fc.constantFrom('2026-01-01', '2026-01-02', '2026-01-03')
     const type = fc.constantFrom('price_validation', 'side_validation', 'unknown_error')
     const filter = fc.record(
-      { dates: fc.record({ first: day, last: day }), errorTypes: fc.array(type, { minLength: 1 }) },
+      {
+        dates: fc.record({ first: day, last: day }),
+        errorTypes: fc.array(type, { minLength: 1 }),
+        rejectedSince_ms: fc.nat(3).map((ms) => 1_700_000_000_000 + ms),
+      },
       { requiredKeys: [] },
     )
+    const rejected_us = fc.nat(4_000).map((us) => 1_700_000_000_000_000 + us)
     await fc.assert(
-      fc.asyncProperty(filter, day, type, async (wanted, dlq_date, error_type) => {
-        const [row] = await session.rows(`SELECT ${filterSql(wanted)} AS taken
-          FROM (SELECT DATE '${dlq_date}' AS dlq_date, '${error_type.replace("'", "''")}' AS error_type)`)
-        expect(filterKeeps(wanted, { dlq_date, error_type })).toBe(row?.taken)
+      fc.asyncProperty(filter, day, type, rejected_us, async (wanted, dlq_date, error_type, at_us) => {
+        const [row] =
+          await session.rows(`SELECT ${filterSql(wanted)} AS taken FROM (SELECT DATE '${dlq_date}' AS dlq_date,
+          '${error_type}' AS error_type, make_timestamptz(${at_us}) AS error_timestamp)`)
+        const { dates, errorTypes, rejectedSince_ms = 0 } = wanted
+        const isOfPartition =
+          (!dates || (dates.first <= dlq_date && dlq_date <= dates.last)) && (errorTypes?.includes(error_type) ?? true)
+        expect(row?.taken).toBe(isOfPartition && at_us >= rejectedSince_ms * 1_000)
+        expect(filterKeeps(wanted, { dlq_date, error_type })).toBe(isOfPartition)
       }),
-      { numRuns: 100 },
+      { numRuns: 150 },
     )
   })
 })
