@@ -1,46 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Clock, type Random, UsageError } from '@assay/core'
-import {
-  absentLog,
-  type EventLog,
-  type FileLogEvent,
-  type KafkaEvent,
-  type KafkaSasl,
-  type KafkaTls,
-  openFileLog,
-  openKafkaLog,
-} from '@assay/event-log'
-import { exchanges, readerSchemaOf } from '@assay/exchanges'
-import { type Catalog, FileSystemCatalog, openRestCatalog } from '@assay/iceberg'
-import {
-  HomeFolder,
-  type ObjectStore,
-  type OnS3Request,
-  openLocalStore,
-  openS3Store,
-  ReadOnlyStore,
-  storeError,
-} from '@assay/object-store'
-import { openConfluentRegistry, openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
-import type { KafkaPart, LakeParts, S3Part, Sasl, TlsFiles } from './settings/lake-parts.js'
-
-export interface PartsContext {
-  readonly clock: Clock
-  readonly random: Random
-  readonly onKafkaEvent?: (event: KafkaEvent) => void
-  /** Called with what the embedded log cut off or restored. */
-  readonly onFileLogEvent?: (event: FileLogEvent) => void
-  /** Called with every request to a bucket. */
-  readonly onStoreRequest?: OnS3Request
-  /** `read`: nothing in the lake is written, so that rights to read are enough. */
-  readonly access?: 'read' | 'write'
-  /**
-   * Given, as `lakeHome` made it, by who opens the lake again after an outage: a folder that has gone is not made anew.
-   */
-  readonly home?: HomeFolder
-}
+import { UsageError } from '@assay/core'
+import type { EventLog } from '@assay/event-log'
+import type { Catalog } from '@assay/iceberg'
+import { HomeFolder, type ObjectStore, storeError } from '@assay/object-store'
+import type { SchemaRegistry } from '@assay/schema-registry'
+import { cacheIn, openCatalog, openLog, openRegistry, openStore, type PartsContext } from './open-part.js'
+import type { LakeParts } from './settings/lake-parts.js'
 
 /** The folder of a lake that lies in one. */
 export function lakeHome({ store }: LakeParts): HomeFolder | undefined {
@@ -59,11 +26,6 @@ interface OpenedParts {
   readonly removeScratch: () => Promise<void>
 }
 
-const NAMESPACE = 'market_data'
-const TABLES_PREFIX = `tables/${NAMESPACE}`
-const SCHEMAS_PREFIX = 'schemas'
-const LOG_FOLDER = 'log'
-
 /**
  * Opens what a lake stands on. Throws an OutageError where a part does not answer, a UsageError where it never will.
  */
@@ -81,7 +43,7 @@ export async function openParts(parts: LakeParts, given: PartsContext): Promise<
 
 async function openIn(work: WorkPlace, parts: LakeParts, context: PartsContext): Promise<OpenedParts> {
   const { workDirectory, removeScratch } = work
-  const store = await openStore(parts, work, context)
+  const store = await openStore(parts, workDirectory, context)
   const registry = await openRegistry(parts, store, context)
   const catalog = await openCatalog(parts, store, context)
   const log = await openLog(parts, context)
@@ -126,143 +88,4 @@ async function ownFolder(workDirectory: string | undefined): Promise<string> {
       cause,
     })
   }
-}
-
-function cacheIn(workDirectory: string): string {
-  return join(workDirectory, 'cache')
-}
-
-async function openStore(
-  { store }: LakeParts,
-  { workDirectory }: WorkPlace,
-  context: PartsContext,
-): Promise<ObjectStore> {
-  const isRead = context.access === 'read'
-  if (store.kind === 'folder') {
-    const local = await openLocalStore(resolve(store.directory), context)
-    return isRead ? new ReadOnlyStore(local, workDirectory) : local
-  }
-  const bucket = await openBucket(store, workDirectory, context)
-  return isRead ? new ReadOnlyStore(bucket) : bucket
-}
-
-function openBucket(part: S3Part, workDirectory: string, context: PartsContext): Promise<ObjectStore> {
-  const { clock, random, onStoreRequest } = context
-  const { bucket, prefix, endpoint, region, pathStyle, sse, cache_bytes } = part
-  return openS3Store({
-    bucket,
-    prefix,
-    region,
-    pathStyle,
-    cacheDirectory: cacheIn(workDirectory),
-    cache_bytes,
-    clock,
-    random,
-    ...(endpoint !== undefined && { endpoint }),
-    ...(sse !== undefined && { sse }),
-    ...(onStoreRequest && { onRequest: onStoreRequest }),
-  })
-}
-
-async function openLog(parts: LakeParts, context: PartsContext): Promise<EventLog> {
-  switch (parts.log.kind) {
-    case 'embedded':
-      return openEmbedded(join(resolve(parts.location), LOG_FOLDER), context)
-    case 'absent':
-      return absentLog(
-        () =>
-          new UsageError('log_missing', 'no event log is named', {
-            hint: 'set ASSAY_KAFKA_BROKERS: a lake in a bucket has no log of its own',
-          }),
-      )
-    case 'kafka':
-      return openKafka(parts.log, context)
-  }
-}
-
-function openEmbedded(directory: string, context: PartsContext): Promise<EventLog> {
-  const { clock, random, access = 'write', home, onFileLogEvent } = context
-  return openFileLog({
-    directory,
-    access,
-    clock,
-    random,
-    ...(home && { home: home.inside(LOG_FOLDER) }),
-    ...(onFileLogEvent && { onEvent: onFileLogEvent }),
-  })
-}
-
-async function openKafka(
-  { brokers, tls, sasl, topics, producer }: KafkaPart,
-  context: PartsContext,
-): Promise<EventLog> {
-  const { clock, random, onKafkaEvent } = context
-  return openKafkaLog({
-    brokers,
-    clock,
-    random,
-    topics,
-    producer,
-    ...(tls && { tls: await readTls(tls) }),
-    ...(sasl && { sasl: saslOf(sasl) }),
-    ...(onKafkaEvent && { onEvent: onKafkaEvent }),
-  })
-}
-
-async function readTls({ ca, client }: TlsFiles): Promise<KafkaTls> {
-  return {
-    ...(ca !== undefined && { ca: await readPem(ca) }),
-    ...(client && { cert: await readPem(client.cert), key: await readPem(client.key) }),
-  }
-}
-
-async function readPem(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (cause) {
-    throw new UsageError(
-      'file_unreadable',
-      `${path} can't be read: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        hint: 'the ASSAY_KAFKA_TLS_… settings name PEM files',
-      },
-    )
-  }
-}
-
-function saslOf(sasl: Sasl): KafkaSasl {
-  if (sasl.mechanism !== 'OAUTHBEARER') return sasl
-  return { mechanism: sasl.mechanism, token: async () => (await readFile(sasl.tokenFile, 'utf8')).trim() }
-}
-
-/** Silver reads the subjects of the exchanges' topics. */
-export function readerOf(subject: string): string | undefined {
-  const exchange = exchanges.find(({ topic }) => subject === `${topic}-value`)
-  return exchange && readerSchemaOf(exchange)
-}
-
-async function openRegistry(
-  { registry }: LakeParts,
-  store: ObjectStore,
-  { clock, random }: PartsContext,
-): Promise<SchemaRegistry> {
-  if (registry.kind === 'embedded') return openEmbeddedRegistry(store, SCHEMAS_PREFIX, readerOf)
-  const { url, auth } = registry
-  return openConfluentRegistry({ url, readerOf, clock, random, ...(auth && { auth }) })
-}
-
-async function openCatalog({ catalog }: LakeParts, store: ObjectStore, context: PartsContext): Promise<Catalog> {
-  const { clock, random } = context
-  if (catalog.kind === 'file_system') return new FileSystemCatalog(store, TABLES_PREFIX, { clock, random })
-  const { url, warehouse, token, credential } = catalog
-  return openRestCatalog({
-    url,
-    namespace: NAMESPACE,
-    store,
-    clock,
-    random,
-    ...(warehouse !== undefined && { warehouse }),
-    ...(token !== undefined && { token }),
-    ...(credential !== undefined && { credential }),
-  })
 }

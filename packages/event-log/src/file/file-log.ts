@@ -28,7 +28,8 @@ import { LaneLock } from './lane-lock.js'
 import { LaneReader } from './lane-reader.js'
 import { LaneTail } from './lane-tail.js'
 import { LaneWriter } from './lane-writer.js'
-import { machineOwners, type Owners } from './owner.js'
+import { machineOwners } from './owners/machine-owners.js'
+import type { Owners } from './owners/owner.js'
 import { listSegments } from './segment-files.js'
 import { createTopic, type FoundTopic, readTopic, restoreTopic, topicMark } from './topic-file.js'
 
@@ -281,15 +282,8 @@ export class FileLog implements EventLog {
     const seal = laneSeal(topicId, partition)
     const mark = new EndMarkFile(files, topicFolder, { topicId, partitions, partition })
     const tail = new LaneTail({ files, folder, seal, mark, clock })
-    const lock = new LaneLock({
-      files,
-      owners,
-      folder: path.join(topicFolder, 'locks'),
-      partition,
-      clock,
-      random,
-      wait_ms_max: limits.lock_wait_ms_max,
-    })
+    const place = { folder: path.join(topicFolder, 'locks'), partition }
+    const lock = new LaneLock({ ...place, files, owners, clock, random, wait_ms_max: limits.lock_wait_ms_max })
     return {
       tail,
       reader: new LaneReader({ lane, seal, tail, files, clock }),

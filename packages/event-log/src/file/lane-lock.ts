@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { type AssayError, type Clock, OutageError, type Random } from '@assay/core'
 import { createWith, type LogFiles } from './files/log-files.js'
-import { type Owner, type Owners, parseOwner } from './owner.js'
+import { type Owner, type Owners, parseOwner } from './owners/owner.js'
 
 const BACK_OFF_MS_MAX = 8
 const CLAIMS_DEEP_MAX = 16
@@ -47,7 +47,10 @@ export class LaneLock {
 
   /** Removes what this object has left in the folder. */
   async close(): Promise<void> {
-    if (this.#own) await this.#options.files.remove(this.#own.file)
+    if (this.#own) {
+      await this.#options.files.remove(this.#own.file)
+      await this.#options.owners.release?.(this.#own.owner)
+    }
     this.#own = undefined
   }
 
@@ -61,6 +64,7 @@ export class LaneLock {
       if (outcome === 'no_source') {
         // The topic was deleted and made again.
         this.#own = undefined
+        await this.#options.owners.release?.(owner)
         continue
       }
       const holder = await this.#ownerOf(this.#file)
@@ -80,7 +84,7 @@ export class LaneLock {
   /** Removes a lock or claim whose holder is dead. Says whether it is worth trying again at once. */
   async #break(lock: string, holder: Owner, ownFile: string, deep: number): Promise<boolean> {
     const { files, owners } = this.#options
-    if (deep === 0 || (await owners.stateOf(holder)) !== 'dead') return false
+    if (deep === 0 || (await owners.stateOf(holder, this.#options.folder)) !== 'dead') return false
     const claim = path.join(this.#options.folder, `${this.#options.partition}.${holder.nonce}.claim`)
     if ((await files.link(ownFile, claim)) !== 'linked') {
       const claimer = await this.#ownerOf(claim)
@@ -99,7 +103,7 @@ export class LaneLock {
   async #inVain(found: Owner | 'gone' | undefined): Promise<AssayError> {
     const holder = found === 'gone' ? undefined : found
     const by = holder ? `process ${holder.pid} on ${holder.host}` : 'an owner that left no name'
-    const state = holder ? await this.#options.owners.stateOf(holder) : 'unknown'
+    const state = holder ? await this.#options.owners.stateOf(holder, this.#options.folder) : 'unknown'
     const hint =
       state === 'alive'
         ? 'that process is stuck or stopped: let it go on, or end it'
@@ -111,7 +115,7 @@ export class LaneLock {
     const { files, owners, folder, partition, random } = this.#options
     await files.makeFolder(folder)
     await this.#sweep()
-    const owner = await owners.make(random)
+    const owner = await owners.make(random, folder)
     const file = path.join(folder, `${partition}.${owner.nonce}.owner`)
     // After a loss of power the lock must still say whose it was.
     await createWith(files, file, new TextEncoder().encode(JSON.stringify(owner)))
@@ -119,14 +123,29 @@ export class LaneLock {
     return this.#own
   }
 
-  /** Owner files of dead processes are of no use to anyone; their locks and claims are links of their own. */
+  /**
+   * Owner files of dead processes are of no use to anyone; their locks and claims are links of their own. While one of
+   * those is left, what shows that its owner is dead stays.
+   */
   async #sweep(): Promise<void> {
     const { files, owners, folder, partition } = this.#options
-    for (const name of await files.names(folder)) {
-      if (!name.startsWith(`${partition}.`) || !name.endsWith('.owner')) continue
-      const file = path.join(folder, name)
-      const owner = await this.#ownerOf(file)
-      if (owner !== 'gone' && owner && (await owners.stateOf(owner)) === 'dead') await files.remove(file)
+    const names = (await files.names(folder)).filter((name) => name.startsWith(`${partition}.`))
+    const ownersIn = async (ending: RegExp): Promise<{ readonly file: string; readonly owner: Owner }[]> => {
+      const found = await Promise.all(
+        names
+          .filter((name) => ending.test(name))
+          .map(async (name) => ({
+            file: path.join(folder, name),
+            owner: await this.#ownerOf(path.join(folder, name)),
+          })),
+      )
+      return found.flatMap(({ file, owner }) => (owner && owner !== 'gone' ? [{ file, owner }] : []))
+    }
+    const held = new Set((await ownersIn(/\.(lock|claim)$/)).map(({ owner }) => owner.nonce))
+    for (const { file, owner } of await ownersIn(/\.owner$/)) {
+      if (held.has(owner.nonce) || (await owners.stateOf(owner, folder)) !== 'dead') continue
+      await files.remove(file)
+      if (owner.lifeSign !== undefined) await files.remove(path.join(folder, owner.lifeSign))
     }
   }
 
