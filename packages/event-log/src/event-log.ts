@@ -52,6 +52,28 @@ export interface TopicFinding {
   readonly message: string
 }
 
+/** How brokers keep a topic, and what they let us do with it. */
+export interface TopicDescription {
+  /** In order; `leader` is -1 where none leads. */
+  readonly partitions: readonly { readonly leader: number; readonly replicas: number; readonly inSync: number }[]
+  /** Settings by name, those that are the broker's defaults included. */
+  readonly settings: ReadonlyMap<string, string>
+  /** Left out where the brokers don't say. */
+  readonly rights?: { readonly mayRead: boolean; readonly mayWrite: boolean }
+}
+
+/** What lies beside a topic's records in a log that keeps its own files. */
+export interface TopicFiles {
+  readonly locks: readonly {
+    readonly path: string
+    /** Who holds it, for people. */
+    readonly holder: string
+    readonly state: 'alive' | 'dead' | 'unknown'
+  }[]
+  /** What was cut off or put aside, and is kept. */
+  readonly putAside: readonly string[]
+}
+
 /**
  * Which lanes of a topic are this process's to work on, where several share them out. It only saves work: what
  * protects the tables is the position in each commit.
@@ -119,6 +141,10 @@ export interface EventLog {
   prepare?(topic: string): Promise<void>
   /** What speaks against reading a topic as it is set up. Only a log has it whose topics others may have made. */
   inspectTopic?(topic: string): Promise<readonly TopicFinding[]>
+  /** How a topic is kept; undefined when there is none. Only a log on brokers has it. */
+  describeTopic?(topic: string): Promise<TopicDescription | undefined>
+  /** What lies beside a topic's records. Only a log that keeps its own files has it. */
+  inspectFiles?(topic: string): Promise<TopicFiles>
   /**
    * A time, ms since 1970, before which the record at the position can't have come into the log, as near to its arrival
    * as the log knows; only a log that knows more of it than the record's own timestamp has it.

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock, systemRandom } from '@assay/core'
 import { afterAll } from 'vitest'
-import type { FileLogLimits } from '../src/file/file-log.js'
+import type { FileLogLimits } from '../src/file/file-log-limits.js'
 import { type FileLog, openFileLog } from '../src/index.js'
 
 const PRODUCER = fileURLToPath(new URL('./fixtures/producer.mjs', import.meta.url))

@@ -1,7 +1,7 @@
 import { type Clock, type Random, UsageError } from '@assay/core'
 import { checkCompatible, incompatible, isSameLayout } from './compatibility.js'
 import { checkReader, type ReaderOf } from './reader-gate.js'
-import type { SchemaLookup, SchemaRegistry } from './registry.js'
+import type { SchemaLookup, SchemaRegistry, SubjectReport } from './registry.js'
 import { type RegistryAuth, RegistryClient } from './registry-client.js'
 import { problemError, unreadable } from './registry-problems.js'
 import { canonicalSchema } from './schema-text.js'
@@ -23,6 +23,8 @@ export interface ConfluentRegistryOptions {
 }
 
 const DEFAULTS = { timeout_ms: 5_000, attemptsMax: 3, cacheSize: 1_000 }
+/** Member of an answer that names a level of compatibility. */
+const LEVEL = 'compatibilityLevel'
 const REFERENCES_MAX = 100
 const REFERENCES_DEEP_MAX = 20
 
@@ -82,6 +84,26 @@ class ConfluentRegistry implements SchemaRegistry {
     throw made.kind === 'conflict' ? incompatible(subject, [made.detail]) : problemError(made)
   }
 
+  async inspect(subject: string, schema: string): Promise<SubjectReport> {
+    const body = { schema: canonicalSchema(schema) }
+    const path = `/subjects/${encodeURIComponent(subject)}`
+    const there = await this.client.call('POST', path, body)
+    if (there.kind !== 'answered' && there.kind !== 'unknown') throw problemError(there)
+    const level = (await this.levelOf(subject)) ?? textAt(bodyOf(await this.client.call('GET', '/config')), LEVEL)
+    if (there.kind === 'answered') return { standing: { kind: 'registered', id: idOf(there.body) }, level }
+    const latest = await this.client.call('GET', `${path}/versions/latest`)
+    if (latest.kind === 'unknown') return { standing: { kind: 'absent' }, level }
+    if (latest.kind !== 'answered') throw problemError(latest)
+    try {
+      checkReader(subject, body.schema, this.settings.readerOf)
+      await this.checkLatest(subject, body.schema, latest.body)
+      return { standing: { kind: 'compatible' }, level }
+    } catch (error) {
+      if (!(error instanceof UsageError) || error.code !== 'schema_incompatible') throw error
+      return { standing: { kind: 'incompatible', detail: error.message }, level }
+    }
+  }
+
   /** Other servers answer with an `id`, too, and records that bear a wrong one are lost to their readers. */
   private async confirmed(id: number, schema: string): Promise<number> {
     const found = await this.schema(id)
@@ -104,12 +126,17 @@ class ConfluentRegistry implements SchemaRegistry {
    * for a subject that was never given a level, so it says nothing.
    */
   private async isForward(subject: string): Promise<boolean> {
+    return (await this.levelOf(subject))?.startsWith('FORWARD') ?? false
+  }
+
+  /** The subject's own level of compatibility; undefined for one that was given none. */
+  private async levelOf(subject: string): Promise<string | undefined> {
     const answer = await this.client.call('GET', `/config/${encodeURIComponent(subject)}`)
-    if (answer.kind === 'unknown') return false
+    if (answer.kind === 'unknown') return undefined
     if (answer.kind !== 'answered') throw problemError(answer)
-    const level = textAt(answer.body, 'compatibilityLevel')
+    const level = textAt(answer.body, LEVEL)
     if (level === undefined) throw unreadable(`a level of compatibility for ${subject}`)
-    return level.startsWith('FORWARD')
+    return level
   }
 
   private async ask(id: number, witness: number | undefined): Promise<SchemaLookup> {
@@ -201,6 +228,10 @@ function schemaOf(body: unknown): string {
   const schema = textAt(body, 'schema')
   if (schema !== undefined) return schema
   throw unreadable('a schema')
+}
+
+function bodyOf(answer: Awaited<ReturnType<RegistryClient['call']>>): unknown {
+  return answer.kind === 'answered' ? answer.body : undefined
 }
 
 function textAt(body: unknown, name: string): string | undefined {

@@ -1,8 +1,8 @@
-import { AssayError } from '@assay/core'
+import { AssayError, UsageError } from '@assay/core'
 import type { ObjectStore } from '@assay/object-store'
 import { checkCompatible } from './compatibility.js'
 import { checkReader, type ReaderOf } from './reader-gate.js'
-import type { SchemaLookup, SchemaRegistry } from './registry.js'
+import type { SchemaLookup, SchemaRegistry, SubjectReport } from './registry.js'
 import { canonicalSchema } from './schema-text.js'
 import { SCHEMA_ID_MAX } from './wire-header.js'
 
@@ -38,22 +38,10 @@ class EmbeddedRegistry implements SchemaRegistry {
   async register(subject: string, schema: string): Promise<number> {
     const entry = { subject, schema: canonicalSchema(schema) }
     checkReader(subject, entry.schema, this.readerOf)
-    const shared = new Set(await this.listIds(this.subjectFolder(subject)))
-    const ids = await this.listIds(this.folder)
-    let same: number | undefined
-    let latest: string | undefined
-    for (const id of ids) {
-      const there = await this.lookUp(id)
-      if (!there) continue
-      const isOfSubject = there.subject === subject || shared.has(id)
-      if (there.schema === entry.schema) {
-        if (isOfSubject) return id
-        same ??= id
-      }
-      if (isOfSubject) latest = there.schema
-    }
+    const { own, same, latest, greatest } = await this.standingOf(entry)
+    if (own !== undefined) return own
     if (latest !== undefined) checkCompatible(subject, entry.schema, latest)
-    if (same === undefined) return this.takeNextId((ids.at(-1) ?? 0) + 1, entry)
+    if (same === undefined) return this.takeNextId(greatest + 1, entry)
     await this.share(subject, same)
     return same
   }
@@ -62,6 +50,47 @@ class EmbeddedRegistry implements SchemaRegistry {
     if (!Number.isInteger(id) || id < 1 || id > SCHEMA_ID_MAX) return { kind: 'unknown' }
     const entry = await this.lookUp(id)
     return entry ? { kind: 'found', schema: entry.schema } : { kind: 'unknown' }
+  }
+
+  async inspect(subject: string, schema: string): Promise<SubjectReport> {
+    const level = 'BACKWARD'
+    const entry = { subject, schema: canonicalSchema(schema) }
+    const { own, latest } = await this.standingOf(entry)
+    if (own !== undefined) return { standing: { kind: 'registered', id: own }, level }
+    if (latest === undefined) return { standing: { kind: 'absent' }, level }
+    try {
+      checkReader(subject, entry.schema, this.readerOf)
+      checkCompatible(subject, entry.schema, latest)
+      return { standing: { kind: 'compatible' }, level }
+    } catch (error) {
+      if (!(error instanceof UsageError) || error.code !== 'schema_incompatible') throw error
+      return { standing: { kind: 'incompatible', detail: error.message }, level }
+    }
+  }
+
+  /** The schema's id under its subject or under another, the subject's latest schema, and the greatest id of all. */
+  private async standingOf({ subject, schema }: Entry): Promise<{
+    readonly own: number | undefined
+    readonly same: number | undefined
+    readonly latest: string | undefined
+    readonly greatest: number
+  }> {
+    const shared = new Set(await this.listIds(this.subjectFolder(subject)))
+    const ids = await this.listIds(this.folder)
+    const greatest = ids.at(-1) ?? 0
+    let same: number | undefined
+    let latest: string | undefined
+    for (const id of ids) {
+      const there = await this.lookUp(id)
+      if (!there) continue
+      const isOfSubject = there.subject === subject || shared.has(id)
+      if (there.schema === schema) {
+        if (isOfSubject) return { own: id, same: id, latest, greatest }
+        same ??= id
+      }
+      if (isOfSubject) latest = there.schema
+    }
+    return { own: undefined, same, latest, greatest }
   }
 
   private async takeNextId(first: number, entry: Entry): Promise<number> {

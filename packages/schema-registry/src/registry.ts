@@ -14,6 +14,19 @@ export type SchemaLookup =
   /** The registry is there and shows `witness`, but refuses to show this id. */
   | { readonly kind: 'denied'; readonly detail: string }
 
+/** How a schema would fare under a subject. */
+export interface SubjectReport {
+  readonly standing:
+    | { readonly kind: 'registered'; readonly id: number }
+    /** The subject has none yet. */
+    | { readonly kind: 'absent' }
+    /** It would follow the subject's latest one. */
+    | { readonly kind: 'compatible' }
+    | { readonly kind: 'incompatible'; readonly detail: string }
+  /** What the registry demands of a new schema; undefined where it does not say. */
+  readonly level: string | undefined
+}
+
 /**
  * Gives ids to schemas and schemas to ids. A registry that does not answer throws an `OutageError`:
  * that is never the record's fault.
@@ -30,4 +43,6 @@ export interface SchemaRegistry {
    * `OutageError`, since nothing tells whether it refuses this id or everything.
    */
   schema(id: number, witness?: number): Promise<SchemaLookup>
+  /** Looks how a schema would fare under a subject, and registers nothing. */
+  inspect?(subject: string, schema: string): Promise<SubjectReport>
 }

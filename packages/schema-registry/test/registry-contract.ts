@@ -89,6 +89,18 @@ export function registryContract(name: string, open: OpenRegistries): void {
     for (const [i, id] of ids.entries()) expect(id).toBe(ids[i % 4])
   })
 
+  test(`${name}: how a schema would fare is told without registering it`, async () => {
+    const [a, b] = await open()
+    const standing = async (schema: string): Promise<string | undefined> =>
+      (await b.inspect?.(SUBJECT, schema))?.standing.kind
+    expect(await standing(tradeSchema(3))).toBe('absent')
+    await a.register(SUBJECT, tradeSchema(3))
+    expect(await standing(tradeSchema(3))).toBe('registered')
+    expect(await standing(tradeSchema(4))).toBe('compatible')
+    expect(await standing(recordSchema([{ name: 'f9', type: 'long' }]))).toBe('incompatible')
+    expect(await standing(tradeSchema(4))).toBe('compatible')
+  })
+
   test(`${name}: what is no Avro schema is refused`, async () => {
     const [a] = await open()
     for (const text of ['', '{', '{"type":"recrod"}', 'null']) await expect(a.register(SUBJECT, text)).rejects.toThrow()

@@ -11,15 +11,23 @@ import {
   UsageError,
 } from '@assay/core'
 import { laneSeal } from '../batch-format.js'
-import { PRODUCE_LIMITS } from '../defaults.js'
-import type { EventLog, LaneAssignment, LaneStatus, ProducedRange, ReadLimits, ReadResult } from '../event-log.js'
+import type {
+  EventLog,
+  LaneAssignment,
+  LaneStatus,
+  ProducedRange,
+  ReadLimits,
+  ReadResult,
+  TopicFiles,
+} from '../event-log.js'
 import { EVERY_LANE } from '../lane-assignment.js'
 import { logClosed, logError, unknownLane, unknownTopic } from '../log-errors.js'
-import { type ProduceLimits, planProduce } from '../plan.js'
+import { planProduce } from '../plan.js'
 import { checkTopic, isTopicName } from '../topic-name.js'
 import { WakeUps } from '../wake-ups.js'
 import { EndMarkFile } from './end-mark.js'
 import { type FileLogEvent, topicRestored } from './file-log-event.js'
+import { DEFAULTS, type FileLogLimits, SEGMENT_BYTES_MAX } from './file-log-limits.js'
 import { diskFiles } from './files/disk-files.js'
 import type { LogFiles } from './files/log-files.js'
 import { readOnlyFiles } from './files/read-only-files.js'
@@ -32,33 +40,7 @@ import { machineOwners } from './owners/machine-owners.js'
 import type { Owners } from './owners/owner.js'
 import { listSegments } from './segment-files.js'
 import { createTopic, type FoundTopic, readTopic, restoreTopic, topicMark } from './topic-file.js'
-
-const SEGMENT_BYTES_MAX = 1024 ** 3
-
-export interface FileLogLimits extends ProduceLimits {
-  /** A segment that would become larger is followed by another one. At most 1 GiB. */
-  readonly segment_bytes: number
-  /** What a lane keeps at least; older segments are deleted when one is added. Infinity: all. */
-  readonly retention_bytes: number
-  /** How long to wait for another process that writes to the same lane. */
-  readonly lock_wait_ms_max: number
-  /** How often to look for what other processes produced. */
-  readonly poll_ms: number
-  /**
-   * How long the end mark of an acknowledged write may stay in the operating system's hands before it is forced to
-   * the disk: only a loss of power takes it from there. 0: forced out before the write is acknowledged.
-   */
-  readonly mark_sync_ms_max: number
-}
-
-const DEFAULTS: FileLogLimits = {
-  ...PRODUCE_LIMITS,
-  segment_bytes: 64 * 1024 * 1024,
-  retention_bytes: Number.POSITIVE_INFINITY,
-  lock_wait_ms_max: 30_000,
-  poll_ms: 25,
-  mark_sync_ms_max: 50,
-}
+import { LOCKS_FOLDER, topicFiles } from './topic-files.js'
 
 interface FileLogOptions {
   readonly directory: string
@@ -138,6 +120,11 @@ export class FileLog implements EventLog {
       const kept = await restoreTopic(files, folder, found, random)
       onEvent(topicRestored(topic, kept))
     })
+  }
+
+  inspectFiles(topic: string): Promise<TopicFiles> {
+    const { files, owners } = this.#options
+    return this.#do(`looking at ${topic}`, () => topicFiles(files, owners, this.#folder(topic)))
   }
 
   lanes(topic: string): Promise<readonly LaneStatus[]> {
@@ -282,7 +269,7 @@ export class FileLog implements EventLog {
     const seal = laneSeal(topicId, partition)
     const mark = new EndMarkFile(files, topicFolder, { topicId, partitions, partition })
     const tail = new LaneTail({ files, folder, seal, mark, clock })
-    const place = { folder: path.join(topicFolder, 'locks'), partition }
+    const place = { folder: path.join(topicFolder, LOCKS_FOLDER), partition }
     const lock = new LaneLock({ ...place, files, owners, clock, random, wait_ms_max: limits.lock_wait_ms_max })
     return {
       tail,

@@ -119,14 +119,14 @@ export class Cluster {
   }
 
   async #metadata(connection: Connection, names: string[]): Promise<MetadataResponse> {
-    const response = await metadataV12.api.async(connection, names, false, false).catch(responseOf)
+    const response = await metadataV12.api.async(connection, names, false, false).catch(metadataIn)
     this.#nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
     return response
   }
 }
 
 /** The library throws on any error within the answer; most of it is still good. */
-function responseOf(error: unknown): MetadataResponse {
+export function metadataIn(error: unknown): MetadataResponse {
   if (error instanceof ResponseError) return error.response as MetadataResponse
   throw error
 }

@@ -6,6 +6,7 @@ import type {
   ProducedRange,
   ReadLimits,
   ReadResult,
+  TopicDescription,
   TopicFinding,
 } from '../event-log.js'
 import { logClosed } from '../log-errors.js'
@@ -17,7 +18,7 @@ import { laneEnds, laneTails } from './lane-ends.js'
 import { LaneFetcher } from './lane-fetcher.js'
 import { BrokerError } from './protocol/kafka-errors.js'
 import { type KafkaLogOptions, readKafkaOptions } from './protocol/kafka-options.js'
-import { ensureTopic, inspectTopic } from './topics.js'
+import { describeTopic, ensureTopic, inspectTopic } from './topics.js'
 
 /** How long a topic that isn't there is taken for missing by those who wait for its records. */
 const MISSING_MS = 1_000
@@ -58,6 +59,10 @@ export class KafkaLog implements EventLog {
   /** What speaks against reading a topic as it is set up; nothing for one that `ensureTopic` made. */
   inspectTopic(topic: string): Promise<readonly TopicFinding[]> {
     return this.#do(() => inspectTopic(this.#cluster, topic))
+  }
+
+  describeTopic(topic: string): Promise<TopicDescription | undefined> {
+    return this.#do(() => describeTopic(this.#cluster, topic))
   }
 
   lanes(name: string): Promise<readonly LaneStatus[]> {

@@ -1,8 +1,8 @@
-import { ConfigResourceTypes, createTopicsV7, describeConfigsV4 } from '@platformatic/kafka'
-import type { TopicFinding } from '../event-log.js'
+import { ConfigResourceTypes, createTopicsV7, describeConfigsV4, metadataV12 } from '@platformatic/kafka'
+import type { TopicDescription, TopicFinding } from '../event-log.js'
 import { checkTopic } from '../topic-name.js'
-import type { Cluster, Topic } from './cluster.js'
-import { answerOf, BrokerError } from './protocol/kafka-errors.js'
+import { type Cluster, metadataIn, type Topic } from './cluster.js'
+import { answerOf, BrokerError, checkAnswer } from './protocol/kafka-errors.js'
 
 /** What a batch may have over the largest record, so that records are not compressed one by one. */
 const BATCH_SPARE_BYTES = 1024 * 1024
@@ -95,4 +95,37 @@ export async function inspectTopic(cluster: Cluster, topic: string): Promise<Top
     message: 'the broker drops all but the newest record of a key: trades that were not read yet get lost; set delete',
   })
   return findings
+}
+
+/** Settings that say how long and how safely records are kept. */
+const KEEPING = ['min.insync.replicas', 'retention.bytes', 'retention.ms']
+/** Error code of a topic that is not there. */
+const UNKNOWN_TOPIC = 3
+/** Bits of the operations that a client is allowed (KIP-430). */
+const READ = 1 << 3
+const WRITE = 1 << 4
+const UNSAID = -(2 ** 31)
+
+/** How the brokers keep a topic, and what they let us do with it. */
+export function describeTopic(cluster: Cluster, topic: string): Promise<TopicDescription | undefined> {
+  return cluster.retry(`looking at ${topic}`, async () => {
+    const { topics } = await cluster.onAny(({ connection }) =>
+      metadataV12.api.async(connection, [topic], false, true).catch(metadataIn),
+    )
+    const [found] = topics
+    if (!found || found.errorCode === UNKNOWN_TOPIC) return undefined
+    checkAnswer(found.errorCode)
+    const { topicAuthorizedOperations: allowed } = found
+    return {
+      partitions: found.partitions
+        .toSorted((a, b) => a.partitionIndex - b.partitionIndex)
+        .map(({ leaderId, replicaNodes, isrNodes }) => ({
+          leader: leaderId,
+          replicas: replicaNodes.length,
+          inSync: isrNodes.length,
+        })),
+      settings: await topicSettings(cluster, topic, KEEPING),
+      ...(allowed !== UNSAID && { rights: { mayRead: (allowed & READ) !== 0, mayWrite: (allowed & WRITE) !== 0 } }),
+    }
+  })
 }

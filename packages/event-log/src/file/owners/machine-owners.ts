@@ -9,7 +9,7 @@ import type { Owner, OwnerState, Owners } from './owner.js'
 export const machineOwners: Owners = { make: newOwner, stateOf: ownerState, release: releaseOwner }
 
 /** What tells this process from those of other machines, boots and containers. */
-export interface ThisPlace {
+interface ThisPlace {
   readonly host: string
   readonly namespace: string
   readonly boot: string
