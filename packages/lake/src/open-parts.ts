@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { UsageError } from '@assay/core'
+import { type Random, UsageError } from '@assay/core'
 import type { EventLog } from '@assay/event-log'
 import type { Catalog } from '@assay/iceberg'
 import { HomeFolder, type ObjectStore, storeError } from '@assay/object-store'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import { cacheIn, openCatalog, openLog, openRegistry, openStore, type PartsContext } from './open-part.js'
+import { makeReadFolder, type ReadFolder } from './read-folder.js'
 import type { LakeParts } from './settings/lake-parts.js'
 
 /** The folder of a lake that lies in one. */
@@ -60,7 +60,7 @@ interface WorkPlace {
 }
 
 /** A folder of its own for who must not write in the lake's. */
-async function workPlace({ store, workDirectory }: LakeParts, { access }: PartsContext): Promise<WorkPlace> {
+async function workPlace({ store, workDirectory }: LakeParts, { access, random }: PartsContext): Promise<WorkPlace> {
   const keep = async (): Promise<void> => undefined
   if (store.kind === 's3') {
     const usual = join(tmpdir(), 'assay', store.bucket, store.prefix)
@@ -69,15 +69,14 @@ async function workPlace({ store, workDirectory }: LakeParts, { access }: PartsC
   if (access !== 'read') {
     return { workDirectory: resolve(workDirectory ?? join(store.directory, '.scratch')), removeScratch: keep }
   }
-  const own = await ownFolder(workDirectory)
-  return { workDirectory: own, removeScratch: () => rm(own, { recursive: true, force: true }) }
+  const own = await ownFolder(workDirectory, random)
+  return { workDirectory: own.path, removeScratch: () => own.remove() }
 }
 
-async function ownFolder(workDirectory: string | undefined): Promise<string> {
+async function ownFolder(workDirectory: string | undefined, random: Random): Promise<ReadFolder> {
   const parent = resolve(workDirectory ?? tmpdir())
   try {
-    await mkdir(parent, { recursive: true })
-    return await mkdtemp(join(parent, 'assay-read-'))
+    return await makeReadFolder(parent, random)
   } catch (cause) {
     // A folder that is right otherwise is waited for, since this passes.
     const error = storeError(cause, 'making a folder for scratch files in', parent)

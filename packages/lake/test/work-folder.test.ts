@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock, systemRandom } from '@assay/core'
@@ -33,4 +43,30 @@ it('a work folder that can not be made is told with the name of its setting', as
     message: expect.stringContaining(work),
     hint: expect.stringContaining('ASSAY_WORK_DIR'),
   })
+})
+
+it('D4: what killed processes left of their work folders goes, and of no others', async () => {
+  const { lake, work } = folders()
+  const living = await openParts({ ...embeddedParts(lake), workDirectory: work }, READ)
+  const owner = JSON.parse(readFileSync(join(living.workDirectory, 'owner.json'), 'utf8'))
+  const make = (name: string, text?: string): string => {
+    const folder = join(work, `assay-read-${name}`)
+    mkdirSync(join(folder, 'spilled'), { recursive: true, mode: 0o700 })
+    if (text !== undefined) writeFileSync(join(folder, 'owner.json'), text)
+    return folder
+  }
+  const ended = spawnSync(process.execPath, ['--version']).pid
+  make('killed', JSON.stringify({ ...owner, pid: ended, nonce: 'killed' }))
+  const before = Date.now() / 1_000 - 90_000
+  utimesSync(make('earlier-version'), before, before)
+  make('earlier-version-at-work')
+  make('elsewhere', JSON.stringify({ ...owner, pid: ended, nonce: 'x', host: 'other pid:[1]', lifeSign: 'x.alive' }))
+  chmodSync(make('others-may-write', JSON.stringify({ ...owner, pid: ended })), 0o777)
+
+  const next = await openParts({ ...embeddedParts(lake), workDirectory: work }, READ)
+  await next.removeScratch()
+  const left = ['earlier-version-at-work', 'elsewhere', 'others-may-write'].map((name) => `assay-read-${name}`)
+  const own = living.workDirectory.slice(work.length + 1)
+  expect(readdirSync(work).sort()).toEqual([...left, own].sort())
+  await living.removeScratch()
 })
