@@ -41,7 +41,7 @@ export async function makeReadFolder(parent: string, random: Random): Promise<Re
 }
 
 /** Folders of this user in `parent` whose processes are known to have ended. */
-async function leftReadFolders(parent: string, now_ms: number): Promise<string[]> {
+export async function leftReadFolders(parent: string, now_ms: number): Promise<string[]> {
   const names = await readdir(parent).catch(() => [])
   const left: string[] = []
   for (const name of names.filter((one) => one.startsWith(PREFIX))) {

@@ -12,6 +12,8 @@ export {
 } from './dead-letters/list-dead-letters.js'
 export { type ReplayRequest, runReplay } from './dead-letters/replay-job.js'
 export { runResolve } from './dead-letters/resolve-job.js'
+export { type Examination, examine } from './doctor/examine.js'
+export type { Finding, Verdict } from './doctor/judge/finding.js'
 export { acceptLoss } from './gaps/accept-loss.js'
 export { type MaintenanceTask, maintainTables, setPaused, type TableMaintenance } from './retention/maintain-job.js'
 export { type RelocatedTable, relocateLake } from './retention/relocate-job.js'

@@ -1,6 +1,7 @@
 import { VERSION } from '@assay/core'
 import type { Command } from 'commander'
 import { addDlq } from './commands/dlq.js'
+import { addDoctor } from './commands/doctor/doctor.js'
 import { addGaps } from './commands/gaps.js'
 import { addLoad } from './commands/load.js'
 import { addMaintain } from './commands/maintain.js'
@@ -58,6 +59,7 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
     addReplay,
     addRules,
     addMaintain,
+    addDoctor,
   ])
     add(program, accept)
   return program

@@ -11,3 +11,8 @@ export function olderWriter(metadata: TableMetadata, now_ms: number, within_ms: 
       summary['engine-name'] === ENGINE_NAME && summary[VERSION_KEY] === undefined && timestamp_ms > now_ms - within_ms,
   )
 }
+
+/** Who committed a snapshot; '' for a version that it does not say. */
+export function writerOf({ summary }: Snapshot): { readonly engine: string; readonly version: string } {
+  return { engine: summary['engine-name'] ?? 'one that leaves no name', version: summary[VERSION_KEY] ?? '' }
+}

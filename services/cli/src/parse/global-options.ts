@@ -21,6 +21,16 @@ export function globalOptions(command: Command, reader: OptionReader): GlobalOpt
   return { lake: readParts(command, lake, reader), json: json ?? false }
 }
 
+/** The same options as they were given, and the environment: for who tells of mistakes in it himself. */
+export function lakeAndFormat(command: Command): {
+  readonly location: string
+  readonly json: boolean
+  readonly env: Program['env']
+} {
+  const { lake, json } = command.optsWithGlobals<{ lake: string; json?: boolean }>()
+  return { location: lake, json: json ?? false, env: environmentOf(command) }
+}
+
 function readParts(command: Command, location: string, reader: OptionReader): LakeParts {
   try {
     return readLakeParts(environmentOf(command), location)
