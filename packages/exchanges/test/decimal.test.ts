@@ -80,6 +80,14 @@ describe('S3: decimals are exact or refused', () => {
       expect({ text, ...parse(text) }).toMatchObject({ text, status: ParseStatus.ok, value: 0n })
   })
 
+  test('each value is written into its own row, small and wide', () => {
+    const texts = ['1.5', '-123456789012345678.5', '0', '123456789012345678', '-2']
+    const data = new Uint8Array(16 * texts.length)
+    const words = new Int32Array(data.buffer)
+    for (const [row, text] of texts.entries()) parseDecimal28_10(Buffer.from(text), 0, text.length, words, row)
+    expect(texts.map((_, row) => unscaled(data, row))).toEqual(texts.map((text) => reference(text).value))
+  })
+
   test('on both sides of 2^53 and of every word', () => {
     for (const power of [31, 32, 33, 52, 53, 54, 63, 64, 65, 92, 93]) {
       for (const near of [-1n, 0n, 1n]) {

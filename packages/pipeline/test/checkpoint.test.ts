@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest'
 import {
   type Checkpoint,
   EMPTY_CHECKPOINT,
+  type LaneCheckpoint,
+  lanesJson,
   parseCheckpoint,
   serializeCheckpoint,
 } from '../src/checkpoint/checkpoint.js'
@@ -72,10 +74,45 @@ describe('checkpoints', () => {
       JSON.stringify({ ...good, lanes: { 'a/0': { position: '-1', sequence: 0 } } }),
       JSON.stringify({ ...good, lanes: { 'a/0': { position: 1, sequence: 0 } } }),
       JSON.stringify({ ...good, lanes: { 'a/0': { position: '9223372036854775808', sequence: 0 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: '0x5', sequence: 0 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: ' 5 ', sequence: 0 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: '1', sequence: -1 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: '1', sequence: 0, epoch: -1 } } }),
+      JSON.stringify({ ...good, lanes: { 'a/0': { position: '1', sequence: 0, stop: { reason: 'x', from: '1' } } } }),
+      JSON.stringify({ ...good, topics: { a: { topicId: 'i', laneId: 2 ** 28, logTopic: 'a' } } }),
+      JSON.stringify({ ...good, topics: { a: { topicId: 'i', laneId: -1, logTopic: 'a' } } }),
+      JSON.stringify({ ...good, snapshot: { id: '1', sequence: -1 } }),
+      JSON.stringify({ ...good, snapshot: { id: '0x1', sequence: 1 } }),
     ]
     for (const text of bad) {
-      expect(() => parseCheckpoint(text, 't')).toThrow(expect.objectContaining({ code: 'bad_checkpoint' }))
+      expect(() => parseCheckpoint(text, 'the_table')).toThrow(expect.objectContaining({ code: 'bad_checkpoint' }))
+      expect(() => parseCheckpoint(text, 'the_table')).toThrow('the_table')
     }
+  })
+
+  it('A1: numbers at their limits are read', () => {
+    const lane = { position: position(0), sequence: 0, epoch: 0, written: 0n }
+    const topic = (laneId: number) => ({ topicId: 'i', laneId, logTopic: 'a' })
+    const one: Checkpoint = {
+      snapshot: { id: 1n, sequence: 0 },
+      sources: {},
+      topics: { a: topic(0), b: topic(2 ** 28 - 1) },
+      lanes: new Map([['a/0' as LaneKey, lane]]),
+    }
+    expect(parseCheckpoint(serializeCheckpoint(one), 't')).toEqual(one)
+  })
+
+  it('A1: a snapshot’s summary has the lanes with their numbers as text, in the order of their keys', () => {
+    const lane = (n: number) => ({ position: position(n), sequence: n, state: { x: n } })
+    const lanes = new Map<LaneKey, LaneCheckpoint>([
+      ['b/0' as LaneKey, lane(1)],
+      ['a/1' as LaneKey, { ...lane(2), written: 4n }],
+      ['a/0' as LaneKey, lane(3)],
+    ])
+    expect(lanesJson(lanes)).toBe(
+      '{"a/0":{"x":3,"position":"3","sequence":3},"a/1":{"x":2,"position":"2","sequence":2,"written":"4"},' +
+        '"b/0":{"x":1,"position":"1","sequence":1}}',
+    )
   })
 })
 
@@ -159,6 +196,58 @@ describe('what a commit demands', () => {
     expect(brokenDemand(change(basis, moved, false), theirs)).toBeUndefined()
     expect(brokenDemand(change(basis, moved, true), theirs)).toBe(other)
     expect(brokenDemand(change(basis, moved, true), added)).toBe('a/2')
+  })
+
+  it('B3: the topics as they were, where a batch says something of them', () => {
+    const topic = { topicId: 'i', laneId: 1, logTopic: 'a' }
+    const named = { ...change(basis, moved, false), topics: { a: topic } }
+    const theirs = { ...basis, topics: { a: { ...topic, laneId: 2 } } }
+    expect(brokenDemand(named, basis)).toBeUndefined()
+    expect(brokenDemand(named, theirs)).toBe('topics')
+    expect(brokenDemand(change(basis, moved, false), theirs)).toBeUndefined()
+    expect(applyChange(basis, named, { id: 1n, sequence: 2 }).topics).toEqual({ a: topic })
+  })
+
+  it('B3: a lane that stopped or was released meanwhile is another', () => {
+    const stop = { reason: 'records_lost', from: position(5), to: position(7) }
+    const stopped = (one: typeof stop | undefined): Checkpoint => ({
+      ...basis,
+      lanes: new Map([[key, { ...laneAt(5), ...(one && { stop: one }) }]]),
+    })
+    const demand = (before: typeof stop | undefined, now: typeof stop | undefined) =>
+      brokenDemand(change(stopped(before), moved, false), stopped(now))
+    expect(demand(stop, { ...stop })).toBeUndefined()
+    expect(demand(undefined, stop)).toBe(key)
+    expect(demand(stop, undefined)).toBe(key)
+    expect(demand(stop, { ...stop, reason: 'log_damaged' })).toBe(key)
+    expect(demand(stop, { ...stop, to: position(8) })).toBe(key)
+  })
+
+  it('A2: a lane that came or went meanwhile is another; one that is new on both sides is not', () => {
+    const empty = { ...basis, lanes: new Map() }
+    expect(brokenDemand(change(empty, moved, false), basis)).toBe(key)
+    expect(brokenDemand(change(basis, moved, false), empty)).toBe(key)
+    expect(brokenDemand(change(empty, moved, false), empty)).toBeUndefined()
+    expect(brokenDemand(change(basis, moved, true), empty)).toBe(key)
+    expect(brokenDemand(change(empty, new Map(), true), basis)).toBe(key)
+  })
+
+  it('A1: a table without state of its own gets none by a commit; sources are added', () => {
+    const after = applyChange(
+      { ...basis, sources: { a: 'u' } },
+      { ...change(basis, moved, false), sources: { b: 'v' } },
+      { id: 1n, sequence: 2 },
+    )
+    expect(after).toEqual({
+      snapshot: { id: 1n, sequence: 2 },
+      sources: { a: 'u', b: 'v' },
+      topics: {},
+      lanes: new Map([
+        [key, laneAt(9)],
+        [other, laneAt(5)],
+      ]),
+    })
+    expect(Object.keys(after)).not.toContain('state')
   })
 
   it('A2: the state of a lane counts as well as its position', () => {

@@ -67,4 +67,62 @@ describe('plans of lanes', () => {
     const plan = cutPlan(planLanes(upstream, EMPTY_CHECKPOINT, 100, 0), 1, 0n)
     expect(plan).toMatchObject({ more: true, ranges: [{ key: 'a/0', upper: 10n }] })
   })
+
+  it('A6: a batch has 32 lanes at most, begins with another each turn, and says that more wait', () => {
+    const keys = Array.from({ length: 40 }, (_, i) => `a/${i}`)
+    const upstream = checkpointOf(Object.fromEntries(keys.map((key) => [key, [10, 0]])))
+    for (const turn of [0, 1, 39, 40, 87]) {
+      const { ranges, more } = planLanes(upstream, EMPTY_CHECKPOINT, 1000, turn)
+      const expected = Array.from({ length: 32 }, (_, i) => keys[(turn + i) % 40])
+      expect({ keys: ranges.map(({ key }) => key), more }).toEqual({ keys: expected, more: true })
+    }
+  })
+
+  it('A6: the rows of a batch are shared evenly, one for each lane at least', () => {
+    const upstream = checkpointOf({ 'a/0': [12, 0], 'a/1': [30, 0], 'a/2': [2, 0] })
+    const own = checkpointOf({ 'a/0': [2, 5], 'a/1': [10, 6], 'a/2': [2, 7] })
+    const uppers = (maxRows: number) => {
+      const { ranges, more } = planLanes(upstream, own, maxRows, 0)
+      return { uppers: ranges.map(({ upper }) => upper), more }
+    }
+    expect(uppers(9)).toEqual({ uppers: [6n, 14n], more: true })
+    expect(uppers(1)).toEqual({ uppers: [3n, 11n], more: true })
+    expect(uppers(20)).toEqual({ uppers: [12n, 20n], more: true })
+    expect(uppers(40)).toEqual({ uppers: [12n, 30n], more: false })
+    expect(planLanes(upstream, own, 40, 0).ranges[1]).toEqual({
+      key: 'a/1',
+      lane: { topic: 'a', partition: 1 },
+      from: 10n,
+      upper: 30n,
+      upstream: 30n,
+      sequence: 6,
+    })
+  })
+
+  it('T4: a lane that is new has all files before it; with nothing to read nothing is left behind', () => {
+    const upstream = checkpointOf({ 'a/0': [10, 0], 'a/1': [10, 0], 'a/2': [0, 0] })
+    const own = checkpointOf({ 'a/0': [4, 8] })
+    expect(planLanes(upstream, own, 100, 0)).toMatchObject({ afterSequence: 0, idle: ['a/2'], more: false })
+    const none = planLanes(checkpointOf({}), own, 100, 3)
+    expect(none).toEqual({ ranges: [], idle: [], afterSequence: 0, more: false })
+  })
+
+  it('T5: a lane at rest takes the sequence of what was read, and is left alone when it has it', () => {
+    const upstream = checkpointOf({ 'a/0': [10, 0], 'a/1': [10, 0], 'a/2': [0, 0], 'a/3': [10, 0] })
+    const own = checkpointOf({ 'a/0': [10, 8], 'a/1': [10, 9], 'a/3': [12, 7] })
+    const after = lanesAfter(planLanes(upstream, own, 100, 0), own, 9, () => ({ written: 1n }))
+    expect([...after]).toEqual([
+      ['a/0', { position: 10n, sequence: 9 }],
+      ['a/3', { position: 12n, sequence: 9 }],
+    ])
+  })
+
+  it('A2: what is known of a lane stays, but for what the batch says anew', () => {
+    const key = 'a/0' as LaneKey
+    const known = { position: position(2), sequence: 5, written: 1n, epoch: 4, state: { x: 1 } }
+    const own: Checkpoint = { ...EMPTY_CHECKPOINT, lanes: new Map([[key, known]]) }
+    const plan = planLanes(checkpointOf({ 'a/0': [10, 0] }), own, 100, 0)
+    const after = lanesAfter(plan, own, 9, (lane) => (lane === key ? { written: 9n } : {}))
+    expect(after.get(key)).toEqual({ ...known, position: 10n, sequence: 9, written: 9n })
+  })
 })
