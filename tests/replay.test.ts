@@ -16,7 +16,6 @@ import { doubled, rewriteFile } from './support/damage.js'
 import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { killReplays, sampleOf } from './support/kill-jobs.js'
 import { binance, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, produce, registerSchema, START_MS } from './support/records.js'
 import { query } from './support/tables.js'
@@ -238,9 +237,6 @@ describe('several at once', () => {
     expect(await one(lake, 'SELECT count(*)::INTEGER FROM gold_crypto_trades')).toBe(60)
     for (const each of [a, b, lake]) await each.close()
   })
-
-  it('T11 D1: killed at calls to the store, then run again: each row once, each dead letter resolved once', () =>
-    killReplays(sampleOf(15)))
 })
 
 describe('history cut by an expiry', () => {

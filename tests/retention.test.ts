@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { deadLetterOffsets, killRetentions, sampleOf } from './support/kill-jobs.js'
+import { deadLetterOffsets } from './support/kill-jobs.js'
 import { memoryLake } from './support/memory-lake.js'
 import { query } from './support/tables.js'
 
@@ -70,7 +70,4 @@ describe('retention', () => {
     await checkInvariants(lake)
     for (const each of [a, b, lake]) await each.close()
   })
-
-  it('D5: killed at calls to the store, each dead letter is in one place at least, and in one when it is run again', () =>
-    killRetentions(sampleOf(15)))
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { runSeed } from './run-seed.js'
 
 /** Few enough for every run of the tests; the integration tier and `run.mjs` take more. */
-const SEEDS = 4
+const SEEDS = 2
 /** A machine that others keep busy takes its time. */
 const TIMEOUT_MS = 300_000
 

@@ -15,8 +15,6 @@ const DAY_MS = 86_400_000
 /** Which of a job's writes it is killed at. */
 export type Chosen = (at: number) => boolean
 
-export const everyWrite: Chosen = () => true
-
 export function sampleOf(one_in: number): Chosen {
   return (at) => at % one_in === 0
 }

@@ -1,8 +1,9 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import type { Clock } from '@assay/core'
 
 /**
- * A clock that goes on only when somebody sleeps on it or tells it to; a sleep lets others work and is over at once.
+ * A clock that goes on only when somebody sleeps on it or tells it to. A sleep lasts a millisecond of the machine's time, so
+ * that who waits again and again takes no core from those who work.
  */
 export class VirtualClock implements Clock {
   #now_ms: number
@@ -21,7 +22,7 @@ export class VirtualClock implements Clock {
 
   async sleep(ms: number): Promise<void> {
     this.#now_ms += ms
-    await setImmediate()
+    await setTimeout(1)
   }
 
   advance(ms: number): void {

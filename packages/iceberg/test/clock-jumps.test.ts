@@ -164,7 +164,7 @@ describe('T26: clocks that jump', () => {
         expect(await keys(store, 'tables/test/trades/data/')).toHaveLength((await livePaths(worlds[0].table)).length)
         expect((await worlds[0].table.load()).metadata.snapshots.length).toBeLessThanOrEqual(24)
       }),
-      { numRuns: Number(process.env.ASSAY_TEST_RUNS ?? 25) },
+      { numRuns: Number(process.env.ASSAY_TEST_RUNS ?? 8) },
     )
   })
 })

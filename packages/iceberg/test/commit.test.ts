@@ -188,7 +188,7 @@ describe('maintenance in the commit', () => {
     const { table } = await openWorld()
     const numbers = new Map<string, number>()
     let most = 0
-    for (let i = 1; i <= 600; i += 1) {
+    for (let i = 1; i <= 150; i += 1) {
       const file = await putDataFile(table)
       numbers.set(file.path, i)
       const { version, snapshot } = await append(table, [file])
