@@ -8,7 +8,14 @@ export { openCatalog, openLog, openRegistry, openStore, type PartsContext, reade
 export { lakeHome } from './open-parts.js'
 export { leftReadFolders } from './read-folder.js'
 export { runWorkers } from './run-workers.js'
-export { readConfig, readLakeParts, readLiveSymbols, readMarkets, type ServiceConfig } from './settings/config.js'
+export {
+  readCommitInterval,
+  readConfig,
+  readLakeParts,
+  readLiveSymbols,
+  readMarkets,
+  type ServiceConfig,
+} from './settings/config.js'
 export { configurationPage } from './settings/config-page.js'
 export { DEFAULT_COMMIT_INTERVAL_MS, DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 export { embeddedParts, type LakeParts } from './settings/lake-parts.js'

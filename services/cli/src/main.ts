@@ -15,7 +15,13 @@ const code = await run(process.argv.slice(2), {
   stderr: process.stderr,
   stdoutIsTerminal: process.stdout.isTTY === true,
   stderrIsTerminal: process.stderr.isTTY === true,
-  stdoutWidth: process.stdout.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY,
+  // A terminal may be made larger or smaller meanwhile.
+  get stdoutWidth() {
+    return process.stdout.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY
+  },
+  get stdoutHeight() {
+    return process.stdout.rows || Number.POSITIVE_INFINITY
+  },
   stderrWidth: process.stderr.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY,
   env: process.env,
   signal: stop.signal,

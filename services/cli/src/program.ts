@@ -1,5 +1,6 @@
 import { VERSION } from '@assay/core'
 import type { Command } from 'commander'
+import { addCompletion } from './commands/completion/completion.js'
 import { addDlq } from './commands/dlq.js'
 import { addDoctor } from './commands/doctor/doctor.js'
 import { addGaps } from './commands/gaps.js'
@@ -60,6 +61,7 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
     addRules,
     addMaintain,
     addDoctor,
+    addCompletion,
   ])
     add(program, accept)
   return program

@@ -102,6 +102,7 @@ export async function here(
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
     stdoutWidth: Number(env.COLUMNS) || Number.POSITIVE_INFINITY,
+    stdoutHeight: Number.POSITIVE_INFINITY,
     stderrWidth: Number(env.COLUMNS) || Number.POSITIVE_INFINITY,
     env: { ...ONE_LANE, ...env },
     signal,

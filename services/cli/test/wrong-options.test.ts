@@ -30,6 +30,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   '--limit': { right: '5', wrong: [...WHOLE, '0'] },
   '<offset>': { right: '5', wrong: WHOLE },
   '<seconds>': { right: '5', wrong: [...WHOLE, '0'] },
+  '--watch': { right: '5', wrong: [...WHOLE.filter((text) => !text.startsWith('-')), '0'] },
   '<mib>': { right: '500', wrong: [...WHOLE, '0', '63'] },
   '<f>': { right: '0.1', wrong: ['-0.1', '1.1', 'abc', '.5', '10%'] },
   '<z>': { right: '1', wrong: ['-1', '11', 'even'] },
@@ -57,6 +58,7 @@ const VALUES: Readonly<Record<string, Values>> = {
 const ARGUMENTS: Readonly<Record<string, Values>> = {
   '<coordinate>': { right: 'topic/0/1', wrong: ['topic', 'topic/0', 'topic/-1/1', 'topic/0/x', '/0/1'] },
   '[coordinates...]': { right: 'topic/0/1', wrong: ['topic', 'topic/0'] },
+  '<shell>': { right: 'bash', wrong: ['tcsh', 'BASH'] },
   '<lane>': { right: 'topic/0', wrong: ['topic', 'topic/x', '/0'] },
   '<id>': { right: 'BINANCE-1', wrong: ['00000000-0000-4000-8000-000000000000', 'x'.repeat(1_001)] },
   '<statement>': { right: 'SELECT 1', wrong: [] },
@@ -223,13 +225,16 @@ describe('every command refuses, with 2, what to type and no lake made,', () => 
           const base = [...names(command), ...operands(command), ...needed(command, option)]
           const says = [`${option.long}`]
           const twice = [...given(option), ...given(option)]
-          return [
+          const valueless = [
             { args: [...base, `${option.long}`], says: [...says, 'no value'] },
-            { args: [...base, `${option.long}`, ''], says: [...says, 'empty'] },
             ...command.options
               .filter((other) => other !== option)
               .slice(0, 1)
               .map(({ long }) => ({ args: [...base, `${option.long}`, `${long}`], says: [...says, 'no value'] })),
+          ]
+          return [
+            ...(option.optional ? [] : valueless),
+            { args: [...base, `${option.long}`, ''], says: [...says, 'empty'] },
             { args: [...base, ...twice], says: [...says, 'more than once'] },
           ]
         }),

@@ -102,3 +102,11 @@ export function readLiveSymbols(env: Environment): SettingValues['ASSAY_SYMBOLS'
   if (mistakes.length > 0) throw badConfiguration(mistakes)
   return values.ASSAY_SYMBOLS
 }
+
+/** Least time between two commits, for a command line without services' settings. Throws as `readConfig`. */
+export function readCommitInterval(env: Environment): number {
+  const { ASSAY_COMMIT_INTERVAL_MS } = SERVICE_SETTINGS
+  const { values, mistakes } = readSettings({ ASSAY_COMMIT_INTERVAL_MS }, env, Object.keys(SETTINGS))
+  if (mistakes.length > 0) throw badConfiguration(mistakes)
+  return values.ASSAY_COMMIT_INTERVAL_MS
+}

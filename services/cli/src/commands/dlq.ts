@@ -10,6 +10,7 @@ import {
 import type { Command } from 'commander'
 import { addFilterOptions, type FilterOptions, parseSince, readFilter } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
@@ -33,7 +34,7 @@ export function addDlq(program: Command, accept: Accept): void {
         '"assay replay" judges them again.',
     )
     .option('--since <time>', 'rejected since then: 30m, 24h, 7d, or a time')
-    .option('--by <what>', 'reason, type, hour or source', 'reason')
+    .addOption(new ListedOption('--by <what>', 'reason, type, hour or source', GROUPS).default('reason'))
     .addHelpText('after', '\nExamples:\n  assay dlq\n  assay dlq --by hour --since 24h')
     .action((options: { readonly since?: string; readonly by: string }, command: Command) => {
       const reader = new OptionReader()

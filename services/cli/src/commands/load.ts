@@ -4,6 +4,7 @@ import { closeSources, type LoadReport, loadSources, openSources, STANDARD_INPUT
 import type { Command } from 'commander'
 import { parseTime } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { RATES } from '../parse/ranges.js'
 import { jsonText } from '../print/json.js'
@@ -22,6 +23,8 @@ interface Options {
   readonly notAfter?: string
 }
 
+const EXCHANGES = exchanges.map(({ name }) => name)
+
 export function addLoad(program: Command, accept: Accept): void {
   program
     .command('load')
@@ -35,7 +38,9 @@ export function addLoad(program: Command, accept: Accept): void {
         '"assay up" (or "assay up --drain") then takes them from the log into the tables.',
     )
     .argument('<files...>', 'files to read, in order; - is standard input')
-    .option('--exchange <name>', `whose format it is: ${exchanges.map(({ name }) => name).join(' or ')} (required)`)
+    .addOption(
+      new ListedOption('--exchange <name>', `whose format it is: ${EXCHANGES.join(' or ')} (required)`, EXCHANGES),
+    )
     .option('--rate <n>', 'records a second; as fast as possible without')
     .option(
       '--not-before <time>',

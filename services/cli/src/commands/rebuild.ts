@@ -5,6 +5,7 @@ import { embeddedParts, type Lake } from '@assay/lake'
 import type { RuleSet } from '@assay/medallion'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { LiveLines } from '../print/live-lines.js'
@@ -32,6 +33,9 @@ interface Request {
 
 const BATCH_ROWS = { least: 1, most: 10_000_000 }
 
+/** By which rules everything is judged again. */
+const RULES = ['recorded', 'present'] as const
+
 export function addRebuild(program: Command, accept: Accept): void {
   program
     .command('rebuild')
@@ -44,9 +48,12 @@ export function addRebuild(program: Command, accept: Accept): void {
     )
     .option('--into <dir>', 'a folder that is empty or not there yet (required)')
     .option('--compare', 'compare every row with the old tables; exit 1 if any differs')
-    .option(
-      '--rules <which>',
-      'recorded: the rules of their time (the default); present: those of today for everything',
+    .addOption(
+      new ListedOption(
+        '--rules <which>',
+        'recorded: the rules of their time (the default); present: those of today for everything',
+        RULES,
+      ),
     )
     .option('--batch-rows <n>', 'rows of a batch; the result does not depend on it')
     .addHelpText('after', '\nExample:\n  assay rebuild --into /tmp/again --compare')
@@ -72,7 +79,7 @@ function readRequest(reader: OptionReader, options: Options): Request {
   return {
     into,
     compare: options.compare ?? false,
-    rules: reader.choice('rules', options.rules, ['recorded', 'present'] as const) ?? 'recorded',
+    rules: reader.choice('rules', options.rules, RULES) ?? 'recorded',
     ...(batchRows !== undefined && { batchRows }),
   }
 }

@@ -4,6 +4,7 @@ import { openDeadLetterDays, readRules, runReplay } from '@assay/operations'
 import type { Command } from 'commander'
 import { addFilterOptions, type FilterOptions, readFilter } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { readRuleText, readText } from '../parse/read-text.js'
 import { jsonText } from '../print/json.js'
@@ -36,7 +37,13 @@ export function addReplay(program: Command, accept: Accept): void {
         'tells the same numbers. --fix takes corrections of single records, one a line: ' +
         '{"coordinate": "topic/partition/offset", "fields": {"price": "1.5"}}; only those dead letters are then replayed.',
     )
-    .option('--target-table <table>', `the silver table: ${SILVER_TABLES.join(' or ')} (required)`)
+    .addOption(
+      new ListedOption(
+        '--target-table <table>',
+        `the silver table: ${SILVER_TABLES.join(' or ')} (required)`,
+        SILVER_TABLES,
+      ),
+    )
   addFilterOptions(command)
     .option('--dry-run', 'judge and count, write nothing')
     .option('--fix <file>', 'corrections as JSON lines')

@@ -3,6 +3,7 @@ import { exchangeNamed, exchanges } from '@assay/exchanges'
 import { type SimulatedFeedReport, simulateFeed } from '@assay/feed'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { COUNTS, FRACTIONS, RATES } from '../parse/ranges.js'
 import { jsonText } from '../print/json.js'
@@ -31,6 +32,8 @@ const SYMBOLS = { least: 1, most: 100_000 }
 const SKEWS = { least: 0, most: 10 }
 const PARTITIONS = { least: 1, most: 1_000 }
 
+const EXCHANGES = exchanges.map(({ name }) => name)
+
 export function addSimulate(program: Command, accept: Accept): void {
   program
     .command('simulate')
@@ -40,7 +43,7 @@ export function addSimulate(program: Command, accept: Accept): void {
         'and seed always give the same bytes. With --json it tells exactly what it injected: how many valid, ' +
         'duplicate, late and invalid ones (by the reason that silver will give) and the trades of each symbol.',
     )
-    .option('--exchange <name>', `whose trades: ${exchanges.map(({ name }) => name).join(' or ')} (required)`)
+    .addOption(new ListedOption('--exchange <name>', `whose trades: ${EXCHANGES.join(' or ')} (required)`, EXCHANGES))
     .option('--count <n>', 'records in all (required)')
     .option('--rate <n>', "records a second; without, as fast as possible, at the exchange's usual rate of event time")
     .option('--seed <n>', 'chooses the trades', '1')

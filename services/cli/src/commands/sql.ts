@@ -16,6 +16,7 @@ import {
 import type { Command } from 'commander'
 import { openOutput, type ResultOutput } from '../output/output-file.js'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { count } from '../print/numbers.js'
 import { tableText } from '../print/table.js'
@@ -73,7 +74,13 @@ export function addSql(program: Command, accept: Accept): void {
         'round them; narrower integers and doubles are numbers.',
     )
     .argument('<statement>', 'one SELECT, quoted')
-    .option('--format <name>', `${FORMATS.join(', ')} (what the output's name ends in, else table)`)
+    .addOption(
+      new ListedOption(
+        '--format <name>',
+        `${FORMATS.join(', ')} (what the output's name ends in, else table)`,
+        FORMATS,
+      ),
+    )
     .option(
       '--as-of <when>',
       'the lake as it was: a time (2026-01-31T12:00:00Z), how long ago (10m, 2h, 3d), or a snapshot id from "assay tables"',

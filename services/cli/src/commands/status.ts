@@ -1,4 +1,13 @@
-import { type DeadLetterRate, type LaneProgress, type StatusReport, type StoppedLane, statusReport } from '@assay/lake'
+import { systemClock } from '@assay/core'
+import {
+  type DeadLetterRate,
+  type Lake,
+  type LakeParts,
+  type LaneProgress,
+  type StatusReport,
+  type StoppedLane,
+  statusReport,
+} from '@assay/lake'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
@@ -8,9 +17,13 @@ import { problemJson, problemsText } from '../print/problems.js'
 import { tableText } from '../print/table.js'
 import { instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
-import { write } from '../run/io.js'
+import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
-import { withLakeToLookAt } from '../run/with-lake.js'
+import { closeSoon, openToRead, withLakeToLookAt } from '../run/with-lake.js'
+import { watch } from './status-watch.js'
+
+const WATCH_SECONDS = 2
+const WATCH_RANGE = { least: 1, most: 86_400 }
 
 export function addStatus(program: Command, accept: Accept): void {
   program
@@ -23,18 +36,57 @@ export function addStatus(program: Command, accept: Accept): void {
         'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped or a table ' +
         "can't be used as it is.",
     )
-    .addHelpText('after', '\nExample:\n  assay status --lake ./lake')
-    .action((_options: unknown, command: Command) => {
+    .option(
+      '--watch [seconds]',
+      `show it anew every so many seconds (${WATCH_SECONDS}) until Ctrl-C, through outages; with --json one value a line`,
+    )
+    .addHelpText('after', '\nExamples:\n  assay status --lake ./lake\n  assay status --watch')
+    .action((options: { readonly watch?: string | true }, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
+      const { watch: every } = options
+      const seconds = typeof every === 'string' ? reader.integer('watch', every, WATCH_RANGE) : WATCH_SECONDS
+      if (every !== undefined) {
+        const how = { json, every_ms: (seconds ?? WATCH_SECONDS) * 1_000, clock: systemClock }
+        return accept(reader.mistakes, (io) => watchStatus(location, io, how))
+      }
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(location, io.signal, async (lake) => {
           const status = await statusReport(lake)
-          await write(io.stdout, json ? statusJson(lake.location, status) : statusText(status, io.stdoutWidth))
+          const { location: place } = lake
+          await write(io.stdout, json ? jsonText(statusJson(place, status)) : statusText(status, io.stdoutWidth))
           return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done
         }),
       )
     })
+}
+
+/** Shows the status until the signal; the lake is opened again after an outage. */
+async function watchStatus(parts: LakeParts, io: Io, how: Parameters<typeof watch>[2]): Promise<ExitCode> {
+  let opening: Promise<Lake> | undefined
+  const close = async (): Promise<void> => {
+    if (opening) await closeSoon(opening)
+    opening = undefined
+  }
+  const look = async (): Promise<StatusReport & Pick<Lake, 'location'>> => {
+    try {
+      opening ??= openToRead(parts, io.signal)
+      const lake = await opening
+      return { location: lake.location, ...(await statusReport(lake)) }
+    } catch (error) {
+      await close()
+      throw error
+    }
+  }
+  try {
+    return await watch<StatusReport & Pick<Lake, 'location'>>(
+      { look, text: statusText, json: (seen) => statusJson(seen.location, seen) },
+      io,
+      how,
+    )
+  } finally {
+    await close()
+  }
 }
 
 function statusText({ lanes, stops, dead_letters, unusable }: StatusReport, width: number): string {
@@ -87,8 +139,8 @@ export function stopsText(stops: readonly StoppedLane[]): string {
     .join('')
 }
 
-function statusJson(lake: string, status: StatusReport): string {
-  return jsonText({
+function statusJson(lake: string, status: StatusReport): object {
+  return {
     lake,
     lanes: status.lanes.map(({ watermark_us, last_commit_ms, ...lane }) => ({
       ...lane,
@@ -98,5 +150,5 @@ function statusJson(lake: string, status: StatusReport): string {
     dead_letters: status.dead_letters,
     stopped: status.stops,
     unusable: status.unusable.map((problem) => ({ table: problem.table, ...problemJson(problem) })),
-  })
+  }
 }

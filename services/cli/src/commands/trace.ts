@@ -9,6 +9,7 @@ import {
 import { exchangeNamed, exchanges } from '@assay/exchanges'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
+import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { resultJson, textValue } from '../print/result.js'
@@ -22,6 +23,8 @@ import { withLakeToLookAt } from '../run/with-lake.js'
 const HEX_BYTES_MAX = 1_024
 const HEX_LINE_BYTES = 32
 
+const EXCHANGES = exchanges.map(({ name }) => name)
+
 export function addTrace(program: Command, accept: Accept): void {
   program
     .command('trace')
@@ -32,7 +35,7 @@ export function addTrace(program: Command, accept: Accept): void {
         'symbols may share an id: then all are shown. Opens only files that can hold the row.',
     )
     .argument('<id>', 'trade id, message id, or topic/partition/offset')
-    .option('--exchange <name>', `only of this one: ${exchanges.map(({ name }) => name).join(' or ')}`)
+    .addOption(new ListedOption('--exchange <name>', `only of this one: ${EXCHANGES.join(' or ')}`, EXCHANGES))
     .addHelpText(
       'after',
       '\nExamples:\n  assay trace BINANCE-3941\n  assay trace market.crypto.trades.kraken.raw/0/17 --json\n\n' +

@@ -1,6 +1,7 @@
 import { AssayError, systemClock } from '@assay/core'
 import { type DeadLetterFilter, DLQ_ARCHIVE_TABLE, DLQ_TABLE, ERROR_TYPES, type ErrorType } from '@assay/medallion'
 import type { Command } from 'commander'
+import { ListedOption } from './listed-option.js'
 import type { OptionReader } from './options.js'
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/
@@ -70,7 +71,7 @@ export interface FilterOptions {
 /** Adds the options that choose dead letters. */
 export function addFilterOptions(command: Command): Command {
   return command
-    .option('--source-table <table>', QUEUES.join(' or '), DLQ_TABLE.name)
+    .addOption(new ListedOption('--source-table <table>', QUEUES.join(' or '), QUEUES).default(DLQ_TABLE.name))
     .option('--date-range <days>', 'D or D..D: the days of the Kafka timestamps (dlq_date)')
     .option('--error-types <list>', 'only these, as price_validation,side_validation')
     .option('--rejected-since <time>', 'rejected since then: 30m, 24h, 7d, or a time')

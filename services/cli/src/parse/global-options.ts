@@ -2,7 +2,7 @@ import { UsageError } from '@assay/core'
 import { embeddedParts, type LakeParts, readLakeParts } from '@assay/lake'
 import type { Command } from 'commander'
 import type { Mistake } from './mistake.js'
-import type { OptionReader } from './options.js'
+import { OptionReader } from './options.js'
 import { Program } from './program.js'
 
 /** The lake that is meant when none is named. */
@@ -21,13 +21,15 @@ export function globalOptions(command: Command, reader: OptionReader): GlobalOpt
   return { lake: readParts(command, lake, reader), json: json ?? false }
 }
 
-/** The same options as they were given, and the environment: for who tells of mistakes in it himself. */
-export function lakeAndFormat(command: Command): {
-  readonly location: string
-  readonly json: boolean
-  readonly env: Program['env']
-} {
+/** The same for who tells of mistakes in the environment himself: those in what was typed are noted alone. */
+export function lakeAsGiven(
+  command: Command,
+  reader: OptionReader,
+): { readonly location: string; readonly json: boolean; readonly env: Program['env'] } {
   const { lake, json } = command.optsWithGlobals<{ lake: string; json?: boolean }>()
+  const all = new OptionReader()
+  readParts(command, lake, all)
+  reader.mistakes.push(...all.mistakes.filter(({ subject }) => subject === '--lake'))
   return { location: lake, json: json ?? false, env: environmentOf(command) }
 }
 

@@ -9,6 +9,8 @@ export interface Io {
   readonly stderrIsTerminal: boolean
   /** Characters of a line that whoever reads stdout sees; endless where that is no terminal and nobody said. */
   readonly stdoutWidth: number
+  /** Lines that it shows at a time; endless where it is no terminal. */
+  readonly stdoutHeight: number
   /** The same of stderr. */
   readonly stderrWidth: number
   readonly env: Readonly<Record<string, string | undefined>>

@@ -43,21 +43,19 @@ export function withLakeToLookAt<T>(parts: LakeParts, signal: AbortSignal, work:
   return withLakeToRead(parts, signal, (lake) => untilAborted(work(lake), signal))
 }
 
+/** The lake open for work that only reads, for who opens it again after an outage. The caller closes it. */
+export async function openToRead(parts: LakeParts, signal: AbortSignal): Promise<Lake> {
+  await checkThere(parts)
+  return openFor(parts, signal, { access: 'read' })
+}
+
 async function onLake<T>(
   parts: LakeParts,
   signal: AbortSignal,
   how: Pick<LakeOptions, 'access' | 'home'>,
   work: Work<T>,
 ): Promise<T> {
-  const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message }) => process.stderr.write(`warning: ${message}\n`)
-  const onTableNotice: LakeOptions['onTableNotice'] = (notice) =>
-    process.stderr.write(`warning: ${noticeText(notice)}\n`)
-  const events = { onFileLogEvent, onTableNotice }
-  const opening = openLake({ ...how, parts, clock: systemClock, random: systemRandom, ...events })
-  const lake = await untilAborted(opening, signal).catch(async (error: unknown) => {
-    if (signal.aborted) await closeSoon(opening)
-    throw error
-  })
+  const lake = await openFor(parts, signal, how)
   try {
     return await work(lake)
   } finally {
@@ -65,8 +63,24 @@ async function onLake<T>(
   }
 }
 
+async function openFor(
+  parts: LakeParts,
+  signal: AbortSignal,
+  how: Pick<LakeOptions, 'access' | 'home'>,
+): Promise<Lake> {
+  const onFileLogEvent: LakeOptions['onFileLogEvent'] = ({ message }) => process.stderr.write(`warning: ${message}\n`)
+  const onTableNotice: LakeOptions['onTableNotice'] = (notice) =>
+    process.stderr.write(`warning: ${noticeText(notice)}\n`)
+  const events = { onFileLogEvent, onTableNotice }
+  const opening = openLake({ ...how, parts, clock: systemClock, random: systemRandom, ...events })
+  return untilAborted(opening, signal).catch(async (error: unknown) => {
+    if (signal.aborted) await closeSoon(opening)
+    throw error
+  })
+}
+
 /** What is open in a moment leaves nothing behind; an outage is not waited for. */
-function closeSoon(opening: Promise<Lake>): Promise<void> {
+export function closeSoon(opening: Promise<Lake>): Promise<void> {
   const closed = opening.then(
     (lake) => lake.close(),
     () => undefined,

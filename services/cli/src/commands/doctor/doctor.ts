@@ -1,7 +1,8 @@
 import { systemClock, systemRandom, VERSION } from '@assay/core'
 import { type Examination, examine, type Finding, type Verdict } from '@assay/operations'
 import type { Command } from 'commander'
-import { lakeAndFormat } from '../../parse/global-options.js'
+import { lakeAsGiven } from '../../parse/global-options.js'
+import { OptionReader } from '../../parse/options.js'
 import { jsonText } from '../../print/json.js'
 import { visible } from '../../print/table.js'
 import { ExitCode } from '../../run/exit-code.js'
@@ -29,8 +30,9 @@ export function addDoctor(program: Command, accept: Accept): void {
     )
     .addHelpText('after', '\nExamples:\n  assay doctor\n  assay doctor --lake s3://trades/lake --json')
     .action((_options: unknown, command: Command) => {
-      const { location, json, env } = lakeAndFormat(command)
-      accept([], async (io) => {
+      const reader = new OptionReader()
+      const { location, json, env } = lakeAsGiven(command, reader)
+      accept(reader.mistakes, async (io) => {
         const request = { env, location, clock: systemClock, random: systemRandom, signal: io.signal }
         const examination = await untilAborted(examine(request), io.signal)
         await write(io.stdout, json ? doctorJson(location, examination) : doctorText(examination))

@@ -2,7 +2,6 @@ import { resolve } from 'node:path'
 import { AssayError, isStopped, OutageError, systemClock, systemRandom } from '@assay/core'
 import { type FeedEvent, type FeedMode, type LiveFeedOptions, runFeed, runLiveFeed } from '@assay/feed'
 import {
-  DEFAULT_COMMIT_INTERVAL_MS,
   keepAtIt,
   type Lake,
   type LakeParts,
@@ -32,6 +31,8 @@ interface UpRequest {
   readonly drain: boolean
   readonly adopt: boolean
   readonly json: boolean
+  /** Least time between two commits to a table. */
+  readonly interval_ms: number
   /** The rules that silver judges by. */
   readonly rules: (lake: Lake) => Promise<RuleSet>
 }
@@ -136,7 +137,11 @@ function lakeOption({ location }: Lake): string {
 }
 
 /** Runs workers, feed and status lines until the signal, the end of a drain, or the first failure. */
-async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, screen: Screen): Promise<void> {
+async function runAll(
+  lake: Lake,
+  { feed, drain, adopt, interval_ms, rules }: UpRequest,
+  screen: Screen,
+): Promise<void> {
   const { io, events } = screen
   const ended = new AbortController()
   const signal = AbortSignal.any([io.signal, ended.signal])
@@ -145,7 +150,7 @@ async function runAll(lake: Lake, { feed, drain, adopt, rules }: UpRequest, scre
       ended.abort()
       throw error
     })
-  const options = { drain, adopt, interval_ms: DEFAULT_COMMIT_INTERVAL_MS, rules: await rules(lake) }
+  const options = { drain, adopt, interval_ms, rules: await rules(lake) }
   const workers = runWorkers(
     lake,
     {

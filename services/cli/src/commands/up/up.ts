@@ -1,8 +1,9 @@
 import type { FeedMode } from '@assay/feed'
-import { readLiveSymbols } from '@assay/lake'
+import { readCommitInterval, readLiveSymbols } from '@assay/lake'
 import { readRules } from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../../parse/global-options.js'
+import { ListedOption } from '../../parse/listed-option.js'
 import { OptionReader } from '../../parse/options.js'
 import { readRuleText } from '../../parse/read-text.js'
 import type { Accept } from '../../run/job.js'
@@ -30,7 +31,13 @@ export function addUp(program: Command, accept: Accept): void {
         'Outages are waited out, and the status says what is waited for. The first Ctrl-C stops with nothing half done; ' +
         'the second at once.',
     )
-    .option('--feed <name>', "sample (the recorded trades only), simulated, live (the exchanges' own feeds), or none")
+    .addOption(
+      new ListedOption(
+        '--feed <name>',
+        "sample (the recorded trades only), simulated, live (the exchanges' own feeds), or none",
+        FEEDS,
+      ),
+    )
     .option('--drain', 'no feed: take all that the log holds through every layer, print the totals, end')
     .option('--adopt', 'go on from upstream tables that were dropped and made again, by positions')
     .option('--rules <file>', 'judge by a rule set of your own; "assay rules list --json" prints the form')
@@ -43,6 +50,7 @@ export function addUp(program: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         // Mistakes in settings are told before a lake is made.
         const present = presentRules(io)
+        const interval_ms = readCommitInterval(io.env)
         const feed = named === 'live' ? readLiveSymbols(io.env) : named
         const { adopt = false, rules } = options
         const ruleText = rules === undefined ? undefined : await readRuleText('--rules', rules)
@@ -53,6 +61,7 @@ export function addUp(program: Command, accept: Accept): void {
             drain,
             adopt,
             json,
+            interval_ms,
             rules: async (lake) =>
               ruleText === undefined ? present : presentRules(io, await readRules(lake, ruleText)),
           },
