@@ -1,5 +1,6 @@
+import { type LogLine, OutageError } from '@assay/core'
 import { statusReport } from '@assay/lake'
-import { runReplay, runResolve, runRetention } from '@assay/operations'
+import { retainInTurns, runReplay, runResolve, runRetention } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
@@ -69,5 +70,37 @@ describe('retention', () => {
     expect(await deadLetterOffsets(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
     await checkInvariants(lake)
     for (const each of [a, b, lake]) await each.close()
+  })
+
+  it('D5: beside workers it is done again and again, makes nothing while nothing is due, and fails nobody', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 2))
+    const stop = new AbortController()
+    const told: LogLine[] = []
+    const tables: boolean[] = []
+    let turns = 0
+    const clock = {
+      now_ms: () => lake.clock.now_ms(),
+      monotonic_ms: () => lake.clock.monotonic_ms(),
+      sleep: async (ms: number): Promise<void> => {
+        tables.push((await lake.catalog.load('silver_dlq_trades_archive')) !== undefined)
+        turns++
+        lake.clock.advance(turns === 2 ? 31 * DAY_MS : ms)
+        if (turns === 5) stop.abort()
+      },
+    }
+    let engines = 0
+    const engine = async () => {
+      // The second turn finds no engine.
+      if (++engines === 2) throw new OutageError('store_full', 'the disk is full')
+      return lake.engine()
+    }
+    await retainInTurns({ ...lake, clock, engine }, (line) => told.push(line), stop.signal)
+    expect(tables).toEqual([false, false, false, true, true])
+    expect(told).toMatchObject([
+      { level: 'warn', fields: { code: 'store_full' }, message: expect.stringContaining('tried again in 6 h') },
+      { level: 'info', fields: { archived: 2, purged: 0 } },
+    ])
+    await checkInvariants(lake)
+    await lake.close()
   })
 })

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { AssayError, messageOf, UsageError } from '@assay/core'
+import { AssayError, type LogLine, messageOf, UsageError } from '@assay/core'
 import { exchanges } from '@assay/exchanges'
 import { type Lake, runWorkers } from '@assay/lake'
 import { extendRules, type Layer, type LayerWorker, type RuleSet, SILVER_RULES } from '@assay/medallion'
-import { readRules } from '@assay/operations'
+import { readRules, retainInTurns } from '@assay/operations'
 import type { Checks } from './http/health.js'
 import { workerLog } from './log.js'
 import { LaneMetrics } from './metrics/lane-metrics.js'
@@ -30,32 +30,43 @@ function workOf(layer: Layer, { config, clock, log, registry, liveness, readines
     refresh: (lake) => lanes.refresh(lake),
     run: async (lake, signal) => {
       const rules = layer.needs.includes('rules') && extendRules(await ownRules(lake, config.rulesFile), config.markets)
-      await runWorkers(
-        lake,
-        {
-          ...(rules && { rules }),
-          layers: [layer],
-          drain: false,
-          adopt: config.adopt,
-          assignLanes: true,
-          interval_ms: config.commitInterval_ms,
-          limits: config.limits,
-          keySet_bytes: config.keySet_bytes,
-          onEvent: (event) => {
-            workers.onEvent(event)
-            logEvent(event)
-            if (event.kind === 'outage') readiness.waits(event.worker, event.error)
-          },
-          onRecovered: (worker, outage_ms) => {
-            readiness.goesOn(worker)
-            onRecovered(worker, outage_ms)
-          },
-          onTurn: (worker) => liveness.heartbeat(worker),
+      const options: Parameters<typeof runWorkers>[1] = {
+        ...(rules && { rules }),
+        layers: [layer],
+        drain: false,
+        adopt: config.adopt,
+        assignLanes: true,
+        interval_ms: config.commitInterval_ms,
+        limits: config.limits,
+        keySet_bytes: config.keySet_bytes,
+        onEvent: (event) => {
+          workers.onEvent(event)
+          logEvent(event)
+          if (event.kind === 'outage') readiness.waits(event.worker, event.error)
         },
-        signal,
-      )
+        onRecovered: (worker, outage_ms) => {
+          readiness.goesOn(worker)
+          onRecovered(worker, outage_ms)
+        },
+        onTurn: (worker) => liveness.heartbeat(worker),
+      }
+      const work = (either: AbortSignal): Promise<void> => runWorkers(lake, options, either)
+      const tell = ({ level, fields, message }: LogLine): void => log[level](fields, message)
+      const retain = (either: AbortSignal): Promise<void> => retainInTurns(lake, tell, either)
+      await untilOneEnds(layer.deadLetters.length > 0 ? [work, retain] : [work], signal)
     },
   }
+}
+
+/** Runs all until the signal, or until one of them ends, which ends the others; throws what ended the first. */
+async function untilOneEnds(
+  all: readonly ((signal: AbortSignal) => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = new AbortController()
+  const either = AbortSignal.any([signal, ended.signal])
+  const outcomes = await Promise.allSettled(all.map((work) => work(either).finally(() => ended.abort())))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 async function ownRules(lake: Lake, file: string | undefined): Promise<RuleSet> {

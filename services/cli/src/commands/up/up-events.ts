@@ -20,7 +20,7 @@ export class UpEvents {
     // The lake is open, and all that a worker needs to begin with.
     this.end('lake')
     if (event.kind === 'outage' && !this.#begin(event.worker, event.error)) return
-    this.#tell(workerEventLine(event))
+    this.tell(workerEventLine(event))
   }
 
   onFeed(event: FeedEvent): void {
@@ -31,13 +31,13 @@ export class UpEvents {
     if (event.kind === 'outage' && !this.#begin(who, event.error)) return
     // Beside the status lines, what was not understood would be told every second.
     const line = event.kind === 'progress' ? undefined : feedEventLine(event)
-    if (line) this.#tell(line)
+    if (line) this.tell(line)
   }
 
   onOutage(who: string, error: unknown, retry_ms: number): void {
     if (!this.#begin(who, error)) return
     const fields = { retry_ms, ...errorFields(error) }
-    this.#tell({ level: 'warn', fields, message: `outage, trying again: ${messageOf(error)}` })
+    this.tell({ level: 'warn', fields, message: `outage, trying again: ${messageOf(error)}` })
   }
 
   /** The outage that the loop waited for, if any, is over. */
@@ -53,7 +53,7 @@ export class UpEvents {
     return this.#outages.isDue(who, codeOf(error))
   }
 
-  #tell({ level, fields, message }: LogLine): void {
+  tell({ level, fields, message }: LogLine): void {
     this.#log[level](fields, message)
   }
 }

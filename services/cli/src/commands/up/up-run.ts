@@ -13,6 +13,7 @@ import {
   tableReport,
 } from '@assay/lake'
 import type { RuleSet } from '@assay/medallion'
+import { retainInTurns } from '@assay/operations'
 import type { Logger } from 'pino'
 import { DEFAULT_LAKE } from '../../parse/global-options.js'
 import { LiveLines } from '../../print/live-lines.js'
@@ -161,10 +162,12 @@ async function runAll(
     signal,
   )
   const status = showStatus(lake, screen, signal)
+  const retention = drain ? undefined : retainInTurns(lake, (line) => events.tell(line), signal)
   const feeding = feed && startFeed(lake, feed, (event) => events.onFeed(event), signal)
   const outcomes = await Promise.allSettled([
     endAll(workers.then(() => ended.abort())),
     endAll(Promise.resolve(feeding)),
+    endAll(Promise.resolve(retention)),
     status,
   ])
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
