@@ -18,6 +18,8 @@ export interface ConfluentRegistryOptions {
   /** Schemas kept in memory. */
   readonly cacheSize?: number
   readonly readerOf?: ReaderOf
+  /** Subjects whose latest schemas tell whether the registry shows anything, when it refuses an id. */
+  readonly subjects?: readonly string[]
   readonly clock: Clock
   readonly random: Random
 }
@@ -46,7 +48,8 @@ class ConfluentRegistry implements SchemaRegistry {
 
   constructor(
     private readonly client: RegistryClient,
-    private readonly settings: Pick<ConfluentRegistryOptions, 'readerOf'> & Pick<typeof DEFAULTS, 'cacheSize'>,
+    private readonly settings: Pick<ConfluentRegistryOptions, 'readerOf' | 'subjects'> &
+      Pick<typeof DEFAULTS, 'cacheSize'>,
   ) {}
 
   async schema(id: number, witness?: number): Promise<SchemaLookup> {
@@ -147,13 +150,28 @@ class ConfluentRegistry implements SchemaRegistry {
       return found
     }
     if (answer.kind === 'unknown') return { kind: 'unknown' }
-    if (answer.kind === 'denied' && (await this.shows(witness))) return { kind: 'denied', detail: answer.detail }
+    if (answer.kind === 'denied' && (await this.showsAnother(id, witness)))
+      return { kind: 'denied', detail: answer.detail }
     throw problemError(answer)
   }
 
-  /** Asked anew: what was shown before says nothing of the rights that hold now. */
-  private async shows(witness: number | undefined): Promise<boolean> {
-    return witness !== undefined && (await this.client.call('GET', `/schemas/ids/${witness}`)).kind === 'answered'
+  /**
+   * Whether the registry shows any other schema now. What was shown before is asked anew, since it says nothing of the
+   * rights that hold now; a process that has seen none yet asks for the latest ones of the subjects.
+   */
+  private async showsAnother(id: number, witness: number | undefined): Promise<boolean> {
+    if (witness !== undefined && (await this.shows(witness))) return true
+    for (const subject of this.settings.subjects ?? []) {
+      const latest = await this.client.call('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`)
+      if (latest.kind !== 'answered') continue
+      const other = idOf(latest.body)
+      if (other !== id && (await this.shows(other))) return true
+    }
+    return false
+  }
+
+  private async shows(id: number): Promise<boolean> {
+    return (await this.client.call('GET', `/schemas/ids/${id}`)).kind === 'answered'
   }
 
   private async lookupOf(body: unknown): Promise<SchemaLookup> {

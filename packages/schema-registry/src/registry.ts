@@ -11,7 +11,7 @@ export type SchemaLookup =
   | { readonly kind: 'foreign'; readonly schemaType: string }
   /** The registry is there and says that it never gave out this id. */
   | { readonly kind: 'unknown' }
-  /** The registry is there and shows `witness`, but refuses to show this id. */
+  /** The registry is there and shows another id, but refuses to show this one. */
   | { readonly kind: 'denied'; readonly detail: string }
 
 /** How a schema would fare under a subject. */
@@ -39,7 +39,7 @@ export interface SchemaRegistry {
    */
   register(subject: string, schema: string): Promise<number>
   /**
-   * `witness` is an id that the registry showed before. Without one, a registry that refuses access throws an
+   * `witness` is an id that the registry showed before. A registry that refuses access, and shows no other id, throws an
    * `OutageError`, since nothing tells whether it refuses this id or everything.
    */
   schema(id: number, witness?: number): Promise<SchemaLookup>

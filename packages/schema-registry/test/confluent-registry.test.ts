@@ -354,3 +354,24 @@ test('S4 S6: an id is denied only while the registry shows another; without that
   reply = (path) => (path === '/schemas/ids/7' ? failure(500, 50001) : shown(path))
   await expect(registry.schema(7, 1)).rejects.toThrow(OutageError)
 })
+
+test('S4 S6: a process that has seen no schema yet asks for those of its subjects, so that one refused id stops no lane', async () => {
+  const registry = await open({ subjects: ['other-value', SUBJECT] })
+  const latest = `/subjects/${encodeURIComponent(SUBJECT)}/versions/latest`
+  const answers = (id: number) => {
+    const schema = tradeSchema(1)
+    const shown = holding({
+      [latest]: { subject: SUBJECT, version: 1, id, schema },
+      [`/schemas/ids/${id}`]: { schema },
+    })
+    return (path: string) => (path === '/schemas/ids/7' ? failure(403, 40301) : shown(path))
+  }
+  reply = answers(3)
+  expect(await registry.schema(7)).toMatchObject({ kind: 'denied' })
+  // The subject's own latest is the refused one: nothing else is shown.
+  reply = answers(7)
+  await expect(registry.schema(7)).rejects.toMatchObject({ code: 'registry_denied', retryable: true })
+  // Its name is shown, but no schema is.
+  reply = (path) => (path.startsWith('/schemas/') ? failure(403, 40301) : answers(3)(path))
+  await expect(registry.schema(7)).rejects.toThrow(OutageError)
+})
