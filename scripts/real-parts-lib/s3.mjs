@@ -8,6 +8,8 @@ import { answersTo } from './server.mjs'
 export const BUCKET = 'assay'
 export const REGION = 'us-east-1'
 const MINIO = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'
+const MC = 'github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9'
+const MC_NAME = 'mc-20250313080218'
 const MINIO_NAME = 'minio-20260212201848'
 const MOTO_VERSION = '5.2.5'
 
@@ -71,6 +73,11 @@ export function s3Url({ ports }) {
 
 function installMinio() {
   return installOnce(MINIO_NAME, (folder) => run('nice', ['go', 'install', MINIO], { env: { GOBIN: folder } }))
+}
+
+/** Folder of MinIO's client, which makes users. */
+export function installMc() {
+  return installOnce(MC_NAME, (folder) => run('nice', ['go', 'install', MC], { env: { GOBIN: folder } }))
 }
 
 function installMoto() {

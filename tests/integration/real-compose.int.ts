@@ -7,7 +7,7 @@ import { statusReport } from '@assay/lake'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { registry as registryPart } from '../../scripts/real-parts-lib/registry.mjs'
-import { s3 as s3Part } from '../../scripts/real-parts-lib/s3.mjs'
+import { installMc, s3 as s3Part } from '../../scripts/real-parts-lib/s3.mjs'
 import type { Part } from '../../scripts/real-parts-lib/server.mjs'
 import {
   type KafkaPart,
@@ -25,7 +25,7 @@ import { type Environment, judge, RealParts, untilCaughtUp } from './support/rea
 import { ServiceProcess } from './support/service-process.js'
 
 interface Container {
-  readonly build?: string
+  readonly image: string
   readonly profiles?: readonly string[]
   readonly command?: readonly string[]
   readonly entrypoint?: readonly string[]
@@ -33,14 +33,18 @@ interface Container {
   readonly deploy?: { readonly resources?: { readonly limits?: { readonly memory?: string } } }
 }
 
+const NO_CONTAINER: Container = { image: 'none' }
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const file = path.join(root, 'docker-compose.yml')
-const containers = (parse(readFileSync(file, 'utf8'), { merge: true }) as { services: Record<string, Container> })
-  .services
+const containers = (
+  parse(readFileSync(file, 'utf8'), { merge: true, maxAliasCount: -1 }) as { services: Record<string, Container> }
+).services
+const ROLES = ['FEED', 'BRONZE', 'SILVER', 'GOLD', 'OPERATOR', 'READER'] as const
 const PASSWORDS = {
   OBJECT_STORE_USER: 'user-of-a-test',
   OBJECT_STORE_PASSWORD: 'password-of-a-test',
   GRAFANA_PASSWORD: 'x',
+  ...Object.fromEntries(ROLES.map((role) => [`OBJECT_STORE_${role}_PASSWORD`, `password-of-${role}`])),
 }
 
 /** The image's own environment. */
@@ -52,7 +56,7 @@ const imageEnvironment = Object.fromEntries(
 
 /** Containers that run one of our services. */
 const serviceContainers = Object.entries(containers).filter(
-  ([, { build, command }]) => build !== undefined && command?.[0]?.startsWith('services/'),
+  ([, { image, command }]) => image.startsWith('assay:') && command?.[0]?.startsWith('services/'),
 )
 
 function composeTool(): string | undefined {
@@ -133,8 +137,19 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('what docker-compose.
     registry = await startRegistry({ part: registryOfCompose(kafka.broker) })
     const credentials = { accessKeyId: PASSWORDS.OBJECT_STORE_USER, secretAccessKey: PASSWORDS.OBJECT_STORE_PASSWORD }
     parts = new RealParts(kafka, { ...s3, credentials }, registry)
+    if (s3.kind === 'minio') await makeUsers()
   })
   afterAll(() => parts?.stop())
+
+  /** What the container object-store-users runs; a second run changes nothing. */
+  const makeUsers = async (): Promise<void> => {
+    const container = containers['object-store-users'] ?? NO_CONTAINER
+    const [shell = '', script = ''] = container.entrypoint ?? []
+    const local = path.join(root, 'deploy/object-store', path.basename(script))
+    const given = { ...environmentOf(container), HOME: parts.workDirectory() }
+    const env = { ...given, PATH: `${await installMc()}:${process.env.PATH}` }
+    for (const _ of [1, 2]) execFileSync(shell, [local], { env, stdio: 'pipe' })
+  }
 
   /** The container's environment, only with the addresses that its parts have here. */
   const environmentOf = ({ environment = {} }: Container): Environment => {
@@ -215,16 +230,20 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('what docker-compose.
     await Promise.all(services.map((service) => service.stop()))
   })
 
-  it.each(['cli', 'replay'])('the job %s runs', async (name) => {
-    const container = containers[name] ?? {}
+  it.each(['cli', 'operate', 'replay'])('the job %s runs', async (name) => {
+    const container = containers[name] ?? NO_CONTAINER
     const [, , ...words] = container.entrypoint ?? []
     const env = environmentOf(container)
     const help = await assay([...words, '--help'], env)
     expect([help.code, help.stdout]).toEqual([0, expect.stringContaining('Usage: assay')])
-    if (name === 'cli') {
-      const tables = await assay(['tables'], env)
-      expect([tables.code, tables.stdout]).toEqual([0, expect.stringContaining('gold_crypto_trades')])
-    }
+    if (name === 'replay') return
+    const tables = await assay(['tables'], env)
+    expect([tables.code, tables.stdout]).toEqual([0, expect.stringContaining('gold_crypto_trades')])
+    const maintained = await assay(['maintain', '--expire', '--compact'], env)
+    const isAllowed = name === 'operate' || s3.kind !== 'minio'
+    expect([maintained.code, maintained.stderr]).toEqual(
+      isAllowed ? [0, ''] : [3, expect.stringContaining('store_denied')],
+    )
   })
 })
 
