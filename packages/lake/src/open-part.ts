@@ -164,9 +164,13 @@ function saslOf(sasl: Sasl): KafkaSasl {
   return { mechanism: sasl.mechanism, token: async () => (await readFile(sasl.tokenFile, 'utf8')).trim() }
 }
 
+function subjectOf(topic: string): string {
+  return `${topic}-value`
+}
+
 /** Silver reads the subjects of the exchanges' topics. */
 export function readerOf(subject: string): string | undefined {
-  const exchange = exchanges.find(({ topic }) => subject === `${topic}-value`)
+  const exchange = exchanges.find(({ topic }) => subject === subjectOf(topic))
   return exchange && readerSchemaOf(exchange)
 }
 
@@ -178,7 +182,8 @@ export async function openRegistry(
   if (registry.kind === 'embedded') return openEmbeddedRegistry(store, SCHEMAS_PREFIX, readerOf)
   const { url, auth } = registry
   const limits = patience_ms !== undefined && { timeout_ms: patience_ms, attemptsMax: 1 }
-  return openConfluentRegistry({ url, readerOf, clock, random, ...(auth && { auth }), ...limits })
+  const subjects = exchanges.map(({ topic }) => subjectOf(topic))
+  return openConfluentRegistry({ url, readerOf, subjects, clock, random, ...(auth && { auth }), ...limits })
 }
 
 export async function openCatalog({ catalog }: LakeParts, store: ObjectStore, context: PartsContext): Promise<Catalog> {
