@@ -201,6 +201,15 @@ describe('configuration of a service', () => {
     expect(text).not.toContain('secret')
   })
 
+  it('lists what does not go together with what is wrong by itself, but nothing that only follows from it', () => {
+    const one = { ASSAY_BATCH_ROWS: 'many', ASSAY_REGISTRY_PASSWORD: 'p', ASSAY_CATALOG_WAREHOUSE: 'w' }
+    expect(mistakesOf({ ...one, ASSAY_CATALOG_URL: 'no address' })).toEqual([
+      expect.stringContaining('ASSAY_CATALOG_URL must be'),
+      expect.stringContaining('ASSAY_BATCH_ROWS must be'),
+      'ASSAY_REGISTRY_URL is missing: there is a login for it',
+    ])
+  })
+
   it('A13: no setting but those for secrets takes an address with one in it, and no message repeats it', () => {
     const texts = [
       'user:hunter2@host:9092',

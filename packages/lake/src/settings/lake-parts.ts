@@ -86,11 +86,21 @@ export function embeddedParts(directory: string): LakeParts {
   }
 }
 
-/** Puts the values together; what does not go together is added to the mistakes. Undefined when there are any. */
+/**
+ * Puts the values together; what does not go together is added to the mistakes, unless it is about a value that is wrong
+ * by itself. Undefined when there are any.
+ */
 export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | undefined {
-  if (mistakes.length > 0) return undefined
+  const wrong = mistakes.flatMap((mistake) => /^ASSAY_\w+/.exec(mistake)?.[0] ?? [])
+  const between: string[] = []
+  const parts = together(values, between)
+  mistakes.push(...between.filter((mistake) => !wrong.some((name) => mistake.includes(name))))
+  return mistakes.length > 0 ? undefined : parts
+}
+
+function together(values: PartsValues, mistakes: string[]): LakeParts {
   const location = values.ASSAY_LAKE
-  const parts: LakeParts = {
+  return {
     location,
     workDirectory: values.ASSAY_WORK_DIR,
     historyHours: values.ASSAY_HISTORY_HOURS,
@@ -101,7 +111,6 @@ export function lakeParts(values: PartsValues, mistakes: string[]): LakeParts | 
     topicPartitions: values.ASSAY_TOPIC_PARTITIONS,
     olderVersions_ms: values.ASSAY_OLDER_VERSIONS_MINUTES * 60_000,
   }
-  return mistakes.length > 0 ? undefined : parts
 }
 
 function s3Part(values: PartsValues, location: string, mistakes: string[]): S3Part {

@@ -23,7 +23,7 @@ const SLIP_LETTERS_MAX = 6
 
 /**
  * Reads settings from the environment. A name that begins with ASSAY_ and is none of `known` is a mistake. Where there
- * are mistakes the values are not to be used.
+ * are mistakes the values are only good for finding more: a wrong one is as if it were not set.
  */
 export function readSettings<S extends Settings>(
   settings: S,
@@ -36,13 +36,15 @@ export function readSettings<S extends Settings>(
   const values: Record<string, unknown> = {}
   for (const [name, { schema, fallback }] of Object.entries<Setting<unknown>>(settings)) {
     const text = env[name] ?? fallback
+    const outcome = schema.safeParse(text)
     if (!SECRET.test(name) && holdsCredentials(text)) {
       mistakes.push(`${name} must hold no user, password or token: there are settings of their own for these`)
-      continue
+      values[name] = schema.safeParse(fallback).data
+    } else if (outcome.success) values[name] = outcome.data
+    else {
+      mistakes.push(`${name} ${outcome.error.issues[0]?.message ?? 'is wrong'}${shown(name, text)}`)
+      values[name] = schema.safeParse(fallback).data
     }
-    const outcome = schema.safeParse(text)
-    if (outcome.success) values[name] = outcome.data
-    else mistakes.push(`${name} ${outcome.error.issues[0]?.message ?? 'is wrong'}${shown(name, text)}`)
   }
   return { values: values as Values<S>, mistakes }
 }
