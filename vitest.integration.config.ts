@@ -41,6 +41,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['assay-source'] } },
   test: {
     include: ['{packages,services}/*/test/**/*.int.ts', 'tests/**/*.int.ts'],
+    globalSetup: './tests/support/fresh-build.ts',
     testTimeout: 600_000,
     hookTimeout: 600_000,
     // Servers take most of the time; what is short of it says so with deadlines of its own.

@@ -1,5 +1,5 @@
 import { commit, defaultMaintenance, pendingEntries } from '@assay/iceberg'
-import { silverTable } from '@assay/medallion'
+import { GOLD_TABLE, silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
 import { maintainTables, setPaused } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { produceBinance, tradesWithRejects } from './support/dead-letters.js'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
 import { memoryLake } from './support/memory-lake.js'
+import { goldWorker, runAlone } from './support/workers.js'
 
 const DAY_MS = 86_400_000
 
@@ -68,6 +69,34 @@ describe('maintenance by hand', () => {
     await checkInvariants(lake)
     await killed.close()
     await lake.close()
+  })
+
+  it("T19: gold's saved keys are no orphan, neither to a search by hand nor to the worker's own", async () => {
+    const first = memoryLake()
+    await produceBinance(first, [{ trade_id: 1 }])
+    await drain(first)
+    // A set that was built from all files is saved with the next commit; two searches, a while apart, follow it.
+    await produceBinance(first, [{ trade_id: 2 }, { trade_id: 3 }, { trade_id: 4 }])
+    await drain(first, { layers: ['bronze', 'silver'] })
+    const lake = memoryLake({ store: first.store, log: first.log, clock: first.clock })
+    const gold = await goldWorker(lake, {
+      limits: { maxRows: 1 },
+      onEvent: ({ kind }) => {
+        if (kind === 'committed') lake.clock.advance(2 * DAY_MS)
+      },
+    })
+    await runAlone(gold)
+    expect(gold.events.filter(({ kind }) => kind === 'committed')).toHaveLength(3)
+    const keys = GOLD_TABLE.state?.files((await gold.main.pin()).checkpoint) ?? []
+    expect(keys).toHaveLength(1)
+    await lake.store.put('tables/market_data/gold_crypto_trades/keys/left.keys', Buffer.from('by a killed worker'))
+    lake.clock.advance(2 * DAY_MS)
+    await commit(gold.main.table, { prepare: () => ({ kind: 'proceed', change: { operation: 'append' } }) })
+    const found = await maintainTables(lake, new Set(['orphans']), false)
+    expect(found.find(({ table }) => table === GOLD_TABLE.name)?.orphans).toBe(1)
+    for (const key of keys) expect(await lake.store.size_bytes(key), key).toBeDefined()
+    await lake.close()
+    await first.close()
   })
 
   it('A4: while it is paused no commit gets through', async () => {

@@ -22,6 +22,8 @@ import {
 export interface SingleWorkerOptions {
   readonly limits?: Partial<BatchLimits>
   readonly rules?: RuleSet
+  /** Called with each event as it comes. */
+  readonly onEvent?: (event: WorkerEvent) => void
 }
 
 /** A stage on a lake, to be driven batch by batch, or by `worker`. */
@@ -71,7 +73,10 @@ async function partsOf(
     interval_ms: 0,
     aligned: false,
     upstreamEnded: () => true,
-    onEvent: (event: WorkerEvent) => void events.push(event),
+    onEvent: (event: WorkerEvent) => {
+      events.push(event)
+      options.onEvent?.(event)
+    },
     table: (definition: Parameters<Lake['table']>[0]) => lake.table(definition),
   }
   return { events, parts }

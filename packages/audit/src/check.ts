@@ -22,6 +22,11 @@ export interface VerifyReport {
   readonly rows: bigint
 }
 
+/** One failed check makes the verification fail. */
+export function reportOf(checks: readonly Check[], rows: bigint): VerifyReport {
+  return { checks, is_ok: checks.every(({ outcome }) => outcome !== 'failed'), rows }
+}
+
 const FOUND_MAX = 5
 
 /** Places where something does not hold: all are counted, the first few are kept. */

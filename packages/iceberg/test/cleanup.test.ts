@@ -124,6 +124,33 @@ describe('A9: the clean-up', () => {
     expect(after).not.toContainEqual(before[0])
   })
 
+  it('T17: takes orphans a day after they were written, none sooner, and none that is named or kept', async () => {
+    const world = await openWorld()
+    const { table, clock, store } = world
+    const HOUR_MS = 3_600_000
+    await append(table, [await putDataFile(table)])
+    const [old, kept] = [await putDataFile(table), await putDataFile(table)]
+    clock.advance(2 * HOUR_MS)
+    const young = await putDataFile(table)
+    const keep = new Set([kept.path])
+    const keyOf = ({ path }: { readonly path: string }): string => path.replace('memory:///', '')
+    const search = async (more: Partial<Parameters<typeof removeOrphans>[1]> = {}): Promise<string[]> =>
+      (await removeOrphans(table, { keep, ...more })).map(({ key }) => key)
+    clock.advance(22 * HOUR_MS)
+    await append(table, [])
+    expect(await search()).toEqual([])
+    clock.advance(1)
+    await append(table, [])
+    expect(await search({ dryRun: true })).toEqual([keyOf(old)])
+    expect(await search({ olderThan_ms: 21 * HOUR_MS, dryRun: true })).toEqual([keyOf(old), keyOf(young)].sort())
+    expect(await search({ seenBefore: new Set() })).toEqual([])
+    expect(await search({ seenBefore: new Set([keyOf(old)]) })).toEqual([keyOf(old)])
+    expect(await store.size_bytes(keyOf(old))).toBeUndefined()
+    for (const file of [kept, young]) expect(await store.size_bytes(keyOf(file))).toBeDefined()
+    expect(await livePaths(table)).toHaveLength(1)
+    await expect(search({ olderThan_ms: 15 * 60_000 - 1 })).rejects.toMatchObject({ code: 'orphans_too_young' })
+  })
+
   it('does not search for orphans when a snapshot cannot be read', async () => {
     const world = await openWorld()
     await append(world.table, [await putDataFile(world.table)])

@@ -71,6 +71,21 @@ describe('single values', () => {
     expect(decodeValue('double', encodeValue('float', 1.5))).toBe(1.5)
   })
 
+  it('are the value itself up to sixteen characters or bytes, and the nearest that is not below it beyond', () => {
+    for (const length of [1, 15, 16]) {
+      const text = '\u{1f600}'.repeat(length)
+      expect(Buffer.from(lowerBound('string', text) ?? []).toString()).toBe(text)
+      expect(Buffer.from(upperBound('string', text) ?? []).toString()).toBe(text)
+      const bytes = new Uint8Array(length).fill(255)
+      expect([lowerBound('binary', bytes), upperBound('binary', bytes)]).toEqual([bytes, bytes])
+    }
+    expect(Buffer.from(lowerBound('string', 'a'.repeat(17)) ?? []).toString()).toBe('a'.repeat(16))
+    expect(Buffer.from(upperBound('string', 'a'.repeat(17)) ?? []).toString()).toBe(`${'a'.repeat(15)}b`)
+    expect(upperBound('binary', Uint8Array.of(...new Array(15).fill(7), 255, 9))).toEqual(
+      Uint8Array.of(...new Array(14).fill(7), 8),
+    )
+  })
+
   it('has no bound for NaN, nor above a text of the greatest characters', () => {
     expect(lowerBound('double', Number.NaN)).toBeUndefined()
     expect(upperBound('double', Number.NaN)).toBeUndefined()

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { manifestOf } from '../src/commit/rewrite.js'
+import { FILE_PATH_ID } from '../src/format/data-file.js'
 import type { ManifestFile } from '../src/format/manifest-list.js'
 import {
   commit,
@@ -10,6 +11,7 @@ import {
   type Table,
   type TableVersion,
 } from '../src/index.js'
+import { PositionDeletes } from '../src/plan/position-deletes.js'
 import { append, commitList, livePaths, openWorld, putDataFile, replace } from './support.js'
 
 interface ForeignCommit {
@@ -170,5 +172,61 @@ describe('manifests without any live file', () => {
     const listed = await table.manifests(version, snapshot)
     expect(listed.map(({ addedFiles, existingFiles }) => [addedFiles, existingFiles])).toEqual([[1, 0]])
     expect(await livePaths(table)).toEqual([next.path])
+  })
+})
+
+function fileOf(more: Partial<DataFile>): DataFile {
+  return {
+    path: 'p',
+    specId: 0,
+    partition: [],
+    recordCount: 1,
+    size_bytes: 1,
+    format: 'PARQUET',
+    content: 'data',
+    ...more,
+  }
+}
+
+describe('which file a position-delete file is about', () => {
+  const data = {
+    status: 'added',
+    snapshotId: 1n,
+    sequenceNumber: 3,
+    fileSequenceNumber: 3,
+    file: fileOf({ path: 'b' }),
+  } as const
+
+  function applies(more: Partial<DataFile>, sequenceNumber = 3): boolean {
+    const deletes = new PositionDeletes()
+    deletes.add({ ...data, sequenceNumber, file: fileOf({ content: 'position_deletes', ...more }) })
+    return deletes.of(data).length === 1
+  }
+
+  const bound = (path: string): ReadonlyMap<number, Uint8Array> => new Map([[FILE_PATH_ID, Buffer.from(path)]])
+
+  it('A4: that which it names, or any within its bounds, which are included', () => {
+    expect(applies({ referencedDataFile: 'b' })).toBe(true)
+    expect(applies({ referencedDataFile: 'a' })).toBe(false)
+    expect(applies({ referencedDataFile: 'a', lowerBounds: bound('b'), upperBounds: bound('b') })).toBe(false)
+    for (const [lower, upper, isWithin] of [
+      ['b', 'b', true],
+      ['a', 'b', true],
+      ['b', 'c', true],
+      ['c', 'd', false],
+      ['a', 'a', false],
+    ] as const)
+      expect([lower, upper, applies({ lowerBounds: bound(lower), upperBounds: bound(upper) })]).toEqual([
+        lower,
+        upper,
+        isWithin,
+      ])
+    expect(applies({})).toBe(true)
+  })
+
+  it('A4: not older than it, the same commit’s included', () => {
+    expect([2, 3, 4].map((sequence) => applies({}, sequence))).toEqual([false, true, true])
+    expect(applies({ partition: [1n] })).toBe(false)
+    expect(applies({ specId: 1 })).toBe(false)
   })
 })

@@ -68,6 +68,15 @@ describe('a wrong rule, from the alarm to the repair', () => {
       ...lake,
     ])
     expect(none.stdout.toString()).toMatch(/^0 of 0 .*Days that have open ones, by --date-range: \d{4}-/s)
+    // What keeps nothing closes nothing and selects nothing, whichever of the filters it is.
+    const target = ['--target-table', 'silver_binance_trades']
+    const never = ['--rejected-since', '2099-01-01']
+    expect(await run(['replay', ...target, ...never, '--dry-run', ...lake])).toMatchObject({ selected: 0 })
+    expect(await run(['dlq', '--since', '2099-01-01', ...lake])).toEqual([])
+    for (const filter of [never, ['--date-range', '2001-01-01'], ['--error-types', 'unknown_error']]) {
+      const resolve = ['dlq', 'resolve', ...filter, '--purge', '--note', 'a test', ...lake]
+      expect([filter, await run(resolve)]).toEqual([filter, { resolution: 'purged', dead_letters: 0 }])
+    }
     const tried = await run<{ exchanges: Record<string, object> }>(['rules', 'test', file, ...lake])
     expect(tried.exchanges.binance).toMatchObject({ newly_rejected: 0, newly_accepted: 0 })
 

@@ -69,5 +69,7 @@ describe('verify', () => {
     const { is_ok, checks } = JSON.parse(bad.stdout.toString()) as { is_ok: boolean; checks: { found: string[] }[] }
     expect(is_ok).toBe(false)
     expect(checks.flatMap(({ found }) => found).some((text) => text.endsWith('.parquet is missing'))).toBe(true)
+    const told = await here(['verify', ...lake])
+    expect([told.code, told.stdout.toString()]).toEqual([1, expect.stringMatching(/FAILED files.*: \d+ FAILED\n$/s)])
   }, 60_000)
 })

@@ -2,7 +2,7 @@ import { AssayError, isStopped, type LaneKey, OutageError } from '@assay/core'
 import { type Session, type TemporaryTable, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
-import { type Check, CheckList, Findings, type VerifyReport } from '../check.js'
+import { type Check, CheckList, Findings, reportOf, type VerifyReport } from '../check.js'
 import { type LaneRows, laneRows } from '../pinned/lane-rows.js'
 import { type PinnedLake, pinLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
@@ -37,7 +37,7 @@ export async function verifyLake(lake: Lake, options: VerifyOptions): Promise<Ve
   const work = async (session: Session): Promise<VerifyReport> => {
     const tables = await pinLake(lake, list)
     const rows = await new Run(lake, session, tables, list).all(fromLog)
-    return { checks: list.checks, is_ok: list.checks.every(({ outcome }) => outcome !== 'failed'), rows }
+    return reportOf(list.checks, rows)
   }
   return withSession(await lake.engine(), work, signal)
 }

@@ -61,7 +61,8 @@ export class LaneMetrics {
     const report = lake && (await Promise.race([statusReport(lake).catch(() => undefined), late]))
     answered.abort()
     this.#isRead.set(report ? 1 : 0)
-    for (const gauge of [this.#lagRecords, this.#lagSeconds, this.#position, this.#lastCommit]) gauge.reset()
+    const ofLanes = [this.#lagRecords, this.#lagSeconds, this.#position, this.#lastCommit, this.#stopped]
+    for (const gauge of [...ofLanes, this.#rejectedRatio]) gauge?.reset()
     if (lake && report) this.#show(lake, report)
   }
 
