@@ -14,7 +14,7 @@ const SEED = Number(process.env.ASSAY_TEST_SIGNALS_SEED ?? 28)
 /** Commands to test, separated by commas. */
 const ONLY = process.env.ASSAY_TEST_SIGNALS_ONLY?.split(',')
 /** The promise is a second; a busy machine is given more before it is called a hang. */
-const GONE_MS_MAX = Number(process.env.ASSAY_TEST_SIGNALS_MS ?? 5_000)
+const GONE_MS_MAX = Number(process.env.ASSAY_TEST_SIGNALS_MS ?? 20_000)
 /** Longest time that an orderly end may take. */
 const ORDERLY_MS_MAX = 30_000
 const ROWS = TIMES > 10 ? 200_000 : 20_000

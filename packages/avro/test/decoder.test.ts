@@ -221,21 +221,23 @@ describe('skipped values', () => {
 })
 
 describe('S6: hostile records cost bounded time', () => {
-  function refusedWithin(limit_ms: number, writer: string, body: Uint8Array): void {
+  /** Time of this process's own: what others do on the machine counts for nothing. */
+  function refusedAtOnce(writer: string, body: Uint8Array): void {
     const decoder = compileColumnDecoder(writer, READER)
     const columns = newDecodedColumns(READER, body, 1)
-    const start_ms = performance.now()
+    const start = process.cpuUsage()
     expect(decoder.decode(body, 0, body.length, 0, columns)).toBe(false)
-    expect(performance.now() - start_ms).toBeLessThan(limit_ms)
+    const { user, system } = process.cpuUsage(start)
+    expect((user + system) / 1_000).toBeLessThan(1_000)
   }
 
-  test('an array of 200 million nulls in five bytes', () => {
-    refusedWithin(50, withExtra({ type: 'array', items: 'null' }), bytes(long(200_000_000), long(0), long(1)))
+  test('an array of a million million nulls in seven bytes', () => {
+    refusedAtOnce(withExtra({ type: 'array', items: 'null' }), bytes(long(10n ** 12n), long(0), long(1)))
   })
 
   test('the same nulls in many blocks', () => {
-    const blocks = Array.from({ length: 200 }, () => long(9_999)).flat()
-    refusedWithin(50, withExtra({ type: 'array', items: 'null' }), bytes(blocks, long(0), long(1)))
+    const blocks = Array.from({ length: 100_000 }, () => long(9_999)).flat()
+    refusedAtOnce(withExtra({ type: 'array', items: 'null' }), bytes(blocks, long(0), long(1)))
   })
 
   test('10,000 items are fine, one more is not', () => {
@@ -248,7 +250,7 @@ describe('S6: hostile records cost bounded time', () => {
   test('a list 200,000 deep, and one within the limit', () => {
     const node = { type: 'record', name: 'Node', fields: [{ name: 'next', type: ['null', 'Node'] }] }
     const list = (depth: number): Uint8Array => bytes(Array(depth).fill(2), long(0), long(1))
-    refusedWithin(50, withExtra(node), list(200_000))
+    refusedAtOnce(withExtra(node), list(200_000))
     expect(decodeOne(withExtra(node), READER, list(60)).ok).toBe(true)
     expect(decodeOne(withExtra(node), READER, list(64)).ok).toBe(false)
   })
@@ -259,7 +261,7 @@ describe('S6: hostile records cost bounded time', () => {
       name: 'Node',
       fields: [{ name: 'children', type: { type: 'array', items: 'Node' } }],
     }
-    refusedWithin(50, withExtra(node), bytes(Array(200_000).fill(2), long(1)))
+    refusedAtOnce(withExtra(node), bytes(Array(200_000).fill(2), long(1)))
   })
 
   test('records without bytes that double with every level', () => {
@@ -275,7 +277,7 @@ describe('S6: hostile records cost bounded time', () => {
         ],
       }
     }
-    refusedWithin(500, withExtra(type), bytes(long(1)))
+    refusedAtOnce(withExtra(type), bytes(long(1)))
   })
 
   test('a text that claims more than there is', () => {

@@ -27,7 +27,7 @@ const ask = (bounds = {}): Promise<unknown> =>
   requestText(
     url,
     { method: 'GET', headers: { authorization: 'Bearer battery-staple' } },
-    { timeout_ms: 2_000, answerBytesMax: 1_000, ...bounds },
+    { timeout_ms: 30_000, answerBytesMax: 1_000, ...bounds },
   )
 
 test('an answer comes whole, whatever its status, and no redirection is followed', async () => {

@@ -47,6 +47,9 @@ class HandClock implements Clock {
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
 const listening = (host: FakeProcess) => STOP_SIGNALS.map((name) => host.listenerCount(name))
 
+/** A busy machine may take its time. */
+const PATIENCE = { timeout: 30_000 }
+
 describe('A11: signals', () => {
   test.each(STOP_SIGNALS)('the first %s asks for an orderly end, another one ends the process', async (name) => {
     for (const second of STOP_SIGNALS.filter((other) => other !== name)) {
@@ -71,7 +74,7 @@ describe('A11: signals', () => {
     const first = name === 'SIGINT' ? 'SIGTERM' : 'SIGINT'
     host.emit(first, first)
     host.emit(name, name)
-    await vi.waitFor(() => expect(host.exits).toEqual([code]))
+    await vi.waitFor(() => expect(host.exits).toEqual([code]), PATIENCE)
   })
 
   test('a tenth of a second after the first, the next is left to the system', async () => {
@@ -108,7 +111,7 @@ describe('A11: signals', () => {
     await settled()
     expect(host.kills).toEqual([])
     clock.move(200)
-    await vi.waitFor(() => expect(host.kills).toEqual(['SIGINT']))
+    await vi.waitFor(() => expect(host.kills).toEqual(['SIGINT']), PATIENCE)
   })
 
   test('a third one of the same does not wait for that', () => {
@@ -145,7 +148,7 @@ describe('A11: signals', () => {
     host.emit('SIGTERM', 'SIGTERM')
     host.emit('SIGINT', 'SIGINT')
     await stop.exit(0)
-    await vi.waitFor(() => expect(host.exits).toEqual([130]))
+    await vi.waitFor(() => expect(host.exits).toEqual([130]), PATIENCE)
     await settled()
     expect(host.exits).toEqual([130])
   })

@@ -45,13 +45,12 @@ describe('file log', () => {
     const directory = await freshFolder()
     const [a, b] = [await openAt(directory), await openAt(directory, { poll_ms: 200 })]
     await a.ensureTopic('t', 1)
-    const began = performance.now()
-    const wait = b.waitForRecords([{ lane, position: position(0) }], 20_000)
+    // Longer than the test may take: only the record can end it.
+    const wait = b.waitForRecords([{ lane, position: position(0) }], 600_000)
     await new Promise((resolve) => setTimeout(resolve, 50))
     await a.produce('t', numbered('v', 1))
     for (let i = 0; i < 3; i += 1) await b.lanes('t')
     await wait
-    expect(performance.now() - began).toBeLessThan(10_000)
     await Promise.all([a.close(), b.close()])
   })
 

@@ -53,7 +53,7 @@ const values = (records: readonly { readonly value: string | undefined }[]): (st
 
 /** A transaction's end gets into the log a little later than its producer hears of it. */
 async function untilEnd(topic: string, end: bigint): Promise<void> {
-  await expect.poll(async () => (await log.lanes(topic))[0]?.end, { timeout: 10_000 }).toBe(end)
+  await expect.poll(async () => (await log.lanes(topic))[0]?.end, { timeout: 60_000 }).toBe(end)
 }
 
 async function outcome(from: EventLog, topic: string, at: number, epoch?: number): Promise<ReadResult> {

@@ -125,6 +125,7 @@ describe("an exchange's own feed", () => {
   test('an exchange that is away is tried again with growing pauses, and the outage is counted', async () => {
     const server = await LiveServer.open(() => undefined)
     await server.close()
+    const began_ms = performance.now()
     const running = follow(server, server.standsFor(binance))
     const failures = () => running.events.filter((event) => event.kind === 'disconnected')
     await until('it was tried four times', () => failures().length === 4)
@@ -137,7 +138,7 @@ describe("an exchange's own feed", () => {
       0,
     )
     expect(outage).toBeGreaterThan(0.3)
-    expect(outage).toBeLessThan(10)
+    expect(outage).toBeLessThanOrEqual((performance.now() - began_ms) / 1_000)
   })
 
   test('S2: records are stamped with the clock, each Kraken trade with an ingestion time of its own', async () => {
@@ -212,8 +213,8 @@ describe("an exchange's own feed", () => {
       setTimeout(() => beat(client), 20)
     }
     const server = await LiveServer.open((client) => beat(client))
-    const running = follow(server, server.standsFor(kraken, { silence_ms: 100 }))
-    await systemClock.sleep(500)
+    const running = follow(server, server.standsFor(kraken, { silence_ms: 300 }))
+    await systemClock.sleep(900)
     expect(server.connections).toBe(1)
     expect(running.sum('refused')).toBe(0)
   })

@@ -34,7 +34,7 @@ describe('sources', () => {
     await sources[0]?.chunks[Symbol.asyncIterator]().next()
     expect(await openFiles()).toBe(3)
     closeSources(sources)
-    await vi.waitFor(async () => expect(await openFiles()).toBe(0))
+    await vi.waitFor(async () => expect(await openFiles()).toBe(0), { timeout: 30_000 })
   })
 
   const textOf = async (name: string): Promise<string> => {

@@ -22,6 +22,9 @@ function run(service: ServiceName, host: FakeHost, clock: Clock = systemClock): 
   return runService({ service, work: WORK[service], clock, random: systemRandom, stop }, host)
 }
 
+/** A busy machine may take its time. */
+const PATIENCE = { timeout: 30_000 }
+
 describe('a service', () => {
   it('ends with 2 and every mistake when its environment is wrong', async () => {
     const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_BATCH_ROWS: 'many', ASSAY_LOGLEVEL: 'info' })
@@ -52,7 +55,7 @@ describe('a service', () => {
     host.send('SIGTERM')
     host.send('SIGINT')
     await code
-    await vi.waitFor(() => expect(host.kills).toEqual(['SIGINT']))
+    await vi.waitFor(() => expect(host.kills).toEqual(['SIGINT']), PATIENCE)
   })
 
   it('A7: ends with 1 when the grace time is over', async () => {
@@ -66,7 +69,7 @@ describe('a service', () => {
     await started
     host.send('SIGTERM')
     await code
-    await vi.waitFor(() => expect(host.exits).toEqual([1]))
+    await vi.waitFor(() => expect(host.exits).toEqual([1]), PATIENCE)
     expect(host.lines.some((line) => line.code === 'grace_time_over')).toBe(true)
   })
 

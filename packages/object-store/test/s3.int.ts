@@ -208,7 +208,7 @@ describe.skipIf(!(await needs('s3', 'toxiproxy')))('S3 store behind a bad networ
       await expect(store.get('k')).rejects.toThrow(OutageError)
       await expect(store.localPath('k')).rejects.toThrow(OutageError)
       await expect(store.putIfAbsent('l', bytes('x'))).rejects.toThrow(OutageError)
-      expect(performance.now() - started_ms).toBeLessThan(10_000)
+      expect(performance.now() - started_ms).toBeLessThan(60_000)
 
       await network.removeToxic('silence')
       expect(await store.size_bytes('k')).toBe(2 * MIB)
