@@ -30,6 +30,8 @@ export type FeedEvent =
       readonly refused: number
       /** Why the first of the refused messages was refused. */
       readonly refusal?: string
+      /** The beginning of that message, as a JSON text. */
+      readonly refused_text?: string
       /** Records held in memory because the log has not taken them yet. */
       readonly buffer_bytes: number
     }
@@ -82,7 +84,11 @@ export function feedEventLine(event: FeedEvent): LogLine | undefined {
       if (event.refused === 0) return undefined
       return {
         level: 'warn',
-        fields: { exchange, refused: event.refused },
+        fields: {
+          exchange,
+          refused: event.refused,
+          ...(event.refused_text !== undefined && { text: event.refused_text }),
+        },
         message: `not understood: ${event.refusal}`,
       }
     }

@@ -5,7 +5,7 @@ import { type Exchange, exchangeNamed } from '@assay/exchanges'
 import { WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import { afterEach, describe, expect, test } from 'vitest'
 import { memoryTarget, recordsOf } from '../../../tests/support/parts.js'
-import { type FeedEvent, runLiveFeed } from '../src/index.js'
+import { type FeedEvent, feedEventLine, runLiveFeed } from '../src/index.js'
 import { LiveServer } from './live-server.js'
 
 const binance = exchangeNamed('binance')
@@ -111,6 +111,11 @@ describe("an exchange's own feed", () => {
     await until('the snapshot is, too', () => running.sum('records') === 110)
     expect(sorted(await idsOf(running.target, kraken))).toEqual(sorted(sent))
     expect(running.sum('refused')).toBe(2)
+    const line = running.events.map(feedEventLine).find((one) => one?.message.startsWith('not understood'))
+    expect(line?.fields).toMatchObject({
+      exchange: 'kraken',
+      text: '"{\\"channel\\":\\"trade\\",\\"data\\":\\"rubbish\\"}\\u0007"',
+    })
     const reasons = running.events.flatMap((event) => (event.kind === 'disconnected' ? [event.reason] : []))
     expect(reasons[0]).toBe('closed with code 1001: going away')
     expect(reasons[2]).toBe('silent for 0.3 s')

@@ -122,12 +122,37 @@ describe('a lake with the recorded trades', () => {
     })
   })
 
+  test('T16: views show the time of a trade as a timestamp, to the microsecond, beside all columns of the tables', async () => {
+    await withQuery(lake, async (query) => {
+      for (const [view, rows] of [
+        ['gold_trades', 'gold_crypto_trades'],
+        ['silver_trades', '(FROM silver_binance_trades UNION ALL FROM silver_kraken_trades)'],
+        ['lineage', 'gold_crypto_trades'],
+      ] as const) {
+        const [found] = (
+          await query.run(
+            `SELECT count(*), bool_and(epoch_us(event_time) = "timestamp"), any_value(typeof(event_time)) FROM ${view}`,
+          )
+        ).rows
+        const [expected] = (await query.run(`SELECT count(*) FROM ${rows}`)).rows
+        expect(found).toEqual([expected?.[0], true, 'TIMESTAMP WITH TIME ZONE'])
+      }
+      const left = 'SELECT * EXCLUDE event_time FROM gold_trades EXCEPT ALL FROM gold_crypto_trades'
+      expect((await query.run(left)).rows).toEqual([])
+    })
+  })
+
   test('Q1: people read the tables and views, and nothing else of the lake', async () => {
     const child = new QueryChild(childOptions())
     const asked = askIn(lake, child)
     expect(String(await answerOf(asked, 'SELECT count(*) AS n FROM lineage WHERE raw_bytes IS NOT NULL'))).toBe(
       'n\n4001\n',
     )
+    expect(
+      String(
+        await answerOf(asked, "SELECT count(*) AS n FROM gold_trades WHERE event_time > TIMESTAMPTZ '2000-01-01'"),
+      ),
+    ).toBe('n\n4001\n')
     expect(String(await answerOf(asked, 'SHOW TABLES')).split('\n')).toContain('silver_dlq_open')
     const [file] = (
       await readdir(join(lake.location, 'tables', 'market_data', 'gold_crypto_trades'), { recursive: true })

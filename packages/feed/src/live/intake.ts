@@ -24,9 +24,12 @@ interface Tally {
   messages: number
   refused: number
   refusal: string | undefined
+  refusedText: string | undefined
 }
 
-const NOTHING: Readonly<Tally> = { messages: 0, refused: 0, refusal: undefined }
+const NOTHING: Readonly<Tally> = { messages: 0, refused: 0, refusal: undefined, refusedText: undefined }
+/** Characters of a refused message that are told: enough to see its form. */
+const TOLD_CHARACTERS_MAX = 300
 
 /** Takes an exchange's text frames into the log, stamped with the clock; what the log has not taken waits, bounded. */
 export class Intake {
@@ -55,15 +58,15 @@ export class Intake {
     const parse = this.#exchange.newFeedParser(() => BigInt(Math.floor(this.#clock.now_ms() * 1000)))
     const outcome = withinBounds(parse(text), usualBounds(this.#exchange, this.#clock.now_ms()))
     if (outcome.kind === 'records') {
-      for (const reason of outcome.refused) this.#refuse(reason)
-      for (const record of outcome.records) this.#add(record)
+      for (const reason of outcome.refused) this.#refuse(reason, text)
+      for (const record of outcome.records) this.#add(record, text)
       if (this.#fullness() >= 1) this.#holdUp()
       return
     }
     const frame = this.#exchange.live.onText(text)
     if (frame.kind === 'error') {
       this.#onEvent({ kind: 'rejected', exchange: this.#exchange.name, reason: frame.reason })
-    } else if (frame.kind === 'data' && outcome.kind === 'refused') this.#refuse(outcome.reason)
+    } else if (frame.kind === 'data' && outcome.kind === 'refused') this.#refuse(outcome.reason, text)
   }
 
   /** Writes what was taken until the abort, and then what is left. An outage is waited out. */
@@ -116,18 +119,19 @@ export class Intake {
     return this.#flushing
   }
 
-  #add(record: FeedRecord): void {
+  #add(record: FeedRecord, text: string): void {
     try {
       this.#producer.add(record, BigInt(Math.floor(this.#clock.now_ms())))
     } catch (error) {
       if (!(error instanceof AssayError)) throw error
-      this.#refuse(error.message)
+      this.#refuse(error.message, text)
     }
   }
 
-  #refuse(reason: string): void {
+  #refuse(reason: string, text: string): void {
     this.#tally.refused++
     this.#tally.refusal ??= reason
+    this.#tally.refusedText ??= JSON.stringify(text.slice(0, TOLD_CHARACTERS_MAX))
   }
 
   #holdUp(): void {
@@ -141,7 +145,7 @@ export class Intake {
   }
 
   #tell(): void {
-    const { messages, refused, refusal } = this.#tally
+    const { messages, refused, refusal, refusedText } = this.#tally
     this.#onEvent({
       kind: 'progress',
       exchange: this.#exchange.name,
@@ -149,6 +153,7 @@ export class Intake {
       records: this.#producer.produced - this.#toldRecords,
       refused,
       ...(refusal !== undefined && { refusal }),
+      ...(refusedText !== undefined && { refused_text: refusedText }),
       buffer_bytes: this.#producer.waiting_bytes,
     })
     this.#toldRecords = this.#producer.produced

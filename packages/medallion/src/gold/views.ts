@@ -2,12 +2,14 @@ import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
 import { bronzeTable } from '../bronze/bronze-table.js'
 import type { View } from '../layer.js'
+import { eventTime, tradesSql } from '../silver/rows/trades-view.js'
 import { silverTable } from '../silver/silver-tables.js'
 import { GOLD_TABLE } from './gold-tables.js'
 import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 
 export function goldViews(exchanges: readonly Exchange[]): View[] {
   return [
+    { name: 'gold_trades', select: tradesSql([GOLD_TABLE.name]), reads: [GOLD_TABLE.name] },
     { name: 'gold_trade_gaps', select: tradeGaps(), reads: [TRADE_GAPS_TABLE.name] },
     {
       name: 'lineage',
@@ -35,7 +37,7 @@ function lineage(exchanges: readonly Exchange[]): string {
     ({ name }) => `SELECT ${quoteText(bronzeTable(name).name)} AS bronze_table, topic, "partition", "offset",
       "key", raw_bytes FROM ${quoteIdentifier(bronzeTable(name).name)}`,
   )
-  return `SELECT g.exchange, g.symbol, g.trade_id, g.message_id, g."timestamp", g.price, g.quantity, g.side,
+  return `SELECT g.exchange, g.symbol, g.trade_id, g.message_id, g."timestamp", ${eventTime('g.')}, g.price, g.quantity, g.side,
       topic, "partition", "offset", g.kafka_timestamp, g.gold_ingestion_timestamp,
       s.silver_table, s.validation_timestamp, s.bronze_ingestion_timestamp, s.schema_id, s.rule_version,
       b.bronze_table, b."key", b.raw_bytes

@@ -3,6 +3,7 @@ import type { Layer } from '../layer.js'
 import { openDeadLettersSql } from './dead-letter-filter.js'
 import { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE } from './dead-letter-tables.js'
 import { readLaneState } from './lanes/lane-state.js'
+import { tradesSql } from './rows/trades-view.js'
 import { silverStage } from './silver-stage.js'
 import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver-tables.js'
 
@@ -38,7 +39,12 @@ export const silverLayer: Layer<'silver'> = {
       },
     })),
   watermark_us: (lane) => readLaneState(lane).greatest_us,
-  views: () => [
+  views: (exchanges) => [
+    {
+      name: 'silver_trades',
+      select: tradesSql(exchanges.map(({ name }) => silverTable(name).name)),
+      reads: exchanges.map(({ name }) => silverTable(name).name),
+    },
     {
       name: 'silver_dlq_open',
       select: openDeadLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),

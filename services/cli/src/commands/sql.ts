@@ -69,7 +69,8 @@ export function addSql(program: Command, accept: Accept): void {
     .description(
       "Runs one SELECT in DuckDB's SQL over the newest snapshot of every table that it reads, read-only, in a process " +
         'of its own with limits. Tables have the names that "assay tables" lists (market_data.<name> works too); views ' +
-        'besides: lineage (each gold trade with its silver row and raw bytes), silver_dlq_open. Every format is exact; ' +
+        'besides: gold_trades and silver_trades (with event_time, a timestamp), lineage (each gold trade with its silver row ' +
+        'and raw bytes), silver_dlq_open. Every format is exact; ' +
         'times are UTC. In json and ndjson, BIGINT and wider integers and decimals are texts, as many readers would ' +
         'round them; narrower integers and doubles are numbers.',
     )

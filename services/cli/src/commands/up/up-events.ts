@@ -9,11 +9,13 @@ export class UpEvents {
   readonly #log: Logger
   readonly #waits: Waits
   readonly #outages: RepeatLimit
+  readonly #refusals: RepeatLimit
 
   constructor(log: Logger, waits: Waits, clock: Clock) {
     this.#log = log
     this.#waits = waits
     this.#outages = new RepeatLimit(clock)
+    this.#refusals = new RepeatLimit(clock)
   }
 
   onWorker(event: WorkerEvent): void {
@@ -29,8 +31,9 @@ export class UpEvents {
     // Each try begins anew; that the outage is over is told once something is in the log.
     if (event.kind === 'simulating' && this.#outages.lasts(who)) return
     if (event.kind === 'outage' && !this.#begin(who, event.error)) return
-    // Beside the status lines, what was not understood would be told every second.
-    const line = event.kind === 'progress' ? undefined : feedEventLine(event)
+    // A feed that has changed its format refuses every message.
+    if (event.kind === 'progress' && event.refused > 0 && !this.#refusals.isDue(who, 'refused')) return
+    const line = feedEventLine(event)
     if (line) this.tell(line)
   }
 
