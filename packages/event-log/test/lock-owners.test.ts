@@ -1,6 +1,9 @@
+import { seededRandom, systemClock } from '@assay/core'
 import { describe, expect, it } from 'vitest'
 import { howToTell } from '../src/file/owners/machine-owners.js'
-import { type Owner, parseOwner } from '../src/file/owners/owner.js'
+import { type Owner, type Owners, parseOwner } from '../src/file/owners/owner.js'
+import { MemoryFiles, openFileLog } from '../src/index.js'
+import { numbered } from './records.js'
 
 const here = { host: 'feed', namespace: 'pid:[4026531836]', boot: 'boot-1' }
 const owner = (changes: Partial<Owner> = {}): Owner => ({
@@ -65,4 +68,30 @@ describe('how the owner of a lock of the embedded log is asked whether it lives'
     expect(parseOwner(JSON.stringify(owner()))).toEqual(owner())
     expect(parseOwner(JSON.stringify(owner({ lifeSign: '../../x' })))?.lifeSign).toBeUndefined()
   })
+})
+
+it('A1: what shows that an owner lives goes with it, however often a full disk keeps it from being written down', async () => {
+  const living = new Set<string>()
+  const owners: Owners = {
+    make: async (random) => {
+      const made = owner({ nonce: random.uuid() })
+      living.add(made.nonce)
+      return made
+    },
+    stateOf: async () => 'alive',
+    release: async ({ nonce }) => void living.delete(nonce),
+  }
+  const files = new MemoryFiles()
+  const log = await openFileLog({ directory: '/log', clock: systemClock, random: seededRandom(1), files, owners })
+  await log.ensureTopic('t', 1)
+  files.onWrite = () => 'short'
+  for (let tries = 0; tries < 3; tries += 1) {
+    await expect(log.produce('t', numbered('v', 1))).rejects.toMatchObject({ code: 'log_full' })
+    expect(living.size).toBe(0)
+  }
+  files.onWrite = undefined
+  await log.produce('t', numbered('v', 1))
+  expect(living.size).toBe(1)
+  await log.close()
+  expect(living.size).toBe(0)
 })

@@ -22,20 +22,20 @@ export interface ReadFolder {
 export async function makeReadFolder(parent: string, random: Random): Promise<ReadFolder> {
   await mkdir(parent, { recursive: true })
   const path = await mkdtemp(join(parent, PREFIX))
+  const owner = await machineOwners.make(random, path)
+  const remove = async (): Promise<void> => {
+    await machineOwners.release?.(owner)
+    await rm(path, { recursive: true, force: true })
+  }
   try {
-    const owner = await machineOwners.make(random, path)
     await writeFile(join(path, OWNER), JSON.stringify(owner))
     // The file system's own time: a wrong clock on this machine removes nothing.
     const { mtimeMs } = await stat(path)
     for (const left of await leftReadFolders(parent, mtimeMs))
       await rm(left, { recursive: true, force: true }).catch(() => undefined)
-    const remove = async (): Promise<void> => {
-      await machineOwners.release?.(owner)
-      await rm(path, { recursive: true, force: true })
-    }
     return { path, remove }
   } catch (error) {
-    await rm(path, { recursive: true, force: true })
+    await remove()
     throw error
   }
 }

@@ -118,7 +118,13 @@ export class LaneLock {
     const owner = await owners.make(random, folder)
     const file = path.join(folder, `${partition}.${owner.nonce}.owner`)
     // After a loss of power the lock must still say whose it was.
-    await createWith(files, file, new TextEncoder().encode(JSON.stringify(owner)))
+    try {
+      await createWith(files, file, new TextEncoder().encode(JSON.stringify(owner)))
+    } catch (error) {
+      // A disk that stays full is tried again and again.
+      await owners.release?.(owner)
+      throw error
+    }
     this.#own = { owner, file }
     return this.#own
   }
