@@ -3,11 +3,7 @@ import { AssayError } from '@assay/core'
 import { quoteText } from '@assay/engine'
 import {
   commit,
-  currentSnapshot,
   expiredFilesEntries,
-  FILE_PATH_ID,
-  keyOfPath,
-  POSITION_ID,
   pendingChange,
   pendingEntries,
   planFiles,
@@ -20,15 +16,10 @@ import { FaultyStore, type ObjectStore } from '@assay/object-store'
 import { relocateLake } from '@assay/operations'
 import { compactSmallFiles } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
-import { writeManifest } from '../packages/iceberg/src/format/manifest.js'
-// What only a foreign writer does: a manifest of deletes.
-import { describeManifest } from '../packages/iceberg/src/format/manifest-entries.js'
-import { writeManifestList } from '../packages/iceberg/src/format/manifest-list.js'
-import { applyUpdate } from '../packages/iceberg/src/format/update.js'
-import { columnsOf } from '../packages/iceberg/src/index.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
 import { binance, type MemoryLake, memoryLake, TestStore } from './support/memory-lake.js'
+import { deleteRow } from './support/position-deletes.js'
 import { produceSimulated, START_MS } from './support/records.js'
 import { digests } from './support/tables.js'
 
@@ -69,70 +60,6 @@ function opened({ log, clock, exchanges }: MemoryLake, store: ObjectStore): Memo
   return memoryLake({ store, log, clock, exchanges })
 }
 
-/** A position-delete file of another engine, which names a row that is not there. */
-async function addDeletes(lake: MemoryLake): Promise<void> {
-  const { table } = await lake.table(GOLD_TABLE)
-  const base = await table.load()
-  const [live] = await planFiles(table, base)
-  if (!live) throw new Error('gold has no file')
-  const session = await (await lake.engine()).session()
-  const scratch = `${await lake.store.scratchDirectory()}/deletes.parquet`
-  const written = await session.writeParquet({
-    select: `SELECT ${quoteText(live.file.path)} AS file_path, 1000000::BIGINT AS pos`,
-    path: scratch,
-    fields: [
-      { name: 'file_path', id: FILE_PATH_ID, type: 'VARCHAR' },
-      { name: 'pos', id: POSITION_ID, type: 'BIGINT' },
-    ],
-  })
-  await session.close()
-  const key = `${base.tableKey}/data/foreign-deletes.parquet`
-  await lake.store.putFile(key, scratch)
-  const path = Buffer.from(live.file.path)
-  const { specId, partition } = live.file
-  const file = {
-    content: 'position_deletes' as const,
-    format: 'PARQUET',
-    path: lake.store.location(key),
-    specId,
-    partition,
-    recordCount: 1,
-    size_bytes: written.size_bytes,
-    lowerBounds: new Map([[FILE_PATH_ID, path]]),
-    upperBounds: new Map([[FILE_PATH_ID, path]]),
-    referencedDataFile: live.file.path,
-  }
-  const attempt = { snapshotId: 4_711n, sequenceNumber: base.metadata.lastSequenceNumber + 1 }
-  const entries = [
-    { status: 'added' as const, snapshotId: 4_711n, sequenceNumber: undefined, fileSequenceNumber: undefined, file },
-  ]
-  const target = table.target(base.metadata, specId)
-  const bytes = writeManifest(target, entries, 'deletes')
-  const manifest = { path: `${base.metadata.location}/metadata/foreign-m0.avro`, length_bytes: bytes.length }
-  await lake.store.put(keyOfPath(base, manifest.path), bytes)
-  const head = currentSnapshot(base.metadata)
-  const lines = [
-    ...(await table.manifests(base, head)),
-    { ...describeManifest({ specId, entries }, manifest, attempt, target.columns), content: 'deletes' as const },
-  ]
-  const manifestList = `${base.metadata.location}/metadata/snap-foreign.avro`
-  const parentId = head?.snapshotId
-  await lake.store.put(
-    keyOfPath(base, manifestList),
-    writeManifestList(lines, { ...attempt, parentId }, columnsOf(base.metadata)),
-  )
-  const snapshot = {
-    ...attempt,
-    parentId,
-    timestamp_ms: (head?.timestamp_ms ?? 0) + 1,
-    manifestList,
-    summary: { ...head?.summary, 'total-delete-files': '1' },
-    schemaId: base.metadata.currentSchemaId,
-  }
-  const update = { setProperties: {}, removeProperties: [], expire: new Set<bigint>(), setRefs: {}, dropRefs: [] }
-  await table.catalog.compareAndSwap(table.name, base, applyUpdate(base.metadata, { ...update, snapshot }))
-}
-
 /** Several files, compactions, history, a foreign engine's deletes, and side rows that wait to be published. */
 async function busyLake(): Promise<MemoryLake> {
   const lake = memoryLake()
@@ -142,7 +69,8 @@ async function busyLake(): Promise<MemoryLake> {
   const policy = { smallFilesMax: 2, small_bytes: 2 ** 23, task_bytes: 2 ** 26, taskFiles: 200, taskRows: 500_000 }
   await compactSmallFiles(await lake.table(silverTable('binance')), session, policy)
   await session.close()
-  await addDeletes(lake)
+  // Of a row that is not there.
+  await deleteRow(lake, GOLD_TABLE, 1_000_000)
   return lake
 }
 
