@@ -15,7 +15,12 @@ interface LoadOptions {
   readonly bounds?: Partial<TimeBounds>
   readonly signal: AbortSignal
   /** Called after each batch that was written. */
-  readonly onProgress: (progress: Pick<LoadReport, 'produced' | 'refused' | 'ignored'>) => void
+  readonly onProgress: (progress: LoadProgress) => void
+}
+
+interface LoadProgress extends Pick<LoadReport, 'produced' | 'refused' | 'ignored'> {
+  /** Of all sources, from 0 to 1; undefined where one does not know its size. */
+  readonly share: number | undefined
 }
 
 /** Something of a file that did not become a record, and why. */
@@ -57,6 +62,16 @@ export async function loadSources(
   return loader.report()
 }
 
+function shareRead(sources: readonly LineSource[]): number | undefined {
+  let [read, all] = [0, 0]
+  for (const { extent } of sources) {
+    if (!extent) return undefined
+    read += extent.read_bytes()
+    all += extent.size_bytes
+  }
+  return all === 0 ? undefined : Math.min(1, read / all)
+}
+
 class Loader {
   readonly #clock: Clock
   readonly #producer: FeedProducer
@@ -95,7 +110,7 @@ class Loader {
     if (this.#producer.waiting === 0) return
     await this.#producer.flush()
     const { produced, refused, ignored } = this.report()
-    this.#options.onProgress({ produced, refused, ignored })
+    this.#options.onProgress({ produced, refused, ignored, share: shareRead(this.#options.sources) })
   }
 
   report(): LoadReport {

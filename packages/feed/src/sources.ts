@@ -10,6 +10,8 @@ export interface LineSource {
   /** The source as the user named it. */
   readonly name: string
   readonly chunks: AsyncIterable<Uint8Array>
+  /** How large it is, as it lies on the disk, and how much of that has been read; undefined where nobody knows. */
+  readonly extent?: { readonly size_bytes: number; readonly read_bytes: () => number }
   /** Closes what it was opened as, whether it has been read or not. */
   readonly close?: () => void
 }
@@ -43,7 +45,7 @@ export async function openSources(
       const start = await handle.read(Buffer.alloc(KIND_BYTES), 0, KIND_BYTES, 0)
       const kind = fileKind(start.buffer.subarray(0, start.bytesRead))
       if (typeof kind === 'object') mistakes.push(`${name}: it is ${kind.name}; ${kind.instead}`)
-      else sources.push(sourceOf(handle, name, kind === 'gzip'))
+      else sources.push(await sourceOf(handle, name, kind === 'gzip'))
     } catch (error) {
       mistakes.push(`${name}: ${reasonOf(error)}`)
     }
@@ -60,9 +62,16 @@ export function closeSources(sources: readonly LineSource[]): void {
   for (const { close } of sources) close?.()
 }
 
-function sourceOf(handle: FileHandle, name: string, isPacked: boolean): LineSource {
+async function sourceOf(handle: FileHandle, name: string, isPacked: boolean): Promise<LineSource> {
+  const stats = await handle.stat()
   const bytes = handle.createReadStream({ start: 0, highWaterMark: READ_BYTES })
-  return { name, chunks: isPacked ? unpacked(bytes, name) : bytes, close: () => bytes.destroy() }
+  return {
+    name,
+    chunks: isPacked ? unpacked(bytes, name) : bytes,
+    // Of a pipe or a device the size says nothing.
+    ...(stats.isFile() && { extent: { size_bytes: stats.size, read_bytes: () => bytes.bytesRead } }),
+    close: () => bytes.destroy(),
+  }
 }
 
 /** Throws a UsageError `file_unreadable` where the packed bytes end early or were damaged. */

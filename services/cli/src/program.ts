@@ -21,8 +21,8 @@ import { Program } from './parse/program.js'
 import type { Accept } from './run/job.js'
 
 const AFTER = `
-Start with:
-  assay up                               run everything on recorded, then simulated trades
+Start with everything at once, on recorded and then simulated trades:
+  assay up
   assay sql "FROM gold_crypto_trades LIMIT 5"
 
 Results go to standard output, progress and logs to standard error.

@@ -29,6 +29,8 @@ export interface RebuildOptions {
   /** Greatest number of rows of a batch. */
   readonly batchRows?: number
   readonly onEvent: (event: WorkerEvent) => void
+  /** Told when the rows are all there, and are about to be compared. */
+  readonly onCompare?: () => void
 }
 
 export interface RebuildReport {
@@ -62,6 +64,7 @@ export async function rebuildLake(
   const present = options.rules === 'present' ? (options.present ?? SILVER_RULES) : undefined
   const ledgers = await rebuildTables(rebuild, old, present)
   if (signal.aborted) return { finished: false, comparisons: [], is_same: false }
+  if (options.compare) options.onCompare?.()
   const comparisons = options.compare ? await compareWith(old, target, signal) : []
   if (!ledgers.findings.isEmpty) comparisons.push(comparisonOf('ledgers', ledgers))
   return { finished: true, comparisons, is_same: comparisons.every(({ differing }) => differing === 0n) }

@@ -2,7 +2,7 @@ import { AssayError, isStopped, type LaneKey, OutageError } from '@assay/core'
 import { type Session, type TemporaryTable, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
-import { type Check, CheckList, Findings, reportOf, type VerifyReport } from '../check.js'
+import { type Check, CheckList, type Claim, Findings, reportOf, type VerifyReport } from '../check.js'
 import { type LaneRows, laneRows } from '../pinned/lane-rows.js'
 import { type PinnedLake, pinLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
@@ -20,6 +20,8 @@ interface VerifyOptions {
   /** Read the log again, too, and compare every record's bytes. */
   readonly fromLog: boolean
   readonly signal: AbortSignal
+  /** Called with what is to be checked, before it is. */
+  readonly onBegin?: (claim: Claim) => void
   /** Called with each check as it is done. */
   readonly onCheck: (check: Check) => void
 }
@@ -30,16 +32,24 @@ interface VerifyOptions {
  * `session_closed` on abort.
  */
 export async function verifyLake(lake: Lake, options: VerifyOptions): Promise<VerifyReport> {
-  const { fromLog, signal, onCheck } = options
+  const { fromLog, signal, onCheck, onBegin = () => undefined } = options
   const list = new CheckList((check) => {
     if (!signal.aborted) onCheck(check)
   })
   const work = async (session: Session): Promise<VerifyReport> => {
     const tables = await pinLake(lake, list)
-    const rows = await new Run(lake, session, tables, list).all(fromLog)
+    const rows = await new Run({ lake, session, tables, list, onBegin }).all(fromLog)
     return reportOf(list.checks, rows)
   }
   return withSession(await lake.engine(), work, signal)
+}
+
+interface RunParts {
+  readonly lake: Lake
+  readonly session: Session
+  readonly tables: PinnedLake
+  readonly list: CheckList
+  readonly onBegin: (claim: Claim) => void
 }
 
 class Run {
@@ -48,11 +58,14 @@ class Run {
   readonly #tables: PinnedLake
   readonly #list: CheckList
 
-  constructor(lake: Lake, session: Session, tables: PinnedLake, list: CheckList) {
+  readonly #onBegin: (claim: Claim) => void
+
+  constructor({ lake, session, tables, list, onBegin }: RunParts) {
     this.#lake = lake
     this.#session = session
     this.#tables = tables
     this.#list = list
+    this.#onBegin = onBegin
   }
 
   async all(fromLog: boolean): Promise<bigint> {
@@ -147,6 +160,7 @@ class Run {
 
   /** A check that can't be made because something can't be read has failed; those after it go on. */
   readonly #guard: Guard = async (claim, work) => {
+    this.#onBegin(claim)
     try {
       return await work()
     } catch (error) {

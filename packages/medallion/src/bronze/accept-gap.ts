@@ -38,7 +38,7 @@ export async function acceptGap(
   const told = stop ?? (acceptance.damage && { reason: 'log_damaged', ...acceptance.damage })
   if (!told) {
     throw new UsageError('lane_not_stopped', `${acceptance.lane} is not stopped`, {
-      hint: 'assay status lists the stopped lanes',
+      hint: '"assay status" lists the stopped lanes',
     })
   }
   const moved = stop ? moveLane(checkpoint, acceptance, before, stop) : stayed(acceptance, before)

@@ -41,6 +41,8 @@ interface ReplayOptions {
   readonly correction?: Correction
   /** Only judge and count, and write nothing (D4). */
   readonly dryRun: boolean
+  /** Told after each batch of dead letters. */
+  readonly onProgress?: (counts: ReplayCounts) => void
 }
 
 export interface ReplayReport extends ReplayCounts {
@@ -118,6 +120,7 @@ class Replay {
       }
       refused = 0
       this.#counts = counts
+      this.#options.onProgress?.(counts)
       for (const [reason, n] of Object.entries(judged.reasons)) this.#reasons[reason] = (this.#reasons[reason] ?? 0) + n
       const { count } = judged.batch.rows
       if (count > 0) this.#after = coordinatesOf(judged.batch, count - 1)

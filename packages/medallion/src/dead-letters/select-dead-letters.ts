@@ -184,7 +184,7 @@ function copyChunk(chunk: ResultChunk, rows: Omit<BronzeRows, 'count' | 'raw'>, 
   const bronze = columnOf(chunk, 'ingestion_timestamp', 'TIMESTAMPTZ')
   if (bronze.nulls?.includes(1)) {
     throw new AssayError('letter_without_record', 'a dead letter has no row in bronze at its coordinates', {
-      hint: 'assay verify names it; bronze has lost rows: restore it before replaying',
+      hint: '"assay verify" names it; bronze has lost rows: restore it before replaying',
     })
   }
   rows.ranks.set(columnOf(chunk, 'rank', 'INTEGER').data.subarray(0, chunk.count), at)

@@ -28,6 +28,8 @@ interface RuleTestOptions {
   readonly silver: LakeTable
   /** First and last day of the Kafka timestamp, as `YYYY-MM-DD`; all of history without. */
   readonly dates?: { readonly first: string; readonly last: string }
+  /** Told after each batch how many records were judged in all. */
+  readonly onProgress?: (records: number) => void
 }
 
 /** A record that the rules would judge otherwise than it was. */
@@ -81,6 +83,7 @@ export async function testRules(options: RuleTestOptions, signal: AbortSignal): 
       bronze: batch.pinned.checkpoint,
     })
     await compare(options, plan, judged, tally)
+    options.onProgress?.(tally.records)
     own = { ...own, lanes: new Map([...own.lanes, ...lanesAfter(plan, own, batch.pinned.sequence, () => ({}))]) }
   }
   const { records, newly_rejected, newly_accepted } = tally

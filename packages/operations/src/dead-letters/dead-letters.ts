@@ -64,7 +64,7 @@ export async function showDeadLetter(lake: Lake, coordinates: DeadLetterCoordina
     if (!row) {
       const was = resolutions.rows.length > 0 ? '; it was one, and was purged' : ''
       throw new UsageError('letter_not_found', `there is no dead letter at ${coordinateText(coordinates)}${was}`, {
-        hint: 'assay dlq list lists the open ones; assay trace tells where a record is',
+        hint: '"assay dlq list" lists the open ones; "assay trace" tells where a record is',
       })
     }
     const cell = (name: string): unknown => row[deadLetter.columns.findIndex((column) => column.name === name)]

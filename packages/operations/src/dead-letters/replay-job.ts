@@ -25,6 +25,8 @@ export interface ReplayRequest {
   readonly rules?: RuleSet
   readonly dryRun: boolean
   readonly limits?: BatchLimits
+  /** Told after each batch of dead letters. */
+  readonly onProgress?: (counts: { readonly selected: number; readonly passed: number }) => void
 }
 
 /** Replays dead letters into a silver table. Throws `unknown_table`, `table_missing` and `bad_fix_file`. */
@@ -50,7 +52,11 @@ export async function runReplay(lake: Lake, request: ReplayRequest, signal: Abor
     const { registry } = lake
     const tables = { bronze, silver, deadLetters, sides }
     return replay(
-      { context, exchange, registry, rules, ...tables, filter, dryRun, ...(correction && { correction }) },
+      {
+        ...{ context, exchange, registry, rules, ...tables, filter, dryRun },
+        ...(correction && { correction }),
+        ...(request.onProgress && { onProgress: request.onProgress }),
+      },
       signal,
     )
   })

@@ -46,6 +46,6 @@ export async function acceptLoss(lake: Lake, lane: LaneKey, to: Position, note: 
     })
   }
   throw new UsageError('unknown_lane', `no bronze table reads a lane ${lane} that the log has`, {
-    hint: 'assay status lists the lanes',
+    hint: '"assay status" lists the lanes',
   })
 }

@@ -41,15 +41,17 @@ export interface TableMaintenance {
 /** By hand, a partition of a few small files is worth compacting; the workers leave it until there are many. */
 const COMPACTION_BY_HAND: CompactionPolicy = { ...defaultCompaction, smallFilesMax: 4 }
 
-/** Does the tasks on every table that there is. Throws `job_stopped` or `session_closed` on abort. */
+/** Does the tasks on every table that there is; `onTable` is told of each before. Throws `job_stopped` or `session_closed` on abort. */
 export async function maintainTables(
   lake: Lake,
   tasks: ReadonlySet<MaintenanceTask>,
   dryRun: boolean,
   signal?: AbortSignal,
+  onTable: (table: string, place: number, of: number) => void = () => undefined,
 ): Promise<TableMaintenance[]> {
   const reports: TableMaintenance[] = []
-  for (const definition of lake.definitions) {
+  for (const [i, definition] of lake.definitions.entries()) {
+    onTable(definition.name, i + 1, lake.definitions.length)
     const report = await ofTable(definition, () => maintainTable(lake, definition, tasks, { dryRun, signal }))
     if ('problem' in report) reports.push({ table: definition.name, problem: report.problem })
     else if (report.value) reports.push(report.value)

@@ -24,6 +24,7 @@ export async function testRulesOn(
   rules: RuleSet,
   dates: { readonly first: string; readonly last: string } | undefined,
   signal: AbortSignal,
+  onProgress: (exchange: string, records: number) => void = () => undefined,
 ): Promise<Readonly<Record<string, RuleTestReport>>> {
   const reports: Record<string, RuleTestReport> = {}
   for (const exchange of lake.exchanges) {
@@ -31,7 +32,13 @@ export async function testRulesOn(
     const silver = (await pinExisting(lake, silverTable(exchange.name)))?.table
     if (!bronze || !silver) continue
     reports[exchange.name] = await withJobContext(lake, undefined, (context) =>
-      testRules({ context, exchange, registry: lake.registry, rules, bronze, silver, ...(dates && { dates }) }, signal),
+      testRules(
+        {
+          ...{ context, exchange, registry: lake.registry, rules, bronze, silver, ...(dates && { dates }) },
+          onProgress: (records) => onProgress(exchange.name, records),
+        },
+        signal,
+      ),
     )
   }
   return reports

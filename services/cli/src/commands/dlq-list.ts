@@ -11,6 +11,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 const LIMIT = { least: 1, most: 10_000 }
 
@@ -51,10 +52,11 @@ function listJson({ dead_letters, total, days }: DeadLetterList, replay: readonl
 }
 
 function listText({ dead_letters, total, days }: DeadLetterList, commands: readonly string[], width: number): string {
-  if (total === 0n) return `No open dead letter matches.\n${daysText(days)}`
+  if (total === 0n) return wrapText(`No open dead letter matches.\n${daysText(days)}`, width)
   const shown = dead_letters.rows.length
   const more = total > BigInt(shown) ? `the latest ${count(shown)} of ${count(total)}; --limit shows more\n` : ''
-  return `${resultTable(dead_letters, width)}${more}To judge them again:\n${commands.map((one) => `  ${one}\n`).join('')}`
+  const text = `${more}To judge them again:\n${commands.map((one) => `  ${one}\n`).join('')}`
+  return `${resultTable(dead_letters, width, ['dlq_date', 'error_type', 'error_reason', 'rejected_at'])}${wrapText(text, width)}`
 }
 
 /** Where to look instead, for a selection that is empty. */

@@ -15,11 +15,12 @@ import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { resultJson, resultTable, textValue } from '../print/result.js'
-import { visible } from '../print/table.js'
+import { fieldText, hexLines, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 import { addDlqList } from './dlq-list.js'
 
 const GROUPS: readonly DeadLetterGroup[] = ['reason', 'type', 'hour', 'source']
@@ -44,7 +45,10 @@ export function addDlq(program: Command, accept: Accept): void {
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(location, io.signal, async (lake) => {
           const counts = await countDeadLetters(lake, by, since_ms)
-          const text = counts.rows.length === 0 ? 'No dead letters.\n' : resultTable(counts, io.stdoutWidth)
+          const text =
+            counts.rows.length === 0
+              ? 'No dead letters.\n'
+              : resultTable(counts, io.stdoutWidth, ['first', 'error_type'])
           await write(io.stdout, json ? jsonText(resultJson(counts)) : text)
           return ExitCode.done
         }),
@@ -93,19 +97,21 @@ function deadLetterJson({ dead_letter: deadLetter, resolutions, bytes: _raw, ...
 
 function deadLetterText(report: DeadLetterReport, width: number): string {
   const { coordinate: at, tables, is_open, dead_letter: deadLetter, record, bytes, resolutions } = report
+  const field = (name: string, value: string): string => fieldText(`  ${name}: `, visible(value), width).trimEnd()
   const lines = [`dead letter ${at}, ${is_open ? 'open' : 'closed'}, in ${tables.join(' and ')}`]
   for (const [i, { name, type }] of deadLetter.columns.entries()) {
     const value = textValue(deadLetter.rows[0]?.[i], type)
-    if (name !== 'raw_record' && value !== undefined) lines.push(`  ${name}: ${value}`)
+    if (name !== 'raw_record' && value !== undefined) lines.push(field(name, value))
   }
   lines.push('record:')
-  if (record.why !== undefined) lines.push(`  ${record.why}`)
-  for (const [name, value] of Object.entries(record.fields ?? {})) lines.push(`  ${name}: ${value}`)
+  if (record.why !== undefined) lines.push(`  ${visible(record.why)}`)
+  for (const [name, value] of Object.entries(record.fields ?? {})) lines.push(field(name, String(value)))
   if (bytes) {
-    const shown = Buffer.from(bytes.subarray(0, BYTES_SHOWN)).toString('hex')
-    lines.push(`bytes (${count(bytes.length)}): ${shown}${bytes.length > BYTES_SHOWN ? '…' : ''}`)
+    lines.push(`bytes (${count(bytes.length)}):`)
+    lines.push(...hexLines(bytes.subarray(0, BYTES_SHOWN), width - 2).map((line) => `  ${line}`))
+    if (bytes.length > BYTES_SHOWN) lines.push(`  and ${count(bytes.length - BYTES_SHOWN)} more (--json shows all)`)
   }
-  const text = `${lines.map(visible).join('\n')}\n`
+  const text = wrapText(`${lines.join('\n')}\n`, width)
   return resolutions.rows.length === 0 ? text : `${text}what became of it:\n${resultTable(resolutions, width)}`
 }
 

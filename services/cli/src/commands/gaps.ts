@@ -12,6 +12,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 import { stopsText } from './status.js'
 
 const LEDGER = `SELECT source, topic, "partition", from_offset, to_offset, found_at, accepted_at, note
@@ -43,8 +44,11 @@ async function listGaps(lake: Lake, json: boolean, io: Io): Promise<ExitCode> {
     const { stops } = await statusReport(lake)
     if (json) await write(io.stdout, jsonText({ ledger: resultJson(ledger), stopped: stops }))
     else {
-      const listed = ledger.rows.length === 0 ? 'No gap has been found.\n' : resultTable(ledger, io.stdoutWidth)
-      await write(io.stdout, `${listed}${stopsText(stops)}`)
+      const listed =
+        ledger.rows.length === 0
+          ? 'No gap has been found.\n'
+          : resultTable(ledger, io.stdoutWidth, ['source', 'found_at'])
+      await write(io.stdout, `${listed}${wrapText(stopsText(stops), io.stdoutWidth)}`)
     }
     return ExitCode.done
   } finally {
@@ -86,7 +90,7 @@ function addAccept(gaps: Command, accept: Accept): void {
         return withExistingLake(location, io.signal, async (lake) => {
           const accepted = await acceptLoss(lake, laneKey(parsed), position(to), note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
-          await write(io.stdout, json ? jsonText(accepted) : text)
+          await write(io.stdout, json ? jsonText(accepted) : wrapText(text, io.stdoutWidth))
           return ExitCode.done
         })
       })

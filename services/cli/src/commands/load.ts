@@ -8,13 +8,14 @@ import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { RATES } from '../parse/ranges.js'
 import { jsonText } from '../print/json.js'
-import { LiveLines } from '../print/live-lines.js'
 import { count } from '../print/numbers.js'
+import { withProgress } from '../print/progress.js'
 import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLake } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 interface Options {
   readonly exchange?: string
@@ -61,20 +62,27 @@ export function addLoad(program: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
         const sources = await openSources(files, io.stdin)
-        const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
         const report = await withLake(location, io, (lake) =>
-          loadSources(lake, {
-            exchange,
-            sources,
-            ...(rate !== undefined && { rate }),
-            bounds,
-            signal: io.signal,
-            onProgress: ({ produced, refused }) =>
-              live.update([`${count(produced)} produced, ${count(refused)} refused`]),
-          }),
+          withProgress(io, systemClock, 'nothing produced yet', (progress) =>
+            loadSources(lake, {
+              exchange,
+              sources,
+              ...(rate !== undefined && { rate }),
+              bounds,
+              signal: io.signal,
+              onProgress: ({ produced, refused, share }) =>
+                progress.update({
+                  text: `${count(produced)} produced, ${count(refused)} refused`,
+                  ...(share !== undefined && { share }),
+                }),
+            }),
+          ),
         ).finally(() => closeSources(sources))
         if (files.includes(STANDARD_INPUT)) io.stdin.destroy()
-        await write(io.stdout, json ? loadJson(exchange, report) : loadText(exchange.topic, report))
+        await write(
+          io.stdout,
+          json ? loadJson(exchange, report) : wrapText(loadText(exchange.topic, report), io.stdoutWidth),
+        )
         return report.refused === 0 && report.is_complete ? ExitCode.done : ExitCode.found_wrong
       })
     })

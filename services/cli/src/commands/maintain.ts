@@ -1,3 +1,4 @@
+import { systemClock } from '@assay/core'
 import type { Lake } from '@assay/lake'
 import { ARCHIVE_DAYS, HOT_DAYS } from '@assay/medallion'
 import {
@@ -15,11 +16,13 @@ import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { problemsText } from '../print/problems.js'
+import { type Progress, withProgress } from '../print/progress.js'
 import { tableText } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 type Options = Readonly<
   Partial<Record<MaintenanceTask | 'retention' | 'relocate' | 'pause' | 'resume' | 'dryRun', boolean>>
@@ -55,7 +58,9 @@ export function addMaintain(program: Command, accept: Accept): void {
       const within = options.dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
         within(location, io.signal, async (lake) => {
-          const report = await maintain(lake, options, io.signal)
+          const report = await withProgress(io, systemClock, 'reading the tables', (progress) =>
+            maintain(lake, options, io.signal, progress),
+          )
           await write(
             io.stdout,
             json ? jsonText(report) : reportText(report, { dryRun: options.dryRun ?? false, width: io.stdoutWidth }),
@@ -84,15 +89,20 @@ interface Report {
   readonly retention?: { readonly archived: number; readonly purged: number }
 }
 
-async function maintain(lake: Lake, options: Options, signal: AbortSignal): Promise<Report> {
+async function maintain(lake: Lake, options: Options, signal: AbortSignal, progress: Progress): Promise<Report> {
   const { pause = false, resume = false, retention = false, dryRun = false } = options
   if (pause || resume) await setPaused(lake, pause)
   const tasks = new Set(TASKS.filter((task) => options[task]))
+  const onTable = (table: string, place: number, of: number): void =>
+    progress.update({ text: `${table}, table ${place} of ${of}` })
+  if (options.relocate) progress.update({ text: 'writing the location into the metadata' })
+  const relocated = options.relocate && (await relocateLake(lake, dryRun, signal))
+  if (retention) progress.update({ text: 'looking for dead letters past their time' })
   return {
     ...((pause || resume) && { paused: pause }),
-    ...(options.relocate && { relocated: await relocateLake(lake, dryRun, signal) }),
+    ...(relocated && { relocated }),
     ...(retention && { retention: await runRetention(lake, dryRun, signal) }),
-    ...(tasks.size > 0 && { tables: await maintainTables(lake, tasks, dryRun, signal) }),
+    ...(tasks.size > 0 && { tables: await maintainTables(lake, tasks, dryRun, signal, onTable) }),
   }
 }
 
@@ -124,5 +134,5 @@ function reportText(
     )
   }
   if (dryRun) parts.push('dry run: nothing was done\n')
-  return parts.join('')
+  return wrapText(parts.join(''), width)
 }

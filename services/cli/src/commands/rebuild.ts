@@ -1,21 +1,23 @@
 import { readdir } from 'node:fs/promises'
 import { type RebuildReport, rebuildLake } from '@assay/audit'
 import { systemClock, UsageError } from '@assay/core'
-import { embeddedParts, type Lake } from '@assay/lake'
+import { embeddedParts, type Lake, tableReport } from '@assay/lake'
 import type { RuleSet } from '@assay/medallion'
+import type { WorkerEvent } from '@assay/pipeline'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
-import { LiveLines } from '../print/live-lines.js'
 import { count } from '../print/numbers.js'
+import { withProgress } from '../print/progress.js'
 import { tableText, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
 import { withLake, withLakeToRead } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 interface Options {
   readonly into?: string
@@ -104,26 +106,20 @@ async function run(
   json: boolean,
   io: Io,
 ): Promise<ExitCode> {
-  const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
-  const rows = new Map<string, number>()
   const { compare, rules, present, batchRows } = request
-  const report = await rebuildLake(
-    source,
-    target,
-    {
-      compare,
-      rules,
-      present,
-      ...(batchRows !== undefined && { batchRows }),
-      onEvent: (event) => {
-        if (event.kind !== 'committed') return
-        rows.set(event.worker, (rows.get(event.worker) ?? 0) + (event.counts.records ?? 0))
-        live.update([...rows].map(([worker, n]) => `${worker.padEnd(20)} ${count(n)} rows`))
-      },
-    },
-    io.signal,
-  )
-  live.end()
+  const all = await rowsToDerive(source)
+  const report = await withProgress(io, systemClock, 'reading the tables', (progress) => {
+    let done = 0
+    const onEvent = (event: WorkerEvent): void => {
+      if (event.kind !== 'committed') return
+      done += event.counts.records ?? 0
+      const text = `${event.worker}: ${count(done)} of ${count(all)} rows derived again`
+      progress.update({ text, share: Math.min(1, done / all) })
+    }
+    const onCompare = (): void => progress.update({ text: 'comparing every row' })
+    const options = { compare, rules, present, ...(batchRows !== undefined && { batchRows }), onEvent, onCompare }
+    return rebuildLake(source, target, options, io.signal)
+  })
   await write(
     io.stdout,
     json ? jsonText({ into: target.location, ...report }) : reportText(report, target.location, io.stdoutWidth),
@@ -131,9 +127,16 @@ async function run(
   return report.finished && report.is_same ? ExitCode.done : ExitCode.found_wrong
 }
 
+/** Rows that silver and gold will be given: those of the tables that each of them reads. */
+async function rowsToDerive(source: Lake): Promise<number> {
+  const read = source.layers.flatMap(({ workers }) => workers(source.exchanges)).flatMap(({ upstreams }) => upstreams)
+  const names = new Set(read.map(({ definition }) => definition.name))
+  return (await tableReport(source)).filter(({ name }) => names.has(name)).reduce((sum, { rows }) => sum + rows, 0)
+}
+
 function reportText({ finished, comparisons, is_same }: RebuildReport, location: string, width: number): string {
-  if (!finished) return `stopped before the end; what is in ${visible(location)} is of no use\n`
-  if (comparisons.length === 0) return `rebuilt into ${visible(location)}; not compared\n`
+  if (!finished) return wrapText(`stopped before the end; what is in ${visible(location)} is of no use\n`, width)
+  if (comparisons.length === 0) return wrapText(`rebuilt into ${visible(location)}; not compared\n`, width)
   const table = tableText(
     [{ head: 'table' }, ...['rows', 'rebuilt', 'differing'].map((head) => ({ head, align: 'right' as const }))],
     comparisons.map(({ table: name, rows, rebuilt, differing }) => [
@@ -147,5 +150,5 @@ function reportText({ finished, comparisons, is_same }: RebuildReport, location:
   const differences = comparisons.flatMap(({ table: name, differences: found }) =>
     found.map((text) => `${name}: ${visible(text)}\n`),
   )
-  return `${table}${differences.join('')}${is_same ? 'no row differs' : 'rows differ'}\n`
+  return `${table}${wrapText(differences.join(''), width)}${is_same ? 'no row differs' : 'rows differ'}\n`
 }

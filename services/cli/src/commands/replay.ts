@@ -1,3 +1,4 @@
+import { systemClock } from '@assay/core'
 import { exchanges } from '@assay/exchanges'
 import { type ReplayReport, silverTable } from '@assay/medallion'
 import { openDeadLetterDays, readRules, runReplay } from '@assay/operations'
@@ -9,12 +10,14 @@ import { OptionReader } from '../parse/options.js'
 import { readRuleText, readText } from '../parse/read-text.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
+import { withProgress } from '../print/progress.js'
 import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
 import { withExistingLake, withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 import { daysText } from './dlq-list.js'
 
 const SILVER_TABLES = exchanges.map(({ name }) => silverTable(name).name)
@@ -73,10 +76,14 @@ export function addReplay(program: Command, accept: Accept): void {
             ...(fixText !== undefined && { fix: fixText }),
             rules: ruleText === undefined ? present : presentRules(io, await readRules(lake, ruleText)),
           }
-          const report = await runReplay(lake, request, io.signal)
+          const report = await withProgress(io, systemClock, 'no dead letter judged yet', (progress) => {
+            const onProgress = ({ selected, passed }: { readonly selected: number; readonly passed: number }): void =>
+              progress.update({ text: `${count(selected)} dead letters judged, ${count(passed)} pass` })
+            return runReplay(lake, { ...request, onProgress }, io.signal)
+          })
           const days = report.selected === 0 ? await openDeadLetterDays(lake, sourceTable, targetTable) : []
           const text = (): string => `${replayText(report, targetTable)}${daysText(days)}`
-          await write(io.stdout, json ? jsonText({ ...report, dry_run: dryRun }) : text())
+          await write(io.stdout, json ? jsonText({ ...report, dry_run: dryRun }) : wrapText(text(), io.stdoutWidth))
           return report.still_failing > 0 || !report.finished ? ExitCode.found_wrong : ExitCode.done
         })
       })

@@ -1,3 +1,4 @@
+import { systemClock } from '@assay/core'
 import { type RuleSet, type RuleTestReport, ruleSetJson } from '@assay/medallion'
 import { readRules, testRulesOn } from '@assay/operations'
 import type { Command } from 'commander'
@@ -7,12 +8,14 @@ import { OptionReader } from '../parse/options.js'
 import { readRuleText } from '../parse/read-text.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
+import { withProgress } from '../print/progress.js'
 import { tableText, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { presentRules } from '../run/present-rules.js'
 import { withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 export function addRules(program: Command, accept: Accept): void {
   const rules = program
@@ -44,7 +47,13 @@ function addList(rules: Command, accept: Accept): void {
 }
 
 function listText({ version, rules, reading }: RuleSet, width: number): string {
-  const columns = ['rule', 'type', 'reason', 'predicate', 'since'].map((head) => ({ head }))
+  const columns = [
+    { head: 'rule' },
+    { head: 'type', dropped: 1 },
+    { head: 'reason', dropped: 2 },
+    { head: 'predicate' },
+    { head: 'since', dropped: 0 },
+  ]
   const rows = rules.map(({ name, type, reason, predicate, since }) => [name, type, reason, predicate, since])
   const known = [
     [reading.quotes, 'quotes'],
@@ -52,7 +61,8 @@ function listText({ version, rules, reading }: RuleSet, width: number): string {
     [reading.pairs, 'listed pairs'],
   ] as const
   const counts = known.map(([names, what]) => `${count(names.length)} ${what}`).join(', ')
-  return `${version}\n${tableText(columns, rows, width)}joined names are read by ${counts}; --json lists them\n`
+  const note = `joined names are read by ${counts}; --json lists them\n`
+  return `${version}\n${tableText(columns, rows, width)}${wrapText(note, width)}`
 }
 
 function addTest(rules: Command, accept: Accept): void {
@@ -76,9 +86,18 @@ function addTest(rules: Command, accept: Accept): void {
         const text = await readRuleText('<file>', file)
         return withLakeToLookAt(location, io.signal, async (lake) => {
           const changed = presentRules(io, await readRules(lake, text))
-          const reports = await testRulesOn(lake, changed, dates, io.signal)
+          const reports = await withProgress(io, systemClock, 'no record judged yet', (progress) =>
+            testRulesOn(lake, changed, dates, io.signal, (exchange, records) =>
+              progress.update({ text: `${exchange}: ${count(records)} records judged` }),
+            ),
+          )
           const texts = Object.entries(reports).map(([exchange, report]) => testText(exchange, report))
-          await write(io.stdout, json ? jsonText({ version: changed.version, exchanges: reports }) : texts.join(''))
+          await write(
+            io.stdout,
+            json
+              ? jsonText({ version: changed.version, exchanges: reports })
+              : wrapText(texts.join(''), io.stdoutWidth),
+          )
           return ExitCode.done
         })
       })

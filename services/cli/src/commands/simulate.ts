@@ -7,12 +7,13 @@ import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { COUNTS, FRACTIONS, RATES } from '../parse/ranges.js'
 import { jsonText } from '../print/json.js'
-import { LiveLines } from '../print/live-lines.js'
 import { count } from '../print/numbers.js'
+import { withProgress } from '../print/progress.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLake } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 type OptionName =
   | 'exchange'
@@ -62,17 +63,22 @@ export function addSimulate(program: Command, accept: Accept): void {
       const simulation = readSimulation(reader, options)
       accept(reader.mistakes, async (io) => {
         if (!exchange) throw new RangeError('a command line without an exchange was accepted')
-        const live = new LiveLines(io.stderr, io.stderrIsTerminal, systemClock)
         const report = await withLake(location, io, (lake) =>
-          simulateFeed(lake, {
-            ...simulation,
-            exchange,
-            ...(partitions !== undefined && { partitions }),
-            signal: io.signal,
-            onProgress: (produced) => live.update([`${count(produced)} of ${count(simulation.count)} produced`]),
-          }),
+          withProgress(io, systemClock, 'nothing produced yet', (progress) =>
+            simulateFeed(lake, {
+              ...simulation,
+              exchange,
+              ...(partitions !== undefined && { partitions }),
+              signal: io.signal,
+              onProgress: (produced) =>
+                progress.update({
+                  text: `${count(produced)} of ${count(simulation.count)} produced`,
+                  share: produced / simulation.count,
+                }),
+            }),
+          ),
         )
-        await write(io.stdout, json ? jsonText(report) : reportText(report))
+        await write(io.stdout, json ? jsonText(report) : wrapText(reportText(report), io.stdoutWidth))
         if (partitions !== undefined && report.partitions !== partitions) {
           await write(io.stderr, `note: the topic was there already, with ${report.partitions} partitions\n`)
         }

@@ -18,7 +18,8 @@ import { openOutput, type ResultOutput } from '../output/output-file.js'
 import { globalOptions } from '../parse/global-options.js'
 import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
-import { count } from '../print/numbers.js'
+import { count, size } from '../print/numbers.js'
+import { type Progress, withProgress } from '../print/progress.js'
 import { tableText } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
@@ -171,7 +172,9 @@ async function runSql(location: LakeParts, request: Request, io: Io): Promise<Ex
           onNote: (note) => notes.add(note),
         })
         const width = output === undefined ? io.stdoutWidth : Number.POSITIVE_INFINITY
-        await writeAnswer(parts, { table: format === 'table' ? { width } : undefined, target }, io)
+        await withProgress(io, systemClock, 'no answer of the statement yet', (progress) =>
+          writeAnswer(parts, { table: format === 'table' ? { width } : undefined, target, progress }, io),
+        )
         for (const note of notes) await write(io.stderr, `note: ${note}\n`)
       })
       await target.commit()
@@ -190,18 +193,27 @@ async function statementOf({ sql, format }: Request, target: ResultOutput): Prom
   return { sql, output: { kind: 'stream', format } }
 }
 
-async function writeAnswer(
-  parts: ReturnType<typeof ask>,
-  { table, target }: { readonly table: { readonly width: number } | undefined; readonly target: ResultOutput },
-  io: Io,
-): Promise<void> {
+interface Answer {
+  readonly table: { readonly width: number } | undefined
+  readonly target: ResultOutput
+  readonly progress: Progress
+}
+
+async function writeAnswer(parts: ReturnType<typeof ask>, { table, target, progress }: Answer, io: Io): Promise<void> {
   let columns: readonly HeadColumn[] = []
   const cells: (readonly (string | null)[])[] = []
+  let written_bytes = 0
+  // What is streamed to the same terminal shows by itself how far it is.
+  if (!table && io.stdoutIsTerminal) progress.end()
   for await (const part of parts) {
     if (part.kind === 'head') columns = part.columns
-    else if (part.kind === 'bytes') await target.write(part.bytes)
-    else if (part.kind === 'cells') cells.push(...part.rows)
+    else if (part.kind === 'bytes') {
+      await target.write(part.bytes)
+      written_bytes += part.bytes.length
+      progress.update({ text: `${size(written_bytes)} written` })
+    } else if (part.kind === 'cells') cells.push(...part.rows)
     else if (table) {
+      progress.end()
       await target.write(cellsText(columns, cells, table.width))
       await noteOthers(cells.length, part, io)
     }

@@ -12,14 +12,16 @@ import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
+import { laneTable } from '../print/lane-table.js'
 import { count, duration, percent } from '../print/numbers.js'
 import { problemJson, problemsText } from '../print/problems.js'
-import { tableText } from '../print/table.js'
-import { instant, instantOfMicros } from '../print/times.js'
+import type { PrintedColumn } from '../print/table.js'
+import { ago, instant, instantOfMicros, instantOfSeconds } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { closeSoon, openToRead, withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 import { watch } from './status-watch.js'
 
 const WATCH_SECONDS = 2
@@ -90,32 +92,37 @@ async function watchStatus(parts: LakeParts, io: Io, how: Parameters<typeof watc
 }
 
 function statusText({ lanes, stops, dead_letters, unusable }: StatusReport, width: number): string {
-  return `${lanesText(lanes, width)}${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
+  const texts = `${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
+  return `${lanesText(lanes, width)}${wrapText(texts, width)}`
 }
 
-function lanesText(lanes: readonly LaneProgress[], width: number): string {
+function lanesText(lanes: readonly LaneProgress[], width: number, now_ms = systemClock.now_ms()): string {
   if (lanes.length === 0) return 'The log holds nothing yet.\n'
-  return tableText(
-    [
-      { head: 'layer' },
-      { head: 'lane' },
-      { head: 'position', align: 'right' },
-      { head: 'end', align: 'right' },
-      { head: 'lag rows', align: 'right' },
-      { head: 'lag', align: 'right' },
-      { head: 'watermark' },
-      { head: 'last commit' },
-    ],
+  const columns: readonly PrintedColumn[] = [
+    { head: 'layer' },
+    { head: 'lane' },
+    { head: 'position', align: 'right' },
+    { head: 'end', align: 'right' },
+    { head: 'lag rows', align: 'right' },
+    { head: 'lag', align: 'right', isWhole: true },
+    { head: 'watermark', dropped: 0 },
+    { head: 'last commit', isWhole: true, dropped: 1 },
+  ]
+  const rowsBy = (name: (lane: string) => string): string[][] =>
     lanes.map((lane) => [
       lane.layer,
-      lane.lane,
+      name(lane.lane),
       count(lane.position),
       count(lane.end),
       count(lane.lag_rows),
       lane.lag_seconds === null ? '' : duration(lane.lag_seconds),
-      lane.watermark_us === null ? '' : instantOfMicros(lane.watermark_us, 'Z'),
-      lane.last_commit_ms === null ? '' : instant(lane.last_commit_ms),
-    ]),
+      lane.watermark_us === null ? '' : instantOfSeconds(lane.watermark_us),
+      lane.last_commit_ms === null ? '' : ago(lane.last_commit_ms, now_ms),
+    ])
+  return laneTable(
+    columns,
+    lanes.map(({ lane }) => lane),
+    rowsBy,
     width,
   )
 }

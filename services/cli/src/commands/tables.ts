@@ -1,16 +1,19 @@
+import { systemClock } from '@assay/core'
 import { type TableReport, tableReport } from '@assay/lake'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
+import { laneTable } from '../print/lane-table.js'
 import { count, size } from '../print/numbers.js'
 import { problemJson, problemsText } from '../print/problems.js'
-import { tableText } from '../print/table.js'
-import { instant, instantOfMicros } from '../print/times.js'
+import type { PrintedColumn } from '../print/table.js'
+import { ago, instant, instantOfMicros } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 export function addTables(program: Command, accept: Accept): void {
   program
@@ -35,36 +38,36 @@ export function addTables(program: Command, accept: Accept): void {
     })
 }
 
-export function tablesText(tables: readonly TableReport[], width: number): string {
-  const list = tableText(
-    [
-      { head: 'table' },
-      { head: 'rows', align: 'right' },
-      { head: 'files', align: 'right' },
-      { head: 'size', align: 'right' },
-      { head: 'snapshot' },
-      { head: 'last commit' },
-      { head: 'checkpoint' },
-    ],
+export function tablesText(tables: readonly TableReport[], width: number, now_ms = systemClock.now_ms()): string {
+  const columns: readonly PrintedColumn[] = [
+    { head: 'table' },
+    { head: 'rows', align: 'right' },
+    { head: 'files', align: 'right' },
+    { head: 'size', align: 'right', isWhole: true },
+    { head: 'snapshot', dropped: 1 },
+    { head: 'last commit', isWhole: true },
+    { head: 'checkpoint', dropped: 0 },
+  ]
+  const rowsBy = (name: (lane: string) => string): string[][] =>
     tables.map((table) => [
       table.name,
       table.problem ? '' : count(table.rows),
       table.problem ? '' : count(table.files),
       table.problem ? '' : size(table.size_bytes),
       table.snapshot_id === null ? '' : String(table.snapshot_id),
-      table.last_commit_ms === null ? '' : instant(table.last_commit_ms),
-      table.problem ? 'unusable' : checkpointText(table),
-    ]),
-    width,
-  )
-  return `${list}${problemsText(tables.flatMap(({ problem }) => problem ?? []))}`
+      table.last_commit_ms === null ? '' : ago(table.last_commit_ms, now_ms),
+      table.problem ? 'unusable' : checkpointText(table, name),
+    ])
+  const lanes = tables.flatMap((table) => table.lanes.slice(0, 1).map(({ lane }) => lane))
+  const list = laneTable(columns, lanes, rowsBy, width)
+  return `${list}${wrapText(problemsText(tables.flatMap(({ problem }) => problem ?? [])), width)}`
 }
 
-function checkpointText({ lanes }: TableReport): string {
+function checkpointText({ lanes }: TableReport, name: (lane: string) => string): string {
   const [first, ...more] = lanes
   if (!first) return ''
   const stopped = lanes.filter((lane) => lane.is_stopped).length
-  const end = `${first.lane} at ${count(first.position)}`
+  const end = `${name(first.lane)} at ${count(first.position)}`
   return `${end}${more.length > 0 ? ` and ${more.length} more` : ''}${stopped > 0 ? `, ${stopped} stopped` : ''}`
 }
 

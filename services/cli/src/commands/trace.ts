@@ -6,22 +6,24 @@ import {
   type TraceReport,
   traceTarget,
 } from '@assay/audit'
+import { systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
+import { withProgress } from '../print/progress.js'
 import { resultJson, textValue } from '../print/result.js'
-import { visible } from '../print/table.js'
+import { fieldText, hexLines, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 /** Bytes that are shown to people; --json has all. */
 const HEX_BYTES_MAX = 1_024
-const HEX_LINE_BYTES = 32
 
 const EXCHANGES = exchanges.map(({ name }) => name)
 
@@ -49,7 +51,14 @@ export function addTrace(program: Command, accept: Accept): void {
       accept(reader.mistakes, (io) => {
         if (!target) throw new RangeError('a command line without a target was accepted')
         return withLakeToLookAt(location, io.signal, async (lake) =>
-          print(io, json, id, await traceTarget(lake, target, exchange?.name)),
+          print(
+            io,
+            json,
+            id,
+            await withProgress(io, systemClock, 'looking in the files that can hold it', () =>
+              traceTarget(lake, target, exchange?.name),
+            ),
+          ),
         )
       })
     })
@@ -58,11 +67,14 @@ export function addTrace(program: Command, accept: Accept): void {
 async function print(io: Io, json: boolean, id: string, { records, looked }: TraceReport): Promise<ExitCode> {
   const isFound = records.length > 0
   if (json) await write(io.stdout, jsonText({ found: records.map(recordJson), looked }))
-  else if (isFound) await write(io.stdout, records.map(recordText).join('\n'))
+  else if (isFound) await write(io.stdout, records.map((record) => recordText(record, io.stdoutWidth)).join('\n'))
   else
     await write(
       io.stderr,
-      `nothing is known of ${visible(id)}; looked in\n${looked.map((place) => `  ${visible(place)}\n`).join('')}`,
+      wrapText(
+        `nothing is known of ${visible(id)}; looked in\n${looked.map((place) => `  ${visible(place)}\n`).join('')}`,
+        io.stderrWidth,
+      ),
     )
   return isFound ? ExitCode.done : ExitCode.found_wrong
 }
@@ -101,45 +113,44 @@ const TITLES: Readonly<Record<(typeof PARTS)[number], string>> = {
   dropped: 'dropped in its favour',
 }
 
-function recordText(traced: TracedRecord): string {
-  const parts = PARTS.map((part) => (part === 'bronze' ? bronzeText(traced) : rowsText(TITLES[part], traced[part])))
-  return `${visible(traced.coordinate)}\n${parts.join('')}`
+function recordText(traced: TracedRecord, width: number): string {
+  const parts = PARTS.map((part) =>
+    part === 'bronze' ? bronzeText(traced, width) : rowsText(TITLES[part], traced[part], width),
+  )
+  return wrapText(`${visible(traced.coordinate)}\n${parts.join('')}`, width)
 }
 
-function bronzeText({ bronze, record }: TracedRecord): string {
+function bronzeText({ bronze, record }: TracedRecord, width: number): string {
   const bytes = bronze.rows[0]?.[bronze.columns.findIndex(({ name }) => name === 'raw_bytes')]
-  const hex = bytes instanceof Uint8Array ? hexText(bytes) : ''
-  return `${rowsText(TITLES.bronze, bronze)}${record ? decodedText(record) : ''}${hex}`
+  const hex = bytes instanceof Uint8Array ? hexText(bytes, width) : ''
+  return `${rowsText(TITLES.bronze, bronze, width)}${record ? decodedText(record, width) : ''}${hex}`
 }
 
-function decodedText({ schema_id, fields, why }: DecodedRecord): string {
+function decodedText({ schema_id, fields, why }: DecodedRecord, width: number): string {
   const head = `  record, schema id ${schema_id ?? 'none'}${why === undefined ? '' : `: ${visible(why)}`}\n`
   return (
     head +
     Object.entries(fields ?? {})
-      .map(([name, value]) => `    ${name.padEnd(26)} ${visible(String(value))}\n`)
+      .map(([name, value]) => fieldText(`    ${name.padEnd(26)} `, visible(String(value)), width))
       .join('')
   )
 }
 
-function hexText(bytes: Uint8Array): string {
-  const lines: string[] = []
-  for (let at = 0; at < Math.min(bytes.length, HEX_BYTES_MAX); at += HEX_LINE_BYTES) {
-    lines.push(`    ${Buffer.from(bytes.subarray(at, at + HEX_LINE_BYTES)).toString('hex')}\n`)
-  }
+function hexText(bytes: Uint8Array, width: number): string {
+  const lines = hexLines(bytes.subarray(0, HEX_BYTES_MAX), width - 4).map((line) => `    ${line}\n`)
   const more =
     bytes.length > HEX_BYTES_MAX ? `    and ${bytes.length - HEX_BYTES_MAX} bytes more (--json shows all)\n` : ''
   return `  ${bytes.length} bytes\n${lines.join('')}${more}`
 }
 
 /** Each row as a list of its columns; what a row lacks, and bytes, are left out. */
-function rowsText(title: string, { table, columns, rows, isTruncated }: TableRows): string {
+function rowsText(title: string, { table, columns, rows, isTruncated }: TableRows, width: number): string {
   if (rows.length === 0) return ''
   const texts = rows.map((row) =>
     columns
       .flatMap(({ name, type }, i) => {
         const text = type === 'BLOB' ? undefined : textValue(row[i], type)
-        return text === undefined ? [] : [`    ${name.padEnd(26)} ${visible(text)}\n`]
+        return text === undefined ? [] : [fieldText(`    ${name.padEnd(26)} `, visible(text), width)]
       })
       .join(''),
   )

@@ -5,11 +5,13 @@ import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
+import { withProgress } from '../print/progress.js'
 import { visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLakeToLookAt } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 export function addVerify(program: Command, accept: Accept): void {
   program
@@ -32,8 +34,8 @@ export function addVerify(program: Command, accept: Accept): void {
       const { lake: location, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(location, io.signal, (lake) =>
-          runVerify(io, json, (onCheck) =>
-            verifyLake(lake, { fromLog: options.fromLog ?? false, signal: io.signal, onCheck }),
+          runVerify(io, json, (told) =>
+            verifyLake(lake, { fromLog: options.fromLog ?? false, signal: io.signal, ...told }),
           ),
         ),
       )
@@ -43,21 +45,37 @@ export function addVerify(program: Command, accept: Accept): void {
 async function runVerify(
   io: Io,
   json: boolean,
-  verify: (onCheck: (check: Check) => void) => Promise<VerifyReport>,
+  verify: (told: {
+    readonly onBegin: (claim: Pick<Check, 'promise' | 'subject' | 'claim'>) => void
+    readonly onCheck: (check: Check) => void
+  }) => Promise<VerifyReport>,
 ): Promise<ExitCode> {
   const started_ms = systemClock.monotonic_ms()
-  const report = await verify((check) => {
-    if (!json) io.stdout.write(checkText(check))
-  })
+  let done = 0
+  const report = await withProgress(io, systemClock, 'reading the tables', (progress) =>
+    verify({
+      onBegin: ({ promise, subject, claim }) =>
+        progress.update({ text: `${count(done)} checks done, now ${promise} ${subject}: ${claim}` }),
+      onCheck: (check) => {
+        done++
+        if (!json) progress.above(() => void io.stdout.write(checkText(check, io.stdoutWidth)))
+      },
+    }),
+  )
   const duration_s = (systemClock.monotonic_ms() - started_ms) / 1000
-  await write(io.stdout, json ? jsonText({ ...report, seconds: duration_s }) : summaryText(report, duration_s))
+  await write(
+    io.stdout,
+    json ? jsonText({ ...report, seconds: duration_s }) : wrapText(summaryText(report, duration_s), io.stdoutWidth),
+  )
   return report.is_ok ? ExitCode.done : ExitCode.found_wrong
 }
 
+/** Where claims begin in their lines. */
+const CLAIM_AT = 14
 const OUTCOMES = { ok: 'ok     ', failed: 'FAILED ', skipped: 'skipped' }
 
 /** A check as a line, and a line for each place where it does not hold. */
-function checkText({ promise, subject, claim, outcome, numbers, found, note }: Check): string {
+function checkText({ promise, subject, claim, outcome, numbers, found, note }: Check, width: number): string {
   const counts = Object.entries(numbers).map(([name, n]) => `${name.replaceAll('_', ' ')} ${count(n)}`)
   const lines = [
     `${OUTCOMES[outcome]} ${promise.padEnd(5)} ${subject}: ${claim}${counts.length > 0 ? ` (${counts.join(', ')})` : ''}`,
@@ -67,7 +85,7 @@ function checkText({ promise, subject, claim, outcome, numbers, found, note }: C
   if (wrong !== undefined && BigInt(wrong) > BigInt(found.length))
     lines.push(`          and ${count(BigInt(wrong) - BigInt(found.length))} more`)
   if (note !== undefined) lines.push(`          ${note}`)
-  return `${lines.map(visible).join('\n')}\n`
+  return `${wrapText(lines.map(visible).join('\n'), width, CLAIM_AT)}\n`
 }
 
 function summaryText({ checks, is_ok, rows }: VerifyReport, duration_s: number): string {

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Clock } from '@assay/core'
+import { columnsOf, wrapText } from '../run/wrap.js'
 
 const CLEAR_LINE = '\u001b[2K'
 const UP = '\u001b[1A'
@@ -15,7 +16,11 @@ export class LiveLines {
   #drawn = 0
   #next_ms = 0
 
-  constructor(stream: Writable, isTerminal: boolean, clock: Clock) {
+  readonly #width: number
+
+  /** `width`: columns of the terminal. */
+  constructor(stream: Writable, isTerminal: boolean, clock: Clock, width = Number.POSITIVE_INFINITY) {
+    this.#width = width
     this.#stream = stream
     this.#isTerminal = isTerminal
     this.#clock = clock
@@ -46,8 +51,11 @@ export class LiveLines {
   #draw(): void {
     this.#erase()
     if (this.#lines.length === 0) return
-    this.#stream.write(`${this.#lines.join('\n')}\n`)
-    this.#drawn = this.#isTerminal ? this.#lines.length : 0
+    const lines = wrapText(this.#lines.join('\n'), this.#width).split('\n')
+    this.#stream.write(`${lines.join('\n')}\n`)
+    // A word that is wider than the terminal is wrapped by it.
+    const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(columnsOf(line) / this.#width)), 0)
+    this.#drawn = this.#isTerminal ? rows : 0
   }
 
   #erase(): void {

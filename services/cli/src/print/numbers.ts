@@ -30,6 +30,11 @@ export function duration(value_seconds: number): string {
   return `${value_seconds.toFixed(1)} s`
 }
 
+/** A share of 1 in whole percent, of which only all is 100. */
+export function percentRounded(share: number): string {
+  return `${share < 1 ? Math.min(99, Math.round(share * 100)) : 100} %`
+}
+
 /** A share of 1 in percent. */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(3)} %`

@@ -1,7 +1,7 @@
 import { dateOfDays, type QueryResult } from '@assay/query'
 import { exactInteger } from './json.js'
 import { tableText } from './table.js'
-import { instantOfMicros } from './times.js'
+import { instantOfMicros, instantOfSeconds } from './times.js'
 
 /** A value as JSON holds it exactly: numbers a double can't hold, decimals among them, are texts; bytes are hex. */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
@@ -13,12 +13,22 @@ export function resultJson({ columns, rows }: QueryResult): JsonValue[] {
   return rows.map((row) => Object.fromEntries(columns.map(({ name, type }, i) => [name, jsonValue(row[i], type)])))
 }
 
-export function resultTable({ columns, rows }: QueryResult, width?: number): string {
+/** `droppable`: columns that are left out where there is no room for all, the first first. */
+export function resultTable({ columns, rows }: QueryResult, width?: number, droppable: readonly string[] = []): string {
   return tableText(
-    columns.map(({ name, type }) => ({ head: name, align: NUMERIC.test(type) ? 'right' : 'left' })),
-    rows.map((row) => columns.map(({ type }, i) => textValue(row[i], type) ?? 'NULL')),
+    columns.map(({ name, type }) => ({
+      head: name,
+      align: NUMERIC.test(type) ? 'right' : 'left',
+      ...(droppable.includes(name) && { dropped: droppable.indexOf(name) }),
+    })),
+    rows.map((row) => columns.map(({ type }, i) => cellValue(row[i], type) ?? 'NULL')),
     width,
   )
+}
+
+/** The same as textValue, with times to the second. */
+function cellValue(value: unknown, type: string): string | undefined {
+  return typeof value === 'bigint' && isTime(type) ? instantOfSeconds(value) : textValue(value, type)
 }
 
 /** A value as text, undefined for NULL; lists and structs as JSON. */

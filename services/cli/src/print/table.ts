@@ -1,15 +1,20 @@
 import Table from 'cli-table3'
+import { columnsOf, wrapText } from '../run/wrap.js'
 
-interface PrintedColumn {
+export interface PrintedColumn {
   readonly head: string
   readonly align?: 'left' | 'right'
+  /** True of what is not to be broken between words, as a number and its unit. */
+  readonly isWhole?: boolean
+  /** Left out where the terminal has no room for all; those with the least number go first. */
+  readonly dropped?: number
 }
 
 const CELL_CHARACTERS_MAX = 80
 
 /**
- * A table in box characters that fits the width, in characters: as it is, or with its texts wrapped between words, or
- * with one field a line where that is not enough. Ends in a newline.
+ * A table in box characters that fits the width, in columns of a terminal: as it is, or with its texts wrapped between
+ * words, or without the columns that may be left out, or with one field a line where that is not enough. Ends in a newline.
  */
 export function tableText(
   columns: readonly PrintedColumn[],
@@ -18,15 +23,51 @@ export function tableText(
 ): string {
   const heads = columns.map(({ head }) => cell(head))
   const cells = rows.map((row) => row.map(cell))
-  const widest = columns.map((_, i) => Math.max(...[heads, ...cells].map((row) => row[i]?.length ?? 0)))
-  if (boxWidth(widest) <= width) return boxText(columns, heads, cells)
-  const words = columns.map((_, i) => Math.max(...[heads, ...cells].map((row) => longestWord(row[i] ?? ''))))
-  if (boxWidth(words) <= width) {
-    const widths = sharedOut(widest, words, width)
-    const wrap = (row: readonly string[]): string[] => row.map((text, i) => wrapped(text, widths[i] as number))
-    return boxText(columns, wrap(heads), cells.map(wrap))
+  const order = [...columns.keys()]
+    .filter((i) => columns[i]?.dropped !== undefined)
+    .sort((a, b) => (columns[a]?.dropped ?? 0) - (columns[b]?.dropped ?? 0))
+  for (let left = 0; left <= order.length; left++) {
+    const out = new Set(order.slice(0, left))
+    const kept = <T>(list: readonly T[]): T[] => list.filter((_, i) => !out.has(i))
+    const box = fittedBox(kept(columns), kept(heads), cells.map(kept), width)
+    if (box !== undefined)
+      return left === 0
+        ? box
+        : `${box}${leftOut(
+            heads.filter((_, i) => out.has(i)),
+            width,
+          )}`
   }
-  return cells.map((row) => recordText(heads, row)).join('\n')
+  if (rows.length === 0) return wrapText(`no rows of ${heads.join(', ')}\n`, width)
+  return cells.map((row) => recordText(heads, row, width)).join('\n')
+}
+
+function leftOut(heads: readonly string[], width: number): string {
+  return wrapText(`(a wider terminal or --json shows ${heads.join(', ')})\n`, width)
+}
+
+/** Undefined where the longest words of the columns beside each other are too wide. */
+function fittedBox(
+  columns: readonly PrintedColumn[],
+  heads: readonly string[],
+  cells: readonly (readonly string[])[],
+  width: number,
+): string | undefined {
+  const widest = columns.map((_, i) => Math.max(...[heads, ...cells].map((row) => columnsOf(row[i] ?? ''))))
+  if (boxWidth(widest) <= width) return boxText(columns, heads, cells)
+  const least = (text: string, i: number): number => (columns[i]?.isWhole ? columnsOf(text) : longestWord(text))
+  const words = columns.map((_, i) =>
+    Math.max(longestWord(heads[i] ?? ''), ...cells.map((row) => least(row[i] ?? '', i))),
+  )
+  if (boxWidth(words) > width) return undefined
+  const widths = sharedOut(widest, words, width)
+  const wrap = (row: readonly string[]): string[] => row.map((text, i) => wrapped(text, widths[i] as number))
+  return boxText(columns, wrap(heads), cells.map(wrap))
+}
+
+/** Whether the table fits the width with every row on a line. */
+export function fitsAsItIs(heads: readonly string[], rows: readonly (readonly string[])[], width: number): boolean {
+  return boxWidth(heads.map((_, i) => Math.max(...[heads, ...rows].map((row) => columnsOf(row[i] ?? ''))))) <= width
 }
 
 function boxText(
@@ -43,6 +84,8 @@ function boxText(
   return `${table.toString()}\n`
 }
 
+/** Columns that a value has at least, however long the names of the fields are. */
+const VALUE_COLUMNS_MIN = 16
 /** A space on each side of a cell. */
 const PADDING = 2
 
@@ -52,7 +95,7 @@ function boxWidth(widths: readonly number[]): number {
 }
 
 function longestWord(text: string): number {
-  return Math.max(...text.split(' ').map((word) => word.length))
+  return Math.max(...text.split(' ').map(columnsOf))
 }
 
 /** Widths within the whole one: the widest columns give way first, none to less than its longest word. */
@@ -74,7 +117,7 @@ function wrapped(text: string, width: number): string {
   let line: string | undefined
   for (const word of text.split(' ')) {
     if (line === undefined) line = word
-    else if (line.length + 1 + word.length <= width) line += ` ${word}`
+    else if (columnsOf(line) + 1 + columnsOf(word) <= width) line += ` ${word}`
     else {
       lines.push(line)
       line = word
@@ -84,9 +127,32 @@ function wrapped(text: string, width: number): string {
 }
 
 /** A row with one field a line. */
-function recordText(heads: readonly string[], row: readonly string[]): string {
-  const indent = Math.max(...heads.map((head) => head.length)) + PADDING
-  return heads.map((head, i) => `${`${head.padEnd(indent)}${row[i]}`.trimEnd()}\n`).join('')
+function recordText(heads: readonly string[], row: readonly string[], width: number): string {
+  const indent = Math.max(...heads.map(columnsOf)) + PADDING
+  return heads.map((head, i) => fieldText(padded(head, indent), row[i] ?? '', width)).join('')
+}
+
+/** A value behind its name; what is too long goes on below itself, and words that are so are broken. */
+export function fieldText(name: string, value: string, width: number): string {
+  const indent = columnsOf(name)
+  const room = Math.max(VALUE_COLUMNS_MIN, width - indent)
+  const words = value.split(' ').flatMap((word) => pieces(word, room))
+  return `${`${name}${wrapped(words.join(' '), room).replaceAll('\n', `\n${' '.repeat(indent)}`)}`.trimEnd()}\n`
+}
+
+function padded(text: string, columns: number): string {
+  return text + ' '.repeat(columns - columnsOf(text))
+}
+
+/** The word in pieces that fit so many columns. */
+function pieces(word: string, columns: number): string[] {
+  const found = ['']
+  for (const character of word) {
+    const last = found.at(-1) as string
+    if (last !== '' && columnsOf(last + character) > columns) found.push(character)
+    else found[found.length - 1] = last + character
+  }
+  return found
 }
 
 /**
@@ -96,6 +162,19 @@ function recordText(heads: readonly string[], row: readonly string[]): string {
 function cell(text: string): string {
   const cut = text.length > CELL_CHARACTERS_MAX ? `${text.slice(0, CELL_CHARACTERS_MAX - 1)}…` : text
   return visible(cut)
+}
+
+const HEX_LINE_BYTES_MAX = 32
+
+/** Bytes in hex, in lines that fit so many columns: a power of two bytes each, so that they can be counted. */
+export function hexLines(bytes: Uint8Array, columns: number): string[] {
+  let line_bytes = HEX_LINE_BYTES_MAX
+  while (line_bytes > 1 && line_bytes * 2 > columns) line_bytes /= 2
+  const lines: string[] = []
+  for (let at = 0; at < bytes.length; at += line_bytes) {
+    lines.push(Buffer.from(bytes.subarray(at, at + line_bytes)).toString('hex'))
+  }
+  return lines
 }
 
 /** A text with its control characters written as escapes. */

@@ -89,7 +89,7 @@ function parse(
     const mistakes = [...given.mistakes(), ...accepted.mistakes]
     return { kind: 'job', job: accepted.job, mistakes, command: commandName(command) }
   }
-  throw new AssayError('no_command', 'the command line came to nothing', { hint: 'assay --help lists the commands' })
+  throw new AssayError('no_command', 'the command line came to nothing', { hint: '"assay --help" lists the commands' })
 }
 
 function noCommand(command: Command): string {

@@ -3,54 +3,45 @@ import stringWidth from 'string-width'
 /** Spaces before the further lines of one that was too long, beyond its own. */
 const HANG = 2
 /** A command in a text, as it may be copied to a shell. */
-const COMMAND = /^ +assay /
+const COMMAND = /^ +(?:next: )?assay /
 
 /**
  * The text with no line wider than `width` columns: longer ones are broken between words, commands so that a shell
- * reads them as one. A word that is wider by itself stays whole, since it would be of no use in pieces.
+ * reads them as one. A word that is wider by itself stays whole, since it would be of no use in pieces. What is broken
+ * goes on a little to the right of where it began, and not before the column `further`.
  */
-export function wrapText(text: string, width: number): string {
+export function wrapText(text: string, width: number, further = 0): string {
   return text
     .split('\n')
-    .flatMap((line) =>
-      stringWidth(line) <= width ? line : COMMAND.test(line) ? commandLines(line, width) : lines(line, width),
-    )
+    .flatMap((line) => (columnsOf(line) <= width ? line : broken(line, width, further)))
     .join('\n')
 }
 
+/** What takes one column a character: ASCII and the lines of boxes. */
+const NARROW = /^[\x20-\x7e…─-╿]*$/
+
 /** Columns that a text takes in a terminal. */
-function columnsOf(text: string): number {
-  return stringWidth(text)
+export function columnsOf(text: string): number {
+  return NARROW.test(text) ? text.length : stringWidth(text)
 }
 
-function lines(line: string, width: number): string[] {
+function broken(line: string, width: number, further: number): string[] {
   const indent = /^ *(?:- )?/.exec(line)?.[0].length ?? 0
-  return broken(line, indent, width, () => '')
-}
-
-function commandLines(line: string, width: number): string[] {
-  const indent = line.length - line.trimStart().length
-  // The end of a line is part of a quoted text, and between others stands for nothing behind a backslash.
-  return broken(line, indent, width, (before) => (isInQuotes(before) ? '' : ' \\'))
-}
-
-function isInQuotes(text: string): boolean {
-  return (text.match(/"/g)?.length ?? 0) % 2 === 1
-}
-
-function broken(line: string, indent: number, width: number, ending: (before: string) => string): string[] {
+  const before = ' '.repeat(Math.max(indent + HANG, further))
+  const isCommand = COMMAND.test(line)
   const found: string[] = []
-  const further = ' '.repeat(indent + HANG)
+  let isQuoted = false
   let now = line.slice(0, indent)
-  let isEmpty = true
-  for (const word of line.slice(indent).split(' ')) {
-    const next = isEmpty ? `${now}${word}` : `${now} ${word}`
-    const end = ending(found.join(' ') + next)
-    if (!isEmpty && columnsOf(next) + end.length > width) {
-      found.push(`${now}${ending(found.join(' ') + now)}`)
-      now = `${further}${word}`
-    } else now = next
-    isEmpty = false
+  for (const [i, word] of line.slice(indent).split(' ').entries()) {
+    // Between words of a command the end of a line stands for nothing behind a backslash; in quotes it is a space.
+    const ending = isCommand && !isQuoted ? ' \\' : ''
+    if (i === 0) now += word
+    else if (columnsOf(now) + 1 + columnsOf(word) + (isCommand ? 2 : 0) <= width) now += ` ${word}`
+    else {
+      found.push(`${now}${ending}`.trimEnd())
+      now = `${before}${word}`
+    }
+    if ((word.match(/"/g)?.length ?? 0) % 2 === 1) isQuoted = !isQuoted
   }
   return [...found, now]
 }

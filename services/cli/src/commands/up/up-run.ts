@@ -20,6 +20,7 @@ import { LiveLines } from '../../print/live-lines.js'
 import { ExitCode } from '../../run/exit-code.js'
 import { type Io, write } from '../../run/io.js'
 import { withLake } from '../../run/with-lake.js'
+import { wrapText } from '../../run/wrap.js'
 import { stopsText } from '../status.js'
 import { tablesJson, tablesText } from '../tables.js'
 import { UpEvents } from './up-events.js'
@@ -97,6 +98,7 @@ async function openScreen({ drain, json }: UpRequest, io: Io): Promise<Screen> {
     toStdout ? io.stdout : io.stderr,
     toStdout ? io.stdoutIsTerminal : io.stderrIsTerminal,
     systemClock,
+    toStdout ? io.stdoutWidth : io.stderrWidth,
   )
   // Every other command would wait for what makes the log readable.
   const { openLog } = await import('../../print/log.js')
@@ -110,7 +112,7 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
   const isResult = request.drain || request.json
   if (!screen.isNamed) {
     await write(isResult ? io.stderr : io.stdout, `lake ${lake.location}\n`)
-    if (!isResult) await write(io.stdout, nextSteps(lake))
+    if (!isResult) await write(io.stdout, wrapText(nextSteps(lake), io.stdoutWidth))
   }
   screen.isNamed = true
   await runAll(lake, request, screen)
@@ -121,7 +123,7 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
     const tables = await tableReport(lake)
     await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
   }
-  await write(io.stderr, stopsText(stops))
+  await write(io.stderr, wrapText(stopsText(stops), io.stderrWidth))
   if (!isResult) await write(io.stdout, `stopped; "assay verify${lakeOption(lake)}" proves what is there\n`)
   return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
 }
