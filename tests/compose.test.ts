@@ -45,8 +45,13 @@ function mayWrite(role: string, key: string): boolean {
 
 describe('docker-compose.yml', () => {
   it('has a container for each worker', () => {
-    const names = ['feed-binance', 'feed-kraken', 'bronze-binance', 'bronze-kraken', 'silver-binance', 'silver-kraken']
-    expect(ours.map(([name]) => name)).toEqual(expect.arrayContaining([...names, 'gold', 'cli', 'operate', 'replay']))
+    const workers = exchanges.flatMap(({ name }) => [
+      `feed-${name}`,
+      `simulated-${name}`,
+      `bronze-${name}`,
+      `silver-${name}`,
+    ])
+    expect(ours.map(([name]) => name)).toEqual(expect.arrayContaining([...workers, 'gold', 'cli', 'operate', 'replay']))
   })
 
   it.each(services)('%s: a pinned image, no rights, a read-only root, limits', (_name, service) => {

@@ -2,7 +2,7 @@ import { ParseStatus } from '@assay/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EVENT_TIME_END_US, millisToMicros, parseSecondsText } from '../src/event-time.js'
-import { secondsText, secondsTextMicros } from '../src/kraken/feed-time.js'
+import { secondsText, secondsTextMicros } from '../src/feed-time.js'
 
 function ofMillis(time_ms: bigint): bigint | number {
   const data = new BigInt64Array(2)

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { UsageError } from '@assay/core'
+import { exchanges } from '@assay/exchanges'
 import { describe, expect, it } from 'vitest'
 import { configurationPage, embeddedParts, readConfig, readLakeParts } from '../src/index.js'
 import { SETTINGS } from '../src/settings/config.js'
+
+const EXCHANGES = exchanges.map(({ name }) => name)
 
 function mistakesOf(env: Record<string, string>): string[] {
   try {
@@ -18,7 +21,7 @@ describe('configuration of a service', () => {
   it('has a default for everything', () => {
     expect(readConfig({ PATH: '/bin' })).toEqual({
       parts: embeddedParts('./lake'),
-      exchanges: ['binance', 'kraken'],
+      exchanges: EXCHANGES,
       http: { host: '127.0.0.1', port: 0 },
       commitInterval_ms: 900,
       limits: { maxRows: 114_688, maxBytes: 33_554_432, maxPartitions: 64 },
@@ -245,8 +248,8 @@ describe('configuration of a service', () => {
   })
 
   it.each([
-    [{ ASSAY_EXCHANGES: 'binance,binence' }, 'names "binence"; known are binance, kraken'],
-    [{ ASSAY_EXCHANGES: '' }, 'known are binance, kraken'],
+    [{ ASSAY_EXCHANGES: 'binance,binence' }, `names "binence"; known are ${EXCHANGES.join(', ')}`],
+    [{ ASSAY_EXCHANGES: '' }, `known are ${EXCHANGES.join(', ')}`],
     [{ ASSAY_SYMBOLS: 'binance:btcusdt,BTC-USD' }, 'binance has no symbol like "btcusdt", but like BTCUSDT'],
     [{ ASSAY_SYMBOLS: 'binance:btcusdt,BTC-USD' }, '"BTC-USD"'],
     [{ ASSAY_SYMBOLS: 'BTCUSDT' }, '"BTCUSDT" does not begin with an exchange and a colon'],

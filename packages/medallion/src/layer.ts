@@ -1,7 +1,7 @@
 import type { LaneKey, Position } from '@assay/core'
 import type { EventLog, LaneAssignment, LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
-import type { LakeTable, LaneCheckpoint, Stage, StageContext, TableDefinition } from '@assay/pipeline'
+import type { ColumnSpec, LakeTable, LaneCheckpoint, Stage, StageContext, TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { RuleSet } from './rules/rule-set.js'
 
@@ -94,6 +94,10 @@ interface Metric {
 
 export interface View {
   readonly name: string
+  /** What a row of it is, for people. */
+  readonly means: string
+  /** Its columns, in order, for people. */
+  readonly columns: readonly ColumnSpec[]
   readonly select: string
   /** Tables that the view reads. */
   readonly reads: readonly string[]

@@ -27,7 +27,8 @@ export {
 } from './stage/stage.js'
 export {
   type ColumnDefinition,
-  type ColumnType,
+  type ColumnSpec,
+  columnSpecs,
   defineColumns,
   parquetFields,
   sqlType,

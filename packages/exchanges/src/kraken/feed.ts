@@ -2,7 +2,7 @@ import { checkJsonDepth } from '@assay/core'
 import { parse } from 'lossless-json'
 import type { FeedOutcome, FeedParser, FeedRecord } from '../exchange.js'
 import { FeedFields, LINE_CHARACTERS_MAX, shown } from '../feed-fields.js'
-import { secondsText, secondsTextMicros, wantedTime } from './feed-time.js'
+import { secondsText, secondsTextMicros, wantedTime } from '../feed-time.js'
 import { FillCounter } from './fill-counter.js'
 import { krakenSymbols } from './pair.js'
 

@@ -1,8 +1,8 @@
 import { type DecodedColumns, type DecodedField, decodedField } from '@assay/avro'
 import { bytesColumn, type NamedColumn, type SpanColumn } from '@assay/core'
+import { secondsTextMicros } from '../feed-time.js'
 import type { Reading } from '../markets/reading.js'
 import { nullRows } from '../raw-columns.js'
-import { secondsTextMicros } from './feed-time.js'
 
 /**
  * What identifies a trade without an id: `raw_timestamp`, its time as text, and `raw_identity`, the bytes of which the

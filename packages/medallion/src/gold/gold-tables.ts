@@ -1,21 +1,23 @@
 import { defineColumns, type TableDefinition } from '@assay/pipeline'
-import { TRADE_COLUMNS } from '../silver/silver-tables.js'
+import { KAFKA_TIMESTAMP, OFFSET, PARTITION, TOPIC } from '../coordinates.js'
+import { IS_LATE, REPLAY_ID, TRADE_COLUMNS } from '../silver/silver-tables.js'
 import { GOLD_STATE } from './key-set-state.js'
 
 /** Every distinct trade of every exchange, once. */
 export const GOLD_TABLE: TableDefinition = {
   name: 'gold_crypto_trades',
+  means: 'A trade, once, of any exchange: unique by exchange, symbol, currency and trade id.',
   columns: defineColumns([
     ...TRADE_COLUMNS,
-    ['gold_ingestion_timestamp', 'timestamptz'],
-    ['exchange_date', 'date'],
-    ['exchange_hour', 'int'],
-    ['topic', 'string'],
-    ['partition', 'int'],
-    ['offset', 'long'],
-    ['kafka_timestamp', 'timestamptz'],
-    ['is_late', 'boolean'],
-    ['replay_id', 'string'],
+    ['gold_ingestion_timestamp', 'timestamptz', 'When gold wrote the row.'],
+    ['exchange_date', 'date', 'Day of `timestamp`, in UTC.'],
+    ['exchange_hour', 'int', 'Hour of `timestamp`, in UTC, 0 to 23.'],
+    TOPIC,
+    PARTITION,
+    OFFSET,
+    KAFKA_TIMESTAMP,
+    IS_LATE,
+    REPLAY_ID,
   ]),
   partitionBy: ['exchange_date', 'exchange_hour'],
   orderBy: ['topic', 'partition', 'offset'],
@@ -26,19 +28,20 @@ export const GOLD_TABLE: TableDefinition = {
 /** Silver rows that gold already had, each naming the row that was kept. */
 export const DUPLICATES_TABLE: TableDefinition = {
   name: 'gold_duplicates',
+  means: 'A row of silver whose trade gold had already, and the row that was kept.',
   columns: defineColumns([
-    ['exchange', 'string'],
-    ['symbol', 'string'],
-    ['trade_id', 'string'],
-    ['topic', 'string'],
-    ['partition', 'int'],
-    ['offset', 'long'],
-    ['kafka_timestamp', 'timestamptz'],
-    ['exchange_date', 'date'],
-    ['kept_topic', 'string'],
-    ['kept_partition', 'int'],
-    ['kept_offset', 'long'],
-    ['is_conflict', 'boolean'],
+    ['exchange', 'string', 'The exchange in capitals.'],
+    ['symbol', 'string', 'The pair as one name.'],
+    ['trade_id', 'string', 'The trade, as in gold.'],
+    TOPIC,
+    PARTITION,
+    OFFSET,
+    KAFKA_TIMESTAMP,
+    ['exchange_date', 'date', 'Day of its `timestamp`, in UTC.'],
+    ['kept_topic', 'string', 'Topic of the row that gold kept.'],
+    ['kept_partition', 'int', 'Its partition.'],
+    ['kept_offset', 'long', 'Its offset.'],
+    ['is_conflict', 'boolean', 'True when the two differ in time, price, quantity or side.'],
   ]),
   partitionBy: ['exchange_date'],
   orderBy: ['topic', 'partition', 'offset'],

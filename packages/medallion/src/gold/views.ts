@@ -1,21 +1,61 @@
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
+import { type ColumnSpec, columnSpecs } from '@assay/pipeline'
 import { bronzeTable } from '../bronze/bronze-table.js'
 import type { View } from '../layer.js'
-import { eventTime, tradesSql } from '../silver/rows/trades-view.js'
+import { EVENT_TIME, eventTime, tradesSql } from '../silver/rows/trades-view.js'
 import { silverTable } from '../silver/silver-tables.js'
 import { GOLD_TABLE } from './gold-tables.js'
 import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 
 export function goldViews(exchanges: readonly Exchange[]): View[] {
   return [
-    { name: 'gold_trades', select: tradesSql([GOLD_TABLE.name]), reads: [GOLD_TABLE.name] },
-    { name: 'gold_trade_gaps', select: tradeGaps(), reads: [TRADE_GAPS_TABLE.name] },
+    {
+      name: 'gold_trades',
+      means: 'A trade of gold, with its time as a timestamp.',
+      columns: [EVENT_TIME, ...columnSpecs(GOLD_TABLE)],
+      select: tradesSql([GOLD_TABLE.name]),
+      reads: [GOLD_TABLE.name],
+    },
+    {
+      name: 'gold_trade_gaps',
+      means: "A gap in an exchange's trade numbers, once.",
+      columns: TRADE_GAPS,
+      select: tradeGaps(),
+      reads: [TRADE_GAPS_TABLE.name],
+    },
     {
       name: 'lineage',
+      means: 'A trade of gold with the row of silver and the bytes of bronze that it comes from.',
+      columns: lineageColumns(exchanges),
       select: lineage(exchanges),
       reads: [GOLD_TABLE.name, ...exchanges.flatMap(({ name }) => [silverTable(name).name, bronzeTable(name).name])],
     },
+  ]
+}
+
+const TRADE_GAPS: readonly ColumnSpec[] = [
+  ...columnSpecs(TRADE_GAPS_TABLE, ['exchange', 'symbol', 'from_id', 'to_id', 'after_time', 'before_time']),
+  ['found_at', 'timestamptz', 'When gold found the gap.'],
+  ['closed_at', 'timestamptz', 'When a trade of it arrived.', { nullWhen: 'the gap is open' }],
+]
+
+function lineageColumns(exchanges: readonly Exchange[]): ColumnSpec[] {
+  const [name = ''] = exchanges.map((exchange) => exchange.name)
+  return [
+    ...columnSpecs(GOLD_TABLE, ['exchange', 'symbol', 'trade_id', 'message_id', 'timestamp']),
+    EVENT_TIME,
+    ...columnSpecs(GOLD_TABLE, ['price', 'quantity', 'side']),
+    ...columnSpecs(GOLD_TABLE, ['topic', 'partition', 'offset', 'kafka_timestamp', 'gold_ingestion_timestamp']),
+    ['silver_table', 'string', 'The silver table that has the row.'],
+    ...columnSpecs(silverTable(name), [
+      'validation_timestamp',
+      'bronze_ingestion_timestamp',
+      'schema_id',
+      'rule_version',
+    ]),
+    ['bronze_table', 'string', 'The bronze table that has the record.'],
+    ...columnSpecs(bronzeTable(name), ['key', 'raw_bytes']),
   ]
 }
 

@@ -1,9 +1,10 @@
+import { columnSpecs } from '@assay/pipeline'
 import { bronzeTable } from '../bronze/bronze-table.js'
 import type { Layer } from '../layer.js'
 import { openDeadLettersSql } from './dead-letter-filter.js'
 import { DLQ_ARCHIVE_TABLE, REPLAYS_TABLE, RESOLUTIONS_TABLE } from './dead-letter-tables.js'
 import { readLaneState } from './lanes/lane-state.js'
-import { tradesSql } from './rows/trades-view.js'
+import { EVENT_TIME, tradesSql } from './rows/trades-view.js'
 import { silverStage } from './silver-stage.js'
 import { DLQ_TABLE, RULE_SETS_TABLE, silverTable } from './silver-tables.js'
 
@@ -42,11 +43,15 @@ export const silverLayer: Layer<'silver'> = {
   views: (exchanges) => [
     {
       name: 'silver_trades',
+      means: 'A row of silver of any exchange, with its time as a timestamp.',
+      columns: [EVENT_TIME, ...exchanges.slice(0, 1).flatMap(({ name }) => columnSpecs(silverTable(name)))],
       select: tradesSql(exchanges.map(({ name }) => silverTable(name).name)),
       reads: exchanges.map(({ name }) => silverTable(name).name),
     },
     {
       name: 'silver_dlq_open',
+      means: 'A dead letter of the queue that is neither replayed nor given up.',
+      columns: columnSpecs(DLQ_TABLE),
       select: openDeadLettersSql(DLQ_TABLE.name, RESOLUTIONS_TABLE.name),
       reads: [DLQ_TABLE.name, RESOLUTIONS_TABLE.name],
     },

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import { parquetField } from './iceberg-types.js'
 
 /** Types that the lake's tables use, by their Iceberg names. */
-export type ColumnType =
+type ColumnType =
   | 'binary'
   | 'boolean'
   | 'date'
@@ -23,10 +23,32 @@ export interface ColumnDefinition {
   readonly type: ColumnType
   /** Field id of the elements of a list. */
   readonly elementId?: number
+  /** What it holds, for people; no part of the table. */
+  readonly means?: string
+  readonly facts?: ColumnFacts
 }
+
+/** What else people want to know of a column. */
+interface ColumnFacts {
+  /** Unit of a number. */
+  readonly unit?: string
+  /** When there is no value; there always is one without. */
+  readonly nullWhen?: string
+  /** Version of Assay that brought it; the first without. */
+  readonly since?: string
+}
+
+export type ColumnSpec = readonly [
+  name: string,
+  type: ColumnType,
+  means?: string | undefined,
+  facts?: ColumnFacts | undefined,
+]
 
 export interface TableDefinition {
   readonly name: string
+  /** What a row of it is, for people. */
+  readonly means?: string
   readonly columns: readonly ColumnDefinition[]
   /** Columns whose values partition the table (identity transforms), outermost first. */
   readonly partitionBy: readonly string[]
@@ -58,11 +80,25 @@ interface Coordinates {
 }
 
 /** Columns in order, ids counted from 1; elements of lists get the ids after the last column. */
-export function defineColumns(specs: readonly (readonly [name: string, type: ColumnType])[]): ColumnDefinition[] {
+export function defineColumns(specs: readonly ColumnSpec[]): ColumnDefinition[] {
   let nextElementId = specs.length + 1
-  return specs.map(([name, type], index) =>
-    type === 'list<string>' ? { id: index + 1, name, type, elementId: nextElementId++ } : { id: index + 1, name, type },
-  )
+  return specs.map(([name, type, means, facts], index) => ({
+    id: index + 1,
+    name,
+    type,
+    ...(type === 'list<string>' && { elementId: nextElementId++ }),
+    ...(means !== undefined && { means }),
+    ...(facts !== undefined && { facts }),
+  }))
+}
+
+/** Columns of a table as specs, for another table or a view that has them, too; all of them, or those named. */
+export function columnSpecs({ columns }: Pick<TableDefinition, 'columns'>, names?: readonly string[]): ColumnSpec[] {
+  const wanted = names?.map((name) => columns.find((column) => column.name === name)) ?? columns
+  return wanted.map((column) => {
+    if (!column) throw new RangeError(`the table has not all of ${names?.join(', ')}`)
+    return [column.name, column.type, column.means, column.facts]
+  })
 }
 
 const SQL_TYPES: Record<ColumnType, string> = {

@@ -1,4 +1,7 @@
 import { quoteIdentifier } from '@assay/engine'
+import type { ColumnSpec } from '@assay/pipeline'
+
+export const EVENT_TIME: ColumnSpec = ['event_time', 'timestamptz', '`timestamp`, as a timestamp.']
 
 /** SQL of a trade's time as a timestamp; in the tables it is a number of microseconds. `of`: the table's name and a dot. */
 export function eventTime(of = ''): string {

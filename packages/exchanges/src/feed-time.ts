@@ -1,4 +1,4 @@
-import { EVENT_TIME_END_US } from '../event-time.js'
+import { EVENT_TIME_END_US } from './event-time.js'
 
 /** µs since 1970 of `seconds[.decimals]`, one to six decimals; undefined for anything else, or past 2261. */
 export function secondsTextMicros(text: string): bigint | undefined {
