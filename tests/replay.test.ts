@@ -297,7 +297,7 @@ describe('a wrong rule', () => {
     const rate = 'SELECT (sum(passed) / sum(selected))::DOUBLE FROM replays WHERE finished_at IS NOT NULL'
     expect(await one(lake, rate)).toBe(1)
     const { dead_letters } = await statusReport(lake)
-    expect(dead_letters).toEqual([{ exchange: 'binance', judged: 4_000, rejected: 2_000, rate: 0.5 }])
+    expect(dead_letters).toMatchObject([{ exchange: 'binance', judged: 4_000, rejected: 2_000, rate: 0.5 }])
     await lake.close()
   })
 })

@@ -2,7 +2,7 @@ import { type LogLine, OutageError } from '@assay/core'
 import { statusReport } from '@assay/lake'
 import { retainInTurns, runReplay, runResolve, runRetention } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
-import { misjudgedLake, NEVER, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
+import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
 import { deadLetterOffsets } from './support/kill-jobs.js'
@@ -70,6 +70,21 @@ describe('retention', () => {
     expect(await deadLetterOffsets(lake)).toMatchObject({ queue: [], archive: [0n, 2n, 4n, 6n] })
     await checkInvariants(lake)
     for (const each of [a, b, lake]) await each.close()
+  })
+
+  it('status tells the share of dead letters of the last hour beside that of all time; a replay changes neither', async () => {
+    const lake = await misjudgedLake(tradesWithRejects(4, 2))
+    const rates = async () => (await statusReport(lake)).dead_letters[0]
+    const all = { exchange: 'binance', judged: 4, rejected: 2, rate: 0.5 }
+    expect(await rates()).toEqual({ ...all, last_hour: { judged: 4, rejected: 2, rate: 0.5 } })
+    lake.clock.advance(2 * HOUR_MS)
+    expect(await rates()).toEqual({ ...all, last_hour: { judged: 0, rejected: 0, rate: null } })
+    await runReplay(lake, REPLAY, NEVER)
+    expect(await rates()).toEqual({ ...all, last_hour: { judged: 0, rejected: 0, rate: null } })
+    await produceBinance(lake, [{ trade_id: 90 }, { trade_id: 91, price: '-1' }, { trade_id: 92 }, { trade_id: 93 }])
+    await drain(lake)
+    expect(await rates()).toMatchObject({ judged: 8, last_hour: { judged: 4, rejected: 1, rate: 0.25 } })
+    await lake.close()
   })
 
   it('D5: beside workers it is done again and again, makes nothing while nothing is due, and fails nobody', async () => {

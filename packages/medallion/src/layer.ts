@@ -21,6 +21,8 @@ export interface Layer<Name extends string = string> {
    * Those of `sides` that hold what the layer refused, partitioned by the table that it came from (`bronze_source`).
    */
   readonly deadLetters: readonly TableDefinition[]
+  /** Columns that say when a row was judged, in the main tables and in those with dead letters; of a layer that judges. */
+  readonly judgedAt?: { readonly main: string; readonly deadLetters: string }
   readonly metrics: LayerMetrics
   workers(exchanges: readonly Exchange[]): readonly LayerWorker[]
   /** Greatest event time that the layer trusts in a lane, µs; undefined where it keeps none. */

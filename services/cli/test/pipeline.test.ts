@@ -125,7 +125,13 @@ describe('the recorded trades, loaded and drained', () => {
       watermark: expect.stringMatching(/^2023-02-02T.*Z$/),
       last_commit: expect.stringMatching(/Z$/),
     })
-    expect(status.dead_letters[0]).toEqual({ exchange: 'binance', judged: 6002, rejected: 0, rate: 0 })
+    expect(status.dead_letters[0]).toEqual({
+      exchange: 'binance',
+      judged: 6002,
+      rejected: 0,
+      rate: 0,
+      last_hour: { judged: 6002, rejected: 0, rate: 0 },
+    })
   })
 
   test('sql prints csv, json, ndjson, arrow, parquet and a table of the same exact values', async () => {

@@ -23,6 +23,7 @@ export class LaneMetrics {
   readonly #lastCommit: Gauge
   readonly #stopped: Gauge | undefined
   readonly #rejectedRatio: Gauge | undefined
+  readonly #recentRatio: Gauge | undefined
   #read: { readonly at_ms: number; readonly done: Promise<void> } | undefined
 
   constructor(registry: Registry, layer: Layer, clock: Clock) {
@@ -46,6 +47,12 @@ export class LaneMetrics {
       this.#stopped = gauge('stopped_lanes', "Lanes that wait for an operator's word.", ['exchange'])
     if (layer.deadLetters.length > 0)
       this.#rejectedRatio = gauge('dead_letter_ratio', 'Share of all rows judged that broke a rule.', ['exchange'])
+    if (layer.judgedAt)
+      this.#recentRatio = gauge(
+        'recent_dead_letter_ratio',
+        'Share of the rows judged in the last hour that broke a rule; left out while there are none.',
+        ['exchange'],
+      )
   }
 
   /** Reads anew. What can't be read is left out: a scrape never fails for it. */
@@ -74,7 +81,11 @@ export class LaneMetrics {
       const own = stops.filter(({ lane }) => exchangeOfLane(lake, lane) === name)
       this.#stopped?.set({ exchange: name }, own.length)
     }
-    for (const { exchange, rate } of dead_letters) if (rate !== null) this.#rejectedRatio?.set({ exchange }, rate)
+    this.#recentRatio?.reset()
+    for (const { exchange, rate, last_hour } of dead_letters) {
+      if (rate !== null) this.#rejectedRatio?.set({ exchange }, rate)
+      if (last_hour.rate !== null) this.#recentRatio?.set({ exchange }, last_hour.rate)
+    }
   }
 
   #showLane(lane: LaneProgress): void {

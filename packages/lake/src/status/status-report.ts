@@ -37,7 +37,7 @@ async function reportOf(lake: Lake, layer: Layer, states: TableStates): Promise<
   const lanes: LaneProgress[] = []
   const stops: StoppedLane[] = []
   const dead_letters: DeadLetterRate[] = []
-  const rejected = await rejectedBySource(lake, layer.deadLetters, states)
+  const rejected = await rejectedBySource(lake, layer, states)
   for (const worker of layer.workers(lake.exchanges)) {
     const { main, topic, upstreams } = worker
     const state = await states.stateOf(main)
@@ -51,7 +51,7 @@ async function reportOf(lake: Lake, layer: Layer, states: TableStates): Promise<
       const upstream = await states.stateOf(definition)
       if (upstream) lanes.push(...(await progressInTable(lake, owner, { ...upstream, writtenAt }, state)))
     }
-    if (rejected && layer.deadLetters.length > 0) dead_letters.push(rateOf(worker, state, rejected))
+    if (rejected && layer.deadLetters.length > 0) dead_letters.push(await rateOf(lake, worker, layer, state, rejected))
   }
   return { lanes, stops, dead_letters }
 }

@@ -14,6 +14,7 @@ export const silverLayer: Layer<'silver'> = {
   needs: ['registry', 'rules'],
   sides: [DLQ_TABLE, DLQ_ARCHIVE_TABLE, RESOLUTIONS_TABLE, REPLAYS_TABLE, RULE_SETS_TABLE],
   deadLetters: [DLQ_TABLE, DLQ_ARCHIVE_TABLE],
+  judgedAt: { main: 'validation_timestamp', deadLetters: 'error_timestamp' },
   metrics: {
     counters: {
       records: { name: 'records', help: 'Bronze rows judged.' },

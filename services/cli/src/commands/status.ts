@@ -34,7 +34,7 @@ export function addStatus(program: Command, accept: Accept): void {
     .description(
       'Shows for every lane (a topic and partition) and layer: position, end of what is upstream, lag in rows and ' +
         'as the age of the oldest row that waits (by its arrival, not its event), ' +
-        'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, and ' +
+        'watermark (greatest event time) and last commit; then the dead-letter rate of each exchange, of all time and of the last hour, and ' +
         'lanes that stopped with the command that lets them go on. Exits 1 when a lane is stopped or a table ' +
         "can't be used as it is.",
     )
@@ -129,11 +129,15 @@ function lanesText(lanes: readonly LaneProgress[], width: number, now_ms = syste
 
 function deadLettersText(rates: readonly DeadLetterRate[]): string {
   return rates
-    .map(({ exchange, judged, rejected, rate }) => {
-      const share = rate === null ? 'nothing judged yet' : `${count(rejected)} of ${count(judged)}, ${percent(rate)}`
-      return `dead letters, ${exchange}: ${share}\n`
+    .map(({ exchange, last_hour, ...all }) => {
+      if (all.rate === null) return `dead letters, ${exchange}: nothing judged yet\n`
+      return `dead letters, ${exchange}: ${shareText(all)}; in the last hour ${shareText(last_hour)}\n`
     })
     .join('')
+}
+
+function shareText({ judged, rejected, rate }: DeadLetterRate['last_hour']): string {
+  return rate === null ? 'none judged' : `${count(rejected)} of ${count(judged)}, ${percent(rate)}`
 }
 
 /** The lanes that wait for an operator, with what to do; empty without any. */
