@@ -150,8 +150,9 @@ describe('verify names what is wrong', () => {
   ] as const)('A1: a checkpoint moved by hand: %s', async (_name, table, by, message) => {
     const lake = await copiedLake(whole)
     await editCheckpoint(lake, table, ({ lanes }) => {
+      // The last lane's newest records are no rows of every table: it goes back to its start.
       const lane = Object.values(lanes).at(by > 0n ? 0 : -1)
-      if (lane) lane.position = String(BigInt(lane.position) + by)
+      if (lane) lane.position = by > 0n ? String(BigInt(lane.position) + by) : '0'
     })
     const found = (await failures(lake)).join('\n')
     expect(found).toMatch(message)
