@@ -22,6 +22,8 @@ interface Described {
   readonly names: string[]
   readonly means: string | undefined
   readonly specs: readonly ColumnSpec[]
+  /** False for a view, which keeps nothing. */
+  readonly isKept: boolean
   readonly notes: readonly string[]
 }
 
@@ -56,6 +58,7 @@ function describeTable(table: TableDefinition): Described {
     names: [name],
     means,
     specs: columnSpecs(table),
+    isKept: true,
     notes: [
       partitionBy.length === 0 ? 'Not partitioned.' : `Partitioned by ${list(partitionBy)}.`,
       `Compacted files are sorted by ${list(orderBy)}.`,
@@ -66,15 +69,16 @@ function describeTable(table: TableDefinition): Described {
 
 function describeView({ name, means, columns, reads }: View): Described {
   const tables = reads.map((table) => `\`${table}\``).join(', ')
-  return { names: [name], means, specs: columns, notes: [`A view over ${tables}.`] }
+  return { names: [name], means, specs: columns, isKept: false, notes: [`A view over ${tables}.`] }
 }
 
-function section({ names, means, specs, notes }: Described): string {
+function section({ names, means, specs, isKept, notes }: Described): string {
   const rows = specs.map(([name, type, meaning, facts]) => {
     const cells = [`\`${name}\``, `\`${type}\``, facts?.unit ?? '', meaning ?? '', facts?.nullWhen ?? '']
-    return `| ${[...cells, facts?.since ?? FIRST_VERSION].join(' | ')} |`
+    return `| ${[...cells, ...(isKept ? [facts?.since ?? FIRST_VERSION] : [])].join(' | ')} |`
   })
-  const head = '| column | type | unit | what it holds | null | since |\n| --- | --- | --- | --- | --- | --- |'
+  const titles = ['column', 'type', 'unit', 'what it holds', 'null', ...(isKept ? ['since'] : [])]
+  const head = `| ${titles.join(' | ')} |\n|${' --- |'.repeat(titles.length)}`
   const title = names.map((name) => `\`${name}\``).join(', ')
   return `### ${title}\n\n${means ?? ''} ${notes.join(' ')}\n\n${head}\n${rows.join('\n')}\n`
 }
