@@ -96,6 +96,19 @@ describe('loading', () => {
     },
   )
 
+  it('A9: versions whose time is over are forgotten but for a few, though younger ones follow them', async () => {
+    const { store, clock, catalog, table } = await openWorld()
+    for (let i = 0; i < 60; i += 1) await append(table, [])
+    clock.advance(16 * 60_000)
+    for (let i = 0; i < 100; i += 1) await append(table, [])
+    await catalog.forgetVersions('trades', { keep: 1, isOld: olderThanGrace(clock) })
+    const versions: number[] = []
+    for await (const { key } of store.list(`${META}/v`)) versions.push(Number(/v(\d+)\./.exec(key)?.[1] ?? 0))
+    const oldest = Math.min(...versions.filter((version) => version > 0))
+    expect(oldest).toBeGreaterThan(61 - 16)
+    expect(oldest).toBeLessThanOrEqual(62)
+  })
+
   it('T10: a hint that was set back onto a version that does not count misleads nobody', async () => {
     const { store, clock, table } = await openWorld()
     const first = await store.get(`${META}/v1.metadata.json`)

@@ -12,8 +12,9 @@ import { VersionFiles } from './version-files.js'
 const BELIEVED_MS = 10 * 60_000
 const OUTAGE_ATTEMPTS = 6
 const LOAD_ATTEMPTS = 20
-const FORGET_AT_ONCE = 64
-const FORGET_BATCHES_MAX = 64
+/** Versions that are forgotten by the age of one of them: as many may stay beyond their time. */
+const FORGET_AT_ONCE = 16
+const FORGET_BATCHES_MAX = 256
 
 interface Newest {
   readonly version: TableVersion

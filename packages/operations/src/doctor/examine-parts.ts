@@ -9,6 +9,7 @@ import {
   openStore,
   type PartsContext,
 } from '@assay/lake'
+import { bronzeTable } from '@assay/medallion'
 import type { ExamineRequest } from './examine-request.js'
 import { type Finding, ok, skipped, within } from './judge/finding.js'
 import { judgeTopic, type TopicFacts } from './judge/log.js'
@@ -117,8 +118,12 @@ const NO_STORE = (directory: string): LakeParts['store'] => ({ kind: 'folder', d
 async function lookAtCatalog(place: Place): Promise<Finding[]> {
   const { catalog: part } = place.parts
   const catalog = await openCatalog(place.parts, await storeIfAny(place, part.kind === 'file_system'), place.context)
+  if (part.kind === 'file_system') {
+    // Its list of tables is a listing of all files.
+    await Promise.all(exchanges.map(({ name }) => catalog.load(bronzeTable(name).name)))
+    return [ok('catalog', "the tables' own metadata files")]
+  }
   const names = await catalog.list()
-  if (part.kind === 'file_system') return [ok('catalog', `the tables' own metadata files; ${names.length} tables`)]
   return [
     ok('catalog', `${part.url} lists ${names.length} tables; whether it lets us commit shows with the first commit`),
   ]
