@@ -1,4 +1,4 @@
-import { verifyLake } from '@assay/audit'
+import { traceTarget, verifyLake } from '@assay/audit'
 import { statusReport, tableReport } from '@assay/lake'
 import { GOLD_TABLE } from '@assay/medallion'
 import { maintainTables } from '@assay/operations'
@@ -8,7 +8,7 @@ import { misjudgedLake, produceBinance, tradesWithRejects } from './support/dead
 import { drain } from './support/drain.js'
 import { changeColumns, changeMetadata } from './support/foreign-columns.js'
 import { checkInvariants } from './support/invariants.js'
-import { copiedLake, type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { binance, copiedLake, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { damage } from './support/metadata-damage.js'
 import { query } from './support/tables.js'
 
@@ -130,6 +130,23 @@ describe('a table that cannot be used as it is', () => {
     const held = checks.filter(({ outcome }) => outcome === 'ok').map(({ subject }) => subject)
     expect(held).toEqual(expect.arrayContaining(['bronze_binance_trades', 'silver_binance_trades', 'gold_duplicates']))
     expect(failed.filter(({ subject }) => /^(bronze|silver)/.test(subject))).toEqual([])
+    await lake.close()
+  })
+
+  it('A10: trace tells what the other tables know of a record, and which one it could not look into', async () => {
+    const lake = memoryLake()
+    await produceBinance(lake, tradesWithRejects(12, 4))
+    await drain(lake)
+    const coordinate = { kind: 'coordinate' as const, topic: binance.topic, partition: 0, offset: 1n }
+    expect((await traceTarget(lake, coordinate)).unusable).toEqual([])
+    await cut(0)(lake)
+    for (const target of [coordinate, { kind: 'trade_id' as const, tradeId: 'BINANCE-2', number: 2n }]) {
+      const { records, unusable } = await traceTarget(memoryLake({ ...lake }), target)
+      expect(unusable).toMatchObject([{ table: GOLD, code: 'corrupt_metadata' }])
+      expect(records.map(({ silver, bronze, gold }) => [bronze, silver, gold].map(({ rows }) => rows.length))).toEqual([
+        [1, 1, 0],
+      ])
+    }
     await lake.close()
   })
 

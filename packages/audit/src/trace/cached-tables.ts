@@ -1,7 +1,6 @@
 import type { Lane } from '@assay/core'
 import { quoteIdentifier, quoteText } from '@assay/engine'
-import type { Lake } from '@assay/lake'
-import { pinExisting } from '@assay/lake'
+import { type Lake, ofTable, pinExisting, type TableProblem } from '@assay/lake'
 import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
 import { type CoordinateColumns, PinnedScan } from '../pinned/pinned-scan.js'
 import type { SessionPool } from './session-pool.js'
@@ -19,6 +18,8 @@ const ROWS_MAX = 20
 
 /** The lake's tables as they stand, each pinned once, when it is first asked for. */
 export class CachedTables {
+  /** Tables that can't be used as they are, and count as empty here: the others tell what they know. */
+  readonly unusable = new Map<string, TableProblem>()
   readonly #lake: Lake
   readonly #sessions: Promise<SessionPool>
   readonly #scans = new Map<string, Promise<PinnedScan>>()
@@ -37,10 +38,15 @@ export class CachedTables {
   }
 
   async #hold(definition: TableDefinition): Promise<PinnedScan> {
-    const scan = new PinnedScan(definition, await pinExisting(this.#lake, definition))
-    // Many plan at once soon: the first one alone reads the manifests.
-    await scan.plan()
-    return scan
+    const found = await ofTable(definition, async () => {
+      const scan = new PinnedScan(definition, await pinExisting(this.#lake, definition))
+      // Many plan at once soon: the first one alone reads the manifests.
+      await scan.plan()
+      return scan
+    })
+    if ('value' in found) return found.value
+    this.unusable.set(definition.name, found.problem)
+    return new PinnedScan(definition)
   }
 
   /** Begins to read the metadata of tables that will be asked for; whoever asks is told of what fails. */

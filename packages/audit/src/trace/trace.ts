@@ -1,7 +1,7 @@
 import { laneKey } from '@assay/core'
 import { quoteText } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import type { Lake } from '@assay/lake'
+import type { Lake, TableProblem } from '@assay/lake'
 import {
   bronzeTable,
   DLQ_ARCHIVE_TABLE,
@@ -23,6 +23,8 @@ export interface TraceReport {
   readonly records: readonly TracedRecord[]
   /** Where it was looked, for people to whom nothing was found. */
   readonly looked: readonly string[]
+  /** Tables that could not be looked into. */
+  readonly unusable: readonly TableProblem[]
 }
 
 /** A record of the log and what every layer made of it. Tables without a row of it give no rows. */
@@ -89,7 +91,8 @@ class Trace {
     const records = await Promise.all(coordinates.map((coordinate) => this.#record(coordinate)))
     const isKnown = ({ bronze, silver, dead_letter }: TracedRecord) =>
       bronze.rows.length + silver.rows.length + dead_letter.rows.length > 0
-    return { records: records.filter(isKnown), looked: this.#looked }
+    const unusable = [...this.#tables.unusable.values()]
+    return { records: records.filter(isKnown), looked: this.#looked, unusable }
   }
 
   async #byCoordinates(target: Exclude<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {

@@ -13,6 +13,7 @@ import { globalOptions } from '../parse/global-options.js'
 import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
+import { problemJson, problemsText } from '../print/problems.js'
 import { withProgress } from '../print/progress.js'
 import { resultJson, textValue } from '../print/result.js'
 import { fieldText, hexLines, visible } from '../print/table.js'
@@ -41,7 +42,7 @@ export function addTrace(program: Command, accept: Accept): void {
     .addHelpText(
       'after',
       '\nExamples:\n  assay trace BINANCE-3941\n  assay trace market.crypto.trades.kraken.raw/0/17 --json\n\n' +
-        'Exit codes: 0 found, 1 nothing found.',
+        'Exit codes: 0 found, 1 nothing found, or a table could not be looked into.',
     )
     .action((id: string, options: { readonly exchange?: string }, command: Command) => {
       const reader = new OptionReader()
@@ -64,9 +65,17 @@ export function addTrace(program: Command, accept: Accept): void {
     })
 }
 
-async function print(io: Io, json: boolean, id: string, { records, looked }: TraceReport): Promise<ExitCode> {
+async function print(io: Io, json: boolean, id: string, { records, looked, unusable }: TraceReport): Promise<ExitCode> {
   const isFound = records.length > 0
-  if (json) await write(io.stdout, jsonText({ found: records.map(recordJson), looked }))
+  if (json)
+    await write(
+      io.stdout,
+      jsonText({
+        found: records.map(recordJson),
+        looked,
+        unusable: unusable.map((problem) => ({ table: problem.table, ...problemJson(problem) })),
+      }),
+    )
   else if (isFound) await write(io.stdout, records.map((record) => recordText(record, io.stdoutWidth)).join('\n'))
   else
     await write(
@@ -76,7 +85,8 @@ async function print(io: Io, json: boolean, id: string, { records, looked }: Tra
         io.stderrWidth,
       ),
     )
-  return isFound ? ExitCode.done : ExitCode.found_wrong
+  if (!json) await write(io.stderr, problemsText(unusable))
+  return isFound && unusable.length === 0 ? ExitCode.done : ExitCode.found_wrong
 }
 
 const PARTS = [
