@@ -130,6 +130,12 @@ describe('a wrong rule, from the alarm to the repair', () => {
     await run(['maintain', '--pause', ...lake])
     const replay = await here(['replay', '--target-table', 'silver_binance_trades', ...lake])
     expect([replay.code, replay.stderr]).toEqual([3, expect.stringContaining('[paused]')])
+    const drain = await here(['up', '--drain', ...lake])
+    expect([drain.code, drain.stderr]).toEqual([3, expect.stringMatching(/\[paused\].*assay maintain --resume/s)])
+    const status = await here(['status', ...lake])
+    expect(status.stdout.toString()).toMatch(
+      /paused since \d{4}-.*: nothing is committed\n {2}next: assay maintain --resume/,
+    )
     expect(await run(['maintain', '--resume', ...lake])).toEqual({ paused: false })
     expect((await here(['replay', '--target-table', 'silver_binance_trades', ...lake])).code).toBe(0)
   }, 60_000)

@@ -81,10 +81,19 @@ export class FileSystemCatalog implements Catalog {
     return (await this.#store.size_bytes(this.#pauseKey)) !== undefined
   }
 
-  async #refuseIfPaused(): Promise<void> {
+  /** When the commits were paused, in ms since 1970; 0 where that can't be read, and undefined where they are not. */
+  async pausedSince(): Promise<number | undefined> {
+    const bytes = await this.#store.get(this.#pauseKey)
+    if (bytes === undefined) return undefined
+    const since = /"since_ms":(\d{1,15})\b/.exec(Buffer.from(bytes).toString())?.[1]
+    return since === undefined ? 0 : Number(since)
+  }
+
+  /** Throws `paused` while the commits are. */
+  async refuseIfPaused(): Promise<void> {
     if (!(await this.isPaused())) return
     throw new AssayError('paused', 'commits are paused, so that another engine may change the tables', {
-      hint: 'resume when the other engine is done',
+      hint: '"assay maintain --resume" lets them go on, when the other engine is done',
       retryable: true,
     })
   }
@@ -194,7 +203,7 @@ export class FileSystemCatalog implements Catalog {
 
   async create(name: string, metadata: TableMetadata): Promise<'created' | 'exists'> {
     const files = this.#files(name)
-    await this.#refuseIfPaused()
+    await this.refuseIfPaused()
     if (await this.load(name)) return 'exists'
     const bytes = Buffer.from(serializeMetadata(metadata), 'utf8')
     if ((await this.#putVersion(files, 1, bytes)) === 'taken') return 'exists'
@@ -213,7 +222,7 @@ export class FileSystemCatalog implements Catalog {
     const files = this.#files(name)
     const number = Number(base.token) + 1
     const metadata = withMetadataLog(next, base.metadata, base.metadataLocation)
-    await this.#refuseIfPaused()
+    await this.refuseIfPaused()
     const bytes = Buffer.from(serializeMetadata(metadata), 'utf8')
     const put = await this.#putVersion(files, number, bytes)
     if (put === 'taken') return { kind: 'conflict' }

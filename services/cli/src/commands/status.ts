@@ -4,6 +4,7 @@ import {
   type Lake,
   type LakeParts,
   type LaneProgress,
+  pausedSince,
   type StatusReport,
   type StoppedLane,
   statusReport,
@@ -54,9 +55,8 @@ export function addStatus(program: Command, accept: Accept): void {
       }
       accept(reader.mistakes, (io) =>
         withLakeToLookAt(location, io.signal, async (lake) => {
-          const status = await statusReport(lake)
-          const { location: place } = lake
-          await write(io.stdout, json ? jsonText(statusJson(place, status)) : statusText(status, io.stdoutWidth))
+          const status = await seenIn(lake)
+          await write(io.stdout, json ? jsonText(statusJson(status)) : statusText(status, io.stdoutWidth))
           return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done
         }),
       )
@@ -70,29 +70,40 @@ async function watchStatus(parts: LakeParts, io: Io, how: Parameters<typeof watc
     if (opening) await closeSoon(opening)
     opening = undefined
   }
-  const look = async (): Promise<StatusReport & Pick<Lake, 'location'>> => {
+  const look = async (): Promise<Seen> => {
     try {
       opening ??= openToRead(parts, io.signal)
       const lake = await opening
-      return { location: lake.location, ...(await statusReport(lake)) }
+      return await seenIn(lake)
     } catch (error) {
       await close()
       throw error
     }
   }
   try {
-    return await watch<StatusReport & Pick<Lake, 'location'>>(
-      { look, text: statusText, json: (seen) => statusJson(seen.location, seen) },
-      io,
-      how,
-    )
+    return await watch<Seen>({ look, text: statusText, json: statusJson }, io, how)
   } finally {
     await close()
   }
 }
 
-function statusText({ lanes, stops, dead_letters, unusable }: StatusReport, width: number): string {
-  const texts = `${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
+interface Seen extends StatusReport, Pick<Lake, 'location'> {
+  /** Undefined while Assay's commits are made. */
+  readonly paused_since_ms: number | undefined
+}
+
+async function seenIn(lake: Lake): Promise<Seen> {
+  const { location } = lake
+  return { location, paused_since_ms: await pausedSince(lake), ...(await statusReport(lake)) }
+}
+
+function pauseText(since_ms: number | undefined): string {
+  if (since_ms === undefined) return ''
+  return `paused since ${instant(since_ms)}: nothing is committed\n  next: assay maintain --resume, when the other engine is done\n`
+}
+
+function statusText({ lanes, stops, dead_letters, unusable, paused_since_ms }: Seen, width: number): string {
+  const texts = `${pauseText(paused_since_ms)}${deadLettersText(dead_letters)}${stopsText(stops)}${problemsText(unusable)}`
   return `${lanesText(lanes, width)}${wrapText(texts, width)}`
 }
 
@@ -150,9 +161,10 @@ export function stopsText(stops: readonly StoppedLane[]): string {
     .join('')
 }
 
-function statusJson(lake: string, status: StatusReport): object {
+function statusJson(status: Seen): object {
   return {
-    lake,
+    lake: status.location,
+    paused_since: status.paused_since_ms === undefined ? null : instant(status.paused_since_ms),
     lanes: status.lanes.map(({ watermark_us, last_commit_ms, ...lane }) => ({
       ...lane,
       watermark: watermark_us === null ? null : instantOfMicros(watermark_us, 'Z'),

@@ -6,6 +6,7 @@ import {
   type Lake,
   type LakeParts,
   lakeHome,
+  refuseIfPaused,
   runWorkers,
   type StatusReport,
   statusReport,
@@ -24,7 +25,7 @@ import { wrapText } from '../../run/wrap.js'
 import { stopsText } from '../status.js'
 import { tablesJson, tablesText } from '../tables.js'
 import { UpEvents } from './up-events.js'
-import { LayerLines } from './up-status.js'
+import { LayerLines, UpTotals } from './up-status.js'
 import { Waits } from './up-waits.js'
 
 interface UpRequest {
@@ -51,6 +52,7 @@ interface Screen {
   readonly log: Logger
   readonly waits: Waits
   readonly events: UpEvents
+  readonly totals: UpTotals
   /** Whether the lake's location was printed. */
   isNamed: boolean
 }
@@ -104,7 +106,8 @@ async function openScreen({ drain, json }: UpRequest, io: Io): Promise<Screen> {
   const { openLog } = await import('../../print/log.js')
   const log = openLog(io, live)
   const waits = new Waits(systemClock)
-  return { io, live, log, waits, events: new UpEvents(log, waits, systemClock), isNamed: false }
+  const events = new UpEvents(log, waits, systemClock)
+  return { io, live, log, waits, events, totals: new UpTotals(systemClock), isNamed: false }
 }
 
 async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitCode> {
@@ -115,6 +118,8 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
     if (!isResult) await write(io.stdout, wrapText(nextSteps(lake), io.stdoutWidth))
   }
   screen.isNamed = true
+  // A drain would wait for the end of the pause, and its caller for the end of the drain.
+  if (request.drain) await refuseIfPaused(lake)
   await runAll(lake, request, screen)
   live.end()
   events.end('lake')
@@ -123,9 +128,15 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
     const tables = await tableReport(lake)
     await write(io.stdout, request.json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
   }
+  if (!request.json) await write(io.stdout, wrapText(endText(lake, request, screen), io.stdoutWidth))
   await write(io.stderr, wrapText(stopsText(stops), io.stderrWidth))
-  if (!isResult) await write(io.stdout, `stopped; "assay verify${lakeOption(lake)}" proves what is there\n`)
   return request.drain && stops.length > 0 ? ExitCode.found_wrong : ExitCode.done
+}
+
+/** What was done, and what to type next. */
+function endText(lake: Lake, { drain }: UpRequest, { totals }: Screen): string {
+  const next = `"assay verify${lakeOption(lake)}" proves what is there\n`
+  return `${totals.text(lake.layers.map(({ name }) => name))}${drain ? '' : 'stopped; '}${next}`
 }
 
 /** What to try while it runs. */
@@ -145,7 +156,7 @@ async function runAll(
   { feed, drain, adopt, interval_ms, rules }: UpRequest,
   screen: Screen,
 ): Promise<void> {
-  const { io, events } = screen
+  const { io, events, totals } = screen
   const ended = new AbortController()
   const signal = AbortSignal.any([io.signal, ended.signal])
   const endAll = <T>(work: Promise<T>): Promise<T> =>
@@ -158,7 +169,10 @@ async function runAll(
     lake,
     {
       ...options,
-      onEvent: (event) => events.onWorker(event),
+      onEvent: (event) => {
+        totals.onWorker(event)
+        events.onWorker(event)
+      },
       onRecovered: (worker) => events.end(worker),
     },
     signal,

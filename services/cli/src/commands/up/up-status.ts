@@ -1,5 +1,6 @@
 import type { Clock } from '@assay/core'
 import type { Lake, StatusReport, TableReport } from '@assay/lake'
+import type { WorkerEvent } from '@assay/pipeline'
 import { count, duration, percent } from '../../print/numbers.js'
 
 /** What the line of dead letters is called. */
@@ -57,4 +58,53 @@ function rowsByLayer(
   )
   const refused = layers.flatMap(({ deadLetters }) => deadLetters.map(({ name }) => name))
   return new Map([...mains, [DEAD_LETTERS, rowsOf(refused)]])
+}
+
+interface Done {
+  rows: number
+  readonly others: Map<string, number>
+}
+
+/** What a commit may count beside the rows that it wrote, as people call it. */
+const OTHERS = [
+  ['rejected', 'dead letters'],
+  ['duplicates', 'duplicates'],
+] as const
+
+/** What the workers did from a start to its end. */
+export class UpTotals {
+  readonly #clock: Clock
+  readonly #started_ms: number
+  readonly #layers = new Map<string, Done>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#started_ms = clock.monotonic_ms()
+  }
+
+  onWorker(event: WorkerEvent): void {
+    if (event.kind !== 'committed') return
+    const { counts, worker } = event
+    const layer = worker.split('-')[0] ?? worker
+    const done: Done = this.#layers.get(layer) ?? { rows: 0, others: new Map() }
+    this.#layers.set(layer, done)
+    // A layer that leaves records out counts what it wrote apart from what it read.
+    done.rows += counts.written ?? counts.valid ?? counts.records ?? 0
+    for (const [name, text] of OTHERS) {
+      const n = counts[name] ?? 0
+      if (n > 0) done.others.set(text, (done.others.get(text) ?? 0) + n)
+    }
+  }
+
+  /** A line for each layer that did something, upstream first. */
+  text(layers: readonly string[]): string {
+    const elapsed = duration((this.#clock.monotonic_ms() - this.#started_ms) / 1_000)
+    const lines = layers.flatMap((layer) => {
+      const done = this.#layers.get(layer)
+      if (!done) return []
+      const others = [...done.others].map(([text, n]) => `, ${count(n)} ${text}`).join('')
+      return `  ${layer.padEnd(6)} ${count(done.rows).padStart(13)} rows${others}\n`
+    })
+    return lines.length === 0 ? `nothing was new in ${elapsed}\n` : `done in ${elapsed}:\n${lines.join('')}`
+  }
 }
