@@ -78,7 +78,7 @@ async function test({ mutate, testFiles, concurrency, minutes }) {
     coverageAnalysis: 'perTest',
     concurrency,
     // Loops without end are noticed by how often they come past a mutant; time alone says little on a busy machine.
-    timeoutMS: 10_000,
+    timeoutMS: 5_000,
     reporters: ['progress-append-only'],
     tempDirName: folder,
     ignorePatterns: ['dist', 'bench', 'monitoring', 'runbooks'],

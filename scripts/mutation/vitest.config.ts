@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import type { VitestPluginContext } from 'vitest/node'
+import { warmPool } from './warm-pool.js'
 
 /**
  * The packages' names, each led to the sources beside this file. In the copy of the repository that mutants are tested in,
@@ -24,13 +26,21 @@ const fewExamples = {
       : undefined,
 }
 
+/** The test runner asks for threads, which a configuration cannot change. */
+const warmThread = {
+  name: 'warm-thread',
+  configureVitest({ project }: VitestPluginContext) {
+    Object.assign(project.config, { pool: warmPool.name, poolRunner: warmPool })
+  },
+}
+
 export default defineConfig({
-  plugins: [fewExamples],
+  plugins: [fewExamples, warmThread],
   resolve: { alias, conditions: ['assay-source'] },
   ssr: { resolve: { conditions: ['assay-source'] } },
   test: {
     include: ['{packages,services}/*/test/**/*.test.ts', 'tests/**/*.test.ts'],
     testTimeout: 60_000,
-    isolate: false,
+    isolate: true,
   },
 })

@@ -105,6 +105,40 @@ describe('key sets', () => {
     expect(() => keys.merge(staged)).toThrow(expect.objectContaining({ code: 'key_set_too_large' }))
   })
 
+  it('G3: the cap counts every run and every large id, to the byte', () => {
+    const sizeUnder = (cap_bytes: number): number => {
+      const keys = new KeySet(cap_bytes)
+      const staged = new StagedKeys(keys)
+      for (let n = 0; n < 50; n++) staged.add('b', n * 2)
+      for (const [name, id] of [
+        ['b', 2n ** 60n],
+        ['b', 2n ** 61n],
+        ['c', 2n ** 61n],
+      ] as const)
+        staged.addLarge(name, id)
+      keys.merge(staged)
+      return keys.size_bytes
+    }
+    const size_bytes = sizeUnder(CAP_BYTES)
+    expect(size_bytes).toBeGreaterThanOrEqual(50 * 16 + 3 * 64)
+    expect(size_bytes).toBeLessThan(2 * 50 * 16 + 1024)
+    expect(sizeUnder(size_bytes)).toBe(size_bytes)
+    expect(() => sizeUnder(size_bytes - 1)).toThrow(expect.objectContaining({ code: 'key_set_too_large' }))
+  })
+
+  it('G3: what a batch adds is handed on as sorted runs that do not touch, by symbol', () => {
+    const staged = new StagedKeys(new KeySet(CAP_BYTES))
+    for (const id of [5, 10, 1, 3, 2, 9, 0, -1]) staged.add('b', id)
+    staged.add('c', 7)
+    staged.addLarge('d', 2n ** 60n)
+    const runs = [...staged.runs()].map(([name, { starts, ends }]) => [name, [...starts], [...ends]])
+    expect(runs).toEqual([
+      ['b', [-1, 5, 9], [3, 5, 10]],
+      ['c', [7], [7]],
+      ['d', [], []],
+    ])
+  })
+
   it('T19: a saved set comes back as it was', () => {
     fc.assert(
       fc.property(fc.array(fc.array(trade, { maxLength: 12 }), { maxLength: 6 }), (batches) => {

@@ -2,8 +2,10 @@ import { type LaneKey, position } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  CHECKPOINT_PROPERTY,
   type Checkpoint,
   EMPTY_CHECKPOINT,
+  LANES_SUMMARY,
   type LaneCheckpoint,
   lanesJson,
   parseCheckpoint,
@@ -64,7 +66,7 @@ describe('checkpoints', () => {
   })
 
   it('A1: a property that is no checkpoint is refused, its absence is the beginning', () => {
-    expect(parseCheckpoint(undefined, 't')).toEqual(EMPTY_CHECKPOINT)
+    expect(parseCheckpoint(undefined, 't')).toEqual({ sources: {}, topics: {}, lanes: new Map() })
     const good = JSON.parse(serializeCheckpoint(EMPTY_CHECKPOINT)) as Record<string, unknown>
     const bad = [
       '',
@@ -85,9 +87,14 @@ describe('checkpoints', () => {
       JSON.stringify({ ...good, snapshot: { id: '0x1', sequence: 1 } }),
     ]
     for (const text of bad) {
-      expect(() => parseCheckpoint(text, 'the_table')).toThrow(expect.objectContaining({ code: 'bad_checkpoint' }))
+      const error = { code: 'bad_checkpoint', hint: expect.stringContaining(CHECKPOINT_PROPERTY) }
+      expect(() => parseCheckpoint(text, 'the_table')).toThrow(expect.objectContaining(error))
       expect(() => parseCheckpoint(text, 'the_table')).toThrow('the_table')
     }
+  })
+
+  it('A10: the names under which tables of every version have them are these', () => {
+    expect([CHECKPOINT_PROPERTY, LANES_SUMMARY]).toEqual(['assay.checkpoint', 'assay.lanes'])
   })
 
   it('A1: numbers at their limits are read', () => {
@@ -105,8 +112,8 @@ describe('checkpoints', () => {
   it('A1: a snapshot’s summary has the lanes with their numbers as text, in the order of their keys', () => {
     const lane = (n: number) => ({ position: position(n), sequence: n, state: { x: n } })
     const lanes = new Map<LaneKey, LaneCheckpoint>([
-      ['b/0' as LaneKey, lane(1)],
       ['a/1' as LaneKey, { ...lane(2), written: 4n }],
+      ['b/0' as LaneKey, lane(1)],
       ['a/0' as LaneKey, lane(3)],
     ])
     expect(lanesJson(lanes)).toBe(
@@ -225,6 +232,7 @@ describe('what a commit demands', () => {
 
   it('A2: a lane that came or went meanwhile is another; one that is new on both sides is not', () => {
     const empty = { ...basis, lanes: new Map() }
+    expect([...applyChange(empty, change(empty, moved, false), { id: 1n, sequence: 2 }).lanes]).toEqual([...moved])
     expect(brokenDemand(change(empty, moved, false), basis)).toBe(key)
     expect(brokenDemand(change(basis, moved, false), empty)).toBe(key)
     expect(brokenDemand(change(empty, moved, false), empty)).toBeUndefined()

@@ -66,6 +66,9 @@ describe('plans of lanes', () => {
     const upstream = checkpointOf({ 'a/0': [10, 0], 'a/1': [10, 0], 'a/2': [10, 0] })
     const plan = cutPlan(planLanes(upstream, EMPTY_CHECKPOINT, 100, 0), 1, 0n)
     expect(plan).toMatchObject({ more: true, ranges: [{ key: 'a/0', upper: 10n }] })
+    const inside = cutPlan(planLanes(upstream, EMPTY_CHECKPOINT, 100, 0), 1, 4n)
+    expect(inside).toMatchObject({ more: true, ranges: [{ upper: 10n }, { key: 'a/1', from: 0n, upper: 4n }] })
+    expect(inside.ranges).toHaveLength(2)
   })
 
   it('A6: a batch has 32 lanes at most, begins with another each turn, and says that more wait', () => {
