@@ -40,6 +40,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['assay-source'] } },
   test: {
     include: ['{packages,services}/*/test/**/*.test.ts', 'tests/**/*.test.ts'],
+    setupFiles: ['scripts/mutation/activate.ts'],
     testTimeout: 60_000,
     isolate: true,
   },

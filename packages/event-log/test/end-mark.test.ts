@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -140,7 +141,12 @@ describe('the end mark of a lane', () => {
   it('B5: is made once, durably, and leaves nothing beside it; who comes second keeps what is there', async () => {
     const files = new MemoryFiles()
     const synced: string[] = []
+    const created: string[] = []
     const watched = having<LogFiles>(files, {
+      create: (file: string) => {
+        created.push(path.dirname(file))
+        return files.create(file)
+      },
       syncFolder: async (folder: string) => void synced.push(folder),
     })
     expect(await fileOf(watched).make(mark(1))).toBe(true)
@@ -148,6 +154,7 @@ describe('the end mark of a lane', () => {
     expect(await fileOf(watched).make(mark(2))).toBe(false)
     expect(synced).toEqual([TOPIC, `${TOPIC}/ends`, `${TOPIC}/ends`])
     expect(files.below('/log')).toEqual([FILE])
+    expect(created).toEqual([`${TOPIC}/ends`, `${TOPIC}/ends`])
     files.losePower()
     expect(await fileOf(files).read()).toEqual({ kind: 'known', mark: mark(1) })
   })
@@ -187,17 +194,19 @@ describe('the end mark of a lane', () => {
 
 describe('an end mark that may not be written', () => {
   /** Files whose opening for writing fails with a code, as long as there is one; counts what is open. */
-  function guarded(files: MemoryFiles): { files: LogFiles; fail: { code: string | undefined }; open: () => number } {
+  function guarded(files: MemoryFiles) {
     const fail: { code: string | undefined } = { code: undefined }
     let open = 0
+    let opened = 0
     const open_ = async (path: string, access: 'read' | 'write'): Promise<LogFile | undefined> => {
       if (access === 'write' && fail.code) throw Object.assign(new Error(fail.code), { code: fail.code })
       const file = await files.open(path, access)
       if (!file) return undefined
       open++
+      opened++
       return having(file, { close: async () => void open-- })
     }
-    return { files: having<LogFiles>(files, { open: open_ }), fail, open: () => open }
+    return { files: having<LogFiles>(files, { open: open_ }), fail, open: () => open, opened: () => opened }
   }
 
   it('B5: is read all the same, and written as soon as the rights are back', async () => {
@@ -225,13 +234,15 @@ describe('an end mark that may not be written', () => {
   })
 
   it('A6: is opened once, though two ask for it at the same time', async () => {
-    const { files, open } = guarded(await topicOf(LANE))
+    const { files, open, opened } = guarded(await topicOf(LANE))
     const file = fileOf(files)
     await Promise.all([file.read(), file.read()])
+    expect(open()).toBe(1)
+    const before = opened()
     await file.read()
-    expect(open()).toBe(1)
     await file.write(mark(2))
-    expect(open()).toBe(1)
+    await file.write(mark(3))
+    expect([open(), opened()]).toEqual([1, before])
   })
 })
 
@@ -246,6 +257,7 @@ describe('what the marks of its lanes say of a topic', () => {
   it('B3: nothing, where they disagree in one of both', async () => {
     expect(await markedTopic(await topicOf(at(0), at(1, { topicId: 'another' })), TOPIC)).toBeUndefined()
     expect(await markedTopic(await topicOf(at(0), at(1, { partitions: 6 })), TOPIC)).toBeUndefined()
+    expect(await markedTopic(await topicOf(at(0), at(12, { partitions: 6 })), TOPIC)).toBeUndefined()
   })
 
   it('B3: files that are no mark, or of a lane with another number, are passed over', async () => {
@@ -255,6 +267,7 @@ describe('what the marks of its lanes say of a topic', () => {
     const other = another.bytesOf(`${TOPIC}/ends/4.end`)
     files.setBytes(`${TOPIC}/ends/1.end`, other)
     files.setBytes(`${TOPIC}/ends/2.end`, new Uint8Array(8192))
+    files.setBytes(`${TOPIC}/ends/3.end`, new Uint8Array(95))
     files.setBytes(`${TOPIC}/ends/x4.end`, other)
     files.setBytes(`${TOPIC}/ends/4.end.17.1.new`, other)
     files.setBytes(`${TOPIC}/ends/4.end`, bytes)
