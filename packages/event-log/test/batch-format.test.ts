@@ -23,6 +23,7 @@ function decode(bytes: Uint8Array, at: number): { records: SeenRecord[]; next: b
   const header = readHeader(bytes, at)
   if (!header || !isBodyIntact(bytes, at, header)) throw new Error('no intact batch')
   const batch = decodeBatch(bytes, at, header, LANE)
+  for (const { offsets } of [batch.keys, batch.values, batch.headers]) expect(offsets).toHaveLength(batch.count + 1)
   return { records: seen([batch]), next: batch.next, total_bytes: header.total_bytes }
 }
 
