@@ -6,4 +6,5 @@ import { inject } from 'vitest'
  */
 const mutant = (inject as (key: string) => unknown)('activeMutant')
 const globals = globalThis as { __stryker__?: { activeMutant?: unknown } }
-if (globals.__stryker__) globals.__stryker__.activeMutant = mutant
+globals.__stryker__ ??= {}
+globals.__stryker__.activeMutant = mutant

@@ -44,6 +44,8 @@ class WarmWorker extends ThreadsPoolWorker {
   }
 
   override send(message: Message): void {
+    // The thread has ended the run itself by then; a late word of it would end the next one.
+    if ((message as { m?: unknown }).m === 'onCancel') return
     if (message.type !== 'stop') thread?.worker.postMessage(message)
     else thread?.worker.emit('message', { type: 'stopped', __vitest_worker_response__: true })
   }

@@ -81,6 +81,10 @@ describe('checkpoints', () => {
       JSON.stringify({ ...good, lanes: { 'a/0': { position: '1', sequence: -1 } } }),
       JSON.stringify({ ...good, lanes: { 'a/0': { position: '1', sequence: 0, epoch: -1 } } }),
       JSON.stringify({ ...good, lanes: { 'a/0': { position: '1', sequence: 0, stop: { reason: 'x', from: '1' } } } }),
+      JSON.stringify({
+        ...good,
+        lanes: { 'a/0': { position: '1', sequence: 0, stop: { reason: 5, from: '1', to: '2' } } },
+      }),
       JSON.stringify({ ...good, topics: { a: { topicId: 'i', laneId: 2 ** 28, logTopic: 'a' } } }),
       JSON.stringify({ ...good, topics: { a: { topicId: 'i', laneId: -1, logTopic: 'a' } } }),
       JSON.stringify({ ...good, snapshot: { id: '1', sequence: -1 } }),
