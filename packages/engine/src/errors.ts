@@ -24,6 +24,16 @@ function isDiskError(message: string): boolean {
   return DISK_ERROR.test(message)
 }
 
+/** A Parquet file whose bytes are not what was written: in the engine's words, some of which name no file. */
+const DAMAGED_FILE =
+  /^(?:Invalid Input Error: (?:Failed to read file |No magic bytes found |File '.*' too small to be a Parquet)|Invalid Error: Out of buffer|.*TProtocolException|IO Error: Could not read enough bytes from file )/
+
+/** What to do about a file that can't be decoded; undefined where the message tells of something else. */
+export function damagedFileHint(message: string): string | undefined {
+  if (!DAMAGED_FILE.test(message)) return undefined
+  return '"assay verify" names every file that can\'t be read; restore it from a copy'
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
@@ -56,7 +66,7 @@ export function engineError(error: unknown): AssayError {
     default:
       return new AssayError('engine_statement_failed', message, {
         cause: error,
-        hint: 'read the message of the engine: it names the statement and the place in it',
+        hint: damagedFileHint(message) ?? 'read the message of the engine: it names the statement and the place in it',
       })
   }
 }

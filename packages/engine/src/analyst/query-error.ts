@@ -1,5 +1,5 @@
 import { AssayError, diskFailureInText, OutageError, UsageError } from '@assay/core'
-import { failureOf, messageOf } from '../errors.js'
+import { damagedFileHint, failureOf, messageOf } from '../errors.js'
 import { refused } from './statement-gate.js'
 
 const FILE_GONE = /No files found that match|Cannot open file .*No such file/s
@@ -37,6 +37,13 @@ function otherError(error: unknown, message: string): AssayError {
   if (failureOf(error) === 'io') {
     const { hint } = diskFailureInText(message)
     return new OutageError('query_disk_failed', message, { cause: error, hint })
+  }
+  const damaged = damagedFileHint(messageOf(error))
+  if (damaged !== undefined) {
+    return new AssayError('query_file_damaged', `a data file of the tables can't be decoded: ${message}`, {
+      cause: error,
+      hint: damaged,
+    })
   }
   const wide = NOT_AN_INTEGER_OF_38_DIGITS.exec(message)
   if (wide) return tooWide(String(wide[1]))
