@@ -169,7 +169,7 @@ test('errors fit the terminal, and are as they were looked at', async () => {
     ['load'],
     ['simulate', '--exchange', 'coinbase', '--count', 'many', '--sede', '3'],
     ['sql', 'SELECT pirce FROM gold_crypto_trades'],
-    ['sql', 'FROM gold_trades'],
+    ['sql', 'FROM gold_crypto'],
     ['sql', 'DROP TABLE gold_crypto_trades'],
     ['sql', 'FROM gold_crypto_trades', '--as-of', '2020-01-01'],
     ['sql', 'FROM gold_crypto_trades', '-o', 'nowhere/gold.csv'],
