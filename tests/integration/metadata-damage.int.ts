@@ -35,7 +35,7 @@ describe('numbers of metadata that cannot be', () => {
         outcomes.add(await goesOnOrStops(lake))
         await lake.close()
       }),
-      { numRuns: Number(process.env.ASSAY_TEST_RUNS ?? 150) },
+      { numRuns: Number(process.env.ASSAY_TEST_RUNS ?? 80) },
     )
     for (const origin of origins) await origin.close()
     expect(outcomes.size).toBeGreaterThan(1)
