@@ -93,16 +93,6 @@ describe('feed', () => {
     expect(fills(v1(V1_TRADE))).toEqual([0])
   })
 
-  test('A6: what is remembered of fills is bounded', () => {
-    const feed = kraken.newFeedParser(() => 0n)
-    const trades = (from: number): string =>
-      v1(...Array.from({ length: 5_000 }, (_, i) => V1_TRADE.replace('1534614057', String(1_534_614_057 + from + i))))
-    feed(v1(V1_TRADE))
-    for (let from = 1; from < 70_000; from += 5_000) feed(trades(from))
-    const outcome = feed(v1(V1_TRADE))
-    expect(outcome).toMatchObject({ kind: 'records', records: [{ record: { fill_number: 0 } }] })
-  })
-
   test.each([
     ['{"channel":"heartbeat"}', 'heartbeat'],
     ['{"channel":"status","type":"update","data":[]}', 'status'],

@@ -63,6 +63,20 @@ test('every difference is named with its place, inner ones too', () => {
   expect(problem(record(field('int'), 'Other'), record(field('int')))).toContain('was record Trade and is record Other')
 })
 
+test('a field that was renamed, with its former name as an alias, is no difference beside others', () => {
+  const schema = record([
+    { name: 'cost', aliases: ['price'], type: 'string' },
+    { name: 'side', type: 'int' },
+  ])
+  const latest = record([
+    { name: 'price', type: 'string' },
+    { name: 'side', type: 'string' },
+  ])
+  const message = problem(schema, latest)
+  expect(message).toContain('field side was string and is int')
+  expect(message).not.toContain('cost')
+})
+
 test('types that hold themselves come to an end', () => {
   const node = (type: string): string =>
     record([

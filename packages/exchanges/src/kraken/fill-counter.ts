@@ -12,13 +12,18 @@ type NumberlessTrade = Parameters<typeof identityText>[0]
  */
 export class FillCounter {
   readonly #counts = new Map<string, number>()
+  readonly #most: number
+
+  constructor(most = TRADES_MAX) {
+    this.#most = most
+  }
 
   next(trade: NumberlessTrade): number {
     const key = createHash('md5').update(identityText(trade)).digest('base64')
     const count = this.#counts.get(key) ?? 0
     this.#counts.delete(key)
     this.#counts.set(key, count + 1)
-    if (this.#counts.size > TRADES_MAX) this.#forgetOldest()
+    if (this.#counts.size > this.#most) this.#forgetOldest()
     return count
   }
 
