@@ -99,6 +99,34 @@ describe('A9: the clean-up', () => {
     expect(await dataFiles(world)).toBe(1)
   })
 
+  it('never deletes what another engine has brought back: a snapshot, its list, its manifests, its files', async () => {
+    const world = await openWorld()
+    const { table, catalog, clock, store } = world
+    const removed = await putDataFile(table)
+    await append(table, [removed])
+    const shown = currentSnapshot((await table.load()).metadata)
+    if (!shown) throw new Error('no snapshot')
+    await replace(table, [removed.path], [])
+    for (let i = 0; i < 130; i += 1) await append(table, [])
+    clock.advance(10 * 60_000 + 1)
+    await append(table, [])
+    const base = await table.load()
+    expect(base.metadata.snapshots).not.toContainEqual(shown)
+    const refs = { ...base.metadata.refs, back: { snapshotId: shown.snapshotId, type: 'tag' as const } }
+    await catalog.compareAndSwap('trades', base, {
+      ...base.metadata,
+      snapshots: [shown, ...base.metadata.snapshots],
+      refs,
+    })
+    await append(table, [])
+    clock.advance(16 * 60_000)
+    expect((await collect(table)).files.length).toBeGreaterThan(20)
+    const cold = (await openWorld({ store, clock, seed: 5 })).table
+    const version = await cold.load()
+    const files = await planFiles(cold, version, { snapshotId: shown.snapshotId })
+    expect(files.map(({ file }) => file.path)).toEqual([removed.path])
+  })
+
   it('goes on after being killed half-way, and its list is dropped by a later commit', async () => {
     const clock = new VirtualClock()
     const inner = new MemoryStore({ clock })
@@ -149,6 +177,25 @@ describe('A9: the clean-up', () => {
     for (const file of [kept, young]) expect(await store.size_bytes(keyOf(file))).toBeDefined()
     expect(await livePaths(table)).toHaveLength(1)
     await expect(search({ olderThan_ms: 15 * 60_000 - 1 })).rejects.toMatchObject({ code: 'orphans_too_young' })
+  })
+
+  it.each(['statistics', 'partition-statistics'])('takes no file that %s name for an orphan', async (member) => {
+    const { table, catalog, clock, store } = await openWorld()
+    await append(table, [])
+    const key = 'tables/test/trades/metadata/1.stats'
+    await store.put(key, Buffer.from('made by another engine'))
+    const search = () => removeOrphans(table, { keep: new Set(), dryRun: true })
+    clock.advance(25 * 3_600_000)
+    await append(table, [])
+    expect(await search()).toMatchObject([{ key }])
+    const base = await table.load()
+    const { snapshotId } = currentSnapshot(base.metadata) ?? {}
+    const extra = {
+      ...base.metadata.extra,
+      [member]: [{ 'snapshot-id': snapshotId, 'statistics-path': `memory:///${key}` }],
+    }
+    await catalog.compareAndSwap('trades', base, { ...base.metadata, extra } as typeof base.metadata)
+    expect(await search()).toEqual([])
   })
 
   it('does not search for orphans when a snapshot cannot be read', async () => {
