@@ -22,7 +22,7 @@ const lines = page.split('\n')
 /** DuckDB's extensions as packages, since tests reach no other place to install them from. */
 const EXTENSIONS = ['avro', 'httpfs', 'iceberg']
 const PACKAGES = [
-  ...(/`pip install ([^`]+)`/.exec(page)?.[1]?.split(' ') ?? []),
+  ...(/`pip install ([^`]+)`/.exec(page)?.[1]?.replaceAll("'", '').split(' ') ?? []),
   'duckdb-extensions==1.5.5',
   ...EXTENSIONS.map((name) => `duckdb-extension-${name}==1.5.5`),
 ]
