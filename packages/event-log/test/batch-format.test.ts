@@ -95,6 +95,17 @@ describe('stored batches', () => {
     }
   })
 
+  it('B1: the largest batch comes back with all its nulls', () => {
+    const bytes = encodeGroup([plan(Array.from({ length: BATCH_RECORDS_MAX }, () => ({})))], 0n, 0)
+    const header = readHeader(bytes, 0)
+    if (!header) throw new Error('no batch')
+    const { keys, values } = decodeBatch(bytes, 0, header, LANE)
+    for (const { offsets, nulls } of [keys, values]) {
+      expect(offsets).toHaveLength(BATCH_RECORDS_MAX + 1)
+      expect(nulls?.every((one) => one === 1) && nulls.length).toBe(BATCH_RECORDS_MAX)
+    }
+  })
+
   it('B5: the bytes of a batch are these', () => {
     const records = [
       { key: 'k', value: 'ab', timestamp_ms: 1n },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IntervalSet } from '../src/gold/keys/interval-set.js'
@@ -117,6 +118,8 @@ describe('key sets', () => {
       ] as const)
         staged.addLarge(name, id)
       keys.merge(staged)
+      const runs_bytes = [...keys.symbols.values()].reduce((sum, { intervals }) => sum + intervals.size_bytes, 0)
+      expect(keys.size_bytes).toBe(runs_bytes + 3 * 64)
       return keys.size_bytes
     }
     const size_bytes = sizeUnder(CAP_BYTES)
@@ -150,6 +153,20 @@ describe('key sets', () => {
         }
       }),
     )
+  })
+
+  it('T19: a file begins with its name, and has its symbols in order whenever they came', () => {
+    const bytes = Buffer.from(encodeKeySet(keySetOf([['c', 'b', 'e', 'd'].map((name) => [name, 1n] as const)]), 't', 7))
+    expect(bytes.toString('latin1', 0, 8)).toBe('ASSAYKEY')
+    const header = JSON.parse(bytes.toString('utf8', 12, 12 + bytes.readUInt32LE(8))) as { books: { name: string }[] }
+    expect(header.books.map(({ name }) => name)).toEqual(['b', 'c', 'd', 'e'])
+  })
+
+  it('T19: a file of another format is no key set, though its digest is right', () => {
+    const bytes = Buffer.from(encodeKeySet(keySetOf([[['b', 1n]]]), 'table', 7))
+    const content = Buffer.from(bytes.subarray(0, -32).toString('latin1').replace('"format":2', '"format":1'), 'latin1')
+    const digest = createHash('sha256').update(content).digest()
+    expect(decodeKeySet(Buffer.concat([content, digest]), 'table', 7, CAP_BYTES)).toBeUndefined()
   })
 
   it('T19: a file of another table or snapshot, cut anywhere or with any bit changed is no key set', () => {
