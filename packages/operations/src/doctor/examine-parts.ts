@@ -20,9 +20,9 @@ import { lookAtTopic } from './probe/log.js'
 import { tryBucket, tryFolder } from './probe/store.js'
 
 /** How long one request may take. */
-const PATIENCE_MS = 3_000
+const PATIENCE_MS = 5_000
 /** How long all that is asked of a part may take. */
-const PART_MS = 8_000
+const PART_MS = 15_000
 
 interface LookedAtParts {
   readonly findings: readonly Finding[]

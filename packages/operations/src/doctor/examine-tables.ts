@@ -7,9 +7,9 @@ import { judgeLanes, judgePause, judgeTables, judgeWriters } from './judge/table
 import { sizeOfLake } from './probe/size.js'
 import { isPaused, lookAtTables } from './probe/tables.js'
 
-const OPEN_MS = 8_000
+const OPEN_MS = 15_000
 const TABLES_MS = 15_000
-const PATIENCE_MS = 3_000
+const PATIENCE_MS = 5_000
 const CHECKS = ['tables', 'versions', 'pause', 'lanes', 'size']
 
 interface Looked {

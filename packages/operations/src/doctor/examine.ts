@@ -18,7 +18,7 @@ export interface Examination {
   readonly verdict: Verdict
 }
 
-const LOCAL_MS = 5_000
+const LOCAL_MS = 10_000
 const MEMORY_BYTES_UNSAID = 256 * 2 ** 20
 
 /** What depends on parts that settings or a missing lake keep from being looked at. */
