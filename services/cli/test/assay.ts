@@ -128,6 +128,11 @@ export async function json<T>(args: readonly string[], runs: typeof assay | type
   return JSON.parse(stdout.toString()) as T
 }
 
+/** What was written to standard error but for progress, which a busy machine has more of. */
+export function withoutProgress(stderr: string): string {
+  return stderr.replace(/.*(?: so far\)| left|, 100 %)\n/g, '')
+}
+
 /** A folder for the tests of a file, removed after them. */
 export function temporaryFolder(): { readonly path: (name: string) => string } {
   let folder = ''

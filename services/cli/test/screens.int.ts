@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { VirtualClock } from '../../../tests/support/virtual-clock.js'
 import { allCommands, commandName } from '../src/parse/describe.js'
 import { buildProgram } from '../src/program.js'
-import { here, temporaryFolder } from './assay.js'
+import { here, temporaryFolder, withoutProgress } from './assay.js'
 
 /** Columns of the terminals that the screens are looked at on; without any, what a pipe gets. */
 const WIDTHS = [60, 80, 120, 200, undefined] as const
@@ -105,8 +105,7 @@ function expectToFit(text: string, columns: number): void {
 
 /** What differs between two runs: how long they took, and where. */
 function steady(text: string): string {
-  return text
-    .replace(/.*(?: so far\)| left|derived again, 100 %)\n/g, '')
+  return withoutProgress(text)
     .replace(/\d+\.\d s, [\d,]+ rows\/s/, '0.1 s, 1,000 rows/s')
     .replace(folder.path('.'), '')
 }
