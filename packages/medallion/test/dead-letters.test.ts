@@ -50,7 +50,8 @@ describe('the ledger of resolutions', () => {
       },
       { requiredKeys: [] },
     )
-    const rejected_us = fc.nat(4_000).map((us) => 1_700_000_000_000_000 + us)
+    // Often the very moment that the filter names.
+    const rejected_us = fc.nat(8).map((n) => 1_700_000_000_000_000 + n * 500)
     await fc.assert(
       fc.asyncProperty(filter, day, type, rejected_us, async (wanted, dlq_date, error_type, at_us) => {
         const [row] =
