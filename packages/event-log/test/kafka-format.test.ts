@@ -216,6 +216,10 @@ describe('our own batches', () => {
       [6n, 5],
     ])
     expect(new Fetched(lane, position(0), two, MIB).epoch).toBeUndefined()
+    // What comes next was looked at, and was too much for this read.
+    const short = new Fetched(lane, position(0), two, MIB)
+    short.take({ records: 100, bytes: 3 })
+    expect([short.next, short.epoch]).toEqual([3n, 3])
   })
 
   it('take the broker its own time where it says so', () => {
