@@ -302,6 +302,7 @@ describe('what a commit demands', () => {
     for (const current of movedOn) {
       expect(brokenDemand(meets, current)).toBe('topics')
       expect(brokenDemand(change(start, moved, false), current)).toBeUndefined()
+      expect(applyChange(current, change(start, moved, false), { id: 1n, sequence: 2 }).topics).toEqual(current.topics)
     }
     const lanesMoved = { ...start, lanes: new Map([...start.lanes, [other, laneAt(8)]]) }
     expect(brokenDemand(meets, lanesMoved)).toBeUndefined()
