@@ -33,7 +33,7 @@ export function countDeadLetters(lake: Lake, by: DeadLetterGroup, since_ms: numb
       min(error_timestamp) AS first, max(error_timestamp) AS "last" FROM (
         SELECT *, true AS is_open FROM silver_dlq_open UNION ALL
         SELECT *, false AS is_open FROM ${DLQ_TABLE.name} ANTI JOIN silver_dlq_open USING (topic, "partition", kafka_offset)
-      ) ${since} GROUP BY ALL ORDER BY ${by === 'hour' ? 1 : 'dead_letters DESC, 1'}`),
+      ) ${since} GROUP BY ALL ORDER BY ${by === 'hour' ? 1 : 'dead_letters DESC, 1, 2'}`),
   )
 }
 
