@@ -171,7 +171,7 @@ describe('bronze', () => {
 
   it('T14 A6: ten thousand days are cut into batches of at most 64 files', async () => {
     const lake = memoryLake()
-    const days = 300
+    const days = 130
     const records = Array.from({ length: days }, (_, i) => ({
       key: Buffer.from('k'),
       value: Uint8Array.of(1),

@@ -135,6 +135,26 @@ describe('duplicates', () => {
     await lake.close()
   })
 
+  it('A6 G2: a commit opens no more hours than it may, and duplicates of several days are each in their own', async () => {
+    const lake = memoryLake()
+    const trades = Array.from({ length: 5 }, (_, i) => ({ trade_id: i, time: START_MS + i * 24 * HOUR_MS }))
+    await produceTrades(lake, trades)
+    await drain(lake, { layers: ['bronze', 'silver'] })
+    await drain(lake, { layers: ['gold'], limits: { maxPartitions: 2 } })
+    const { version } = await (await lake.table(GOLD_TABLE)).pin()
+    const opened = version.metadata.snapshots.map(({ summary }) => summary['changed-partition-count'])
+    expect(opened).toEqual(['2', '2', '1'])
+    await produceTrades(lake, trades)
+    await drain(lake)
+    await checkInvariants(lake)
+    const days = await query(
+      lake,
+      'SELECT exchange_date::VARCHAR AS day, trade_id FROM gold_duplicates ORDER BY trade_id',
+    )
+    expect(days).toEqual(trades.map((_, i) => ({ day: `2026-01-0${i + 1}`, trade_id: `BINANCE-${i}` })))
+    await lake.close()
+  })
+
   it('G2: a batch cut short by partitions decides nothing of the rows behind the cut', async () => {
     const lake = memoryLake({ exchanges: [kraken] })
     const id = await registerSchema(lake, kraken)
