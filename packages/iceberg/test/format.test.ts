@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { lowerBound, upperBound } from '../src/format/bounds.js'
 import { parseJson, serializeJson } from '../src/format/json.js'
 import { serializeMetadata } from '../src/format/metadata.js'
-import { partitionColumns, partitionPath } from '../src/format/partition.js'
+import { partitionColumns, partitionPath, summarizePartitions } from '../src/format/partition.js'
 import { applyUpdate } from '../src/format/update.js'
 import { compareValues, decodeValue, encodeValue, type PrimitiveType, parseMetadata, type Value } from '../src/index.js'
 
@@ -42,6 +42,34 @@ describe('single values', () => {
         if (upper) expect(compareValues(decodeValue(type, upper), value)).toBeGreaterThanOrEqual(0)
       }),
     )
+  })
+
+  it('texts are in the order of their bytes, which for some is not that of their UTF-16 units', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 4 })
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(Math.sign(compareValues(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      }),
+    )
+    expect(compareValues('\u{1f600}', '\uff5e')).toBeGreaterThan(0)
+    expect(compareValues('a', 'a')).toBe(0)
+  })
+
+  it('A4: a partition field is told with its least and greatest value, and whether it holds nulls and NaNs', () => {
+    const columns = [{ fieldId: 1000, sourceId: 1, name: 'x', transform: 'identity', type: 'double' }] as const
+    const summary = (...values: (number | null)[]) =>
+      summarizePartitions(
+        columns,
+        values.map((value) => [value]),
+      )[0]
+    expect(summary(2, Number.NaN, -1)).toEqual({ containsNull: false, containsNan: true, lower: -1, upper: 2 })
+    expect(summary(Number.NaN, null)).toEqual({
+      containsNull: true,
+      containsNan: true,
+      lower: undefined,
+      upper: undefined,
+    })
+    expect(summary(3)).toEqual({ containsNull: false, containsNan: false, lower: 3, upper: 3 })
   })
 
   it.each<[PrimitiveType, Value, string]>([

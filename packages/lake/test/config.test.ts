@@ -213,7 +213,7 @@ describe('configuration of a service', () => {
     ])
   })
 
-  it('A13: no setting but those for secrets takes an address with one in it, and no message repeats it', () => {
+  it('no setting but those for secrets takes an address with one in it, and no message repeats it', () => {
     const texts = [
       'user:hunter2@host:9092',
       'hunter2@host:9092',
