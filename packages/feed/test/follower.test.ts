@@ -66,4 +66,34 @@ describe('A8: connections to an exchange', () => {
     const events = await followed([0, 0, 59_999, 60_000, 0, 5_000_000, 0])
     expect(pauses(events)).toEqual([500, 1_000, 2_000, 500, 1_000, 500, 1_000])
   })
+
+  test('A6: while nobody takes texts none is read, from connections that are made meanwhile neither', async () => {
+    let now_ms = 0
+    const clock: Clock = {
+      now_ms: () => now_ms,
+      monotonic_ms: () => now_ms,
+      sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve())),
+    }
+    const calls: string[] = []
+    const handlers: Parameters<ConnectSocket>[2][] = []
+    const connect: ConnectSocket = (_url, _limits, handler) => {
+      const name = `${handlers.push(handler)}`
+      const tell = (what: string) => (): void => void calls.push(`${name} ${what}`)
+      return { send: () => undefined, pause: tell('pause'), resume: tell('resume'), close: tell('close') }
+    }
+    const parts = { exchange: exchangeNamed('binance'), symbols: [], connect, clock, random: seededRandom(1) }
+    const follower = new Follower({ ...parts, onText: () => undefined, onEvent: () => undefined })
+    const stop = new AbortController()
+    follower.pause()
+    const running = follower.run(stop.signal)
+    expect(calls).toEqual(['1 pause'])
+    now_ms += 1
+    handlers[0]?.onOpen()
+    expect(calls).toEqual(['1 pause', '1 pause'])
+    follower.resume()
+    expect(calls.slice(2)).toEqual(['1 resume'])
+    stop.abort()
+    await running
+    expect(calls.slice(3)).toEqual(['1 close'])
+  })
 })
