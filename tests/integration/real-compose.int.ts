@@ -241,8 +241,9 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('what docker-compose.
     expect([tables.code, tables.stdout]).toEqual([0, expect.stringContaining('gold_crypto_trades')])
     const maintained = await assay(['maintain', '--expire', '--compact'], env)
     const isAllowed = name === 'operate' || s3.kind !== 'minio'
+    // How far it is stands on standard error, too, where it takes long.
     expect([maintained.code, maintained.stderr]).toEqual(
-      isAllowed ? [0, ''] : [3, expect.stringContaining('store_denied')],
+      isAllowed ? [0, expect.not.stringContaining('error')] : [3, expect.stringContaining('store_denied')],
     )
   })
 })
