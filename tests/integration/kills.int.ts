@@ -1,13 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Random, seededRandom } from '@assay/core'
 import { expect, it } from 'vitest'
-import { diskLake, temporaryFolder } from '../support/disk-lake.js'
+import { copyFolder, diskLake, temporaryFolder } from '../support/disk-lake.js'
 import { drain } from '../support/drain.js'
 import { checkInvariants } from '../support/invariants.js'
 import { digests, query } from '../support/tables.js'
@@ -138,9 +138,7 @@ it(`A1 B2 S1 G1 A2 T15: after ${KILLS} kills, several processes at work at once,
   // What the log holds is what the lake is judged by: the same log, without a kill, must lead to the same tables.
   for (const folder of ['log', 'schemas']) {
     mkdirSync(join(calm, folder), { recursive: true })
-    // Node copies no sockets; a killed process leaves the one by which others could ask for it.
-    const filter = (file: string): boolean => !file.endsWith('.alive')
-    cpSync(join(killed, folder), join(calm, folder), { recursive: true, filter })
+    copyFolder(join(killed, folder), join(calm, folder))
   }
   const [disturbed, undisturbed] = [await diskLake(killed), await diskLake(calm)]
   await drain(disturbed)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +17,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPython, pythonWith, READER_PACKAGES, runPython } from '../../packages/iceberg/test/python-readers.js'
 import { needs, type S3Part, startS3 } from '../real-parts/real-parts.js'
+import { copyFolder } from '../support/disk-lake.js'
 import { drain } from '../support/drain.js'
 import { checkInvariants } from '../support/invariants.js'
 import { digests } from '../support/tables.js'
@@ -167,7 +168,7 @@ describe.skipIf(!hasPython())('a copied lake', () => {
     copiedLake(() => ({
       origin: embeddedParts(within('origin')),
       copy: embeddedParts(within('copy')),
-      carry: async () => cpSync(within('origin'), within('copy'), { recursive: true }),
+      carry: async () => copyFolder(within('origin'), within('copy')),
       properties: {},
       home: within('copy/tables'),
     }))
@@ -203,7 +204,7 @@ describe.skipIf(!hasPython())('a copied lake', () => {
         origin: inBucket('s3-origin', bucket, 'lake'),
         copy,
         carry: async ({ store }) => {
-          cpSync(within('s3-origin'), within('s3-copy'), { recursive: true })
+          copyFolder(within('s3-origin'), within('s3-copy'))
           const target = await open(copy)
           for await (const [key, bytes] of objectsOf(store)) await target.store.put(key, bytes)
           await target.close()

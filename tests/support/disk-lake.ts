@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom, systemClock, systemRandom } from '@assay/core'
@@ -18,4 +18,9 @@ export async function diskLake(directory: string, seed?: number): Promise<Lake> 
   const lake = await openLake({ parts: embeddedParts(directory), clock: systemClock, random, threads: 1 })
   onTestFinished(() => lake.close())
   return lake
+}
+
+/** Copies a folder of a lake, also of one that is in use: Node copies no sockets, by which living processes are known. */
+export function copyFolder(from: string, to: string): void {
+  cpSync(from, to, { recursive: true, filter: (file) => !file.endsWith('.alive') })
 }
