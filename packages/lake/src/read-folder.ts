@@ -28,7 +28,8 @@ export async function makeReadFolder(parent: string, random: Random): Promise<Re
     await rm(path, { recursive: true, force: true })
   }
   try {
-    await writeFile(join(path, OWNER), JSON.stringify(owner))
+    // A full disk keeps nobody from reading: a folder that does not say whose it is goes a day later.
+    await writeFile(join(path, OWNER), JSON.stringify(owner)).catch(() => undefined)
     // The file system's own time: a wrong clock on this machine removes nothing.
     const { mtimeMs } = await stat(path)
     for (const left of await leftReadFolders(parent, mtimeMs))
