@@ -93,8 +93,8 @@ describe('files of upstream', () => {
     const lake = memoryLake({ maintenance: IMPATIENT })
     const options = { duplicates: 0.1, invalid: 0.1 }
     let compactions = 0
-    for (let round = 0; round < 2; round++) {
-      const batch = { ...options, count: 60, seed: 10 + round, startTime_ms: START_MS + round * 10_000 }
+    for (let round = 0; round < 3; round++) {
+      const batch = { ...options, count: 100, seed: 10 + round, startTime_ms: START_MS + round * 10_000 }
       for (const each of [calm, lake]) await produceSimulated(each, binance, batch, 2)
       await drain(lake, { layers: ['bronze'], limits: { maxRows: 3 } })
       lake.clock.advance(1_000)
