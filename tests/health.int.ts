@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { collect, commit, type MaintenancePolicy, removeOrphans } from '@assay/iceberg'
+import { collect, commit, removeOrphans } from '@assay/iceberg'
 import { type Lake, runWorkers } from '@assay/lake'
 import { bronzeLayer, bronzeTable } from '@assay/medallion'
 import { type Fault, FaultyStore } from '@assay/object-store'
@@ -9,18 +9,9 @@ import { describe, expect, it } from 'vitest'
 import { diskLake, temporaryFolder } from './support/disk-lake.js'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { binance, copyOf, type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { binance, copyOf, IMPATIENT, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, produce, produceSimulated, registerSchema } from './support/records.js'
 import { query } from './support/tables.js'
-
-const IMPATIENT: MaintenancePolicy = {
-  manifestsToMerge: 2,
-  manifestFilesMax: 8_192,
-  snapshotsToKeep: 1,
-  snapshotsKept_ms: 0,
-  snapshotsToExpire: 1,
-  grace_ms: 0,
-}
 
 async function keysOf({ store }: Lake, prefix: string): Promise<string[]> {
   const keys: string[] = []

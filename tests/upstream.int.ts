@@ -5,7 +5,7 @@ import { compactSmallFiles, type LakeTable, type TableDefinition } from '@assay/
 import { describe, expect, it } from 'vitest'
 import { drain, runUntil } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
-import { binance, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
+import { binance, IMPATIENT, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import {
   binanceRecord,
   keyFor,
@@ -19,16 +19,6 @@ import { digests } from './support/tables.js'
 import { runAlone, silverWorker } from './support/workers.js'
 
 const DAY_MS = 86_400_000
-
-/** History as short as it gets, clean-ups at once. */
-const IMPATIENT: MaintenancePolicy = {
-  manifestsToMerge: 2,
-  manifestFilesMax: 8_192,
-  snapshotsToKeep: 1,
-  snapshotsKept_ms: 0,
-  snapshotsToExpire: 1,
-  grace_ms: 0,
-}
 
 /** Compacts whatever small files a table has, as often as it takes to leave one a partition. */
 async function compact(lake: MemoryLake, definition: TableDefinition): Promise<number> {

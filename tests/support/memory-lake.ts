@@ -35,6 +35,16 @@ export interface MemoryLakeParts {
   readonly maintenance?: MaintenancePolicy
 }
 
+/** History as short as it gets, clean-ups at once. */
+export const IMPATIENT: MaintenancePolicy = {
+  manifestsToMerge: 2,
+  manifestFilesMax: 8_192,
+  snapshotsToKeep: 1,
+  snapshotsKept_ms: 0,
+  snapshotsToExpire: 1,
+  grace_ms: 0,
+}
+
 /** A memory store that makes the copies which DuckDB opens one at a time. */
 export class TestStore extends MemoryStore {
   #last: Promise<unknown> = Promise.resolve()

@@ -1,4 +1,4 @@
-import { AssayError, type Clock, OutageError } from '@assay/core'
+import { AssayError, type Clock, OutageError, withinTime } from '@assay/core'
 import type { FastifyInstance } from 'fastify'
 
 /**
@@ -94,21 +94,16 @@ export class Readiness {
   }
 
   async #outcome(check: Check): Promise<string> {
-    const answered = new AbortController()
-    const late = this.#clock.sleep(CHECK_MS_MAX, answered.signal).then(() => {
-      throw new OutageError('no_answer', `no answer within ${CHECK_MS_MAX / 1000} s`, {
+    const late = (): OutageError =>
+      new OutageError('no_answer', `no answer within ${CHECK_MS_MAX / 1000} s`, {
         hint: 'check that it runs and can be reached',
       })
-    })
     try {
-      await Promise.race([check(), late])
+      await withinTime(this.#clock, CHECK_MS_MAX, check, late)
       return 'ok'
     } catch (error) {
       if (!(error instanceof AssayError)) this.#onDefect(error)
       return reasonOf(error)
-    } finally {
-      late.catch(() => undefined)
-      answered.abort()
     }
   }
 }

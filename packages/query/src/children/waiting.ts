@@ -1,4 +1,4 @@
-import type { Clock } from '@assay/core'
+import { type Clock, withinTime } from '@assay/core'
 import { cancelled, timeoutError } from './child-end.js'
 
 /** Time that a statement may be waited for: what passes between the waits is the reader's own. */
@@ -17,16 +17,11 @@ export class Waiting {
 
   /** Throws `query_timeout` when the time is up, `query_stopped` when the signal aborts. */
   async inTime<T>(work: Promise<T>): Promise<T> {
-    const done = new AbortController()
     const started_ms = this.#clock.monotonic_ms()
-    const timer = this.#clock.sleep(this.#left_ms, done.signal).then(() => {
-      throw timeoutError(`longer than ${this.#limit_ms / 1000} s`)
-    })
-    timer.catch(() => undefined)
+    const late = (): Error => timeoutError(`longer than ${this.#limit_ms / 1000} s`)
     try {
-      return await Promise.race([this.unlessAborted(work), timer])
+      return await withinTime(this.#clock, this.#left_ms, () => this.unlessAborted(work), late)
     } finally {
-      done.abort()
       this.#left_ms -= this.#clock.monotonic_ms() - started_ms
     }
   }

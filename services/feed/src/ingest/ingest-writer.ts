@@ -1,4 +1,4 @@
-import { AssayError, type Clock, OutageError } from '@assay/core'
+import { AssayError, type Clock, OutageError, withinTime } from '@assay/core'
 import type { Exchange, FeedOutcome } from '@assay/exchanges'
 import { FeedProducer, type FeedTarget, usualBounds, withinBounds } from '@assay/feed'
 
@@ -66,18 +66,11 @@ export class IngestWriter {
 
   /** Resolves when all that was taken up to here is in the log. */
   async #written(): Promise<void> {
-    const answered = new AbortController()
-    const late = this.#clock.sleep(WRITE_MS_MAX, answered.signal).then(() => {
-      throw new OutageError('log_slow', `the log of ${this.#exchange.name} did not take the records in time`, {
+    const late = (): OutageError =>
+      new OutageError('log_slow', `the log of ${this.#exchange.name} did not take the records in time`, {
         hint: 'send them again: gold keeps each trade once',
       })
-    })
-    try {
-      await Promise.race([this.#nextWrite(), late])
-    } finally {
-      late.catch(() => undefined)
-      answered.abort()
-    }
+    await withinTime(this.#clock, WRITE_MS_MAX, () => this.#nextWrite(), late)
   }
 
   #nextWrite(): Promise<void> {

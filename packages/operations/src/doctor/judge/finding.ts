@@ -1,4 +1,4 @@
-import { AssayError, type Clock, OutageError, UsageError } from '@assay/core'
+import { AssayError, type Clock, OutageError, UsageError, withinTime } from '@assay/core'
 
 type FindingLevel = 'ok' | 'warning' | 'failure' | 'skipped'
 
@@ -67,19 +67,14 @@ export async function within(
   clock: Clock,
   look: () => Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
-  const answered = new AbortController()
-  const late = clock.sleep(limit_ms, answered.signal).then(() => {
-    throw new OutageError('no_answer', `no answer within ${limit_ms / 1_000} s`, {
+  const late = (): OutageError =>
+    new OutageError('no_answer', `no answer within ${limit_ms / 1_000} s`, {
       hint: 'check that it runs, that its address is right, and what stands between here and it',
     })
-  })
   try {
-    return await Promise.race([look(), late])
+    return await withinTime(clock, limit_ms, look, late)
   } catch (error) {
     return [failed(check, error)]
-  } finally {
-    late.catch(() => undefined)
-    answered.abort()
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Offer, type OfferedCommand, optionsWithValue } from './tree.js'
+import { type Offer, type OfferedCommand, optionsWithValue, quoted } from './tree.js'
 
 /** A script for bash from 3.2 on. */
 export function bashScript(commands: readonly OfferedCommand[]): string {
@@ -55,8 +55,4 @@ function offer(value: Offer): string {
     case 'nothing':
       return ':'
   }
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -61,3 +61,8 @@ export function optionsWithValue(
     options.flatMap(({ flags, value }) => (value ? flags.map((flag) => [path, flag, value] as const) : [])),
   )
 }
+
+/** A text in single quotes, as POSIX shells read it. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

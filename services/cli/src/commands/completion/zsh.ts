@@ -1,4 +1,4 @@
-import { type Offer, type OfferedCommand, optionsWithValue } from './tree.js'
+import { type Offer, type OfferedCommand, optionsWithValue, quoted } from './tree.js'
 
 export function zshScript(commands: readonly OfferedCommand[]): string {
   const values = optionsWithValue(commands)
@@ -56,8 +56,4 @@ function offer(value: Offer): string {
     case 'nothing':
       return ':'
   }
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }
