@@ -33,9 +33,34 @@ function groupByPart(errors) {
   return groups
 }
 
+/** Every place in the code where an error is made, with what it says and whether it says what to do. */
+export function thrownErrors() {
+  return ['packages', 'services'].flatMap((parent) =>
+    readdirSync(join(ROOT, parent)).flatMap((name) => {
+      const sources = sourcesOf(join(parent, name))
+      return sources.flatMap(({ file, text }) =>
+        thrown(text, constantsOf(sources)).map((error) => ({ file, ...error })),
+      )
+    }),
+  )
+}
+
+function sourcesOf(folder) {
+  return filesIn(join(ROOT, folder, 'src')).map((file) => ({
+    file: relative(ROOT, file).split(sep).join('/'),
+    text: readFileSync(file, 'utf8'),
+  }))
+}
+
+/** Where the constants of a part may stand: in itself, or in what all share. */
+function constantsOf(sources) {
+  return [...sources, ...sourcesOf('packages/core')].map(({ text }) => text).join('\n')
+}
+
 function errorsOf(folder) {
-  const files = filesIn(join(ROOT, folder, 'src'))
-  const all = files.flatMap((file) => [...thrown(readFileSync(file, 'utf8')), ...described(readFileSync(file, 'utf8'))])
+  const sources = sourcesOf(folder)
+  const constants = constantsOf(sources)
+  const all = sources.flatMap(({ text }) => [...thrown(text, constants), ...described(text)])
   return all.map((error) => ({ part: relative(ROOT, join(ROOT, folder)).split(sep).join('/'), ...error }))
 }
 
@@ -46,14 +71,14 @@ function filesIn(folder) {
   })
 }
 
-/** Errors that are made where they are thrown: `new OutageError('code', message, { hint })`. */
-function thrown(source) {
+/** Errors that are made where they are thrown: `new OutageError('code', message, { hint })`; `all` has the constants. */
+function thrown(source, all) {
   return [...source.matchAll(/new (AssayError|LogDamageError|OutageError|UsageError)\(/g)].flatMap((match) => {
     const [code = '', message = '', details = ''] = argumentsAt(source, match.index + match[0].length)
-    const hint = /\bhint:/.exec(details)
-    const says = textOf(message, source)
-    const next = hint ? textOf(details.slice(hint.index + 'hint:'.length), source) : ''
-    return codesOf(code).map((one) => ({ kind: KINDS[match[1]], says, next, ...one }))
+    const hint = /\bhint\b:?/.exec(details)
+    const says = textOf(message, all)
+    const next = hint?.[0].endsWith(':') ? textOf(details.slice(hint.index + hint[0].length), all) : ''
+    return codesOf(code).map((one) => ({ kind: KINDS[match[1]], says, next, hasHint: hint !== null, ...one }))
   })
 }
 

@@ -67,7 +67,7 @@ function packageOf(specifier: string): string | undefined {
 }
 
 /** Every file of code that somebody wrote. */
-const EVERY_FILE = ['packages', 'services', 'tests', 'bench', 'docs', 'scripts']
+const EVERY_FILE = ['packages', 'services', 'tests', 'bench', 'docs', 'examples', 'scripts']
   .flatMap((folder) => [...filesIn(join(ROOT, folder), '.ts'), ...filesIn(join(ROOT, folder), '.mjs')])
   .filter((path) => !path.includes('/dist/'))
   .map((path) => ({ path, text: readFileSync(path, 'utf8') }))

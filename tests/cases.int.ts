@@ -1,6 +1,6 @@
 import { rebuildLake, verifyLake } from '@assay/audit'
 import type { LoadReport } from '@assay/feed'
-import { defineRuleSet, extendRules, SILVER_RULES } from '@assay/medallion'
+import { defineRuleSet, extendRules, SILVER_RULES } from '@assay/rules'
 import { describe, expect, it } from 'vitest'
 import { caseNamed, loadCases, produceCase } from './support/cases.js'
 import { drain } from './support/drain.js'

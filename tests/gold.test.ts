@@ -91,6 +91,8 @@ describe('duplicates', () => {
       { trade_id: 1, is_buyer_maker: true },
     ])
     await drain(lake)
+    await produceTrades(lake, [{ trade_id: 1, time: START_MS + 60_000 }])
+    await drain(lake)
     await checkInvariants(lake)
     const rows = await query(
       lake,
@@ -103,6 +105,7 @@ describe('duplicates', () => {
       [4, 0, true],
       [5, 0, true],
       [6, 0, true],
+      [7, 0, true],
     ])
     await lake.close()
   })

@@ -122,13 +122,13 @@ describe('lag in seconds', () => {
     // What waits before one layer waits before the next one as soon as it has passed the first.
     const ends = (await lake.log.lanes(binance.topic)).map(({ end }) => end)
     expect(ends.reduce((sum, end) => sum + end, 0n)).toBe(50n)
-    for (const layer of ['bronze', 'silver', 'gold'] as const) {
+    for (const layer of ['bronze', 'silver', 'gold', 'candles'] as const) {
       expect([layer, await waiting(layer)]).toEqual([layer, ends])
       await drain(lake, { layers: [layer] })
       expect([layer, await waiting(layer)]).toEqual([layer, [0n, 0n, 0n]])
     }
     const { lanes } = await statusReport(lake)
-    expect(lanes).toHaveLength(9)
+    expect(lanes).toHaveLength(12)
     for (const { lag_rows, lag_seconds } of lanes) expect([lag_rows, lag_seconds]).toEqual([0n, 0])
     await lake.close()
   })

@@ -40,6 +40,7 @@ describe('a fourth layer, which is a folder and a place in the list', () => {
       ['bronze', 0n],
       ['silver', 0n],
       ['gold', 0n],
+      ['candles', 0n],
       ['ticks', 0n],
     ])
   })
@@ -55,6 +56,7 @@ describe('a fourth layer, which is a folder and a place in the list', () => {
       ['bronze', '5'],
       ['silver', '5'],
       ['gold', '4'],
+      ['candles', '0'],
       ['ticks', '4'],
       ['dlq', '0'],
     ])

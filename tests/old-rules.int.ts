@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { verifyLake } from '@assay/audit'
-import { parseRuleSet, ruleSetJson, SILVER_RULES } from '@assay/medallion'
+import { parseRuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import { expect, it } from 'vitest'
 import { drain } from './support/drain.js'
 import { binance } from './support/memory-lake.js'

@@ -1,6 +1,7 @@
 import { AssayError } from '@assay/core'
-import { DLQ_TABLE, defineRuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
+import { DLQ_TABLE, silverTable } from '@assay/medallion'
 import { type FaultPlan, FaultyStore } from '@assay/object-store'
+import { defineRuleSet, SILVER_RULES } from '@assay/rules'
 import { wireHeader } from '@assay/schema-registry'
 import { describe, expect, it } from 'vitest'
 import { drain } from './support/drain.js'

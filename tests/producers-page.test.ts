@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { compileEncoder } from '@assay/avro'
 import { exchanges } from '@assay/exchanges'
-import { SILVER_RULES } from '@assay/medallion'
+import { SILVER_RULES } from '@assay/rules'
 import { wireHeader } from '@assay/schema-registry'
 import { expect, it } from 'vitest'
 import { pages, readPage } from './support/pages.js'
@@ -50,14 +50,15 @@ it('docs/producers.md has every reason of a dead letter, in the order in which t
   expect(tableUnder('| reason |').map(([reason, type]) => [reason, type])).toEqual([...reasons])
 })
 
-it('a program under examples/ is quoted whole by a page', () => {
+it('a file under examples/ is quoted whole by a page', () => {
   const texts = pages().map(readPage)
   const files = readdirSync(new URL('../examples/', import.meta.url), { recursive: true, withFileTypes: true })
-  const programs = files.filter((entry) => entry.isFile()).map(({ parentPath, name }) => `${parentPath}/${name}`)
-  const wanting = programs.filter((path) => {
+  const examples = files.filter((entry) => entry.isFile()).map(({ parentPath, name }) => `${parentPath}/${name}`)
+  const wanting = examples.filter((path) => {
     const source = readPage(path)
-    return !texts.some((text) => text.includes(`\n\`\`\`${path.endsWith('.py') ? 'python' : 'js'}\n${source}\`\`\`\n`))
+    const language = { py: 'python', jsonl: 'json', csv: 'text' }[path.split('.').at(-1) ?? ''] ?? 'js'
+    return !texts.some((text) => text.includes(`\n\`\`\`${language}\n${source}\`\`\`\n`))
   })
-  expect(programs.length).toBeGreaterThan(0)
+  expect(examples.length).toBeGreaterThan(0)
   expect(wanting, 'put the text of the file into the page that tells of it').toEqual([])
 })

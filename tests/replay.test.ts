@@ -1,16 +1,10 @@
 import { commit, defaultMaintenance } from '@assay/iceberg'
 import { statusReport } from '@assay/lake'
-import {
-  type DeadLetterFilter,
-  DLQ_TABLE,
-  GOLD_TABLE,
-  openDeadLettersSql,
-  SILVER_RULES,
-  silverTable,
-} from '@assay/medallion'
+import { type DeadLetterFilter, DLQ_TABLE, GOLD_TABLE, openDeadLettersSql, silverTable } from '@assay/medallion'
 import { FaultyStore } from '@assay/object-store'
 import { countDeadLetters, listDeadLetters, maintainTables, runReplay, runResolve } from '@assay/operations'
 import { replayLane } from '@assay/pipeline'
+import { SILVER_RULES } from '@assay/rules'
 import { describe, expect, it } from 'vitest'
 import { doubled, rewriteFile } from './support/damage.js'
 import { misjudgedLake, NEVER, produceBinance, REPLAY, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'

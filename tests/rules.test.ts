@@ -1,5 +1,5 @@
-import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/medallion'
 import { readRules, testRulesOn } from '@assay/operations'
+import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import { describe, expect, it } from 'vitest'
 import { misjudgedLake, NEVER, produceBinance, tradesWithRejects, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { exchanges } from '@assay/exchanges'
 import { LAYERS, tablesOf, tablesPage } from '@assay/medallion'
@@ -27,8 +27,11 @@ it('no table, view or column lacks a meaning', () => {
 it('a column that the first version had not says since when it is there', () => {
   const folder = unpackLake('0.1.0', temporaryFolder())
   for (const { name, columns } of tables.filter((table) => table.name !== 'silver_dlq_trades_archive')) {
-    const first = readFileSync(join(folder, `tables/market_data/${name}/metadata/v1.metadata.json`), 'utf8')
-    const { schemas } = JSON.parse(first) as { schemas: { fields: { name: string }[] }[] }
+    const first = join(folder, `tables/market_data/${name}/metadata/v1.metadata.json`)
+    const none = { schemas: [] }
+    const { schemas }: { schemas: { fields: { name: string }[] }[] } = existsSync(first)
+      ? JSON.parse(readFileSync(first, 'utf8'))
+      : none
     const had = new Set(schemas[0]?.fields.map((field) => field.name))
     expect(columns.filter((one) => !had.has(one.name) && one.facts?.since === undefined)).toEqual([])
   }

@@ -2,13 +2,13 @@
 import { childOptions, leaveParent, tellParent } from '../lib/child.mjs'
 import { openBenchLake, simulation } from '../lib/lakes.mjs'
 
-const { directory, broker, counts, partitions, duplicates, invalid, seed } = childOptions()
+const { directory, broker, counts, partitions, padding_bytes, simulated } = childOptions()
 const lake = await openBenchLake(directory, { broker })
 const tallies = []
 let value_bytes = 0
 for (const [exchange, count] of Object.entries(counts)) {
-  const startTime_ms = Date.UTC(2026, 0, 1)
-  const options = { count, seed, startTime_ms, duplicates, invalid }
+  if (count === 0) continue
+  const options = { count, startTime_ms: Date.UTC(2026, 0, 1), padding_bytes, ...simulated }
   const { topic, batches, tally } = await simulation(lake, exchange, partitions, options)
   for (const batch of batches) {
     value_bytes += batch.values.data.length

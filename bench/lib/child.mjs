@@ -1,13 +1,22 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+const PRELOADED = new URL('./repo.mjs', import.meta.url).href
+
 /**
- * Starts one of `bench/children` with options. `next` gives what the child sends, message by message; `done` its last
- * message, once it has ended well.
+ * Starts one of `bench/children` with options, on the packages of `repo` or, without, of the repository that this process
+ * has its own from. `next` gives what the child sends, message by message; `done` its last message, once it has ended well.
+ * @param {string} name
+ * @param {object} options
+ * @param {string} [repo]
  */
-export function startChild(name, options) {
+export function startChild(name, options, repo) {
   const script = fileURLToPath(new URL(`../children/${name}.mjs`, import.meta.url))
-  const child = fork(script, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(script, [JSON.stringify(options)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--import', PRELOADED],
+    env: { ...process.env, ...(repo !== undefined && { BENCH_REPO: repo }) },
+  })
   const messages = []
   let wake = () => {}
   child.on('message', (message) => {
@@ -47,9 +56,14 @@ export function startChild(name, options) {
   }
 }
 
-/** Runs a child to its end and gives its last message. */
-export function runChild(name, options) {
-  return startChild(name, options).done()
+/**
+ * Runs a child to its end and gives its last message.
+ * @param {string} name
+ * @param {object} options
+ * @param {string} [repo]
+ */
+export function runChild(name, options, repo) {
+  return startChild(name, options, repo).done()
 }
 
 /** The options that a child was started with. From here on it ends when its parent does. */

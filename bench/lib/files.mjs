@@ -11,13 +11,14 @@ const KINDS = [
 ]
 
 /**
- * Of each table that has rows: files that its newest snapshot reads, files of each kind on disk, and the size of its
+ * Of each table that has rows: files that its newest snapshot reads and their bytes, files of each kind on disk, and the size of its
  * newest metadata file.
+ * @returns {Promise<Record<string, any>>}
  */
 export async function filesByTable(directory) {
   const root = join(directory, 'tables', 'market_data')
   const tables = {}
-  for (const table of (await readdir(root)).sort()) {
+  for (const table of (await readdir(root).catch(() => [])).sort()) {
     const on_disk = {}
     let newest = { version: -1, path: '' }
     for (const path of await filesBelow(join(root, table))) {
@@ -29,8 +30,14 @@ export async function filesByTable(directory) {
     if (!on_disk.data) continue
     const text = await readFile(newest.path, 'utf8')
     const { snapshots } = JSON.parse(text)
-    const live = Number(snapshots.at(-1).summary['total-data-files'])
-    tables[table] = { live, snapshots: snapshots.length, metadata_bytes: text.length, on_disk }
+    const { summary } = snapshots.at(-1)
+    tables[table] = {
+      live: Number(summary['total-data-files']),
+      live_bytes: Number(summary['total-files-size']),
+      snapshots: snapshots.length,
+      metadata_bytes: text.length,
+      on_disk,
+    }
   }
   return tables
 }

@@ -119,7 +119,8 @@ class Watch {
   }
 }
 
-function figures(latencies_ms, { seconds, cpu_seconds, commits, peakMemory_bytes }) {
+function figures(latencies_ms, steady) {
+  const { seconds, cpu_seconds, commits, peakMemory_bytes, eventLoopDelayP99_ms, others_cores } = steady
   return {
     records: latencies_ms.length,
     freshness_ms: {
@@ -130,7 +131,9 @@ function figures(latencies_ms, { seconds, cpu_seconds, commits, peakMemory_bytes
     },
     /** Of one processor. */
     cpu_share: round(cpu_seconds / seconds),
+    eventLoopDelayP99_ms: round(eventLoopDelayP99_ms, 1),
     peakMemory_mib: Math.round(peakMemory_bytes / MIB),
+    others_cores: round(others_cores),
     commits_per_second: Object.fromEntries(
       Object.entries(commits).map(([worker, count]) => [worker, round(count / seconds)]),
     ),

@@ -1,25 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { planFiles } from '@assay/iceberg'
-import { runWorkers } from '@assay/lake'
 import { startChild } from '../lib/child.mjs'
 import { filesByTable } from '../lib/files.mjs'
 import { openBenchLake, simulation, tableNamed, withFolder } from '../lib/lakes.mjs'
 import { median, round } from '../lib/measure.mjs'
 import { SteppedClock } from '../lib/stepped-clock.mjs'
+import { SteppedPipeline } from '../lib/stepped-pipeline.mjs'
 
 const RECORDS_PER_COMMIT = 50
 const PARTITIONS = 2
+/** Commits after which planning is timed, beside the last. */
 const EARLY_COMMITS = 60
+const LATER_COMMITS = 3600
 const PLANNINGS = 31
-/** Half the second, so that every layer is ready when the next records come. */
-const INTERVAL_MS = 500
-/** Real time without a commit after which the clock is moved on a little, for a worker that sleeps on it. */
-const STALLED_MS = 500
-const STEP_MS = 100
-/** Once silver has its commit, gold sleeps for a moment to gather: so many steps are taken at once. */
-const GATHER_STEPS = 3
-const GATHER_QUIET_MS = 5
-const STUCK_MS = 60_000
 const GOLD = 'gold_crypto_trades'
 
 /**
@@ -45,12 +37,14 @@ export function measureHour({ commits, threads }, say) {
         batchRecords: RECORDS_PER_COMMIT,
       })
       let early
+      let later
       for (const batch of batches) {
         await pipeline.second(topic, batch)
         if (pipeline.goldCommits === EARLY_COMMITS) {
           early = await planning(directory)
           analyst = startChild('analyst', { directory })
         }
+        if (pipeline.goldCommits === LATER_COMMITS && commits > LATER_COMMITS) later = await planning(directory)
         if (pipeline.goldCommits % 600 === 0) say(`hour: ${pipeline.goldCommits} commits`)
       }
       const seconds = (performance.now() - before_ms) / 1000
@@ -61,7 +55,12 @@ export function measureHour({ commits, threads }, say) {
         commits: pipeline.commits,
         wall_seconds: round(seconds),
         stepped_seconds: (clock.now_ms() - start_ms) / 1000,
-        planning: { after_60: early, after_all: late, ratio: round(late.least_ms / early.least_ms) },
+        planning: {
+          after_60: early,
+          ...(later && { after_3600: later }),
+          after_all: late,
+          ratio: round(late.least_ms / early.least_ms),
+        },
         analyst: asked,
         tables: await filesByTable(directory),
       }
@@ -71,71 +70,6 @@ export function measureHour({ commits, threads }, say) {
       await lake.close()
     }
   })
-}
-
-/** The workers, given their time second by second. */
-class SteppedPipeline {
-  commits = {}
-  #lake
-  #clock
-  #stop = new AbortController()
-  #running
-  #failure
-  #taken = 0
-  #produced = 0
-  #quietSince_ms = 0
-  #gatherSteps = 0
-
-  constructor(lake, clock) {
-    this.#lake = lake
-    this.#clock = clock
-    this.#running = runWorkers(
-      lake,
-      { drain: false, adopt: false, interval_ms: INTERVAL_MS, onEvent: (event) => this.#note(event) },
-      this.#stop.signal,
-    ).catch((error) => {
-      this.#failure = error
-    })
-  }
-
-  get goldCommits() {
-    return this.commits.gold ?? 0
-  }
-
-  /** Produces, lets a second pass, and waits until gold has all of it. */
-  async second(topic, batch) {
-    this.#produced += batch.count
-    await this.#lake.log.produce(topic, batch)
-    this.#clock.advance(1000 - (this.#clock.now_ms() % 1000))
-    const before_ms = performance.now()
-    this.#quietSince_ms = before_ms
-    this.#gatherSteps = 0
-    while (this.#taken < this.#produced) {
-      if (this.#failure) throw this.#failure
-      const now_ms = performance.now()
-      if (now_ms - before_ms > STUCK_MS) throw new Error(`gold stands at ${this.#taken} of ${this.#produced} records`)
-      if (now_ms - this.#quietSince_ms > (this.#gatherSteps > 0 ? GATHER_QUIET_MS : STALLED_MS)) {
-        this.#quietSince_ms = now_ms
-        this.#gatherSteps -= 1
-        this.#clock.advance(STEP_MS)
-      }
-      await delay(1)
-    }
-  }
-
-  async stop() {
-    this.#stop.abort()
-    await this.#running
-  }
-
-  #note(event) {
-    if (event.kind === 'outage') this.#failure = event.error
-    if (event.kind !== 'committed') return
-    this.#quietSince_ms = performance.now()
-    if (event.worker.startsWith('silver')) this.#gatherSteps = GATHER_STEPS
-    this.commits[event.worker] = (this.commits[event.worker] ?? 0) + 1
-    if (event.worker === 'gold') this.#taken += event.counts.records
-  }
 }
 
 /** Time that a reader with nothing in memory takes to load gold and plan a read of all of it. */

@@ -62,7 +62,7 @@ function bronzeOn(broker, count, threads, say) {
   return withFolder(async (directory) => {
     say(`kafka: producing ${count} trades, then taking them into bronze`)
     const counts = { binance: count }
-    await runChild('load', { directory, broker, counts, partitions: 1, duplicates: 0, invalid: 0, seed: 7 })
+    await runChild('load', { directory, broker, counts, partitions: 1, simulated: { seed: 7 } })
     const { wall_ms, cpuUser_us, cpuSystem_us, peakMemory_bytes, workers } = await runChild('drain', {
       directory,
       broker,

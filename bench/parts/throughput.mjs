@@ -1,68 +1,66 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runChild } from '../lib/child.mjs'
+import { drain, drainFigures, LAYERS, loadLog, warmUpLogs } from '../lib/drained.mjs'
 import { copyLog, withFolder } from '../lib/lakes.mjs'
 import { round } from '../lib/measure.mjs'
 
-const LAYERS = ['bronze', 'silver', 'gold']
-const PARTITIONS = 4
-/** Binance and Kraken as in the default feed, 750 to 75 a second. */
-const BINANCE_SHARE = 10 / 11
-const MIB = 2 ** 20
-
 /**
- * Records that wait in the log, taken through all layers by one process; then, if asked for, each layer by a
- * process of its own on the same log.
+ * Records that wait in the log, taken through all layers by one process that has warmed up; then each layer by a process
+ * of its own on the same log. With `profile` all of it once more, and where the time goes.
  */
-export function measureThroughput({ count, threads, perLayer }, say) {
+export function measureThroughput({ count, threads, profile }, say) {
   return withFolder(async (folder) => {
     const directory = join(folder, 'lake')
-    const binance = Math.round(count * BINANCE_SHARE)
     say(`throughput: producing ${count} records`)
-    const loaded = await runChild('load', {
-      directory,
-      counts: { binance, kraken: count - binance },
-      partitions: PARTITIONS,
-      duplicates: 0.01,
-      invalid: 0.001,
-      seed: 7,
-    })
-    const apart = join(folder, 'apart')
-    if (perLayer) {
-      await mkdir(apart)
-      await copyLog(directory, apart)
+    const loaded = await loadLog(directory, { count })
+    const warm = await warmUpLogs(folder)
+    const run = async (name, isProfiled) => {
+      const [together, apart] = [join(folder, `${name}-together`), join(folder, `${name}-apart`)]
+      for (const copy of [together, apart]) {
+        await mkdir(copy)
+        await copyLog(directory, copy)
+      }
+      const how = { threads, profile: isProfiled }
+      const drained = { all: await drain({ ...how, directory: together, warm: await warm() }) }
+      if (drained.all.goldRows !== loaded.trades)
+        throw new Error(`gold has ${drained.all.goldRows} rows, not ${loaded.trades}`)
+      const warmApart = await warm()
+      for (const layer of LAYERS)
+        drained[layer] = await drain({ ...how, directory: apart, layers: [layer], warm: warmApart })
+      return drained
     }
-    say('throughput: draining, all layers in one process')
-    const all = await drain(directory, LAYERS, threads)
-    if (all.goldRows !== loaded.trades) throw new Error(`gold has ${all.goldRows} rows, not ${loaded.trades}`)
-    const layers = {}
-    for (const layer of perLayer ? LAYERS : []) {
-      say(`throughput: draining, ${layer} alone`)
-      layers[layer] = figures(await drain(apart, [layer], threads), loaded.records)
-    }
-    return {
+    say('throughput: draining, all layers in one process, then each alone')
+    const { all, ...layers } = await run('plain', false)
+    const figures = {
       records: loaded.records,
       valueBytes_average: round(loaded.value_bytes / loaded.records),
       threads,
-      ...figures(all, loaded.records),
-      layers,
+      ...drainFigures(all, loaded.records),
+      layers: mapped(layers, (drained) => drainFigures(drained, loaded.records)),
+    }
+    if (!profile) return figures
+    say('throughput: the same with a CPU profile')
+    return {
+      ...figures,
+      phases: mapped(await run('profiled', true), (drained) => phaseFigures(drained, loaded.records)),
     }
   })
 }
 
-function drain(directory, layers, threads) {
-  return runChild('drain', { directory, layers, threads })
+function mapped(record, figure) {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, figure(value)]))
 }
 
-function figures(drained, records) {
+/**
+ * µs of CPU an event: of each phase on the main thread, of V8's threads, and of all others; the profiler's own is left out.
+ */
+function phaseFigures({ phases, threadTimes_us, cpuUser_us, cpuSystem_us }, records) {
+  const { main, V8, profiler } = threadTimes_us
+  const all = cpuUser_us + cpuSystem_us - profiler
   return {
-    events_per_second: Math.round((records / drained.wall_ms) * 1000),
-    wall_seconds: round(drained.wall_ms / 1000),
-    /** The same number as CPU seconds for a million events. */
-    cpu_us_per_event: round((drained.cpuUser_us + drained.cpuSystem_us) / records),
-    cpuSystem_us_per_event: round(drained.cpuSystem_us / records),
-    peakMemory_mib: Math.round(drained.peakMemory_bytes / MIB),
-    memoryBefore_mib: Math.round(drained.idleMemory_bytes / MIB),
-    commits: Object.fromEntries(Object.entries(drained.workers).map(([name, { commits }]) => [name, commits])),
+    ...mapped(phases, (share) => round((share * main) / records, 3)),
+    'threads of V8': round(V8 / records, 3),
+    'other threads': round((all - main - V8) / records, 3),
+    sum: round(all / records, 3),
   }
 }

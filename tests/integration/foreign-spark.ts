@@ -182,6 +182,8 @@ function figure({ name, type }: TableDefinition['columns'][number]): { readonly 
     case 'long':
       return { spark: `sum(cast(${s} AS decimal(20)))`, duck: `sum(${d})` }
     case 'decimal(28, 10)':
+    case 'decimal(38, 10)':
+    case 'decimal(38, 20)':
       return { spark: `sum(${s})`, duck: `sum(${d})` }
     case 'boolean':
       return { spark: `sum(cast(${s} AS int))`, duck: `sum(${d}::INT)` }
@@ -209,6 +211,8 @@ function joined(list: string): string {
 function sparkType(type: TableDefinition['columns'][number]['type']): string {
   const others: Partial<Record<typeof type, string>> = {
     'decimal(28, 10)': 'decimal(28,10)',
+    'decimal(38, 10)': 'decimal(38,10)',
+    'decimal(38, 20)': 'decimal(38,20)',
     'list<string>': 'array<string>',
     long: 'bigint',
     timestamptz: 'timestamp',

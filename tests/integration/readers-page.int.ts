@@ -14,18 +14,12 @@ import { drain } from '../support/drain.js'
 import { blocksOf, readPage } from '../support/pages.js'
 import { query } from '../support/tables.js'
 import { sparkParts } from './foreign-spark.js'
+import { EXTENSIONS, READERS } from './support/reader-packages.js'
 
 const run = promisify(execFile)
 const LIMIT_MS = 500_000
 const page = readPage('docs/readers.md')
 const lines = page.split('\n')
-/** DuckDB's extensions as packages, since tests reach no other place to install them from. */
-const EXTENSIONS = ['avro', 'httpfs', 'iceberg']
-const PACKAGES = [
-  ...(/`pip install ([^`]+)`/.exec(page)?.[1]?.replaceAll("'", '').split(' ') ?? []),
-  'duckdb-extensions==1.5.5',
-  ...EXTENSIONS.map((name) => `duckdb-extension-${name}==1.5.5`),
-]
 
 /** The page's programs under a heading, by the paragraph before each. */
 function programsUnder(heading: string): { readonly title: string; readonly text: string }[] {
@@ -73,7 +67,7 @@ describe.skipIf(!hasPython())('what docs/readers.md says reads gold, to the last
   }
 
   beforeAll(async () => {
-    python = await pythonWith(PACKAGES)
+    python = await pythonWith(READERS)
     const imports = EXTENSIONS.map((name) => `import_extension("${name}")`).join('; ')
     await type(python, ['-c', `from duckdb_extensions import import_extension; ${imports}`])
   })
@@ -92,6 +86,17 @@ describe.skipIf(!hasPython())('what docs/readers.md says reads gold, to the last
     })
 
     it.each(programsUnder('A lake in a folder'))('$title', async ({ text }) => {
+      expect(await type(python, ['-c', text])).toEqual(wanted)
+    })
+
+    it('Daft by read_iceberg, too, where nothing was compacted', async () => {
+      const text = `
+import daft
+from pyiceberg.table import StaticTable
+
+gold = daft.read_iceberg(StaticTable.from_metadata("lake/tables/market_data/gold_crypto_trades"))
+gold.to_pydict()
+print(gold.count_rows(), gold.sum("quantity").to_pydict()["quantity"][0])`
       expect(await type(python, ['-c', text])).toEqual(wanted)
     })
 

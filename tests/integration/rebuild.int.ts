@@ -1,17 +1,7 @@
 import { type RebuildOptions, type RebuildReport, rebuildLake, verifyLake } from '@assay/audit'
-import {
-  DLQ_TABLE,
-  DUPLICATES_TABLE,
-  defineRuleSet,
-  GOLD_TABLE,
-  REPLAYS_TABLE,
-  RULE_SETS_TABLE,
-  type RuleSet,
-  ruleSetJson,
-  SILVER_RULES,
-  silverTable,
-} from '@assay/medallion'
+import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, REPLAYS_TABLE, RULE_SETS_TABLE, silverTable } from '@assay/medallion'
 import { readRules, runReplay, runResolve } from '@assay/operations'
+import { defineRuleSet, type RuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, type Change, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain } from '../support/drain.js'
@@ -293,6 +283,23 @@ describe('rebuild of replayed dead letters', () => {
       await target.close()
     }
     await lake.close()
+  })
+
+  it('A3: those that an earlier version brought into gold without their numbers, and those with a wrong one', async () => {
+    for (const [value, differing] of [
+      ['NULL', []],
+      ['7', [/raw\/0\/2: replay_sequence is 0, not 7/]],
+    ] as const) {
+      const lake = await copiedLake(replayed)
+      const { files } = await fileOf(lake, GOLD_TABLE)
+      for (let nth = 0; nth < files; nth++) {
+        await rewriteFile(lake, GOLD_TABLE, altered('replay_sequence', value, `"offset" = 2 AND replay_id IS NOT NULL`))
+      }
+      const { report, target } = await rebuild(lake, {})
+      expect(differences(report)).toEqual(differing.map((text) => expect.stringMatching(text)))
+      await target.close()
+      await lake.close()
+    }
   })
 
   it('A3: by the rules of today, corrections stand for what these still reject, numbered anew', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { verifyLake } from '@assay/audit'
+import { CANDLES_TABLE } from '@assay/candles'
 import { systemClock, systemRandom } from '@assay/core'
 import { exchangeNamed } from '@assay/exchanges'
 import { simulateFeed } from '@assay/feed'
@@ -152,7 +153,8 @@ async function usedByPyIceberg(lake: Lake, locations: Locations): Promise<void> 
   await pyiceberg(lake, locations, GOLD_TABLE, ['append'])
   await simulate(lake, 30)
   await drain(lake)
-  expect(await failing(lake)).toEqual([GOLD_TABLE.name])
+  // What is in gold twice is no longer what the candles add up to.
+  expect(await failing(lake)).toEqual([GOLD_TABLE.name, CANDLES_TABLE.name])
 }
 
 async function empty({ store }: Lake): Promise<void> {

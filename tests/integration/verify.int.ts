@@ -5,18 +5,16 @@ import {
   bronzeTable,
   DLQ_TABLE,
   DUPLICATES_TABLE,
-  defineRuleSet,
   GAPS_TABLE,
   GOLD_TABLE,
   REPLAYS_TABLE,
   RESOLUTIONS_TABLE,
   RULE_SETS_TABLE,
-  ruleSetJson,
-  SILVER_RULES,
   silverTable,
 } from '@assay/medallion'
 import { readRules, runReplay, runRetention } from '@assay/operations'
 import type { TableDefinition } from '@assay/pipeline'
+import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from '../support/damage.js'
@@ -202,6 +200,19 @@ describe('verify names what is wrong', () => {
     await lake.close()
   })
 
+  it('A12: a bit that the disk has changed in a page is found, and where', async () => {
+    const lake = await copiedLake(whole)
+    const { file } = await fileOf(lake, BRONZE)
+    const bytes = Buffer.from((await lake.store.get(file.key)) ?? [])
+    const at = bytes.indexOf('USDT')
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
+    await lake.store.put(file.key, bytes)
+    expect(await failures(lake)).toContainEqual(
+      expect.stringMatching(/files bronze.*page 0 of column raw_bytes of row group 0 differs from its checksum/),
+    )
+    await lake.close()
+  })
+
   it('any one row that is lost, doubled or changed in any table is found', async () => {
     const tables = [BRONZE, SILVER, DLQ_TABLE, GOLD_TABLE, DUPLICATES_TABLE]
     const damage = fc.record({
@@ -239,6 +250,8 @@ const OTHER: Readonly<Record<TableDefinition['columns'][number]['type'], string>
   boolean: 'NULL::BOOLEAN',
   date: "DATE '1999-01-01'",
   'decimal(28, 10)': '123.4567891234',
+  'decimal(38, 10)': '123.4567891234',
+  'decimal(38, 20)': '123.45678912345678901234',
   int: '77',
   'list<string>': "['other']",
   long: '777777',
@@ -313,6 +326,18 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
     expect(found).toMatch(/D1 silver_dlq_resolutions.*was replayed and has no resolution/)
   }
 
+  it('G2: raises no alarm on replays that an earlier version brought into gold without their numbers', async () => {
+    for (const earlier of ['true', 'replay_sequence = 0']) {
+      const lake = await agedLake(0)
+      const { files } = await fileOf(lake, GOLD_TABLE)
+      for (let nth = 0; nth < files; nth++) {
+        await rewriteFile(lake, GOLD_TABLE, altered('replay_sequence', 'NULL', earlier))
+      }
+      expect([earlier, await failures(lake)]).toEqual([earlier, []])
+      await lake.close()
+    }
+  })
+
   const inCorrection = (before: string, after: string): Change =>
     altered('fix', `replace(fix, '${before}', '${after}')`, 'fix IS NOT NULL')
   const cases: readonly (readonly [string, TableDefinition, Change, RegExp])[] = [
@@ -363,6 +388,18 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
       RULE_SETS_TABLE,
       without(`topic LIKE '~replay%' AND from_offset = 1`),
       /S2 .*raw\/0\/0 was replayed by the rules .* does not hold.*where the ledger of rule sets says rules-/,
+    ],
+    [
+      'G2: a replayed row of gold with another number',
+      GOLD_TABLE,
+      altered('replay_sequence', '2', 'replay_sequence = 1'),
+      /G2 gold.*raw\/0\/0: replay_sequence is 2, not 1/,
+    ],
+    [
+      'G2: a row of gold with the number of a replay that it is not of',
+      GOLD_TABLE,
+      altered('replay_sequence', '0', 'replay_id IS NULL'),
+      /G2 gold.*raw\/0\/1: replay_sequence is 0, not NULL/,
     ],
   ]
 

@@ -47,7 +47,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'lost-answer-is-a-conflict',
     profile: 'outages',
-    seed: 12,
+    seed: 2,
     edits: [
       {
         file: CATALOG,
@@ -113,7 +113,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'compaction-drops-a-file',
     profile: 'foreign',
-    seed: 14,
+    seed: 1,
     edits: [
       {
         file: 'packages/pipeline/src/worker/maintenance.ts',
@@ -125,7 +125,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'clean-up-without-grace',
     profile: 'frozen_writers',
-    seed: 1,
+    seed: 2,
     edits: [
       {
         file: 'packages/iceberg/src/commit/expired-files.ts',
@@ -154,7 +154,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-forgotten-at-restart',
     profile: 'contention',
-    seed: 1,
+    seed: 2,
     edits: [
       {
         file: 'packages/medallion/src/gold/current-keys.ts',
@@ -166,7 +166,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
-    seed: 10,
+    seed: 3,
     edits: [
       {
         file: 'packages/iceberg/src/plan/plan-files.ts',
@@ -182,12 +182,12 @@ export const PLANTS: readonly Plant[] = [
     edits: [
       {
         file: GOLD,
-        find: 'const batches = sourcesUntil(planned, result.limitReachedAt)',
-        put: 'state.keys.merge(result.staged)\n      const batches = sourcesUntil(planned, result.limitReachedAt)',
+        find: 'const files = await writeNew(',
+        put: 'state.keys.merge(result.staged)\n      const files = await writeNew(',
       },
       {
         file: GOLD,
-        find: '    forget: () => {\n      loaded = undefined\n    },',
+        find: '    forget: () => {\n      loaded = undefined\n      recent.forget()\n    },',
         put: '    forget: () => undefined,',
       },
     ],
@@ -212,11 +212,11 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'base-not-looked-at-after-put',
     profile: 'frozen_writers',
-    seed: 3,
+    seed: 20,
     edits: [
       {
         file: CATALOG,
-        find: '!there || this.#bytes.get(base)?.equals(there) === false',
+        find: '!there || isAnother(there, this.#bytes.get(base), base)',
         put: 'false',
       },
     ],
@@ -236,7 +236,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'files-deleted-though-outcome-unknown',
     profile: 'outages',
-    seed: 3,
+    seed: 2,
     edits: [
       {
         file: 'packages/iceberg/src/commit/commit.ts',
@@ -260,7 +260,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-not-brought-up-to-date',
     profile: 'gold_standby',
-    seed: 10,
+    seed: 7,
     edits: [
       {
         file: 'packages/medallion/src/gold/current-keys.ts',
@@ -272,13 +272,13 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'gold-demands-its-lanes-only',
     profile: 'gold_standby',
-    seed: 3,
+    seed: 15,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
   {
     name: 'end-mark-not-looked-at',
     profile: 'storage',
-    seed: 2,
+    seed: 1,
     edits: [
       {
         file: `${LOG}/lane-tail.ts`,
@@ -301,7 +301,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'end-mark-before-the-records',
     profile: 'storage',
-    seed: 19,
+    seed: 25,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -315,7 +315,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'producers-write-over-damage',
     profile: 'storage',
-    seed: 2,
+    seed: 19,
     edits: [
       { file: `${LOG}/lane-writer.ts`, find: '    if (view.lost) {', put: '    if (view.lost && view.lost.to < 0n) {' },
     ],
@@ -365,7 +365,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'a-damaged-topic-is-given-up',
     profile: 'storage',
-    seed: 21,
+    seed: 23,
     edits: [
       {
         file: `${LOG}/topic-file.ts`,

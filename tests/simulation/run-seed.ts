@@ -1,5 +1,6 @@
 import { collect, removeOrphans } from '@assay/iceberg'
 import { goldLayer } from '@assay/medallion'
+import { loadCompress } from '@assay/parquet'
 import { DEFAULT_LIMITS } from '@assay/pipeline'
 import { checkTables } from '../support/invariants.js'
 import type { MemoryLake } from '../support/memory-lake.js'
@@ -36,6 +37,8 @@ const DAY_MS = 86_400_000
 
 /** One course of events and all that must hold after it. */
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
+  // A module that is being loaded is nothing that the world sees its processes wait for.
+  await loadCompress()
   const simulation = new Simulation(seed, options)
   const { world, scenario, violations } = simulation
   const failures: string[] = []

@@ -32,6 +32,8 @@ export interface Shared {
 
 const LAG_MAX = 4
 const POLL_MS = 50
+/** Ages of the newest version that processes work on. */
+const RECALL_MS = [0, 100, 1_000]
 
 /** One process with a lake of its own: nothing but store and log outlives it. */
 export class SimProcess implements Caller {
@@ -58,6 +60,7 @@ export class SimProcess implements Caller {
       registry: new ProcessRegistry(this, shared.registry, world),
       exchanges,
       maintenance,
+      recall_ms: world.oneOf(RECALL_MS),
     })
     this.lake = { ...lake, engine: async () => ({ session: () => this.#session(lake), close: async () => undefined }) }
   }
@@ -181,6 +184,10 @@ class ProcessStore implements ObjectStore {
     return this.#process.call('write', `putIfAbsent ${key}`, () => this.#store.putIfAbsent(key, bytes))
   }
 
+  create(key: string, bytes: Uint8Array): Promise<void> {
+    return this.#process.call('write', `create ${key}`, () => this.#store.create(key, bytes))
+  }
+
   putFile(key: string, localPath: string): Promise<void> {
     return this.#process.call('write', `putFile ${key}`, () => this.#store.putFile(key, localPath))
   }
@@ -288,8 +295,6 @@ function processSession(process: SimProcess, session: Session): Session {
       }
     },
     writeParquet: (request) => turn('writeParquet', () => session.writeParquet(request)),
-    writeColumns: (columns, count, request) =>
-      turn('writeColumns', () => session.writeColumns(columns, count, request)),
     interrupt: () => session.interrupt(),
     close: () => process.call('sleep', 'close', () => session.close()),
   }

@@ -1,7 +1,8 @@
 import { isRetryable, seededRandom } from '@assay/core'
 import { runWorkers } from '@assay/lake'
-import { bronzeLayer, defineRuleSet, type LayerName, type RuleSet, SILVER_RULES, silverLayer } from '@assay/medallion'
+import { bronzeLayer, type LayerName, silverLayer } from '@assay/medallion'
 import type { BatchLimits } from '@assay/pipeline'
+import { defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/rules'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import { layersNamed } from '../support/layers.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
@@ -43,6 +44,8 @@ const STARTS_MAX = 80
 const AFTER_ACTIONS_STEPS = 400
 const HEAL_TRIES_MAX = 40
 const MINUTE_MS = 60_000
+/** Nothing handed over in memory, little, or all. */
+const HAND_OVER_BYTES = [0, 4_096, 2 ** 22]
 /** Longest outages: a commit waits the one out, and not the other. */
 const OUTAGES_MS = [600, 6_000]
 /** Actions that may wait for a commit, and whether they come before or after it. */
@@ -232,7 +235,16 @@ export class Simulation {
     else {
       const rules = scenario.changesRules ? world.oneOf([SILVER_RULES, STRICTER, STRICTER]) : SILVER_RULES
       const drains = !world.chance(scenario.staysUp)
-      const how = { limits, rules, drain: drains, adopt: false, interval_ms: 50, onEvent: () => undefined }
+      const handOver_bytes = world.oneOf(HAND_OVER_BYTES)
+      const how = {
+        limits,
+        rules,
+        handOver_bytes,
+        drain: drains,
+        adopt: false,
+        interval_ms: 50,
+        onEvent: () => undefined,
+      }
       const options = { ...how, layers: layersNamed(layers) }
       process.begin((lake, signal) => runWorkers(lake, options, signal))
     }

@@ -44,11 +44,15 @@ const DEATH_CALLS_MAX = 24
 export class StorageLog extends RecordedLog {
   readonly files = new MemoryFiles()
   /** Lanes whose records something happened to. */
-  readonly damaged = new Set<string>()
+  readonly #damaged = new Set<string>()
   readonly #world: World
   readonly #clock: Clock
   readonly #dead = new Set<string>()
   readonly #marked = new Set<string>()
+  /** Lanes whose end mark is gone: what was acknowledged of them only their segments tell. */
+  readonly #unmarked = new Set<string>()
+  /** True once a write may have ended half done. */
+  #hasTornWrites = false
   #operator: Promise<FileLog>
   #producer: { readonly log: Promise<FileLog>; readonly files: ProducerFiles; readonly nonces: Set<string> }
 
@@ -58,6 +62,14 @@ export class StorageLog extends RecordedLog {
     this.#clock = { now_ms: () => world.now_ms, monotonic_ms: () => world.now_ms, sleep: () => setImmediate() }
     this.#operator = this.#open(this.files, new Set())
     this.#producer = this.#newProducer()
+  }
+
+  /**
+   * Whether a gap may be told of a lane: something happened to its records, or a write ended half done while nothing
+   * told how far records were acknowledged, where a torn end can't be told from a damaged one.
+   */
+  mayHaveGap(lane: string): boolean {
+    return this.#damaged.has(lane) || (this.#hasTornWrites && this.#unmarked.has(lane))
   }
 
   /** The log as a process of its own sees it. */
@@ -119,12 +131,12 @@ export class StorageLog extends RecordedLog {
     if ((HARMLESS as readonly string[]).includes(kind)) this.#harmless(kind, file)
     else if ((MARK as readonly string[]).includes(kind)) {
       // A mark that is damaged together with what it speaks of is one fault too many.
-      if (this.damaged.has(lane) || this.#marked.has(lane)) return undefined
+      if (this.#damaged.has(lane) || this.#marked.has(lane)) return undefined
       this.#marked.add(lane)
       await this.#spoilMark(kind, lane)
     } else {
       if (this.#marked.has(lane)) return undefined
-      this.damaged.add(lane)
+      this.#damaged.add(lane)
       await this.#damage(kind, file, segments)
     }
     return `${kind} in ${file}`
@@ -155,13 +167,13 @@ export class StorageLog extends RecordedLog {
         if (this.#marked.has(laneOf(other))) return
         this.#onNextWrite(({ path, byte }) => {
           // What is written to the lane from now on is what it happens to.
-          this.damaged.add(laneOf(path))
+          this.#damaged.add(laneOf(path))
           if (this.#marked.has(laneOf(path))) return 'done'
           if (kind !== 'misdirected') return kind as 'lost' | 'dropped'
           // Where it does most harm: at the same byte of the same file of another lane, where its offsets would fit.
           const twin = segments.find((one) => one !== path && one.split('/').at(-1) === path.split('/').at(-1))
           const target = twin !== undefined && !this.#marked.has(laneOf(twin)) ? twin : other
-          this.damaged.add(laneOf(target))
+          this.#damaged.add(laneOf(target))
           return { path: target, byte: target === twin ? byte : Math.min(at, Math.max(0, bytes.length - 8)) }
         })
       }
@@ -184,8 +196,11 @@ export class StorageLog extends RecordedLog {
     const [topic = '', partition = ''] = lane.split('/')
     const file = `${DIRECTORY}/${topic}/ends/${partition}.end`
     if (kind === 'slot') this.files.flipBit(file, (this.#world.oneOf([0, 4096]) + this.#world.below(96)) * 8)
-    else if (this.#world.chance(0.5)) this.files.setBytes(file, new Uint8Array(8192))
-    else await this.files.remove(file)
+    else {
+      this.#unmarked.add(lane)
+      if (this.#world.chance(0.5)) this.files.setBytes(file, new Uint8Array(8192))
+      else await this.files.remove(file)
+    }
   }
 
   #harmless(kind: string, file: string): void {
@@ -193,7 +208,10 @@ export class StorageLog extends RecordedLog {
     if (kind === 'topic') {
       const description = `${file.split('/').slice(0, 3).join('/')}/topic.json`
       this.files.flipBit(description, world.below(this.files.bytesOf(description).length * 8))
-    } else if (kind === 'kill') this.#producer.files.dieAfter(world.below(DEATH_CALLS_MAX), world.random.unit())
+      return
+    }
+    this.#hasTornWrites = true
+    if (kind === 'kill') this.#producer.files.dieAfter(world.below(DEATH_CALLS_MAX), world.random.unit())
     else if (kind === 'power') this.files.losePower()
     else this.#onNextWrite(() => 'short')
   }

@@ -5,7 +5,7 @@ export const STORE_PLANTS: readonly Plant[] = [
   {
     name: 'clean-up-goes-past-what-it-cannot-read',
     profile: 'store',
-    seed: 1,
+    seed: 6,
     edits: [
       {
         file: 'packages/iceberg/src/cleanup/orphans.ts',
@@ -22,7 +22,7 @@ export const STORE_PLANTS: readonly Plant[] = [
   {
     name: 'verify-passes-what-it-cannot-read',
     profile: 'store',
-    seed: 1,
+    seed: 66,
     edits: [
       {
         file: 'packages/audit/src/verify/verify.ts',

@@ -1,5 +1,5 @@
-import { defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/medallion'
 import type { ReplayRequest } from '@assay/operations'
+import { defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/rules'
 import { drain } from './drain.js'
 import { binance, type MemoryLake, memoryLake } from './memory-lake.js'
 import { type BinanceTrade, binanceRecord, produce, registerSchema } from './records.js'

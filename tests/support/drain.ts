@@ -1,6 +1,7 @@
 import { type Lake, runWorkers } from '@assay/lake'
-import type { LayerName, RuleSet } from '@assay/medallion'
+import type { LayerName } from '@assay/medallion'
 import type { BatchLimits, WorkerEvent } from '@assay/pipeline'
+import type { RuleSet } from '@assay/rules'
 import { layersNamed } from './layers.js'
 
 export interface DrainOptions {

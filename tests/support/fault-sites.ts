@@ -16,6 +16,7 @@ const TABLES: Readonly<Record<LayerName, readonly string[]>> = {
   bronze: ['bronze_binance_trades'],
   silver: ['silver_binance_trades', 'silver_dlq_trades', 'rule_sets'],
   gold: ['gold_crypto_trades', 'gold_duplicates'],
+  candles: ['gold_candles'],
 }
 
 /** Valid trades, a duplicate, a dead letter: what makes every kind of commit, twice in each layer. */
@@ -32,7 +33,7 @@ export async function loadedLake(): Promise<MemoryLake> {
  * Which calls are made to fail. Every write fails in both ways. Of reads, which leave nothing behind, it is enough that
  * one of a kind of object fails (keys alike but for numbers and random names), before it is done.
  */
-function sitesOf(kind: 'error_before' | 'error_after'): (site: StoreCall) => boolean {
+export function sitesOf(kind: 'error_before' | 'error_after'): (site: StoreCall) => boolean {
   const seen = new Set<string>()
   return ({ method, key }) => {
     if (!READS.has(method)) return true

@@ -4,6 +4,7 @@ import { pendingEntries, publishedSequence } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
 import {
   bronzeTable,
+  candlesLayer,
   DLQ_TABLE,
   DUPLICATES_TABLE,
   GAPS_TABLE,
@@ -121,7 +122,8 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
 }
 
 const TRADE = `message_id, trade_id, symbol, exchange, asset_class, "timestamp", price, quantity, currency, side,
-  trade_conditions, source_sequence, ingestion_timestamp, platform_sequence, vendor_data, ${COORDINATES}, kafka_timestamp, is_late`
+  trade_conditions, source_sequence, ingestion_timestamp, platform_sequence, vendor_data, ${COORDINATES}, kafka_timestamp,
+  is_late, replay_id, replay_sequence`
 
 function goldChecks(exchanges: readonly string[]): Record<string, string> {
   const silver = exchanges.map((name) => `SELECT ${TRADE} FROM ${silverTable(name).name}`).join(' UNION ALL ')
@@ -233,6 +235,7 @@ const SIDES = [
   DUPLICATES_TABLE,
   TRADE_GAPS_TABLE,
   GAPS_TABLE,
+  ...candlesLayer.sides,
 ]
 
 async function checkNothingPending(lake: Lake): Promise<void> {

@@ -33,6 +33,7 @@ export interface MemoryLakeParts {
   /** Instead of a plain catalog over the store. */
   readonly openCatalog?: (store: ObjectStore, by: { readonly clock: Clock; readonly random: Random }) => Catalog
   readonly maintenance?: MaintenancePolicy
+  readonly recall_ms?: number
 }
 
 /** History as short as it gets, clean-ups at once. */
@@ -81,7 +82,8 @@ export function memoryLake(parts: MemoryLakeParts = {}): MemoryLake {
   const catalog = openCatalog(store, { clock, random })
   const signals = new CommitSignals()
   const maintenance = parts.maintenance && { maintenance: parts.maintenance }
-  const dependencies = { catalog, store, clock, random, signals, ...maintenance }
+  const recall = parts.recall_ms !== undefined && { recall_ms: parts.recall_ms }
+  const dependencies = { catalog, store, clock, random, signals, ...maintenance, ...recall }
   const tables = new Map<string, Promise<LakeTable>>()
   const sessions: Session[] = []
   return {

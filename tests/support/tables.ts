@@ -1,8 +1,9 @@
+import { CANDLES_TABLE } from '@assay/candles'
 import type { Session } from '@assay/engine'
 import { quoteIdentifier } from '@assay/engine'
 import type { Lake } from '@assay/lake'
-import { TRADE_GAPS_TABLE } from '@assay/medallion'
-import { scanSql, type TableDefinition } from '@assay/pipeline'
+import { candlesLayer, TRADE_GAPS_TABLE } from '@assay/medallion'
+import { type ColumnDefinition, scanSql, type TableDefinition } from '@assay/pipeline'
 
 /** The rows of a lake's tables as SQL sees them: each table a copy under its name. */
 export interface Tables {
@@ -49,6 +50,7 @@ const PROCESSING_TIMES = new Set([
   'gold_ingestion_timestamp',
   'found_at',
   'accepted_at',
+  'emitted_at',
 ])
 
 /** In silver and gold this column is the exchange's own time of taking the trade. */
@@ -70,11 +72,21 @@ export function digests(lake: Lake, only: (table: string) => boolean = () => tru
   return withTables(lake, (tables) => digestsOf(lake, tables, only), only)
 }
 
+/** Tables that tell what came when, which batches decide. */
+const BY_ARRIVAL = new Set(candlesLayer.sides.map(({ name }) => name))
+
+/** What of a candle tells when its trades came, and not which they are. */
+const OF_ARRIVAL = new Set(['late_trades', 'replayed_trades', 'revision', 'watermark'])
+
+function isOfInput(table: string, column: ColumnDefinition): boolean {
+  return !isProcessingTime(column) && !(table === CANDLES_TABLE.name && OF_ARRIVAL.has(column.name))
+}
+
 /** The same of tables that are open already. */
 export async function digestsOf(lake: Lake, { rows }: Tables, only: (table: string) => boolean): Promise<Digests> {
   const found: Digests = {}
-  for (const { name, columns } of lake.definitions.filter((definition) => only(definition.name))) {
-    const kept = columns.filter((column) => !isProcessingTime(column)).map((column) => quoteIdentifier(column.name))
+  for (const { name, columns } of lake.definitions.filter(({ name: table }) => only(table) && !BY_ARRIVAL.has(table))) {
+    const kept = columns.filter((column) => isOfInput(name, column)).map((column) => quoteIdentifier(column.name))
     const [row] = await rows(
       `SELECT count(*) AS n, coalesce(sum(hash(row(${kept.join(', ')}))), 0)::VARCHAR AS digest FROM ${rowsOf(name)}`,
     )

@@ -1,27 +1,23 @@
 import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import {
-  bronzeTable,
-  GOLD_TABLE,
-  goldStage,
-  type RuleSet,
-  SILVER_RULES,
-  silverStage,
-  silverTable,
-} from '@assay/medallion'
+import { bronzeTable, GOLD_TABLE, goldStage, silverStage, silverTable } from '@assay/medallion'
 import {
   type BatchLimits,
   DEFAULT_LIMITS,
+  type HandOver,
   type OpenedWorker,
   openWorker,
   type WorkerEvent,
   type WorkerParts,
 } from '@assay/pipeline'
+import { type RuleSet, SILVER_RULES } from '@assay/rules'
 
 export interface SingleWorkerOptions {
   readonly limits?: Partial<BatchLimits>
   readonly rules?: RuleSet
+  /** Where silver leaves its rows for gold, and gold looks for them. */
+  readonly handOver?: HandOver
   /** Called with each event as it comes. */
   readonly onEvent?: (event: WorkerEvent) => void
 }
@@ -73,6 +69,7 @@ async function partsOf(
     interval_ms: 0,
     aligned: false,
     upstreamEnded: () => true,
+    ...(options.handOver && { handOver: options.handOver, handsOver: true }),
     onEvent: (event: WorkerEvent) => {
       events.push(event)
       options.onEvent?.(event)

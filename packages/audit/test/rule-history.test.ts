@@ -1,6 +1,6 @@
 import { type LaneKey, laneKey, position } from '@assay/core'
-import { SILVER_RULES } from '@assay/medallion'
 import type { Checkpoint } from '@assay/pipeline'
+import { SILVER_RULES } from '@assay/rules'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { nextRound, onlyRules, type RuleHistory } from '../src/derive/rule-history.js'

@@ -3,6 +3,7 @@ import { clearRow, type DecodedColumns, emptySlots, type Slot } from './columns.
 import { Cursor } from './cursor.js'
 import { extraFields } from './extra-fields.js'
 import { type DecodeFailure, fieldFailure } from './failure.js'
+import { FlatRecord } from './flat-record.js'
 import { type ReaderField, type ReaderPlan, readerPlan } from './reader-plan.js'
 import { incompatible, type Resolution, type ResolveOptions, resolve, wanted } from './resolve.js'
 import { parseRecordSchema } from './schema.js'
@@ -69,6 +70,9 @@ class Decoder implements ColumnDecoder {
   /** At the top of the writer's schema there is a union, whose branch comes before the record. */
   readonly #isUnion: boolean
   readonly #branches: readonly Branch[]
+  /** Of a writer whose records are plain, and how those are resolved. */
+  readonly #flat: FlatRecord | undefined
+  readonly #flatResolution: Resolution | undefined
   readonly mayLackValues: boolean
   readonly hasExtraFields: boolean
 
@@ -80,6 +84,8 @@ class Decoder implements ColumnDecoder {
     const resolutions = this.#branches.flatMap((branch) => ('resolution' in branch ? [branch.resolution] : []))
     this.mayLackValues = resolutions.some(({ required }) => required.length > 0)
     this.hasExtraFields = resolutions.some(({ extra }) => extra.length > 0)
+    this.#flatResolution = this.#isUnion ? undefined : resolutions[0]
+    this.#flat = this.#flatResolution && FlatRecord.of(this.#flatResolution.steps, reader.fields.length)
     if (resolutions.length > 0) return
     const reasons = this.#branches.flatMap((branch) => ('why' in branch && branch.why !== null ? [branch.why] : []))
     throw incompatible(reasons.length > 0 ? reasons : [`found ${describeType(writer)}, wanted record ${reader.name}`])
@@ -87,19 +93,33 @@ class Decoder implements ColumnDecoder {
 
   decode(source: Uint8Array, start: number, end: number, row: number, out: DecodedColumns): boolean {
     if (!(start >= 0 && start <= end && end <= source.length)) return false
-    this.#cursor.open(source, start, end)
-    const resolution = this.#resolution()
+    const resolution = this.#flat?.take(source, start, end, out.slots, row)
+      ? this.#flatResolution
+      : this.#takeBySteps(source, start, end, row, out)
     if (!resolution) return false
-    if (!this.#decodeBody(resolution, out, row)) {
-      clearRow(out, row)
-      return false
-    }
     out.bodyStarts[row] = start
     out.bodyEnds[row] = end
-    for (const column of resolution.defaulted) {
+    const { defaulted } = resolution
+    for (let i = 0; i < defaulted.length; i++) {
+      const column = defaulted[i] as number
       putDefault(this.#reader.fields[column] as ReaderField, out.slots[column] as Slot, row, source.length)
     }
     return true
+  }
+
+  /** How the body was read; undefined for one that can't be, and then the row is null. */
+  #takeBySteps(
+    source: Uint8Array,
+    start: number,
+    end: number,
+    row: number,
+    out: DecodedColumns,
+  ): Resolution | undefined {
+    this.#cursor.open(source, start, end)
+    const resolution = this.#resolution()
+    if (resolution && this.#decodeBody(resolution, out, row)) return resolution
+    clearRow(out, row)
+    return undefined
   }
 
   #decodeBody({ steps }: Resolution, out: DecodedColumns, row: number): boolean {

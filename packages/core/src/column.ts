@@ -45,3 +45,24 @@ export interface NamedColumn {
 
 /** How the text or number behind a value parsed; stored as one byte a row beside the value. */
 export const ParseStatus = { ok: 0, missing: 1, malformed: 2, not_representable: 3 } as const
+
+/** The same value in every row; null where there is none. */
+export interface ConstantColumn {
+  readonly type: 'CONSTANT'
+  readonly of: 'BIGINT' | 'TIMESTAMPTZ' | 'INTEGER' | 'DATE' | 'BOOLEAN' | 'VARCHAR'
+  /** A bigint for BIGINT and TIMESTAMPTZ, a number for INTEGER and DATE. */
+  readonly value: bigint | number | boolean | string | null
+}
+
+/** Few distinct lists of texts, of which some may be null: row `i` is `dictionary[codes[i]]`; a code of -1 is null. */
+export interface ListColumn {
+  readonly type: 'LIST'
+  readonly codes: Int32Array
+  readonly dictionary: readonly (readonly (string | null)[])[]
+}
+
+/** A column of rows on their way to a file, or from one. */
+export type RowColumn = Column | ConstantColumn | ListColumn
+
+/** Columns by name. */
+export type RowColumns = ReadonlyMap<string, RowColumn>

@@ -6,6 +6,9 @@ interface ErrorDetails {
   readonly cause?: unknown
 }
 
+/** What to do about what can't happen as long as our own code is right. */
+export const DEFECT_HINT = 'this is a defect of Assay: please report it with the log'
+
 /** Base of every error that Assay throws on purpose. `code` is stable and in snake_case. */
 export class AssayError extends Error {
   readonly code: string

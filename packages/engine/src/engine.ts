@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { diskFailure, OutageError } from '@assay/core'
+import { diskFailure, messageOf, OutageError } from '@assay/core'
 import duckdb, { type Database } from '@duckdb/node-bindings'
 import { ColumnSource } from './columns/column-source.js'
-import { engineError, messageOf } from './errors.js'
+import { engineError } from './errors.js'
 import { createSession, type Session, sessionClosed } from './session.js'
 
 export interface EngineOptions {

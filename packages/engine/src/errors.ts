@@ -1,4 +1,4 @@
-import { AssayError, diskFailureInText, OutageError } from '@assay/core'
+import { AssayError, diskFailureInText, messageOf, OutageError } from '@assay/core'
 
 /** What DuckDB's message says went wrong; its C interface tells no error code, only a message with a fixed prefix. */
 type Failure = 'out_of_memory' | 'interrupted' | 'fatal' | 'refused_by_sandbox' | 'io' | 'other'
@@ -34,23 +34,33 @@ export function damagedFileHint(message: string): string | undefined {
   return '"assay verify" names every file that can\'t be read; restore it from a copy'
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Parquet files that a statement reads, as it quotes them. */
+const PARQUET_FILE = /'((?:[^']|'')+\.parquet)'/g
+/** More are not listed one by one. */
+const FILES_TOLD_MAX = 3
+
+/** The engine does not always say which of the statement's files it could not decode. */
+function withFiles(message: string, sql: string): string {
+  if (!DAMAGED_FILE.test(message) || message.includes('.parquet')) return message
+  const files = [...new Set([...sql.matchAll(PARQUET_FILE)].map(([, path = '']) => path.replaceAll("''", "'")))]
+  if (files.length === 0) return message
+  const others = files.length > FILES_TOLD_MAX ? ` and ${files.length - FILES_TOLD_MAX} more` : ''
+  return `${message}; ${files.length === 1 ? 'it reads' : 'one of'} ${files.slice(0, FILES_TOLD_MAX).join(', ')}${others}`
 }
 
 /**
  * The AssayError for a failed statement: `engine_out_of_memory`, `engine_interrupted`, `engine_broken`
  * (the instance refuses all further work), `engine_statement_failed`, or an OutageError: `engine_disk_full`,
- * `engine_disk_denied`, `engine_disk_too_many_files`, `engine_disk_failed`.
+ * `engine_disk_denied`, `engine_disk_too_many_files`, `engine_disk_failed`. `sql` is the statement that failed.
  */
-export function engineError(error: unknown): AssayError {
+export function engineError(error: unknown, sql = ''): AssayError {
   if (error instanceof AssayError) return error
   const message = messageOf(error)
   switch (failureOf(error)) {
     case 'out_of_memory':
       return new AssayError('engine_out_of_memory', message, {
         cause: error,
-        hint: 'make the batch smaller, or give the engine more memory or more room in its temporary folder',
+        hint: 'give the engine more memory (ASSAY_MEMORY_BYTES) or more room for what it spills (ASSAY_WORK_DIR), or make batches smaller (ASSAY_BATCH_ROWS, ASSAY_BATCH_BYTES)',
       })
     case 'interrupted':
       return new AssayError('engine_interrupted', message, {
@@ -64,7 +74,7 @@ export function engineError(error: unknown): AssayError {
       return new OutageError(`engine_disk_${fault}`, message, { cause: error, hint })
     }
     default:
-      return new AssayError('engine_statement_failed', message, {
+      return new AssayError('engine_statement_failed', withFiles(message, sql), {
         cause: error,
         hint: damagedFileHint(message) ?? 'read the message of the engine: it names the statement and the place in it',
       })

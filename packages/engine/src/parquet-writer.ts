@@ -26,9 +26,6 @@ export interface WriteParquetRequest {
   readonly rowGroupRows?: number
 }
 
-/** `select` makes the query of the SQL that stands for the columns in memory. */
-export type WriteColumnsRequest = Omit<WriteParquetRequest, 'select'> & { readonly select: (source: string) => string }
-
 export interface WrittenParquet {
   /** With 0, the file holds nothing and the caller may drop it. */
   readonly rows: number

@@ -3,12 +3,7 @@ import duckdb, { type Connection } from '@duckdb/node-bindings'
 import type { ColumnSource } from './columns/column-source.js'
 import { engineError } from './errors.js'
 import { interruptUntilSettled } from './interrupt.js'
-import {
-  type WriteColumnsRequest,
-  type WriteParquetRequest,
-  type WrittenParquet,
-  writeParquet,
-} from './parquet-writer.js'
+import { type WriteParquetRequest, type WrittenParquet, writeParquet } from './parquet-writer.js'
 import type { ResultChunk } from './results/result-chunk.js'
 import { readChunks } from './results/result-reader.js'
 import { type QueryResult, readRows } from './results/row-reader.js'
@@ -45,8 +40,6 @@ export interface Session {
   read(sql: string): AsyncIterable<ResultChunk>
   /** Writes a query's rows to a Parquet file, in order. Nothing of the file is left when it fails. */
   writeParquet(request: WriteParquetRequest): Promise<WrittenParquet>
-  /** The same with a query over columns in memory, which are read on the way to the file without being stored. */
-  writeColumns(columns: readonly NamedColumn[], count: number, request: WriteColumnsRequest): Promise<WrittenParquet>
   /** Stops what runs: it throws `engine_interrupted`. */
   interrupt(): void
   /** Interrupts what runs, waits for it to end, and frees the session's tables. */
@@ -68,6 +61,8 @@ class DuckSession implements Session {
   readonly #source: ColumnSource
   readonly #onClose: () => void
   #underWay: Promise<unknown> | undefined
+  /** The latest statement, for what its failure does not say by itself. */
+  #sql = ''
   #isReading = false
   #isInterrupted = false
   #closing: Promise<void> | undefined
@@ -79,7 +74,7 @@ class DuckSession implements Session {
   }
 
   run(sql: string): Promise<void> {
-    return this.#alone(async () => {
+    return this.#alone(sql, async () => {
       await duckdb.query(this.#connection, sql)
     })
   }
@@ -107,7 +102,7 @@ class DuckSession implements Session {
   }
 
   #store(columns: readonly NamedColumn[], count: number, into: string): Promise<void> {
-    return this.#alone(() =>
+    return this.#alone(into, () =>
       this.#source.use(columns, count, async (source) => {
         await duckdb.query(this.#connection, `${into} select * from ${source}`)
       }),
@@ -115,7 +110,7 @@ class DuckSession implements Session {
   }
 
   rows(sql: string, maxRows: number = ROWS_MAX): Promise<Record<string, unknown>[]> {
-    return this.#alone(async () => {
+    return this.#alone(sql, async () => {
       const { columns, rows, isTruncated } = await readRows(await openStream(this.#connection, sql), maxRows)
       if (isTruncated) {
         throw new AssayError('too_many_rows', `the result has more than ${maxRows} rows`, {
@@ -127,11 +122,11 @@ class DuckSession implements Session {
   }
 
   query(sql: string, maxRows: number): Promise<QueryResult> {
-    return this.#alone(async () => readRows(await openStream(this.#connection, sql), maxRows))
+    return this.#alone(sql, async () => readRows(await openStream(this.#connection, sql), maxRows))
   }
 
   async *read(sql: string): AsyncGenerator<ResultChunk, void, undefined> {
-    const stream = await this.#alone(() => openStream(this.#connection, sql))
+    const stream = await this.#alone(sql, () => openStream(this.#connection, sql))
     this.#isReading = true
     let isFinished = false
     try {
@@ -151,15 +146,7 @@ class DuckSession implements Session {
   }
 
   writeParquet(request: WriteParquetRequest): Promise<WrittenParquet> {
-    return this.#alone(() => writeParquet(this.#connection, request))
-  }
-
-  writeColumns(columns: readonly NamedColumn[], count: number, request: WriteColumnsRequest): Promise<WrittenParquet> {
-    return this.#alone(() =>
-      this.#source.use(columns, count, (source) =>
-        writeParquet(this.#connection, { ...request, select: request.select(source) }),
-      ),
-    )
+    return this.#alone(request.select, () => writeParquet(this.#connection, request))
   }
 
   interrupt(): void {
@@ -181,13 +168,14 @@ class DuckSession implements Session {
     this.#onClose()
   }
 
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
+  async #alone<T>(sql: string, work: () => Promise<T>): Promise<T> {
     if (this.#underWay || this.#isReading) {
       throw new AssayError('session_busy', 'the session is still at its last statement', {
         hint: 'await it, end the read, or open another session',
       })
     }
     this.#isInterrupted = false
+    this.#sql = sql
     return this.#track(work)
   }
 
@@ -206,7 +194,7 @@ class DuckSession implements Session {
 
   /** A stream that was interrupted breaks off without a reason that the engine could tell. */
   #failureOf(error: unknown): AssayError {
-    const failure = engineError(error)
+    const failure = engineError(error, this.#sql)
     const isStopped = this.#closing !== undefined || this.#isInterrupted
     if (!isStopped || failure.code !== 'engine_statement_failed') return failure
     return interruptedBy('the statement was interrupted', error)

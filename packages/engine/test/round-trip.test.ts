@@ -74,6 +74,12 @@ describe('columns that are loaded and read again', () => {
     expect(n).toEqual(Array.from({ length: 6000 }, (_, i) => BigInt(i)))
   })
 
+  it('a boolean that is null may have any byte', async () => {
+    const data = Uint8Array.of(1, 0xbe, 0)
+    await used.session.load('f', named({ f: { type: 'BOOLEAN', data, nulls: Uint8Array.of(0, 1, 0) } }), 3)
+    expect(await used.session.rows('select f from f')).toEqual([{ f: true }, { f: null }, { f: false }])
+  })
+
   it('load of no rows makes an empty table', async () => {
     await used.session.load('none', named({ t: texts([]) }), 0)
     expect(await used.session.rows('select count(*) as n from none')).toEqual([{ n: 0n }])

@@ -24,6 +24,13 @@ export async function unlessMissing<T>(step: Promise<T>): Promise<T | undefined>
   }
 }
 
+/** The error for a file that somebody else takes away under our hands. */
+export function vanished(path: string, doing: 'made' | 'opened'): OutageError {
+  return new OutageError('log_failed', `${path} vanishes as it is ${doing}`, {
+    hint: 'another program removes or renames files of the log: find it, and try again',
+  })
+}
+
 export function unknownTopic(topic: string): AssayError {
   return new AssayError('unknown_topic', `the log has no topic ${topic}`, { hint: 'make it with ensureTopic first' })
 }

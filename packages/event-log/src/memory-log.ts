@@ -1,6 +1,7 @@
 import {
   AssayError,
   type Clock,
+  DEFECT_HINT,
   type Lane,
   type Position,
   type ProduceBatch,
@@ -210,7 +211,10 @@ export class MemoryLog implements EventLog {
     const buffer = encodeGroup(planned, found.end, 0)
     for (let at = 0; at < buffer.length; ) {
       const header = readHeader(buffer, at)
-      if (!header) throw new AssayError('log_corrupt', 'a batch just encoded has no header')
+      if (!header)
+        throw new AssayError('log_corrupt', 'a batch just encoded has no header', {
+          hint: DEFECT_HINT,
+        })
       const batch = decodeBatch(buffer, at, header, lane)
       found.batches.push(batch)
       found.end = batch.next

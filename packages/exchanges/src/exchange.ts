@@ -1,5 +1,5 @@
 import type { DecodedColumns } from '@assay/avro'
-import type { NamedColumn } from '@assay/core'
+import type { RowColumns } from '@assay/core'
 import type { LiveFeed } from './live.js'
 import type { Market } from './markets/market.js'
 import type { Reading } from './markets/reading.js'
@@ -26,33 +26,6 @@ export type FeedOutcome =
 
 /** Reads one message (a line of JSON) of a feed. Never throws; its time is bounded by the line's length. */
 export type FeedParser = (line: string) => FeedOutcome
-
-/**
- * SQL expressions (DuckDB) over the columns that `Exchange.columns` gives, for the columns of silver that it
- * doesn't give by name. Each is defined for every row, whatever it holds, and never fails.
- */
-interface SilverMapping {
-  /** VARCHAR; unique per exchange, symbol, currency and trade. */
-  readonly trade_id: string
-  /** VARCHAR: what the record is; `trade` for a trade. */
-  readonly event_type: string
-  /** VARCHAR: BUY, SELL or NULL. */
-  readonly side: string
-  /** VARCHAR: what the record says of the side, for one that says neither. */
-  readonly side_text: string
-  /** VARCHAR[] */
-  readonly trade_conditions: string
-  /** BIGINT: the exchange's number of the trade, NULL without one. */
-  readonly source_sequence: string
-  /** BIGINT, µs since 1970. */
-  readonly ingestion_timestamp: string
-  /** VARCHAR: a JSON object of what only this exchange tells. */
-  readonly vendor_data: string
-  /** The constant value of `exchange`. */
-  readonly exchange: string
-  /** The constant value of `asset_class`. */
-  readonly asset_class: string
-}
 
 /** A synthetic trade, before it takes an exchange's form. */
 export interface SimulatedTrade {
@@ -107,18 +80,30 @@ export interface Exchange {
   readonly firstTrade_ms: number
   /** Its own feed, whose text frames the feed parser reads. */
   readonly live: LiveFeed
+  /** The value of silver's column `exchange`. */
+  readonly exchange: string
+  /** The value of silver's column `asset_class`. */
+  readonly asset_class: string
   /**
-   * Decoded records as columns for the engine. Rows with `valid[i] !== 1` are null throughout. Always there:
+   * Decoded records as columns, by name. Rows with `valid[i] !== 1` have no value but in `vendor_data` and what is the
+   * same in every row. Always there:
    * - `price`, `quantity` DECIMAL, each with `_status` UTINYINT (`ParseStatus`) and `_text` VARCHAR: where the
    *   status isn't ok the number is null and the text tells what was found, cut at 64 bytes;
    * - `event_time_us` BIGINT with `event_time_status` and `event_time_text`, alike; not representable is what
    *   lies outside 1970-01-01 … 2261-12-31;
-   * - `symbol`, `currency` DICTIONARY and `symbol_status` UTINYINT (`Market`), with `symbol_text` DICTIONARY, what was
-   *   found where the status isn't ok;
-   * - columns `raw_…` for the silver mapping.
+   * - `symbol`, `currency` VARCHAR and `symbol_status` UTINYINT (`Market`), with `symbol_text`, what was found where
+   *   the status isn't ok;
+   * - `trade_id` VARCHAR: unique per exchange, symbol, currency and trade;
+   * - `event_type` VARCHAR: what the record is; `trade` for a trade;
+   * - `side` VARCHAR: BUY, SELL or null, with `side_text`, what the record says of the side, at most 64 characters;
+   * - `trade_conditions`, a list of texts;
+   * - `source_sequence` BIGINT: the exchange's number of the trade;
+   * - `ingestion_timestamp` BIGINT, µs since 1970;
+   * - `vendor_data` VARCHAR: a JSON object of what only this exchange tells.
    */
-  columns(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): NamedColumn[]
-  readonly silver: SilverMapping
+  columns(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): RowColumns
+  /** The same records' fields under names with the prefix `raw_`, for rules of operators: no other rule needs them. */
+  rawColumns(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): RowColumns
   /** What silver makes of a symbol. */
   market(symbol: string, reading: Reading): Market
   /** A synthetic trade as a record of the schema. */

@@ -82,7 +82,7 @@ describe('feed', () => {
   })
 })
 
-test('S3: all recorded trades come through with every digit of the feed', async () => {
+test('S3: all recorded trades come through with every digit of the feed', () => {
   for (const sample of binance.samples) {
     const lines = readFileSync(sample, 'utf8').trimEnd().split('\n')
     expect(lines.length).toBeGreaterThanOrEqual(1000)
@@ -90,7 +90,7 @@ test('S3: all recorded trades come through with every digit of the feed', async 
       binance,
       lines.map((line) => feedRecords(binance, line)[0]?.record ?? {}),
     )
-    const silver = await silverRows(binance, columns, lines.length)
+    const silver = silverRows(columns, lines.length)
     for (const [row, line] of lines.entries()) {
       const { s, t, p, q, T, m } = JSON.parse(line)
       expect(silver[row]).toMatchObject({
@@ -148,26 +148,23 @@ describe('columns', () => {
   })
 
   test('rows that were not decoded are null throughout', () => {
-    for (const value of Object.values(rowOf(decodeBodies(binance, [undefined, Uint8Array.of(1)]), 1)))
-      expect(value).toBe(null)
+    const { trade_conditions, vendor_data, ...values } = rowOf(decodeBodies(binance, [undefined, Uint8Array.of(1)]), 1)
+    expect(new Set(Object.values(values))).toEqual(new Set([null]))
+    expect([trade_conditions, Object.values(JSON.parse(String(vendor_data)))]).toEqual([[], [null, null, null, null]])
   })
 
-  test('the SQL holds for undecoded rows and for hostile texts', async () => {
+  test('undecoded rows and hostile texts', () => {
     const hostile = 'a"b\\c\n\u0000\u2028</script>\u{1f600}\''
     const columns = columnsOf(binance, [record({ event_type: hostile, is_best_match: null, trade_id: -(2n ** 63n) })])
-    const [row] = await silverRows(binance, columns, 1)
+    const [row] = silverRows(columns, 1)
     expect(JSON.parse(String(row?.vendor_data))).toEqual({
       event_type: hostile,
       event_time_ms: 1_610_064_000_279,
       is_buyer_maker: true,
       is_best_match: null,
     })
-    expect(row).toMatchObject({
-      trade_id: 'BINANCE--9223372036854775808',
-      vendor_type: 'VARCHAR',
-      conditions_type: 'VARCHAR[]',
-    })
-    const [none] = await silverRows(binance, decodeBodies(binance, [undefined]), 1)
+    expect(row).toMatchObject({ trade_id: 'BINANCE--9223372036854775808' })
+    const [none] = silverRows(decodeBodies(binance, [undefined]), 1)
     expect(none).toMatchObject({ trade_id: null, side: null, source_sequence: null, ingestion_timestamp: null })
   })
 })

@@ -44,7 +44,7 @@ export function judge(exchange: Exchange, schemaId: number, batch: ProduceBatch)
       reason: frame ?? failedRule(cells, timestamp_ms),
       event_time_us: (cells.event_time_us as bigint | null) ?? -1n,
       symbol: String(cells.symbol),
-      trade: `${cells.symbol}/${cells.raw_trade_id ?? cells.raw_no}`,
+      trade: `${cells.symbol}/${cells.source_sequence}`,
       bytes: Buffer.concat([
         batch.keys.data.subarray(batch.keys.offsets[row], batch.keys.offsets[row + 1]),
         data.subarray(offsets[row], offsets[row + 1]),
@@ -68,7 +68,7 @@ function failedRule(cells: Record<string, unknown>, timestamp_ms: bigint): strin
     cells.event_time_status === not_representable && 'timestamp_out_of_range',
     timely && event_us > kafka_us + TOLERANCE_US && 'timestamp_in_future',
     timely && event_us < kafka_us - YEAR_US && 'timestamp_too_old',
-    'raw_side' in cells && cells.raw_side !== 'b' && cells.raw_side !== 's' && 'invalid_side',
+    cells.side === null && 'invalid_side',
   ].filter((reason) => reason !== false)
   return failed.length === 0 ? undefined : failed.join('+')
 }

@@ -1,8 +1,7 @@
-import { ParseStatus } from '@assay/core'
+import { internSpans, ParseStatus } from '@assay/core'
 import { describe, expect, test } from 'vitest'
 import { binance } from '../src/binance/index.js'
 import { extendReading, FIRST_READING, PRESENT_READING, type Reading } from '../src/index.js'
-import { internSpans } from '../src/interner.js'
 import { kraken } from '../src/kraken/index.js'
 import { visibleText } from '../src/markets/symbol-text.js'
 

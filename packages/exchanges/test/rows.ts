@@ -1,14 +1,19 @@
-import { compileColumnDecoder, compileEncoder, newDecodedColumns } from '@assay/avro'
-import { bytesColumn, type Column, type NamedColumn } from '@assay/core'
+import { compileColumnDecoder, compileEncoder, type DecodedColumns, newDecodedColumns } from '@assay/avro'
+import { bytesColumn, type RowColumn, type RowColumns } from '@assay/core'
 import { type Exchange, type FeedRecord, PRESENT_READING } from '../src/index.js'
 
+/** Records of an exchange as they come out of its schema's decoder. */
+interface DecodedBodies {
+  readonly decoded: DecodedColumns
+  readonly valid: Uint8Array
+}
+
 /** Decodes bodies (records without wire header) written with a schema; undefined stands for an undecodable one. */
-export function decodeBodies(
+export function decodedBodies(
   exchange: Exchange,
   bodies: readonly (Uint8Array | undefined)[],
   writerSchema = exchange.schema,
-  reading = PRESENT_READING,
-): NamedColumn[] {
+): DecodedBodies {
   const { data, offsets } = bytesColumn(bodies)
   const decoder = compileColumnDecoder(writerSchema, exchange.schema)
   const decoded = newDecodedColumns(exchange.schema, data, bodies.length)
@@ -17,11 +22,22 @@ export function decodeBodies(
     const [start = 0, end = 0] = offsets.subarray(row, row + 2)
     if (body && decoder.decode(data, start, end, row, decoded)) valid[row] = 1
   })
+  return { decoded, valid }
+}
+
+/** The columns that the exchange makes of them. */
+export function decodeBodies(
+  exchange: Exchange,
+  bodies: readonly (Uint8Array | undefined)[],
+  writerSchema = exchange.schema,
+  reading = PRESENT_READING,
+): RowColumns {
+  const { decoded, valid } = decodedBodies(exchange, bodies, writerSchema)
   return exchange.columns(decoded, valid, reading)
 }
 
 /** The columns of records as the exchange's feed makes them, changed as wished. */
-export function columnsOf(exchange: Exchange, records: readonly Readonly<Record<string, unknown>>[]): NamedColumn[] {
+export function columnsOf(exchange: Exchange, records: readonly Readonly<Record<string, unknown>>[]): RowColumns {
   const encode = compileEncoder(exchange.schema)
   return decodeBodies(
     exchange,
@@ -37,12 +53,13 @@ export function feedRecords(exchange: Exchange, line: string): readonly FeedReco
 }
 
 /** All columns' values at one row; decimals as unscaled bigints. */
-export function rowOf(columns: readonly NamedColumn[], row: number): Record<string, unknown> {
-  return Object.fromEntries(columns.map(({ name, column }) => [name, cellOf(column, row)]))
+export function rowOf(columns: RowColumns, row: number): Record<string, unknown> {
+  return Object.fromEntries([...columns].map(([name, column]) => [name, cellOf(column, row)]))
 }
 
-function cellOf(column: Column, row: number): unknown {
-  if (column.type === 'DICTIONARY') return column.dictionary[column.codes[row] as number] ?? null
+function cellOf(column: RowColumn, row: number): unknown {
+  if (column.type === 'CONSTANT') return column.value
+  if ('codes' in column) return column.dictionary[column.codes[row] as number] ?? null
   if (column.nulls?.[row] === 1) return null
   switch (column.type) {
     case 'VARCHAR':

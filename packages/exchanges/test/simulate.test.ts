@@ -93,6 +93,31 @@ test('the same seed gives the same bytes whatever the batches, another seed give
   expect(digest(simulate(options({ ...all, seed: 8 })).batches)).not.toBe(first)
 })
 
+/** Of before there were options for disorder: whoever uses none of them gets the bytes of earlier versions. */
+const EARLIER_BYTES = {
+  binance: [
+    '152721d882d1468d83f5c26ecfc1ae17a65211c4b8dceff3bda1f47d2758187a',
+    'd204ce4b14ecad278cccaf228c985ffd1b36e9fd73b43ebc7ab7a7637ab825f5',
+  ],
+  kraken: [
+    '51433fe7d07817610fe0005b4b879072fa66c37b752cda8eb69aebcf87d0daf3',
+    '7dea144599d3cc9e920b8969fe14e6feda24e7246bd476c49faf8c4055459ff5',
+  ],
+  madeup: [
+    '8d72bc52e1fb6b57319448da54b5e4d5cfc1a5f442d83e95e86395476d606624',
+    '82e3a1117558d8cae3c74a04d95fa9e02306938fc283a104932004d7de5c7ac9',
+  ],
+}
+
+test('a seed gives the bytes that it gave in earlier versions', () => {
+  const mixed = { duplicates: 0.1, invalid: 0.1, late: 0.1, symbols: 40, skew: 0.7, rate: 333 }
+  const bytes = [...exchanges, madeUp].map((exchange) => [
+    exchange.name,
+    [{}, mixed].map((more) => digest(simulate(options({ exchange, count: 3000, ...more })).batches)),
+  ])
+  expect(Object.fromEntries(bytes)).toEqual(EARLIER_BYTES)
+})
+
 test('trades of a symbol are numbered without holes', () => {
   const simulation = simulate(options({ count: 5000 }))
   const trades = [...simulation.batches].flatMap((batch) => judge(exchangeNamed('binance'), SCHEMA_ID, batch))

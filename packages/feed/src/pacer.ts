@@ -15,9 +15,13 @@ export class Pacer {
     this.#started_ms = clock.monotonic_ms()
   }
 
-  /** How long to wait before the record after `count`; 0 until it is worth a wait, negative when behind. */
-  wait_ms(count: number): number {
-    const ahead_ms = this.#started_ms + (count * 1000) / this.#per_second - this.#clock.monotonic_ms()
+  /**
+   * How long to wait before the record after `count`, if nothing is to be sent for `stalled_ms` of the time; 0 until it
+   * is worth a wait, negative when behind.
+   */
+  wait_ms(count: number, stalled_ms = 0): number {
+    const due_ms = this.#started_ms + (count * 1000) / this.#per_second + stalled_ms
+    const ahead_ms = due_ms - this.#clock.monotonic_ms()
     return ahead_ms > 0 && ahead_ms < WAIT_MIN_MS ? 0 : ahead_ms
   }
 }

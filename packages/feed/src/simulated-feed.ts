@@ -7,12 +7,26 @@ import { Pacer } from './pacer.js'
 export interface SimulatedFeedOptions
   extends Pick<
     SimulationOptions,
-    'exchange' | 'count' | 'seed' | 'symbols' | 'skew' | 'duplicates' | 'invalid' | 'late'
+    | 'exchange'
+    | 'count'
+    | 'seed'
+    | 'symbols'
+    | 'skew'
+    | 'pareto'
+    | 'hot'
+    | 'idle'
+    | 'duplicates'
+    | 'invalid'
+    | 'late'
+    | 'disorder_ms'
+    | 'stall'
+    | 'clockJump'
   > {
   /** Records a second, of the clock and of event time; without, all at once with the exchange's usual event times. */
   readonly rate?: number
-  /** Partitions of the topic if it has to be made. */
-  /** Of the topic, if it has to be made; the target's usual number without. */
+  /** Event time of the first trade; 2026-01-01 without: fixed, so that a seed always gives the same bytes. */
+  readonly startTime_ms?: number
+  /** Partitions of the topic, if it has to be made; the target's usual number without. */
   readonly partitions?: number
   readonly signal: AbortSignal
   readonly onProgress: (produced: number) => void
@@ -29,7 +43,6 @@ export interface SimulatedFeedReport extends SimulationTally {
   readonly is_complete: boolean
 }
 
-/** Time of the first simulated trade, 2026-01-01: fixed, so that a seed always gives the same bytes. */
 const START_MS = Date.UTC(2026, 0, 1)
 const BATCH_RECORDS_MAX = 5_000
 /** Batches a second when a rate is kept. */
@@ -43,11 +56,11 @@ export async function simulateFeed(
   const { exchange, partitions, signal, onProgress, ...simulation } = options
   const schemaId = await prepareTopic(target, exchange, partitions)
   const simulated = simulate({
+    startTime_ms: START_MS,
     ...simulation,
     exchange,
     schemaId,
     wireHeader,
-    startTime_ms: START_MS,
     batchRecords: batchRecords(options.rate),
   })
   const pacer = options.rate === undefined ? undefined : new Pacer(target.clock, options.rate)
@@ -57,7 +70,7 @@ export async function simulateFeed(
     await target.log.produce(exchange.topic, batch)
     produced += batch.count
     onProgress(produced)
-    const wait_ms = pacer?.wait_ms(produced) ?? 0
+    const wait_ms = pacer?.wait_ms(produced, simulated.stalled_ms()) ?? 0
     if (wait_ms > 0 && produced < options.count) await target.clock.sleep(wait_ms, signal)
     if (signal.aborted) break
   }

@@ -65,6 +65,38 @@ describe('a simulated feed', () => {
     for (const partitions of places.values()) expect(partitions.size).toBe(1)
   })
 
+  test('sends nothing during a stall when it keeps a rate, and waits for none without', async () => {
+    const stall = { from_ms: 3_000, duration_ms: 60_000 }
+    for (const [rate, earlier] of [
+      [100, 300],
+      // Kraken's usual 75 a second of event time.
+      [undefined, 225],
+    ] as const) {
+      const clock = new SleepingClock()
+      const started_ms = clock.now
+      const times = new Map<number, number>()
+      const onProgress = (produced: number): number => times.set(produced, clock.now - started_ms).size
+      const count = 1_000
+      const more = rate === undefined ? {} : { rate }
+      await simulateFeed(memoryTarget(clock), options({ count, duplicates: 0, invalid: 0, stall, onProgress, ...more }))
+      // The records before 3 s and those from then on, whichever batches they come in.
+      const seen = [...times].map(([produced, time_ms]) => ({ produced, time_ms }))
+      const [before, after] = [
+        seen.findLast(({ produced }) => produced <= earlier),
+        seen.find((one) => one.produced > earlier),
+      ]
+      const wanted_ms = rate === undefined ? [0, 0, 0] : [2_800, 63_000, 69_800]
+      expect([before?.produced, before?.time_ms, after?.time_ms, times.get(count)]).toEqual([earlier, ...wanted_ms])
+    }
+  })
+
+  test('begins at the time that it is told', async () => {
+    const target = memoryTarget(new SleepingClock())
+    await simulateFeed(target, options({ count: 10, startTime_ms: Date.UTC(2024, 1, 29), invalid: 0 }))
+    const [batch] = await recordsOf(target.log, kraken.topic)
+    expect(batch?.timestamps_ms[0]).toBe(BigInt(Date.UTC(2024, 1, 29)))
+  })
+
   test('A7: an abort ends it between two batches, and the tally tells of no more than that', async () => {
     const clock = new SleepingClock()
     const target = memoryTarget(clock)

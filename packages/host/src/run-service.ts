@@ -6,6 +6,7 @@ import {
   type Random,
   type SignalHost,
   type StopRequest,
+  secretFilter,
   UsageError,
 } from '@assay/core'
 import { openLake, readConfig } from '@assay/lake'
@@ -40,13 +41,14 @@ const ExitCode = { done: 0, failed: 1, usage: 2 } as const
  */
 export async function runService(options: ServiceOptions, host: ServiceHost): Promise<number> {
   const { service, work, clock, random, stop, open = openLake } = options
-  const log = openLog(service, clock, host.stdout)
+  const hide = secretFilter(host.env)
+  const log = openLog(service, clock, { write: (line) => host.stdout.write(hide(line)) })
   const ended = new AbortController()
   try {
     const config = readConfig(host.env)
     log.level = config.logLevel
     stop.onFirst((name) => void endInTime(name, { grace_ms: config.grace_ms, clock, log, host, ended: ended.signal }))
-    await serve(work, { config, clock, random, log, open }, stop.signal)
+    await serve(work, { config, clock, random, log, hide, open }, stop.signal)
     log.info('stopped')
     return ExitCode.done
   } catch (error) {

@@ -6,7 +6,11 @@ import { addMetricsRoute, newMetrics } from './metrics/metrics.js'
 import { StoreMetrics } from './metrics/store-metrics.js'
 import type { ServiceParts, ServiceWork } from './service-work.js'
 
-type Given = Pick<ServiceParts, 'config' | 'clock' | 'random' | 'log'> & { readonly open: typeof openLake }
+type Given = Pick<ServiceParts, 'config' | 'clock' | 'random' | 'log'> & {
+  /** Takes secrets out of what is answered. */
+  readonly hide: (text: string) => string
+  readonly open: typeof openLake
+}
 
 /** Answers HTTP and works on the lake until the signal. */
 export async function serve(
@@ -14,9 +18,9 @@ export async function serve(
   given: Given,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, clock, random, log, open } = given
+  const { config, clock, random, log, hide, open } = given
   const onDefect = (error: unknown): void => log.error(errorFields(error), `an answer failed: ${messageOf(error)}`)
-  const server = newHttpServer(onDefect)
+  const server = newHttpServer(onDefect, hide)
   const registry = newMetrics()
   const storeMetrics = new StoreMetrics(registry)
   const liveness = new Liveness(clock)

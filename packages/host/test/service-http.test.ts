@@ -108,6 +108,19 @@ describe('what every service answers', () => {
     })
   })
 
+  test('no answer of /readyz has a secret', async () => {
+    const open = async (): Promise<never> => {
+      throw new OutageError('store_away', 'no route to http://ada:lovelace@host by battery-staple')
+    }
+    const host = await start('gold', { AWS_SECRET_ACCESS_KEY: 'battery-staple' }, open)
+    await until(async () => host.lines.some(({ code }) => code === 'store_away'))
+    expect((await get(host, '/readyz')).body).toEqual({
+      is_ready: false,
+      parts: { service: 'store_away: no route to http://***@host by ***' },
+    })
+    expect(JSON.stringify(host.lines)).not.toMatch(/lovelace|battery/)
+  })
+
   test('an address that is taken ends it with 2', async () => {
     const first = await start('feed', { ASSAY_FEED: 'none' })
     const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_HTTP_PORT: new URL(first.address).port })

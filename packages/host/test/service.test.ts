@@ -36,6 +36,14 @@ describe('a service', () => {
     expect(host.lines[0]?.hint).toContain('docs/configuration.md')
   })
 
+  it('writes no secret to its log, wherever it stands in a line', async () => {
+    const host = new FakeHost({ ASSAY_LAKE: join(folder, 'battery-staple'), ASSAY_REGISTRY_TOKEN: 'battery-staple' })
+    expect(await run('bronze', host)).toBe(2)
+    const text = JSON.stringify(host.lines)
+    expect(text).toContain('ASSAY_REGISTRY_URL is missing')
+    expect(text).not.toContain('battery-staple')
+  })
+
   it.each(['feed', 'bronze', 'silver', 'gold'] as const)('A7: %s ends with 0 when told to stop', async (service) => {
     const host = new FakeHost({ ASSAY_LAKE: folder, ASSAY_FEED: 'none' })
     const started = host.logged('started')

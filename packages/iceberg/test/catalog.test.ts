@@ -232,6 +232,25 @@ describe('committing to a version', () => {
     expect(await livePaths(awake.table)).toEqual([file.path])
   })
 
+  it('A1 B2: a commit counts although the disk has damaged its base meanwhile: others may have seen it', async () => {
+    const inner = new MemoryStore()
+    const awake = await openWorld({ store: inner })
+    const { store, plan } = faulty(inner)
+    const writer = (await openWorld({ store, seed: 2 })).table
+    const file = await putDataFile(writer)
+    plan.of = async ({ method, key }): Promise<Fault> => {
+      if (method !== 'get' || key !== `${META}/v1.metadata.json` || !(await inner.get(`${META}/v2.metadata.json`)))
+        return 'none'
+      plan.of = () => 'none'
+      expect(await livePaths(awake.table)).toEqual([file.path])
+      const whole = (await inner.get(key)) as Uint8Array
+      await inner.put(key, whole.subarray(0, whole.length / 2))
+      return 'none'
+    }
+    expect((await append(writer, [file])).version.token).toBe('2')
+    expect(await livePaths(awake.table)).toEqual([file.path])
+  })
+
   it('A1: who made a table leaves it alone when others have committed to it before he is done', async () => {
     const clock = new VirtualClock()
     const inner = new MemoryStore({ clock })

@@ -6,7 +6,7 @@ import { type Exchange, exchanges } from '@assay/exchanges'
 import { type Catalog, defaultMaintenance, type TableNotice } from '@assay/iceberg'
 import { LAYERS, type Layer, tablesOf } from '@assay/medallion'
 import type { ObjectStore } from '@assay/object-store'
-import { CommitSignals, LakeTable, type TableDefinition } from '@assay/pipeline'
+import { CommitSignals, LakeTable, type PollInterval, type TableDefinition } from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import { LogArrivals } from './log-arrivals.js'
 import type { PartsContext } from './open-part.js'
@@ -67,7 +67,9 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const parts = await openParts(options.parts, options)
   const { catalog, store } = parts
   const signals = new CommitSignals()
-  const poll_ms = pollInterval_ms(options)
+  const poll = pollInterval(options)
+  // Who commits in intervals may work on a version that is as old as a fraction of them.
+  const recall_ms = options.commitInterval_ms === undefined ? 0 : poll.least_ms / 2
   const care = {
     olderVersions_ms: options.parts.olderVersions_ms,
     maintenance: { ...defaultMaintenance, history: { tagEvery_ms: HOUR_MS, tagsToKeep: options.parts.historyHours } },
@@ -88,7 +90,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     table(definition) {
       const known = tables.get(definition.name)
       if (known) return known
-      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals, poll_ms, ...care })
+      const opened = LakeTable.open(definition, { catalog, store, clock, random, signals, poll, recall_ms, ...care })
       tables.set(definition.name, opened)
       opened.catch(() => tables.delete(definition.name))
       return opened
@@ -114,9 +116,11 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
 }
 
 /**
- * A look at a table in a folder costs nothing, one in a bucket or a catalog is a request: half a commit's time will do.
+ * A look at a table in a folder costs nothing, one in a bucket or a catalog is a request: half a commit's time will do,
+ * and less where nothing comes.
  */
-function pollInterval_ms({ parts, commitInterval_ms = DEFAULT_COMMIT_INTERVAL_MS }: LakeOptions): number {
-  if (parts.store.kind === 'folder' && parts.catalog.kind === 'file_system') return POLL_MS_MIN
-  return Math.max(POLL_MS_MIN, Math.min(commitInterval_ms / 2, POLL_MS_MAX))
+function pollInterval({ parts, commitInterval_ms = DEFAULT_COMMIT_INTERVAL_MS }: LakeOptions): PollInterval {
+  const isFolder = parts.store.kind === 'folder' && parts.catalog.kind === 'file_system'
+  if (isFolder) return { least_ms: POLL_MS_MIN, most_ms: POLL_MS_MIN }
+  return { least_ms: Math.max(POLL_MS_MIN, Math.min(commitInterval_ms / 2, POLL_MS_MAX)), most_ms: POLL_MS_MAX }
 }

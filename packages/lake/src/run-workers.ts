@@ -1,15 +1,17 @@
 import { type LaneKey, laneKey, type Position, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { EVERY_LANE, type LaneAssignment } from '@assay/event-log'
-import { type Layer, type LayerSettings, type LayerWorker, SILVER_RULES } from '@assay/medallion'
+import type { Layer, LayerSettings, LayerWorker } from '@assay/medallion'
 import {
   type BatchLimits,
   DEFAULT_LIMITS,
+  HandOver,
   openWorker,
   type Worker,
   type WorkerEvent,
   type WorkerParts,
 } from '@assay/pipeline'
+import { SILVER_RULES } from '@assay/rules'
 import type { Lake } from './lake.js'
 import { DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 
@@ -27,12 +29,17 @@ interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySet_bytes
   /** Least time between two commits to a table. */
   readonly interval_ms: number
   readonly limits?: BatchLimits
+  /** What the rows that one layer hands to the next in memory may take, for each table; with 0 all goes by files. */
+  readonly handOver_bytes?: number
   readonly onEvent: (event: WorkerEvent) => void
   /** Called after every turn of a worker's loop, outages included. */
   readonly onTurn?: (worker: string) => void
   /** Called when a worker's outage is over. */
   readonly onRecovered?: (worker: string, outage_ms: number) => void
 }
+
+/** Two full batches of either table. */
+const HAND_OVER_BYTES = 48 * 2 ** 20
 
 interface Job {
   readonly worker: Worker
@@ -51,17 +58,24 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   const either = AbortSignal.any([signal, failed.signal])
   const jobs: Job[] = []
   const until = options.drain ? await logEnds(lake) : undefined
-  for (const layer of options.layers ?? lake.layers) {
+  const layers = options.layers ?? lake.layers
+  const handOver = new HandOver({ clock: lake.clock, bytesMax: options.handOver_bytes ?? HAND_OVER_BYTES })
+  const readHere = upstreamNames(lake, layers)
+  for (const layer of layers) {
     const above = [...jobs]
     const upstreamEnded = options.drain ? () => above.every((job) => job.ended) : undefined
     const how = {
       ...options,
+      handOver,
       aligned: layer.isAligned,
       ...(until && { until }),
       ...(upstreamEnded && { upstreamEnded }),
     }
-    for (const worker of layer.workers(lake.exchanges))
-      jobs.push({ ...(await openJob(lake, worker, how)), ended: false })
+    for (const worker of layer.workers(lake.exchanges)) {
+      const handsOver = readHere.has(worker.main.name)
+      const upstreams = worker.upstreams.map(({ definition }) => definition.name)
+      jobs.push({ ...(await openJob(lake, worker, { ...how, handsOver, upstreams })), ended: false })
+    }
   }
   const outcomes = await Promise.allSettled(
     jobs.map(async (job) => {
@@ -80,13 +94,21 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
+/** Names of the tables that workers of these layers read. */
+function upstreamNames(lake: Lake, layers: readonly Layer[]): ReadonlySet<string> {
+  const workers = layers.flatMap((layer) => layer.workers(lake.exchanges))
+  return new Set(workers.flatMap(({ upstreams }) => upstreams.map(({ definition }) => definition.name)))
+}
+
 /** Where the lanes of every exchange end now. */
 async function logEnds(lake: Lake): Promise<ReadonlyMap<LaneKey, Position>> {
   const statuses = await Promise.all(lake.exchanges.map(({ topic }) => lake.log.lanes(topic)))
   return new Map(statuses.flat().map(({ lane, end }) => [laneKey(lane), end]))
 }
 
-type OpenOptions = RunOptions & Pick<LayerSettings, 'until'> & Pick<WorkerParts, 'aligned' | 'upstreamEnded'>
+type OpenOptions = RunOptions &
+  Pick<LayerSettings, 'until'> &
+  Pick<WorkerParts, 'aligned' | 'upstreamEnded' | 'handOver' | 'handsOver' | 'upstreams'>
 
 async function workerParts(lake: Lake, options: OpenOptions): Promise<WorkerParts> {
   return {
@@ -96,6 +118,9 @@ async function workerParts(lake: Lake, options: OpenOptions): Promise<WorkerPart
     limits: options.limits ?? DEFAULT_LIMITS,
     interval_ms: options.drain ? 0 : options.interval_ms,
     aligned: options.aligned,
+    ...(options.handOver && { handOver: options.handOver }),
+    handsOver: options.handsOver ?? false,
+    ...(options.upstreams && { upstreams: options.upstreams }),
     ...(options.upstreamEnded && { upstreamEnded: options.upstreamEnded }),
     onEvent: options.onEvent,
     ...(options.onTurn && { onTurn: options.onTurn }),
@@ -121,7 +146,16 @@ async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): P
   }
   const onLanes: Parameters<LayerWorker['stage']>[1]['onLanes'] = (statuses) => lake.arrivals.note(statuses)
   const opened = await openWorker(parts, worker.main, (context, main) =>
-    worker.stage(context, { main, upstreams, assignment, log, registry, onLanes, settings }),
+    worker.stage(context, {
+      main,
+      upstreams,
+      assignment,
+      log,
+      registry,
+      onLanes,
+      settings,
+      ...(options.upstreamEnded && { upstreamEnded: options.upstreamEnded }),
+    }),
   )
   return { worker: opened.worker, session: parts.session, assignment }
 }

@@ -1,4 +1,4 @@
-import { UsageError } from '@assay/core'
+import { isSecretName, UsageError } from '@assay/core'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/index.js'
 import { SETTINGS } from '../src/settings/config.js'
@@ -65,5 +65,24 @@ describe('every setting that has a form', () => {
     const all = mistakesOf(Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, 'no such thing!'])))
     expect(new Set(all).size).toBe(all.length)
     for (const one of all) expect(one).toMatch(/^ASSAY_/)
+  })
+})
+
+describe('secrets', () => {
+  it('are found by the names of their settings, so that no log and no error repeats a value', () => {
+    const secret = Object.entries(SETTINGS).filter(([, { means }]) =>
+      /password|bearer token|client credentials|must show one of them/i.test(means),
+    )
+    expect(secret.map(([name]) => name)).toMatchInlineSnapshot(`
+      [
+        "ASSAY_KAFKA_SASL_PASSWORD",
+        "ASSAY_REGISTRY_PASSWORD",
+        "ASSAY_REGISTRY_TOKEN",
+        "ASSAY_CATALOG_TOKEN",
+        "ASSAY_CATALOG_CREDENTIAL",
+        "ASSAY_INGEST_TOKENS",
+      ]
+    `)
+    for (const [name] of secret) expect(isSecretName(name), name).toBe(true)
   })
 })

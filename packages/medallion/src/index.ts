@@ -1,8 +1,10 @@
+export { SYMBOL_KEY_SQL, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from '@assay/deduplication'
 export { acceptGap } from './bronze/accept-gap.js'
 export { bronzeStage } from './bronze/bronze-stage.js'
 export { bronzeTable } from './bronze/bronze-table.js'
 export { GAPS_TABLE } from './bronze/gaps.js'
 export { bronzeLayer } from './bronze/layer.js'
+export { candlesLayer } from './candles/layer.js'
 export {
   type Correction,
   correctionRegistry,
@@ -21,18 +23,22 @@ export {
   retainDeadLetters,
 } from './dead-letters/retention.js'
 export { coordinateText, type DeadLetterCoordinates } from './dead-letters/select-dead-letters.js'
+export { TRADE_GAPS_TABLE } from './gold/gaps/trade-gaps-table.js'
 export { goldStage } from './gold/gold-stage.js'
 export { DUPLICATES_TABLE, GOLD_TABLE } from './gold/gold-tables.js'
 export { goldLayer } from './gold/layer.js'
-export { TRADE_GAPS_TABLE } from './gold/trade-gaps-table.js'
-export { SYMBOL_KEY_SQL, sameTradeSql, TRADE_KEY, TRADE_KEY_COLUMNS } from './gold/trade-key.js'
 export { type Layer, type LayerSettings, type LayerWorker, tablesOf, type View } from './layer.js'
 export { LAYERS, type LayerName } from './layers.js'
+export { REF_SYMBOLS_TABLE } from './reference/ref-symbols-table.js'
+export {
+  compareSymbols,
+  givenSymbols,
+  replaceSymbols,
+  type SymbolChanges,
+  type SymbolRow,
+} from './reference/replace-symbols.js'
 export { checkRules } from './rule-trials/check-rules.js'
 export { type RuleTestReport, testRules } from './rule-trials/dry-run-rules.js'
-export { parseRuleFile, parseRuleSet } from './rules/rule-file.js'
-export { defineRuleSet, ERROR_TYPES, type ErrorType, extendRules, type RuleSet, ruleSetJson } from './rules/rule-set.js'
-export { FrameStatus, SILVER_RULES } from './rules/silver-rules.js'
 export {
   type DeadLetterFilter,
   filterSql,

@@ -2,8 +2,8 @@ import type { LaneKey, Position } from '@assay/core'
 import type { EventLog, LaneAssignment, LaneStatus } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { ColumnSpec, LakeTable, LaneCheckpoint, Stage, StageContext, TableDefinition } from '@assay/pipeline'
+import type { RuleSet } from '@assay/rules'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import type { RuleSet } from './rules/rule-set.js'
 
 /**
  * A step of the lake: its tables, the workers that fill them, and what is shown of both. Everybody loops over these.
@@ -62,6 +62,8 @@ interface StageParts {
   readonly assignment: LaneAssignment
   readonly log: EventLog
   readonly registry: SchemaRegistry
+  /** True once the layers above have all that will come; not given where there is no end. */
+  readonly upstreamEnded?: () => boolean
   /** Called with the log's lanes whenever they are looked at. */
   readonly onLanes: (statuses: readonly LaneStatus[]) => void
   readonly settings: LayerSettings

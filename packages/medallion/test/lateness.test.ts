@@ -1,13 +1,11 @@
-import { bytesColumn } from '@assay/core'
+import type { LaneClockState } from '@assay/pipeline'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LaneClockState } from '../src/silver/lanes/lane-clock.js'
-import { type Lateness, latenessOf, type TimeLimits } from '../src/silver/lateness.js'
-import type { BronzeRows } from '../src/silver/rows/rows.js'
+import { type Lateness, latenessOf } from '../src/silver/lateness.js'
+import { bronzeRows } from './bronze-rows.js'
 
 const SECOND_US = 1_000_000n
-const DAY_US = 86_400n * SECOND_US
-const LIMITS = { lateness_delay_ms: 60_000, lateness_jump_ms: undefined, maxPartitions: 64 } as const
+const LIMITS = { lateness_delay_ms: 60_000, lateness_jump_ms: undefined }
 
 interface Row {
   readonly rank: number
@@ -18,22 +16,12 @@ interface Row {
 function verdictsOf(
   rows: readonly Row[],
   before: readonly (LaneClockState | undefined)[],
-  limits: TimeLimits = LIMITS,
+  limits: Parameters<typeof latenessOf>[4] = LIMITS,
 ): Lateness {
-  const bronze: BronzeRows = {
-    count: rows.length,
-    ranks: Int32Array.from(rows, ({ rank }) => rank),
-    offsets: BigInt64Array.from(rows, (_, i) => BigInt(i)),
-    kafka_us: new BigInt64Array(rows.length),
-    kafkaNulls: new Uint8Array(rows.length),
-    bronze_us: new BigInt64Array(rows.length),
-    raw: bytesColumn(rows.map(() => new Uint8Array())),
-  }
-  const data = BigInt64Array.from(rows, ({ time_us }) => time_us)
-  const columns = [{ name: 'event_time_us', column: { type: 'BIGINT' as const, data } }]
-  const rejections = rows.flatMap(({ rejected }, row) => (rejected ? [{ row, type: 'timestamp_validation' }] : []))
+  const times_us = BigInt64Array.from(rows, ({ time_us }) => time_us)
+  const valid = Uint32Array.from(rows.flatMap(({ rejected }, row) => (rejected ? [] : [row])))
   const known = before.map((state) => state ?? { greatest_us: undefined, candidate_us: undefined })
-  return latenessOf(bronze, columns, rejections, known, limits)
+  return latenessOf(bronzeRows(rows.map(({ rank }) => rank)), times_us, valid, known, limits)
 }
 
 function clockOf({ lanes }: Lateness): LaneClockState {
@@ -55,7 +43,6 @@ describe('lateness', () => {
     )
     expect([...found.isLate]).toEqual([0, 0, 0, 1, 0])
     expect([...found.lateness_ms]).toEqual([0n, 0n, 60_000n, 61_000n, 0n])
-    expect([...found.valid]).toEqual([1, 0, 1, 1, 1])
     expect(found.lanes).toEqual([
       { greatest_us: 100n * SECOND_US, candidate_us: undefined, written: 3n },
       { greatest_us: 0n, candidate_us: undefined, written: 4n },
@@ -109,21 +96,5 @@ describe('lateness', () => {
     expect(latenessOf(0, 10, 4_000, 3_990, 3_980)).toEqual([0n, 0n, 0n, 0n, 10n])
     // The second is far ahead of the first: it is the next to be borne out.
     expect(latenessOf(0, 10, 4_000, 9_000, 9_001, 8_000)).toEqual([0n, 0n, 0n, 0n, 0n, 1_001n])
-  })
-
-  it('T14: the batch ends before the row that would open one partition too many, rejected rows counted', () => {
-    const rows = [
-      { rank: 0, time_us: 0n },
-      { rank: 0, time_us: DAY_US },
-      { rank: 0, time_us: 0n, rejected: true },
-      { rank: 0, time_us: 1n },
-      { rank: 0, time_us: 2n * DAY_US },
-      { rank: 0, time_us: 0n },
-    ]
-    const found = verdictsOf(rows, [undefined], { ...LIMITS, maxPartitions: 3 })
-    expect(found.count).toBe(4)
-    expect([...found.valid.subarray(4)]).toEqual([0, 0])
-    expect([...found.days]).toEqual([0, 1])
-    expect(found.lanes[0]).toEqual({ greatest_us: DAY_US, candidate_us: undefined, written: 3n })
   })
 })

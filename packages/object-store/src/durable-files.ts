@@ -49,12 +49,12 @@ export class DurableFolders {
   async ensure(folder: string): Promise<void> {
     if (this.#known.has(folder)) return
     await this.#home.make(folder)
-    // Another process may have made a parent a moment ago and not forced it out yet, so the whole chain is.
-    for (let parent = folder; parent !== this.#home.path; parent = path.dirname(parent)) {
-      await syncFolder(path.dirname(parent))
-    }
+    // Another process may have made a parent a moment ago and not forced it out yet, so the chain is, up to what we did.
+    const chain: string[] = []
+    for (let at = folder; at !== this.#home.path && !this.#known.has(at); at = path.dirname(at)) chain.push(at)
+    for (const made of chain) await syncFolder(path.dirname(made))
     if (this.#known.size >= KNOWN_FOLDERS_MAX) this.#known.clear()
-    this.#known.add(folder)
+    for (const made of chain) this.#known.add(made)
   }
 
   /** To be called when a folder turned out to be gone. */

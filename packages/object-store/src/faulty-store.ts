@@ -53,6 +53,10 @@ export class FaultyStore implements ObjectStore {
     return this.#run('putIfAbsent', key, () => this.#inner.putIfAbsent(key, bytes))
   }
 
+  create(key: string, bytes: Uint8Array): Promise<void> {
+    return this.#run('create', key, () => this.#inner.create(key, bytes))
+  }
+
   putFile(key: string, localPath: string): Promise<void> {
     return this.#run('putFile', key, () => this.#inner.putFile(key, localPath))
   }

@@ -1,13 +1,13 @@
-import { constants, copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, link, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
-import { AssayError, namesFile, type Random } from '@assay/core'
+import { namesFile, type Random } from '@assay/core'
 import { DurableFolders, syncFile, syncFolder, writeDurably } from './durable-files.js'
-import { HomeFolder } from './home-folder.js'
+import { HomeFolder, statNow } from './home-folder.js'
 import { checkKey, checkPrefix, SCRATCH_FOLDER } from './keys.js'
 import { listFolder } from './local-list.js'
 import { makeOwnFolder, removeLeftOvers } from './scratch.js'
 import type { ObjectEntry, ObjectStore } from './store.js'
-import { errorCode, storeError } from './store-errors.js'
+import { errorCode, objectExists, objectMissing, storeError } from './store-errors.js'
 
 interface LocalStoreDependencies {
   readonly random: Random
@@ -41,6 +41,8 @@ export class LocalStore implements ObjectStore {
   readonly #random: Random
   readonly #folders: DurableFolders
   #scratch: Promise<string> | undefined
+  /** The scratch folder once it is there. */
+  #scratchFolder: string | undefined
   #temporaries = 0
 
   constructor(home: HomeFolder, random: Random) {
@@ -68,6 +70,7 @@ export class LocalStore implements ObjectStore {
   async get(key: string): Promise<Uint8Array | undefined> {
     const file = this.location(key)
     return this.#unlessMissing('reading', key, async () => {
+      if (!statNow(file)) return undefined
       const buffer = await readFile(file)
       return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
     })
@@ -76,8 +79,8 @@ export class LocalStore implements ObjectStore {
   async size_bytes(key: string): Promise<number | undefined> {
     const file = this.location(key)
     return this.#unlessMissing('looking up', key, async () => {
-      const stats = await stat(file)
-      return stats.isFile() ? stats.size : undefined
+      const stats = statNow(file)
+      return stats?.isFile() ? Number(stats.size) : undefined
     })
   }
 
@@ -100,6 +103,10 @@ export class LocalStore implements ObjectStore {
     })
   }
 
+  async create(key: string, bytes: Uint8Array): Promise<void> {
+    if ((await this.putIfAbsent(key, bytes)) === 'exists') throw objectExists(key)
+  }
+
   async putFile(key: string, localPath: string): Promise<void> {
     const file = this.location(key)
     try {
@@ -114,9 +121,7 @@ export class LocalStore implements ObjectStore {
 
   async localPath(key: string): Promise<string> {
     if ((await this.size_bytes(key)) === undefined) {
-      throw new AssayError('object_missing', `there is no object ${key}`, {
-        hint: 'plan again: a clean-up may have removed it meanwhile',
-      })
+      throw objectMissing(key)
     }
     return this.location(key)
   }
@@ -126,9 +131,11 @@ export class LocalStore implements ObjectStore {
       this.#scratch ??= this.#makeScratch()
       const folder = await this.#scratch
       await this.#home.make(folder)
+      this.#scratchFolder = folder
       return folder
     } catch (error) {
       this.#scratch = undefined
+      this.#scratchFolder = undefined
       throw storeError(error, 'making', SCRATCH_FOLDER)
     }
   }
@@ -155,7 +162,10 @@ export class LocalStore implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     const file = this.location(key)
-    await this.#unlessMissing('deleting', key, () => rm(file))
+    await this.#unlessMissing('deleting', key, async () => {
+      await rm(file)
+      return true
+    })
   }
 
   /** Writes a temporary file durably and lets `publish` give it its name, which is durable when this resolves. */
@@ -168,7 +178,7 @@ export class LocalStore implements ObjectStore {
     const file = this.location(key)
     const temporary = await this.#temporaryFile()
     try {
-      await writeDurably(temporary, bytes)
+      await this.#writeScratch(temporary, bytes)
       return await this.#inFolderOf(file, () => publish(temporary, file))
     } catch (error) {
       await removeQuietly(temporary)
@@ -216,32 +226,38 @@ export class LocalStore implements ObjectStore {
     }
   }
 
+  /** Writes a temporary file; its folder is looked for only where that fails. */
+  async #writeScratch(temporary: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await writeDurably(temporary, bytes)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+      await this.scratchDirectory()
+      await writeDurably(temporary, bytes)
+    }
+  }
+
   /** A free name in the scratch folder, for as long as a write takes. */
   async #temporaryFile(): Promise<string> {
-    const folder = await this.scratchDirectory()
+    const folder = this.#scratchFolder ?? (await this.scratchDirectory())
     this.#temporaries += 1
     return path.join(folder, `put-${this.#temporaries}`)
   }
 
-  async #unlessMissing<T>(doing: string, key: string, read: () => Promise<T>): Promise<T | undefined> {
+  async #unlessMissing<T>(doing: string, key: string, read: () => Promise<T | undefined>): Promise<T | undefined> {
     try {
-      return await read()
+      const found = await read()
+      if (found !== undefined) return found
     } catch (error) {
       const code = errorCode(error)
       // A folder of this name, or a file in the place of a folder: either way no such object.
       const isMissing = code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || code === 'ERR_FS_EISDIR'
       if (!isMissing) throw storeError(error, doing, key)
-      // Where the whole folder has gone, nothing can be said of what is in it.
-      await this.#home.assertThere()
-      return undefined
     }
+    // Where the whole folder has gone, nothing can be said of what is in it.
+    await this.#home.assertThere()
+    return undefined
   }
-}
-
-function objectExists(key: string): AssayError {
-  return new AssayError('object_exists', `the object ${key} is there already`, {
-    hint: 'give every data file a name of its own',
-  })
 }
 
 async function isFolder(file: string): Promise<boolean> {
@@ -251,7 +267,7 @@ async function isFolder(file: string): Promise<boolean> {
 
 /** For temporary files only: one that stays is removed by another store's first write. */
 async function removeQuietly(file: string): Promise<void> {
-  await rm(file, { force: true }).catch(() => undefined)
+  await unlink(file).catch(() => undefined)
 }
 
 /** Device and inode; undefined where there is nothing. */

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { AssayError, type Clock, systemClock } from '@assay/core'
+import { type Clock, systemClock } from '@assay/core'
 import { checkKey, checkPrefix, compareKeys } from './keys.js'
 import type { ObjectEntry, ObjectStore } from './store.js'
-import { storeError } from './store-errors.js'
+import { objectExists, objectMissing, storeError } from './store-errors.js'
 
 interface MemoryStoreOptions {
   /** Clock that `modified_ms` comes from. */
@@ -61,15 +61,14 @@ export class MemoryStore implements ObjectStore {
     return 'created'
   }
 
+  async create(key: string, bytes: Uint8Array): Promise<void> {
+    if ((await this.putIfAbsent(key, bytes)) === 'exists') throw objectExists(key)
+  }
+
   async putFile(key: string, localPath: string): Promise<void> {
     checkKey(key)
     try {
-      const bytes = await readFile(localPath)
-      if ((await this.putIfAbsent(key, bytes)) === 'exists') {
-        throw new AssayError('object_exists', `the object ${key} is there already`, {
-          hint: 'give every data file a name of its own',
-        })
-      }
+      await this.create(key, await readFile(localPath))
       await rm(localPath)
     } catch (error) {
       throw storeError(error, 'moving in', key)
@@ -80,9 +79,7 @@ export class MemoryStore implements ObjectStore {
     checkKey(key)
     const object = this.#objects.get(key)
     if (!object) {
-      throw new AssayError('object_missing', `there is no object ${key}`, {
-        hint: 'plan again: a clean-up may have removed it meanwhile',
-      })
+      throw objectMissing(key)
     }
     object.copy ??= this.#writeCopy(key, object.bytes)
     return object.copy

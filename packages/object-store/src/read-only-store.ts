@@ -48,6 +48,10 @@ export class ReadOnlyStore implements ObjectStore {
     throw readOnly('creating', key)
   }
 
+  async create(key: string): Promise<void> {
+    throw readOnly('creating', key)
+  }
+
   async putFile(key: string): Promise<void> {
     throw readOnly('moving in', key)
   }

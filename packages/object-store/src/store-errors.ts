@@ -15,6 +15,20 @@ export function storeError(cause: unknown, doing: string, key: string): AssayErr
   return new OutageError(`store_${fault}`, `${doing} ${key}: ${detail}`, { hint, cause })
 }
 
+export function objectExists(key: string): AssayError {
+  return new AssayError('object_exists', `the object ${key} is there already`, {
+    hint: 'give every data file a name of its own',
+  })
+}
+
+/** What to do about an object that a plan names and the store does not have. */
+export const MISSING_HINT =
+  'try again: a clean-up may have removed it; if it stays away, restore it from a copy ("assay verify" names all that are missing)'
+
+export function objectMissing(key: string): AssayError {
+  return new AssayError('object_missing', `there is no object ${key}`, { hint: MISSING_HINT })
+}
+
 /** Codes that only a disk gives, or a process at its limit. */
 const DISK_CODES: ReadonlySet<string> = new Set([
   ...['ENOSPC', 'EDQUOT', 'EFBIG', 'EACCES', 'EPERM', 'EROFS', 'EMFILE', 'ENFILE', 'EIO', 'ESTALE'],

@@ -8,7 +8,7 @@ export interface ObjectEntry {
 /**
  * Where tables and schemas live. Keys are relative, with `/` between the parts (`checkKey` says what is refused,
  * with `bad_key`). A key is never the folder of another: `a` and `a/b` can't both be objects.
- * Every call may throw an `OutageError` (retryable); after a failed `put`, `putIfAbsent` or
+ * Every call may throw an `OutageError` (retryable); after a failed `put`, `putIfAbsent`, `create` or
  * `putFile` the object may or may not be there: read it back, never guess.
  */
 export interface ObjectStore {
@@ -24,6 +24,8 @@ export interface ObjectStore {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** Atomic create: of any number of callers exactly one gets `created`. */
   putIfAbsent(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>
+  /** Stores bytes under a key not used before (else `object_exists`). Durable when it resolves. */
+  create(key: string, bytes: Uint8Array): Promise<void>
   /**
    * Moves a finished local file into the store under a key not used before (else `object_exists`).
    * The local file is gone when it resolves, and the object durable.

@@ -31,6 +31,7 @@ describe('faulty store', () => {
       size_bytes: (store) => store.size_bytes('old'),
       put: (store) => store.put('new', bytes),
       putIfAbsent: (store) => store.putIfAbsent('new', bytes),
+      create: (store) => store.create('new', bytes),
       putFile: async (store) => {
         const file = path.join(await store.scratchDirectory(), 'file')
         await writeFile(file, bytes)

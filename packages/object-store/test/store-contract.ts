@@ -116,6 +116,16 @@ export function storeContract(name: string, open: () => Promise<ObjectStore>): v
       expect(existsSync(file)).toBe(false)
     })
 
+    it('creates an object of bytes, and refuses one that is there, which stays', async () => {
+      await store.create('data/p=1/new.parquet', bytes('new'))
+      expect(await store.get('data/p=1/new.parquet')).toStrictEqual(bytes('new'))
+      expect(await readFile(await store.localPath('data/p=1/new.parquet'), 'utf8')).toBe('new')
+      await expect(store.create('data/p=1/new.parquet', bytes('other'))).rejects.toMatchObject({
+        code: 'object_exists',
+      })
+      expect(await store.get('data/p=1/new.parquet')).toStrictEqual(bytes('new'))
+    })
+
     it('refuses to move a file over an object, and leaves both', async () => {
       await store.put('k', bytes('there'))
       const file = await scratchFile(store, 'other', bytes('other'))

@@ -15,6 +15,14 @@ export { runResolve } from './dead-letters/resolve-job.js'
 export { type Examination, examine } from './doctor/examine.js'
 export type { Finding, Verdict } from './doctor/judge/finding.js'
 export { acceptLoss } from './gaps/accept-loss.js'
+export type { LatenessCounts, Share } from './lateness/count-lateness.js'
+export { type ExchangeLateness, tuneLateness } from './lateness/tune-lateness.js'
+export {
+  loadReference,
+  parseReference,
+  REFERENCE_BYTES_MAX,
+  type ReferenceReport,
+} from './reference/reference-job.js'
 export { type MaintenanceTask, maintainTables, setPaused, type TableMaintenance } from './retention/maintain-job.js'
 export { type RelocatedTable, relocateLake } from './retention/relocate-job.js'
 export { runRetention } from './retention/retention-job.js'

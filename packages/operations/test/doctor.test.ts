@@ -195,6 +195,13 @@ test.each([
   expect(judgeSubject('t-value', report)).toMatchObject({ level, found: expect.stringContaining(said) })
 })
 
+test('what is to be typed against a registry can be typed as it is', () => {
+  const { next } = judgeSubject('t-value', { standing: { kind: 'registered', id: 7 }, level: 'NONE' })
+  expect(next).toBe(
+    `curl -X PUT "$ASSAY_REGISTRY_URL/config/t-value" -H content-type:application/json -d '{"compatibility":"BACKWARD"}'`,
+  )
+})
+
 describe('tables', () => {
   const table = (changes: Partial<TableFacts> = {}): TableFacts => ({
     name: 'gold',

@@ -2,7 +2,7 @@ import { type LaneKey, position } from '@assay/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Checkpoint, EMPTY_CHECKPOINT, type LaneCheckpoint } from '../src/checkpoint/checkpoint.js'
-import { cutPlan, lanesAfter, planLanes } from '../src/source/lane-plan.js'
+import { cutLanes, cutPlan, lanesAfter, planLanes } from '../src/source/lane-plan.js'
 
 function checkpointOf(
   lanes: Readonly<Record<string, readonly [position: number | bigint, sequence: number]>>,
@@ -69,6 +69,51 @@ describe('plans of lanes', () => {
     const inside = cutPlan(planLanes(upstream, EMPTY_CHECKPOINT, 100, 0), 1, 4n)
     expect(inside).toMatchObject({ more: true, ranges: [{ upper: 10n }, { key: 'a/1', from: 0n, upper: 4n }] })
     expect(inside.ranges).toHaveLength(2)
+  })
+
+  it('A3 S1: lanes cut each at its own offset take each offset of each lane exactly once', () => {
+    const cuts = fc.infiniteStream(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.array(fc.option(fc.nat(30)))))
+    fc.assert(
+      fc.property(laneEnds, cuts, (ends, choices) => {
+        const upstream = checkpointOf(ends)
+        let own: Checkpoint = EMPTY_CHECKPOINT
+        const taken = new Map<string, bigint[]>()
+        for (let turn = 0; ; turn++) {
+          const [maxRows, offsets] = choices.next().value as [number, (number | null)[]]
+          const planned = planLanes(upstream, own, maxRows, turn)
+          if (planned.ranges.length === 0) break
+          const uppers = offsets.map((offset) => (offset === null || turn > 50 ? undefined : BigInt(offset)))
+          const plan = cutLanes(planned, uppers)
+          for (const { key, from, upper } of plan.ranges) {
+            expect(upper).toBeGreaterThan(from)
+            const of = taken.get(key) ?? []
+            for (let at: bigint = from; at < upper; at++) of.push(at)
+            taken.set(key, of)
+          }
+          own = { ...own, lanes: new Map([...own.lanes, ...lanesAfter(plan, own, 9, () => ({}))]) }
+          const isLeft = [...upstream.lanes].some(([key, to]) => (own.lanes.get(key)?.position ?? 0n) < to.position)
+          expect(plan.more).toBe(isLeft)
+        }
+        for (const [key, [end]] of Object.entries(ends)) {
+          expect(taken.get(key) ?? []).toEqual(Array.from({ length: end }, (_, i) => BigInt(i)))
+          if (end > 0) expect(own.lanes.get(key as LaneKey)).toMatchObject({ position: BigInt(end), sequence: 9 })
+        }
+      }),
+    )
+  })
+
+  it('A6: a lane cut at its first row leaves the plan, one cut behind its last row stays whole', () => {
+    const upstream = checkpointOf({ 'a/0': [10, 0], 'a/1': [10, 0], 'a/2': [10, 0] })
+    const plan = planLanes(upstream, EMPTY_CHECKPOINT, 100, 0)
+    expect(cutLanes(plan, [0n, 4n, undefined])).toMatchObject({
+      more: true,
+      ranges: [
+        { key: 'a/1', from: 0n, upper: 4n, upstream: 10n },
+        { key: 'a/2', from: 0n, upper: 10n },
+      ],
+    })
+    expect(cutLanes(plan, [0n, 4n]).ranges).toHaveLength(2)
+    expect(cutLanes(plan, [10n, undefined, 12n])).toEqual(plan)
   })
 
   it('A6: a batch has 32 lanes at most, begins with another each turn, and says that more wait', () => {

@@ -17,11 +17,11 @@ class OneByOne extends MemoryLog {
   }
 }
 
-async function produce(log: MemoryLog, count: number): Promise<void> {
+async function produce(log: MemoryLog, count: number, topic = 't'): Promise<void> {
   const values = { data: new Uint8Array(count), offsets: Uint32Array.from({ length: count + 1 }, (_, i) => i) }
   const none = { data: new Uint8Array(), offsets: new Uint32Array(count + 1) }
   const timestamps_ms = new BigInt64Array(count).fill(1_700_000_000_000n)
-  await log.produce('t', { count, timestamps_ms, keys: none, values, headers: none })
+  await log.produce(topic, { count, timestamps_ms, keys: none, values, headers: none })
 }
 
 async function laneOf(log: MemoryLog, at: number, epoch?: number): Promise<LogLane> {
@@ -65,5 +65,41 @@ describe('reading lanes of the log', () => {
     const next = await readLog(log, [await laneOf(log, 2, 0)], LIMITS)
     expect(next.stops.get(laneKey(lane))).toEqual({ reason: 'log_truncated', from: 1n, to: 2n })
     expect(next.positions.size).toBe(0)
+  })
+
+  it('A6: lanes share the limits: what one has taken is left to none behind it, and who comes away empty is waited for', async () => {
+    const log = new OneByOne()
+    await log.ensureTopic('t', 1)
+    await produce(log, 9)
+    const first = await laneOf(log, 0)
+    const second = { ...first, key: laneKey({ topic: 'u', partition: 0 }) }
+    const taken = async (limits: Partial<typeof LIMITS>) => {
+      const { positions, more } = await readLog(log, [first, second], { ...LIMITS, ...limits })
+      return [...[first, second].map(({ key }) => positions.get(key)?.position), more]
+    }
+    expect(await taken({ maxBytes: 4 })).toEqual([2n, 2n, true])
+    expect(await taken({ maxRows: 4 })).toEqual([2n, 2n, true])
+    expect(await taken({ maxRows: 1 })).toEqual([1n, undefined, true])
+    await log.ensureTopic('u', 1)
+    await produce(log, 1, 'u')
+    const [status] = await log.lanes('u')
+    if (!status) throw new Error('no lane')
+    const short = { ...first, status, lane: status.lane, key: laneKey(status.lane) }
+    const { positions, more } = await readLog(log, [short, first], { ...LIMITS, maxRows: 1 })
+    expect([positions.size, positions.get(short.key)?.position, more]).toEqual([1, 1n, true])
+  })
+
+  it('B3: the leader epoch is kept where a read tells none', async () => {
+    const log = new OneByOne()
+    await log.ensureTopic('t', 1)
+    await produce(log, 2)
+    const read = log.read.bind(log)
+    log.read = async (...args) => {
+      const { epoch: _none, ...found } = (await read(...args)) as Extract<ReadResult, { kind: 'records' }>
+      return found
+    }
+    const { positions } = await readLog(log, [await laneOf(log, 0, 5)], LIMITS)
+    expect(positions.get(laneKey(lane))).toEqual({ position: 2n, epoch: 5 })
+    expect(log.asked).toEqual([5, 5])
   })
 })

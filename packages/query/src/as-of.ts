@@ -118,6 +118,12 @@ export function noteOf({ time_ms, asked_ms }: Moment): string | undefined {
   return `the tables are shown as of ${iso(time_ms)}, the newest time before ${iso(asked_ms)} that they all still keep`
 }
 
+/** What to tell of a table that was still empty at the moment, and no longer is. */
+export function emptyNoteOf(name: string, metadata: TableMetadata, { time_ms }: Moment): string | undefined {
+  const first = mainHistory(metadata).at(-1)
+  return first && `${name} was empty at ${iso(time_ms)}: its first commit is of ${iso(first.timestamp_ms)}`
+}
+
 function iso(time_ms: number): string {
   return new Date(Math.min(Math.max(time_ms, 0), TIME_MAX_MS)).toISOString()
 }

@@ -29,13 +29,17 @@ export async function* ask(
   statement: Statement,
   { asOf, signal, onNote }: AskOptions,
 ): AsyncGenerator<AnswerPart, void, undefined> {
+  let notPlanned: unknown
   const resolver: Resolver = {
     tables: readableNames(lake),
     resolve: (names, isCatalogRead) =>
       withReplan(
         () => planViews(lake, { names, isCatalogRead, ...(asOf && { asOf }), ...(onNote && { onNote }) }),
         async () => undefined,
-      ),
+      ).catch((error: unknown) => {
+        notPlanned = error
+        throw error
+      }),
   }
   let head: AnswerPart | undefined
   let isOut = false
@@ -50,7 +54,8 @@ export async function* ask(
       yield part
     }
   } catch (error) {
-    if (isOut || !isPlanStale(error)) throw error
+    // What can't be planned twice in a row is no clean-up, and whoever answers has given the statement up.
+    if (isOut || error === notPlanned || !isPlanStale(error)) throw error
     yield* answering.run(statement, resolver, signal)
   }
 }

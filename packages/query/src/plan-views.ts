@@ -3,7 +3,7 @@ import { planFiles } from '@assay/iceberg'
 import { type Lake, pinExisting } from '@assay/lake'
 import type { View } from '@assay/medallion'
 import { type PinnedTable, type ScanFile, scanSql, type TableDefinition } from '@assay/pipeline'
-import { type AsOf, type Moment, momentOf, noteOf, snapshotAt } from './as-of.js'
+import { type AsOf, emptyNoteOf, type Moment, momentOf, noteOf, snapshotAt } from './as-of.js'
 import type { DefinedView, Reads } from './protocol/messages.js'
 
 /** Names of all tables and views that a statement may read. */
@@ -21,7 +21,7 @@ interface ViewRequest {
   /** With all others, too, as empty ones: for a statement that asks which there are. */
   readonly isCatalogRead: boolean
   readonly asOf?: AsOf
-  /** Told where the tables are shown as of another time than the one asked for. */
+  /** Told where the tables are shown as of another time than the one asked for, or were empty then. */
   readonly onNote?: (note: string) => void
 }
 
@@ -39,7 +39,7 @@ export async function planViews(lake: Lake, { names, isCatalogRead, asOf, onNote
       .filter(({ name }) => isCatalogRead || shown.has(name))
       .map(async (definition) => {
         const pin = read.has(definition.name) ? pinned.get(definition.name) : undefined
-        const files = pin ? await filesOf(lake, definition, pin, moment) : []
+        const files = pin ? await filesOf(lake, definition, pin, moment, onNote) : []
         return { view: { name: definition.name, select: selectOf(definition, files) }, files }
       }),
   )
@@ -79,10 +79,15 @@ async function filesOf(
   definition: TableDefinition,
   { version }: PinnedTable,
   moment: Moment | undefined,
+  onNote: ViewRequest['onNote'],
 ): Promise<ScanFile[]> {
   const lakeTable = await lake.table(definition)
   const snapshot = moment && snapshotAt(definition.name, version.metadata, moment)
-  if (moment && !snapshot) return []
+  if (moment && !snapshot) {
+    const note = emptyNoteOf(definition.name, version.metadata, moment)
+    if (note !== undefined) onNote?.(note)
+    return []
+  }
   const planned = await planFiles(lakeTable.table, version, snapshot ? { snapshotId: snapshot.snapshotId } : {})
   return Promise.all(planned.map((file) => lakeTable.scanFile(file)))
 }

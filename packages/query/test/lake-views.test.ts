@@ -79,9 +79,11 @@ describe('a lake with the recorded trades', () => {
         ['bronze', 3001n, 0n, 0],
         ['silver', 3001n, 0n, 0],
         ['gold', 3001n, 0n, 0],
+        ['candles', 3001n, 0n, 0],
         ['bronze', 1000n, 0n, 0],
         ['silver', 1000n, 0n, 0],
         ['gold', 1000n, 0n, 0],
+        ['candles', 1000n, 0n, 0],
       ],
     )
     const watermarks = lanes.filter(({ layer }) => layer === 'silver').map(({ watermark_us }) => watermark_us)
@@ -313,5 +315,12 @@ describe('a table that is rewritten while it is queried', () => {
       await expect(openQuery(lake, LIMITS)).rejects.toThrow()
       expect(await single(query, 'SELECT count(*) FROM gaps')).toBe(5n)
     })
+    const child = new QueryChild(childOptions())
+    await expect(answerOf(askIn(lake, child), 'SELECT sum(from_offset) AS sum FROM gaps')).rejects.toMatchObject({
+      code: 'object_missing',
+      message: expect.stringContaining('market_data/gaps/data/'),
+      hint: expect.stringContaining('"assay verify" names'),
+    })
+    await child.close()
   })
 })

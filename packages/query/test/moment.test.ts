@@ -1,7 +1,7 @@
 import { currentSnapshot, type Snapshot, type TableMetadata } from '@assay/iceberg'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { momentOf, noteOf, snapshotAt } from '../src/as-of.js'
+import { emptyNoteOf, momentOf, noteOf, snapshotAt } from '../src/as-of.js'
 
 const HOUR_MS = 3_600_000
 const START_MS = Date.UTC(2026, 0, 1)
@@ -133,6 +133,9 @@ describe('Q2: a moment of the lake', () => {
     const moment = momentOf({ kind: 'time', time_ms: START_MS - 1 }, [table], [table], at(3))
     expect(snapshotAt('t', table, moment)).toBeUndefined()
     expect(noteOf(moment)).toBeUndefined()
+    expect(emptyNoteOf('t', table, moment)).toMatch(
+      /^t was empty at 2025-12-31T23:59:59\.999Z: its first commit is of 2026-/,
+    )
   })
 
   test('what is shown is what the table was, whatever is kept of it', () => {

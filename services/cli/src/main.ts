@@ -1,9 +1,10 @@
-import { stopOnSignals, systemClock } from '@assay/core'
+import { hideSecretsOn, stopOnSignals, systemClock } from '@assay/core'
 
 const stop = stopOnSignals(process, systemClock)
 stop.stopWithReader(process.stdout)
 // A closed standard error is no reason to end.
 process.stderr.on('error', () => undefined)
+for (const stream of [process.stdout, process.stderr]) hideSecretsOn(stream, process.env)
 // Assay says which Node it needs, so the SDK's own warning is silenced.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 

@@ -1,23 +1,26 @@
 import { VERSION } from '@assay/core'
 import type { Command } from 'commander'
+import { addCandles } from './commands/candles/candles.js'
 import { addCompletion } from './commands/completion/completion.js'
-import { addDlq } from './commands/dlq.js'
+import { addDlq } from './commands/dead-letters/dlq.js'
+import { addReplay } from './commands/dead-letters/replay.js'
 import { addDoctor } from './commands/doctor/doctor.js'
 import { addGaps } from './commands/gaps.js'
 import { addLoad } from './commands/load.js'
 import { addMaintain } from './commands/maintain.js'
 import { addRebuild } from './commands/rebuild.js'
-import { addReplay } from './commands/replay.js'
+import { addReference } from './commands/reference.js'
 import { addRules } from './commands/rules.js'
 import { addSimulate } from './commands/simulate.js'
 import { addSql } from './commands/sql.js'
 import { addStatus } from './commands/status.js'
 import { addTables } from './commands/tables.js'
 import { addTrace } from './commands/trace.js'
+import { addTuneLateness } from './commands/tune-lateness.js'
 import { addUp } from './commands/up/up.js'
 import { addVerify } from './commands/verify.js'
-import { DEFAULT_LAKE } from './parse/global-options.js'
-import { Program } from './parse/program.js'
+import { DEFAULT_LAKE, Program } from './parse/global-options.js'
+
 import type { Accept } from './run/job.js'
 
 const AFTER = `
@@ -51,6 +54,7 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
     addSimulate,
     addTables,
     addSql,
+    addCandles,
     addStatus,
     addGaps,
     addVerify,
@@ -59,6 +63,8 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
     addDlq,
     addReplay,
     addRules,
+    addReference,
+    addTuneLateness,
     addMaintain,
     addDoctor,
     addCompletion,

@@ -41,8 +41,15 @@ describe('assay doctor on embedded parts', () => {
     const kinds = new Map(size.kinds.map((one: { kind: string; files: number }) => [one.kind, one.files]))
     for (const kind of ['rows', 'metadata', 'manifests', 'log', 'schemas']) expect(kinds.get(kind)).toBeGreaterThan(0)
     expect(await names()).toEqual(before)
-    const text = (await here(['doctor', '--lake', lake()])).stdout.toString()
+    const text = (await here(['doctor', '--lake', lake()], { COLUMNS: '50' })).stdout.toString()
     expect(text).toMatch(/^ok {7}lake rights {2}list, read, create, delete/m)
+    const wide = text.split('\n').filter((line) => line.length > 50)
+    // A word that is wider by itself, such as a path, stays whole, in a line of its own.
+    expect(wide.filter((line) => /\S\s+\S/.test(line.replace(/^(ok|warning|skipped) +\w+( \w+)? {2,}/, '')))).toEqual(
+      [],
+    )
+    expect(text.split('\n').filter((line) => /^\s/.test(line))).not.toEqual([])
+    for (const line of text.split('\n')) expect(line).toMatch(/^((ok|warning|skipped) +\w| {22}\S|Nothing is wrong|$)/)
   })
 
   test('says that there is no lake yet, and makes none', async () => {

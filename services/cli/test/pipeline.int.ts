@@ -113,7 +113,7 @@ describe('the recorded trades, loaded and drained', () => {
       ...lake,
     ])
     expect(status.stopped).toEqual([])
-    expect(status.lanes).toHaveLength(6)
+    expect(status.lanes).toHaveLength(8)
     expect(status.lanes[1]).toMatchObject({
       layer: 'silver',
       table: 'silver_binance_trades',
@@ -175,7 +175,7 @@ describe('the recorded trades, loaded and drained', () => {
     ]) {
       const { code, stdout, stderr } = await here(['sql', sql, ...lake])
       expect([sql, code, stdout.length]).toEqual([sql, 2, 0])
-      expect(stderr).toMatch(/^error/)
+      expect(stderr).toMatch(/^error/m)
     }
   }, 60_000)
 })
@@ -210,13 +210,18 @@ describe('simulate', () => {
     readonly produced: number
     readonly valid: number
     readonly duplicates: number
+    readonly disordered: number
     readonly invalid: Record<string, number>
     readonly by_symbol: Record<string, number>
   }
 
-  test('--json tells exactly what every layer comes to hold', async () => {
+  const MIXED = ['--duplicates', '0.1', '--invalid', '0.05', '--late', '0.02', '--start', '2024-02-29T12:00:00Z']
+  const DISORDERED = ['--disorder', '20s', '--stall', '30s/2h', '--clock-jump', '500/30d']
+  const SHARED = ['--pareto', '--hot', 'XBT/USD=0.5', '--idle', 'ETH/USD,XBT/EUR']
+
+  test('--json tells exactly what every layer comes to hold, with every kind of disorder, and verify proves it', async () => {
     const lake = ['--lake', folder.path('simulated')]
-    const options = ['--count', '5000', '--seed', '7', '--duplicates', '0.1', '--invalid', '0.05', '--late', '0.02']
+    const options = ['--count', '5000', '--seed', '7', ...MIXED, ...DISORDERED, ...SHARED]
     const injected = await json<Injected>([
       'simulate',
       '--exchange',
@@ -226,7 +231,16 @@ describe('simulate', () => {
       '2',
       ...lake,
     ])
-    expect(injected).toMatchObject({ exchange: 'kraken', produced: 5000, partitions: 2, seed: 7 })
+    expect(injected).toMatchObject({ exchange: 'kraken', produced: 5000, partitions: 2, seed: 7, clock_jumps: 10 })
+    expect(injected.disordered).toBeGreaterThan(4000)
+    expect(Object.keys(injected.by_symbol).sort()).toEqual([
+      'BTCUSD',
+      'BTCUSDT',
+      'DOGEUSD',
+      'ETHBTC',
+      'SOLUSD',
+      'XRPUSD',
+    ])
     const rows = rowsOf(await json<TablesJson>(['up', '--drain', ...lake]))
     expect(rows).toMatchObject({
       bronze_kraken_trades: 5000,
@@ -243,5 +257,12 @@ describe('simulate', () => {
     expect(Object.fromEntries(reasons.map(({ error_reason, n }) => [error_reason, Number(n)]))).toEqual(
       injected.invalid,
     )
+    const jumped = await json<{ first: string; n: string }[]>([
+      'sql',
+      "SELECT min(event_time)::VARCHAR AS first, count(*) FILTER (event_time > '2024-03-30') AS n FROM gold_trades",
+      ...lake,
+    ])
+    expect(jumped).toEqual([{ first: expect.stringContaining('2024-02-29 1'), n: '10' }])
+    expect(await json<{ is_ok: boolean }>(['verify', '--from-log', ...lake])).toMatchObject({ is_ok: true })
   }, 60_000)
 })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { Writable } from 'node:stream'
 import { AssayError, OutageError, UsageError } from '@assay/core'
 import fc from 'fast-check'
@@ -5,12 +6,12 @@ import { describe, expect, test } from 'vitest'
 import { OptionReader } from '../src/parse/options.js'
 import { jsonText } from '../src/print/json.js'
 import { LiveLines } from '../src/print/live-lines.js'
-import { count, duration, percent, size } from '../src/print/numbers.js'
+import { count, duration, instantOfMicros, percent, size } from '../src/print/numbers.js'
 import { resultJson, resultTable } from '../src/print/result.js'
 import { tableText } from '../src/print/table.js'
-import { instantOfMicros } from '../src/print/times.js'
 import { exitCodeOf } from '../src/run/exit-code.js'
-import { errorText } from '../src/run/print-error.js'
+import { errorText } from '../src/run/run.js'
+import { wrapText } from '../src/run/wrap.js'
 
 describe('numbers and times', () => {
   test('are written for people', () => {
@@ -201,5 +202,30 @@ describe('live lines', () => {
     const { lines, clock, text } = live(false)
     for (clock.now = 0; clock.now <= 10_000; clock.now += 1_000) lines.update([`at ${clock.now}`])
     expect(text()).toBe('at 0\nat 5000\nat 10000\n')
+  })
+})
+
+describe('lines that are too long', () => {
+  test('that are commands are read by a shell as they were', () => {
+    for (const command of [
+      'npx assay sql "FROM gold_crypto_trades LIMIT 5" --lake /a/lake',
+      `curl -X PUT "$URL/config/x" -H content-type:application/json -d '{"a":"B"}'`,
+    ]) {
+      const words = (text: string): string =>
+        spawnSync('bash', ['-c', `npx() { printf '%s|' "$@"; }; curl() { npx "$@"; }\n${text}`], { encoding: 'utf8' })
+          .stdout
+      const wrapped = wrapText(`  ${command}`, 34)
+      expect(wrapped).toContain('\n')
+      expect(words(wrapped).replaceAll(/\s+/g, ' ')).toBe(words(command))
+    }
+  })
+
+  test('are broken between words, never between a number and its unit', () => {
+    const text = 'dead letters: 9 of 11,110, 0.081 %; 25 ms, 3 MiB of it'
+    for (let width = 10; width < text.length; width++) {
+      const lines = wrapText(text, width).split('\n')
+      expect(lines.map((line) => line.trim()).join(' ')).toBe(text)
+      for (const line of lines) expect(line).not.toMatch(/^\s*(%|ms|MiB)/)
+    }
   })
 })

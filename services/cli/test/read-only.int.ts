@@ -82,4 +82,23 @@ describe('commands that only read', () => {
       expect([command, ended.code, ended.stderr]).toEqual([command, 0, expect.not.stringContaining('error')])
     }
   })
+
+  test.skipIf(!canDropRights)(
+    'a data file without rights is told by verify as that, not as a damaged one',
+    async () => {
+      const files = await readdir(lake(), { recursive: true })
+      const file = files.find((name) => /silver_binance_trades\/data\/.*\.parquet$/.test(name)) ?? ''
+      await chmod(folder.path('lake'), 0o755)
+      await chmod(join(lake(), file), 0o000)
+      const env = { TMPDIR: folder.path('home') }
+      const { code, stdout } = await assay(['verify', '--lake', lake()], '', env, ['setpriv', ...setpriv])
+      await chmod(join(lake(), file), 0o644)
+      expect(code).toBe(1)
+      const told = stdout
+        .toString()
+        .split('\n')
+        .filter((line) => line.includes(`${file} cannot be`))
+      expect(told).toEqual([expect.stringMatching(/cannot be opened: .*Permission denied.*\[engine_disk_denied\]/)])
+    },
+  )
 })

@@ -3,7 +3,7 @@ import { seededRandom } from '@assay/core'
 import { type Exchange, exchangeNamed } from '@assay/exchanges'
 import { simulateFeed } from '@assay/feed'
 import { embeddedParts, type Lake, openLake, runWorkers } from '@assay/lake'
-import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/medallion'
+import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import stringWidth from 'string-width'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { VirtualClock } from '../../../tests/support/virtual-clock.js'
@@ -117,12 +117,22 @@ describe.each([
   ['dlq-list', WIDTHS, [['dlq', 'list', '--limit', '4']]],
   ['dlq-show', [60, 120], [['dlq', 'show', `${TOPIC}.binance.raw/0/LETTER`]]],
   ['gaps', [80, 120, 200], [['gaps']]],
+  [
+    'candles',
+    WIDTHS,
+    [
+      ['candles', '--exchange', 'binance', '--symbol', 'BTCUSDT'],
+      ['candles', '--symbol', 'BTCUSD'],
+      ['candles', '--from', '2030-01-01'],
+    ],
+  ],
   ['trace', [60, 120], [['trace', `${TOPIC}.binance.raw/0/20`]]],
   ['rules-list', WIDTHS, [['rules', 'list']]],
   ['rules-test', [60], [['rules', 'test', 'rules.json']]],
   ['maintain', [60, 80], [['maintain', '--compact', '--expire', '--orphans', '--retention', '--dry-run']]],
   ['replay', [60], [['replay', '--target-table', 'silver_binance_trades', '--dry-run']]],
   ['verify', [60, 120], [['verify', '--from-log']]],
+  ['tune-lateness', [60, 80, 200], [['tune-lateness'], ['tune-lateness', '--since', '1h']]],
   ['sql', [80], [['sql', SUMS]]],
   ['sql-wide', [60, 120, 200, undefined], [['sql', 'FROM gold_crypto_trades ORDER BY message_id LIMIT 2']]],
   [

@@ -121,11 +121,16 @@ describe('mistakes in the command line', () => {
     ],
     [['sql', 'SELECT 1', '-o', 'x.csv', '--json'], '--json and --output x.csv ask for different formats'],
     [['sql', 'SELECT 1', '-o', 'x.dat'], '--output x.dat does not tell the format'],
-    [['sql', 'SELECT 1', '--timeout', '0'], '--timeout takes an integer from 1'],
+    [['sql', 'SELECT 1', '--timeout', '0'], '--timeout takes an integer from 1 to 604800 seconds, not "0"'],
     [['sql', ' '], '<statement> is an empty text'],
     [['up', '--feed', 'life'], '--feed takes one of sample, simulated, live, none, not "life"'],
     [['up', '--drain', '--feed', 'sample'], '--drain runs without a feed'],
     [['gaps', 'accept', 'lane', '--to', 'x', '--note', ' '], 'topic/partition'],
+    [['tune-lateness', '--target', '0'], '--target: "0" is no share above 0 and up to 1'],
+    [['tune-lateness', '--target', '1.5'], '--target: "1.5" is no share above 0 and up to 1'],
+    [['tune-lateness', '--target', 'most'], '--target: "most" is no share above 0 and up to 1'],
+    [['tune-lateness', '--since', 'soon'], '--since: "soon" is neither a time nor a duration'],
+    [['reference', 'load'], '<file> is missing: rows of symbols'],
     [['tables', '--lake', 'ftp://host/lake'], 'must be a folder or s3://bucket/prefix'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await here(args)

@@ -91,8 +91,8 @@ export interface Outage {
   readonly name: string
   /** What they say that they wait for: its code, the thing, and the way out. */
   readonly told: { readonly code: RegExp; readonly thing: RegExp; readonly remedy: RegExp }
-  /** Services that it keeps from working; `writes` only while there is something to write. */
-  readonly hits: 'all' | 'writes' | readonly string[]
+  /** Services that it keeps from working; `work` only while there is something to do. */
+  readonly hits: 'all' | 'work' | readonly string[]
   begin(): void
   end(): void
 }
@@ -111,14 +111,15 @@ export function diskOutages(disk: SmallDisk, pids: () => readonly number[]): Out
     {
       name: 'the disk is full',
       told: { code: /_full\b/, thing: /No space left on device/i, remedy: /free disk space/ },
-      hits: 'writes',
+      hits: 'work',
       begin: () => disk.fill(),
       end: () => disk.free(),
     },
     {
       name: 'no file can be opened',
       told: { code: /_too_many_files\b/, thing: /too many open files/i, remedy: /raise the limit of open files/ },
-      hits: 'all',
+      // Looking for what is not there opens no file.
+      hits: 'work',
       begin: () => limitFiles(pids(), 3),
       end: () => limitFiles(pids(), FILES_MAX),
     },
@@ -131,7 +132,7 @@ export function diskOutages(disk: SmallDisk, pids: () => readonly number[]): Out
     {
       name: 'no folder may be written to',
       told: { code: /_denied\b/, thing: /permission denied|\/lake\//i, remedy: RIGHTS },
-      hits: 'writes',
+      hits: 'work',
       ...withMode(() => foldersIn(lake), 0o555),
     },
     {

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { eventually } from './eventually.js'
+import { secretsIn } from './leaked-secrets.js'
 
 export type ServiceName = 'feed' | 'bronze' | 'silver' | 'gold'
 
@@ -33,6 +34,8 @@ export class ServiceProcess {
   readonly #child: ChildProcess
   readonly #ended: Promise<string>
   #stderr = ''
+  readonly #env: Readonly<Record<string, string>>
+  readonly #leaked = new Set<string>()
 
   /** `command`: arguments of node; the built service of this checkout without. */
   constructor(
@@ -41,6 +44,7 @@ export class ServiceProcess {
     { command, cwd, wrap = [] }: { command?: readonly string[]; cwd?: string; wrap?: readonly string[] } = {},
   ) {
     this.#label = label
+    this.#env = env
     const main = fileURLToPath(new URL(`../../../services/${label}/dist/main.js`, import.meta.url))
     const [program = '', ...args] = [...wrap, process.execPath, ...(command ?? [main])]
     this.#child = spawn(program, args, {
@@ -61,10 +65,20 @@ export class ServiceProcess {
     if (stdout) createInterface({ input: stdout }).on('line', (line) => this.#keep(line))
     stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-4_000)
+      this.#look(this.#stderr)
     })
   }
 
+  #look(text: string): void {
+    for (const name of secretsIn(text, this.#env)) this.#leaked.add(name)
+  }
+
+  #expectNoSecret(): void {
+    expect([...this.#leaked], `settings whose secrets ${this.#label} wrote`).toEqual([])
+  }
+
   #keep(line: string): void {
+    this.#look(line)
     try {
       this.lines.push(JSON.parse(line) as LogLine)
     } catch {
@@ -168,10 +182,12 @@ export class ServiceProcess {
     const ending = await this.#ended
     expect(ending, this.tell()).toBe('0')
     expect(performance.now() - asked_ms, `${this.#label} took too long to stop`).toBeLessThan(GRACE_MS)
+    this.#expectNoSecret()
   }
 
-  /** For clean-ups: no process is left, whatever happened. */
+  /** For clean-ups: no process is left, whatever happened, and none wrote a secret. */
   async end(): Promise<void> {
     if (this.ending === undefined) await this.kill()
+    this.#expectNoSecret()
   }
 }

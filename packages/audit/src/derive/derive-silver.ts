@@ -3,8 +3,17 @@ import type { Session } from '@assay/engine'
 import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import { DLQ_TABLE, type SchemaUnknown, silverStage } from '@assay/medallion'
-import { type BatchLimits, type Checkpoint, DEFAULT_LIMITS, type Stage, type StageContext } from '@assay/pipeline'
+import { DLQ_TABLE, type SchemaUnknown, silverStage, silverTable } from '@assay/medallion'
+import {
+  type BatchLimits,
+  type Checkpoint,
+  DEFAULT_LIMITS,
+  loadParts,
+  type RowPart,
+  type Stage,
+  type StageContext,
+  type TableDefinition,
+} from '@assay/pipeline'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 import { boundedTable, type FilesOf } from './bounded-table.js'
@@ -44,20 +53,20 @@ interface Derivation {
  * files are not written: what it would write is handed out as queries instead.
  */
 export async function* deriveSilver(derivation: Derivation): AsyncGenerator<DerivedPiece> {
-  const { bronze, ends, history, session } = derivation
+  const { bronze, ends, exchange, history, session } = derivation
   const { pinned } = bronze
   if (!pinned) return
   const files: FilesOf = derivation.files ?? ((_pinned, filter) => bronze.files(filter))
-  const written = { rows: [] as string[], deadLetters: [] as string[] }
+  const written = { rows: [] as RowPart[], deadLetters: [] as RowPart[] }
   const context: StageContext = {
     session,
     clock: derivation.lake.clock,
     random: derivation.lake.random,
     limits: derivation.limits ?? DEFAULT_LIMITS,
     write: async (table, rows) => {
-      if (typeof rows !== 'string') throw new RangeError('silver is expected to write queries')
-      if (table.name === DLQ_TABLE.name) written.deadLetters.push(rows)
-      else if (table.coordinates) written.rows.push(rows)
+      if (typeof rows === 'string') throw new RangeError('silver is expected to write columns')
+      if (table.name === DLQ_TABLE.name) written.deadLetters.push(...rows)
+      else if (table.coordinates) written.rows.push(...rows)
       return undefined
     },
   }
@@ -74,8 +83,8 @@ export async function* deriveSilver(derivation: Derivation): AsyncGenerator<Deri
       own = { ...own, lanes: new Map([...own.lanes, ...outcome.change.lanes]) }
       yield {
         ranges: moved.map(([key, { position }]) => ({ key, from: positionOf(before, key), to: position })),
-        rows: union(written.rows),
-        deadLetters: union(written.deadLetters),
+        rows: await selectOf(session, silverTable(exchange.name), written.rows),
+        deadLetters: await selectOf(session, DLQ_TABLE, written.deadLetters),
         lanes: own.lanes,
         count: outcome.rows,
       }
@@ -104,7 +113,13 @@ function positionOf({ lanes }: Checkpoint, key: LaneKey): bigint {
   return lanes.get(key)?.position ?? 0n
 }
 
-function union(selects: readonly string[]): string | undefined {
-  // A query may end in an ORDER BY, which a union takes only within parentheses.
-  return selects.length === 0 ? undefined : selects.map((select) => `(${select})`).join(' UNION ALL ')
+/** SQL of what was to be written to a table; undefined for nothing. */
+async function selectOf(
+  session: Session,
+  table: TableDefinition,
+  [first, ...others]: readonly RowPart[],
+): Promise<string | undefined> {
+  if (!first) return undefined
+  const { name } = await loadParts(session, `derived_${table.name}`, table.columns, [first, ...others])
+  return `SELECT * FROM ${name}`
 }

@@ -1,8 +1,9 @@
 import { AssayError, type LaneKey, laneKey, type Position, position } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
-import { checkRules, parseRuleSet, type RuleSet, SILVER_RULES, silverTable } from '@assay/medallion'
+import { checkRules, silverTable } from '@assay/medallion'
 import type { Checkpoint } from '@assay/pipeline'
+import { parseRuleSet, type RuleSet, SILVER_RULES } from '@assay/rules'
 import { findingOf } from '../check.js'
 
 /** From which offset on a rule set judged a lane. */

@@ -1,13 +1,7 @@
 import { type DecodedColumns, type DecodedField, newDecodedColumns } from '@assay/avro'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
-import {
-  decoderLookup,
-  describeDamage,
-  describeFrame,
-  FrameStatus,
-  RECORD_BYTES_MAX,
-  SILVER_RULES,
-} from '@assay/medallion'
+import { decoderLookup, describeDamage, describeFrame, RECORD_BYTES_MAX } from '@assay/medallion'
+import { FrameStatus, SILVER_RULES } from '@assay/rules'
 import { frameSchemaId, type SchemaRegistry, WIRE_HEADER_BYTES } from '@assay/schema-registry'
 
 /** A record's value as far as it can be read. */

@@ -148,7 +148,7 @@ class Trace {
     return (await Promise.all(found))
       .flat()
       .flatMap((row) => {
-        const exchange = exchanges.find(({ silver }) => silver.exchange === row.exchange)
+        const exchange = exchanges.find(({ exchange }) => exchange === row.exchange)
         if (!exchange) return []
         const coordinates = { topic: String(row.topic), partition: Number(row.partition), offset: row.offset as bigint }
         return [{ ...coordinates, exchange, ...(definition === GOLD_TABLE && { gold: rowsOf(GOLD_TABLE, [row]) }) }]
@@ -248,7 +248,7 @@ function tradesSql(
   { tradeId, number }: TradeTarget,
   exchanges: readonly Exchange[],
 ): string {
-  const names = exchanges.map(({ silver }) => quoteText(silver.exchange)).join(', ')
+  const names = exchanges.map(({ exchange }) => quoteText(exchange)).join(', ')
   const isNamed = `trade_id = ${quoteText(tradeId)}`
   const isNumbered = number === undefined ? isNamed : `source_sequence = ${number}`
   const isNumberOnly = number !== undefined && /^\d+$/.test(tradeId)
@@ -259,7 +259,7 @@ function tradesSql(
 
 function byCoordinates(a: Coordinate, b: Coordinate): number {
   return (
-    compare(a.exchange.silver.exchange, b.exchange.silver.exchange) ||
+    compare(a.exchange.exchange, b.exchange.exchange) ||
     compare(a.topic, b.topic) ||
     a.partition - b.partition ||
     compare(a.offset, b.offset)

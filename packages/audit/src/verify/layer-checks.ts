@@ -1,3 +1,4 @@
+import { CANDLES_TABLE } from '@assay/candles'
 import type { LaneKey } from '@assay/core'
 import type { Session, TemporaryTable } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
@@ -8,10 +9,13 @@ import { readRuleHistory } from '../derive/rule-history.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
 import type { PinnedExchange, PinnedLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
+import { CANDLE_TRADES_CLAIM, CANDLES_CLAIM, checkCandles } from './candles/check-candles.js'
+import { checkRevisions, REVISIONS_CLAIM } from './candles/check-revisions.js'
 import { checkStops, checkTopics } from './check-checkpoint.js'
 import { checkDistinct, checkGold, checkKept } from './check-gold.js'
 import { checkLog } from './check-log.js'
 import { checkOffsets } from './check-offsets.js'
+import { checkReference, REFERENCE_CLAIM } from './check-reference.js'
 import { checkReplayed } from './check-replayed-rows.js'
 import { checkReplayedValues } from './check-replayed-values.js'
 import { checkRuleHistory, checkSilver } from './check-silver.js'
@@ -41,6 +45,7 @@ const LAYER_CHECKS = {
   bronze: checkBronzeLayer,
   silver: checkSilverLayer,
   gold: checkGoldLayer,
+  candles: checkCandlesLayer,
 } satisfies Record<LayerName, LayerChecks>
 
 /** The checks of the layer of that name; undefined for one that has none of its own. */
@@ -106,6 +111,20 @@ async function checkGoldLayer(context: LayerCheckContext): Promise<bigint> {
   await guard(claimOf('G3', tables.tradeGaps, 'its open gaps are those between the trades of gold'), () =>
     checkTradeGaps(session, tables, checks),
   )
+  await guard(REFERENCE_CLAIM, () => checkReference(session, tables, checks))
+  return 0n
+}
+
+async function checkCandlesLayer({ session, tables, checks, guard }: LayerCheckContext): Promise<bigint> {
+  const candles = tables.of(CANDLES_TABLE)
+  if (!candles.pinned && !candles.problem) {
+    for (const claim of [CANDLES_CLAIM, CANDLE_TRADES_CLAIM, REVISIONS_CLAIM]) {
+      checks.skipped(claim, 'the lake has no candles yet')
+    }
+    return 0n
+  }
+  await guard(CANDLES_CLAIM, () => checkCandles(session, tables, checks))
+  await guard(REVISIONS_CLAIM, () => checkRevisions(session, tables, checks))
   return 0n
 }
 

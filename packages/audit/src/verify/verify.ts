@@ -1,4 +1,4 @@
-import { AssayError, isStopped, type LaneKey, OutageError } from '@assay/core'
+import { AssayError, isStopped, type LaneKey, messageOf, OutageError } from '@assay/core'
 import { type Session, type TemporaryTable, withSession } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { isFileGone } from '@assay/pipeline'
@@ -11,6 +11,7 @@ import { checkLedgers, checkReplayCounts } from './check-ledgers.js'
 import { checkChain, checkHistory, checkPositions } from './check-positions.js'
 import { checkResolutions, loadReplayed } from './check-replayed-rows.js'
 import { claimOf, type Guard, ofReplayed, ownChecksOf } from './layer-checks.js'
+import { checkChecksums } from './tables/check-checksums.js'
 import { checkFiles, unreadableFiles } from './tables/check-files.js'
 import { checkManifests } from './tables/check-manifests.js'
 import { checkMetadata, checkSequences } from './tables/check-metadata.js'
@@ -38,7 +39,7 @@ export async function verifyLake(lake: Lake, options: VerifyOptions): Promise<Ve
   })
   const work = async (session: Session): Promise<VerifyReport> => {
     const tables = await pinLake(lake, list)
-    const rows = await new Run({ lake, session, tables, list, onBegin }).all(fromLog)
+    const rows = await new Run({ lake, session, tables, list, onBegin, signal }).all(fromLog)
     return reportOf(list.checks, rows)
   }
   return withSession(await lake.engine(), work, signal)
@@ -50,6 +51,7 @@ interface RunParts {
   readonly tables: PinnedLake
   readonly list: CheckList
   readonly onBegin: (claim: Claim) => void
+  readonly signal: AbortSignal
 }
 
 class Run {
@@ -59,13 +61,15 @@ class Run {
   readonly #list: CheckList
 
   readonly #onBegin: (claim: Claim) => void
+  readonly #signal: AbortSignal
 
-  constructor({ lake, session, tables, list, onBegin }: RunParts) {
+  constructor({ lake, session, tables, list, onBegin, signal }: RunParts) {
     this.#lake = lake
     this.#session = session
     this.#tables = tables
     this.#list = list
     this.#onBegin = onBegin
+    this.#signal = signal
   }
 
   async all(fromLog: boolean): Promise<bigint> {
@@ -111,6 +115,9 @@ class Run {
     await this.#guard(claimOf('files', scan, 'every live data file is there, as large as its manifest says'), () =>
       checkFiles(this.#lake, this.#session, scan, this.#list),
     )
+    await this.#guard(claimOf('files', scan, 'the pages of its data files are as they were written'), () =>
+      checkChecksums(scan, this.#list, this.#signal),
+    )
   }
 
   async #statistics(scan: PinnedScan): Promise<void> {
@@ -150,6 +157,8 @@ class Run {
         () => checkUnreadRows(this.#session, scan, upstream, this.#list),
       )
     }
+    // Rows of candles come from many lanes each.
+    if (!scan.definition.coordinates) return new Map()
     const rows = await this.#guard(claimOf('B2', scan, "every lane's rows end where its checkpoint says"), async () => {
       const found = await laneRows(this.#session, scan)
       checkPositions(scan, found, this.#list)
@@ -178,7 +187,8 @@ class Run {
 
 /** The error for files that were there when the verification began and have gone since. */
 function cleanedUp(cause: unknown): OutageError {
-  return new OutageError('snapshot_cleaned_up', "the workers' clean-up took files before they were verified", {
+  const message = `the workers' clean-up took files before they were verified: ${messageOf(cause)}`
+  return new OutageError('snapshot_cleaned_up', message, {
     hint: 'verify again, with the workers stopped if it takes longer than a quarter of an hour',
     cause,
   })

@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core'
-import type { AvroInput, AvroLong } from './input.js'
+import { type AvroInput, type AvroLong, DAMAGED_HINT } from './input.js'
 import type { AvroOutput } from './output.js'
 
 /** A decoded record: fields under the names that the caller gave their ids, else under their own. */
@@ -19,7 +19,7 @@ type SchemaObject = Readonly<Record<string, unknown>>
 const DEPTH_MAX = 32
 
 function bad(what: string): AssayError {
-  return new AssayError('corrupt_avro', `bad Avro schema: ${what}`)
+  return new AssayError('corrupt_avro', `bad Avro schema: ${what}`, { hint: DAMAGED_HINT })
 }
 
 function isObject(value: unknown): value is SchemaObject {
@@ -164,7 +164,8 @@ class Compiler {
     return {
       decode: (input) => {
         const branch = branches[input.count(branches.length - 1)]
-        if (!branch) throw new AssayError('corrupt_avro', 'a union names a branch that is not there')
+        if (!branch)
+          throw new AssayError('corrupt_avro', 'a union names a branch that is not there', { hint: DAMAGED_HINT })
         return branch.decode(input)
       },
       encode: (value, output) => {

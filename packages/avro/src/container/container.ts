@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { AssayError, readJson, TOOL_JSON_DEPTH_MAX } from '@assay/core'
 import { type AvroRecord, compileAvro, type Encode, type FieldNames } from './codec.js'
-import { AvroInput } from './input.js'
+import { AvroInput, DAMAGED_HINT } from './input.js'
 import { AvroOutput } from './output.js'
 
 /** `Obj` and the version byte 1 (Avro specification 1.11, "Object Container Files"). */
@@ -40,7 +40,7 @@ export class SchemaCache {
     try {
       schema = readJson(text, TOOL_JSON_DEPTH_MAX)
     } catch (cause) {
-      throw new AssayError('corrupt_avro', 'the schema of an Avro file is not JSON', { cause })
+      throw new AssayError('corrupt_avro', 'the schema of an Avro file is not JSON', { cause, hint: DAMAGED_HINT })
     }
     if (this.#compiled.size >= COMPILED_MAX) this.#compiled.clear()
     const compiled = compileAvro(schema, this.#names)
@@ -87,7 +87,7 @@ export function writeAvro(
 export function readAvro(bytes: Uint8Array, schemas: SchemaCache): AvroFile {
   const input = new AvroInput(bytes)
   if (!input.take(Math.min(MAGIC.length, input.remaining_bytes)).equals(MAGIC)) {
-    throw new AssayError('corrupt_avro', 'not an Avro container file')
+    throw new AssayError('corrupt_avro', 'not an Avro container file', { hint: DAMAGED_HINT })
   }
   const header = readHeader(input)
   const sync = input.take(SYNC_BYTES)
@@ -95,13 +95,15 @@ export function readAvro(bytes: Uint8Array, schemas: SchemaCache): AvroFile {
   while (input.remaining_bytes > 0) {
     const count = input.count(Number.MAX_SAFE_INTEGER)
     blocks.push({ count, stored: input.sized() })
-    if (!input.take(SYNC_BYTES).equals(sync)) throw new AssayError('corrupt_avro', 'a sync marker is wrong')
+    if (!input.take(SYNC_BYTES).equals(sync)) {
+      throw new AssayError('corrupt_avro', 'a sync marker is wrong', { hint: DAMAGED_HINT })
+    }
   }
   const checksum = header.get(CHECKSUM)
   const crc = blocks.reduce((sum, { count, stored }) => blockCrc(sum, count, stored), headerCrc(header))
   if (checksum !== undefined && checksum !== String(crc)) {
     throw new AssayError('corrupt_avro', 'the file is not what was written: its checksum is another', {
-      hint: 'restore it from a copy',
+      hint: DAMAGED_HINT,
     })
   }
   const { decode } = schemas.compile(header.get('avro.schema') ?? '')
@@ -110,7 +112,7 @@ export function readAvro(bytes: Uint8Array, schemas: SchemaCache): AvroFile {
   for (const { count, stored } of blocks) {
     const block = new AvroInput(decompress(codec, stored))
     if (count < 0 || count > block.remaining_bytes)
-      throw new AssayError('corrupt_avro', 'a block claims too many records')
+      throw new AssayError('corrupt_avro', 'a block claims too many records', { hint: DAMAGED_HINT })
     for (let i = 0; i < count; i += 1) records.push(decode(block) as AvroRecord)
   }
   return { header, records }
@@ -147,6 +149,6 @@ function decompress(codec: string, block: Uint8Array): Uint8Array {
   try {
     return inflateRawSync(block, { maxOutputLength: BLOCK_BYTES_MAX })
   } catch (cause) {
-    throw new AssayError('corrupt_avro', 'a block of a manifest cannot be decompressed', { cause })
+    throw new AssayError('corrupt_avro', 'a block of a manifest cannot be decompressed', { cause, hint: DAMAGED_HINT })
   }
 }

@@ -3,10 +3,12 @@ import { AssayError } from '@assay/core'
 /** An Avro int or long as it was read: a number where that is exact, else a bigint. */
 export type AvroLong = number | bigint
 
+/** What to do about a container file that can't be read. */
+export const DAMAGED_HINT =
+  'the file is damaged; restore it from a copy, or roll the table back to a snapshot that does not name it'
+
 function truncated(): AssayError {
-  return new AssayError('corrupt_avro', 'an Avro file ends in the middle of a value', {
-    hint: 'the file is damaged; restore it, or roll the table back to a snapshot that does not name it',
-  })
+  return new AssayError('corrupt_avro', 'an Avro file ends in the middle of a value', { hint: DAMAGED_HINT })
 }
 
 /** Reads Avro's binary encoding (specification 1.11, "Binary Encoding") from a buffer. */
@@ -54,14 +56,16 @@ export class AvroInput {
         return Number.isSafeInteger(narrow) ? narrow : value
       }
     }
-    throw new AssayError('corrupt_avro', 'an Avro number is longer than ten bytes')
+    throw new AssayError('corrupt_avro', 'an Avro number is longer than ten bytes', { hint: DAMAGED_HINT })
   }
 
   /** A long that counts something inside this buffer: never more than `limit`. */
   count(limit: number): number {
     const value = this.long()
     if (typeof value === 'bigint' || value < -limit || value > limit) {
-      throw new AssayError('corrupt_avro', `an Avro file claims ${value} items where ${limit} is the most possible`)
+      throw new AssayError('corrupt_avro', `an Avro file claims ${value} items where ${limit} is the most possible`, {
+        hint: DAMAGED_HINT,
+      })
     }
     return value
   }

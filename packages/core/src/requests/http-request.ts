@@ -73,8 +73,3 @@ function reasonOf(error: unknown, { timeout_ms }: HttpBounds): string {
   if (cause instanceof Error && cause.message === '') return 'no answer, or a proxy that wants a login'
   return cause instanceof Error && PLAIN_WORDS.test(cause.message) ? cause.message : error.name
 }
-
-/** A server's words without the secrets that it may have repeated. */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((left, secret) => (secret === '' ? left : left.replaceAll(secret, '***')), text)
-}

@@ -6,8 +6,8 @@ import { openStream } from '../results/stream.js'
 import { quoteIdentifier, quoteText } from '../sql-text.js'
 import { type AnswerStream, readAnswer } from './answer-stream.js'
 import { parquetTypeInstead } from './parquet-type.js'
-import { queryError } from './query-error.js'
-import { type GatedStatement, gateStatement, refused } from './statement-gate.js'
+import { queryError, refused } from './query-error.js'
+import { type GatedStatement, gateStatement } from './statement-gate.js'
 
 export type QueryParam = string | number | bigint | boolean | null
 

@@ -1,6 +1,5 @@
-import { AssayError, diskFailureInText, OutageError, UsageError } from '@assay/core'
-import { damagedFileHint, failureOf, messageOf } from '../errors.js'
-import { refused } from './statement-gate.js'
+import { AssayError, diskFailureInText, messageOf, OutageError, UsageError } from '@assay/core'
+import { damagedFileHint, failureOf } from '../errors.js'
 
 const FILE_GONE = /No files found that match|Cannot open file .*No such file/s
 const NOT_AN_INTEGER_OF_38_DIGITS = /Could not cast value (\S+) to DECIMAL\(38,0\)/
@@ -62,4 +61,10 @@ const ADVICE = /\s*(?:Possible solutions:|Use "SET|You can (?:set|increase)|See 
 
 function forPeople(message: string): string {
   return message.replace(ADVICE, '').replaceAll(PATH, '…/$1')
+}
+
+export function refused(why: string): UsageError {
+  return new UsageError('query_refused', `The statement is refused: ${why}.`, {
+    hint: 'write one SELECT (or EXPLAIN of one) over the tables and views that "show tables" lists',
+  })
 }

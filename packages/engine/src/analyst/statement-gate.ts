@@ -2,6 +2,7 @@ import { UsageError } from '@assay/core'
 import duckdb, { type Connection } from '@duckdb/node-bindings'
 import { DuckDBResult } from '../results/node-api.js'
 import { quoteText } from '../sql-text.js'
+import { refused } from './query-error.js'
 import { CATALOG_TABLES, FUNCTIONS, TABLE_FUNCTIONS } from './statement-functions.js'
 
 const STATEMENT_CHARS_MAX = 100_000
@@ -74,14 +75,15 @@ async function parseSelect(connection: Connection, sql: string): Promise<unknown
   const [row] = await result.getRows()
   const parsed = JSON.parse(String(row?.[0])) as Parsed
   if (parsed.error || !parsed.statements) {
-    if (parsed.error_type === 'parser') throw new UsageError('query_invalid', parsed.error_message ?? 'no SQL', SYNTAX)
+    if (parsed.error_type === 'parser')
+      throw new UsageError('query_invalid', parsed.error_message ?? 'no SQL', { hint: SYNTAX_HINT })
     throw refused('it is not a SELECT')
   }
   if (parsed.statements.length !== 1) throw refused(`it holds ${parsed.statements.length} statements`)
   return parsed.statements[0]
 }
 
-const SYNTAX = { hint: 'mend the SQL at the place that the message names' }
+const SYNTAX_HINT = 'mend the SQL at the place that the message names'
 
 type Node = Readonly<Record<string, unknown>>
 
@@ -180,12 +182,6 @@ function isBuiltIn(call: Node | undefined): boolean {
 
 function nameOf(value: unknown): string {
   return typeof value === 'string' ? value.toLowerCase() : ''
-}
-
-export function refused(why: string): UsageError {
-  return new UsageError('query_refused', `The statement is refused: ${why}.`, {
-    hint: 'write one SELECT (or EXPLAIN of one) over the tables and views that "show tables" lists',
-  })
 }
 
 function unknownTable(name: string, tables: Iterable<string>): UsageError {

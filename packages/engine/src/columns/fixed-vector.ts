@@ -15,8 +15,8 @@ export function fixedWriter(column: FixedWidth, rowsMax: number): WriteRows {
       return decimalWriter(column.data, column.nulls, rowsMax)
     case 'BOOLEAN':
       return (vector, from, count) => {
-        assertBooleans(column.data, from, count)
-        copyRows(vector, column.data, 1, from, count)
+        const booleans = checkedBooleans(column.data.subarray(from, from + count), column.nulls?.subarray(from))
+        copyRows(vector, booleans, 1, 0, count)
       }
     default: {
       const { data } = column
@@ -31,11 +31,16 @@ function copyRows(vector: Vector, data: ArrayBufferView, width: number, from: nu
   duckdb.copy_data_to_vector(vector, 0, buffer, data.byteOffset + from * width, count * width)
 }
 
-/** A byte other than 0 and 1 would be neither true nor false to DuckDB. */
-function assertBooleans(data: Uint8Array, from: number, count: number): void {
+/** A byte other than 0 and 1 would be neither true nor false to DuckDB. Where a row is null, its byte means nothing. */
+function checkedBooleans(data: Uint8Array, nulls: Uint8Array | undefined): Uint8Array {
   let all = 0
-  for (let i = from; i < from + count; i++) all |= data[i] as number
-  if (all > 1) throw badColumn('a boolean is neither 0 nor 1')
+  for (let i = 0; i < data.length; i++) all |= data[i] as number
+  if (all <= 1) return data
+  return data.map((byte, i) => {
+    if (nulls?.[i] === 1) return 0
+    if (byte > 1) throw badColumn('a boolean is neither 0 nor 1')
+    return byte
+  })
 }
 
 /** DuckDB keeps a UUID as a signed 128-bit integer, with its top bit turned over so that it sorts as bytes do. */

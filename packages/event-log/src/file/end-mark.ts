@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
-import { OutageError } from '@assay/core'
+import { vanished } from '../log-errors.js'
 import { createWith, type LogFile, type LogFiles, writeBytes } from './files/log-files.js'
 
 /*
@@ -92,7 +92,7 @@ export class EndMarkFile {
       await this.read()
       handle = await this.#open()
     }
-    if (!handle) throw new OutageError('log_failed', `${this.#path} vanishes as it is made`)
+    if (!handle) throw vanished(this.#path, 'made')
     this.#sequence += 1n
     await writeBytes(handle, slotByte(this.#sequence), encodeSlot(this.#sequence, this.#lane, mark))
   }

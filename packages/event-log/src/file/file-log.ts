@@ -72,7 +72,10 @@ export async function openFileLog(options: FileLogOptions): Promise<FileLog> {
       hint: `choose 1 to ${SEGMENT_BYTES_MAX}`,
     })
   }
-  if (endianness() !== 'LE') throw new UsageError('bad_machine', 'the file log needs a little-endian machine')
+  if (endianness() !== 'LE')
+    throw new UsageError('bad_machine', 'the file log needs a little-endian machine', {
+      hint: 'run it on x86-64 or ARM64, or set ASSAY_KAFKA_BROKERS',
+    })
   const root = path.resolve(directory)
   try {
     if (home) await home.open(access)

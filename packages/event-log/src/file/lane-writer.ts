@@ -1,6 +1,7 @@
 import { type Clock, type Lane, OutageError, type Position, position } from '@assay/core'
 import { encodedBytes, encodeGroup } from '../batch-format.js'
 import { damagedEnd } from '../damage.js'
+import { vanished } from '../log-errors.js'
 import type { PlannedBatch } from '../plan.js'
 import type { EndMark, EndMarkFile } from './end-mark.js'
 import { type FileLogEvent, tailCut } from './file-log-event.js'
@@ -211,14 +212,14 @@ export class LaneWriter {
     if (this.#open?.newest.inode === newest.inode) return this.#open
     await this.#closeHandle()
     const handle = await this.#options.files.open(newest.file.path, 'write')
-    if (!handle) throw new OutageError('log_failed', `${newest.file.path} vanishes as it is opened`)
+    if (!handle) throw vanished(newest.file.path, 'opened')
     this.#open = { handle, newest }
     return this.#open
   }
 
   async #openSegment(file: SegmentFile): Promise<{ handle: LogFile; newest: NewestSegment }> {
     const stats = await this.#options.files.stat(file.path)
-    if (!stats) throw new OutageError('log_failed', `${file.path} vanishes as it is made`)
+    if (!stats) throw vanished(file.path, 'made')
     const address = { byte: 0, next: file.base, tail: 'nothing' as const, isBound: false }
     const newest: NewestSegment = { file, inode: stats.inode, ...address }
     const { handle } = await this.#openNewest(newest)

@@ -2,15 +2,8 @@ import type { Exchange, SimulatedTrade } from '../exchange.js'
 import { joinedNameMarket } from '../markets/joined-name.js'
 import type { Market } from '../markets/market.js'
 import type { Reading } from '../markets/reading.js'
-import {
-  booleanColumn,
-  decimalColumns,
-  dictionaryColumn,
-  longColumn,
-  marketColumns,
-  millisColumns,
-} from '../raw-columns.js'
 import { resource, resourceText } from '../resources.js'
+import { binanceColumns, binanceRawColumns } from './columns.js'
 import { newBinanceFeedParser } from './feed.js'
 import { binanceLive } from './live.js'
 import { binanceSymbols } from './symbols.js'
@@ -37,34 +30,10 @@ export const binance: Exchange = {
   symbols: binanceSymbols,
   writesPairsApart: false,
   firstTrade_ms: Date.UTC(2017, 6, 14),
-  columns(decoded, valid, reading) {
-    const rows = { decoded, valid }
-    return [
-      ...marketColumns(rows, 'symbol', (symbol) => binanceMarket(symbol, reading)),
-      ...decimalColumns(rows, 'price', 'price'),
-      ...decimalColumns(rows, 'quantity', 'quantity'),
-      ...millisColumns(rows, 'trade_time_ms'),
-      longColumn(rows, 'trade_id', 'raw_trade_id'),
-      booleanColumn(rows, 'is_buyer_maker', 'raw_is_buyer_maker'),
-      longColumn(rows, 'ingestion_timestamp', 'raw_ingestion_timestamp'),
-      dictionaryColumn(rows, 'event_type', 'raw_event_type'),
-      longColumn(rows, 'event_time_ms', 'raw_event_time_ms'),
-      booleanColumn(rows, 'is_best_match', 'raw_is_best_match'),
-    ]
-  },
-  silver: {
-    trade_id: `'BINANCE-' || raw_trade_id`,
-    event_type: 'raw_event_type',
-    side: `case when raw_is_buyer_maker then 'SELL' when not raw_is_buyer_maker then 'BUY' end`,
-    side_text: 'raw_is_buyer_maker::varchar',
-    trade_conditions: `[]::varchar[]`,
-    source_sequence: `raw_trade_id`,
-    ingestion_timestamp: `raw_ingestion_timestamp`,
-    vendor_data: `json_object('event_type', raw_event_type, 'event_time_ms', raw_event_time_ms,
-      'is_buyer_maker', raw_is_buyer_maker, 'is_best_match', raw_is_best_match)::varchar`,
-    exchange: 'BINANCE',
-    asset_class: 'crypto',
-  },
+  exchange: 'BINANCE',
+  asset_class: 'crypto',
+  columns: (decoded, valid, reading) => binanceColumns({ decoded, valid }, (symbol) => binanceMarket(symbol, reading)),
+  rawColumns: (decoded, valid) => binanceRawColumns({ decoded, valid }),
   market: binanceMarket,
   record: (trade: SimulatedTrade) => ({
     event_type: 'trade',

@@ -1,35 +1,76 @@
+import { createHash } from 'node:crypto'
 import { type DecodedColumns, type DecodedField, decodedField } from '@assay/avro'
-import { bytesColumn, type NamedColumn, type SpanColumn } from '@assay/core'
+import { bytesColumn, type SpanColumn } from '@assay/core'
+import type { ColumnEntry } from '../columns/rows.js'
 import { secondsTextMicros } from '../feed-time.js'
 import type { Reading } from '../markets/reading.js'
-import { nullRows } from '../raw-columns.js'
 
-/**
- * What identifies a trade without an id: `raw_timestamp`, its time as text, and `raw_identity`, the bytes of which the
- * md5 is taken; both null for trades with an id.
- */
-export function identityColumns(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): NamedColumn[] {
-  const nulls = withIdOrInvalid(decoded, valid)
-  return reading.method === 'currency_suffix' ? ofBodies(decoded, nulls) : ofValues(decoded, nulls)
+/** What identifies a trade without an id: its time as text, and the bytes of which the md5 is taken. */
+interface Identity {
+  readonly time: Uint8Array
+  readonly identity: Uint8Array
 }
 
-function withIdOrInvalid(decoded: DecodedColumns, valid: Uint8Array): Uint8Array {
-  const tradeId = decodedField(decoded, 'trade_id', 'long')
-  const time = decodedField(decoded, 'timestamp', 'span')
-  return nullRows(time.nulls, valid).map((flag, row) => (tradeId.nulls[row] === 1 ? flag : 1))
+/** Ids of the trades without one of the exchange's, by row. */
+export function idsOfNumberless(
+  decoded: DecodedColumns,
+  valid: Uint8Array,
+  reading: Reading,
+): ReadonlyMap<number, Uint8Array> {
+  const ids = new Map<number, Uint8Array>()
+  for (const [row, { time, identity }] of identities(decoded, valid, reading)) {
+    const digest = createHash('md5').update(identity).digest('hex').slice(0, DIGEST_CHARACTERS)
+    ids.set(row, Buffer.concat([HEAD, time, Buffer.from(`-${digest}`)]))
+  }
+  return ids
+}
+
+const HEAD = Buffer.from('KRAKEN-')
+const DIGEST_CHARACTERS = 16
+
+/** The same as `raw_timestamp` and `raw_identity`; both null for trades with an id. */
+export function identityColumns(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): ColumnEntry[] {
+  const found = identities(decoded, valid, reading)
+  const spans = (type: SpanColumn['type'], bytesOf: (identity: Identity) => Uint8Array): SpanColumn => {
+    const values = Array.from(valid, (_, row) => {
+      const identity = found.get(row)
+      return identity && bytesOf(identity)
+    })
+    const { data, offsets, nulls } = bytesColumn(values)
+    const { length } = values
+    return {
+      type,
+      source: data,
+      starts: offsets.subarray(0, length),
+      ends: offsets.subarray(1),
+      ...(nulls && { nulls }),
+    }
+  }
+  return [
+    ['raw_timestamp', spans('VARCHAR', ({ time }) => time)],
+    ['raw_identity', spans('BLOB', ({ identity }) => identity)],
+  ]
+}
+
+function identities(decoded: DecodedColumns, valid: Uint8Array, reading: Reading): ReadonlyMap<number, Identity> {
+  const numbers = decodedField(decoded, 'trade_id', 'long')
+  const times = decodedField(decoded, 'timestamp', 'span')
+  const identityOf = reading.method === 'currency_suffix' ? ofBody : ofValues
+  const found = new Map<number, Identity>()
+  for (let row = 0; row < valid.length; row++) {
+    if (numbers.nulls[row] === 1 && times.nulls[row] !== 1 && valid[row] === 1) found.set(row, identityOf(decoded, row))
+  }
+  return found
 }
 
 /** The first way: by the record's Avro body, so that one trade in two schema versions was two. */
-function ofBodies(decoded: DecodedColumns, nulls: Uint8Array): NamedColumn[] {
+function ofBody(decoded: DecodedColumns, row: number): Identity {
   const { source, bodyStarts, bodyEnds } = decoded
   const { starts, ends } = decodedField(decoded, 'timestamp', 'span')
-  return [
-    { name: 'raw_timestamp', column: { type: 'VARCHAR', source, starts, ends, nulls } },
-    {
-      name: 'raw_identity',
-      column: { type: 'BLOB', source, starts: bodyStarts, ends: bodyEnds, nulls: nulls.slice() },
-    },
-  ]
+  return {
+    time: source.subarray(starts[row], ends[row]),
+    identity: source.subarray(bodyStarts[row], bodyEnds[row]),
+  }
 }
 
 /**
@@ -37,35 +78,24 @@ function ofBodies(decoded: DecodedColumns, nulls: Uint8Array): NamedColumn[] {
  * equal fills, or the ingestion time of a producer that doesn't number them. Numbers and times are written in one way
  * each, so that neither a schema nor trailing zeros make another trade.
  */
-function ofValues(decoded: DecodedColumns, nulls: Uint8Array): NamedColumn[] {
-  const times: (Uint8Array | undefined)[] = []
-  const identities: (Uint8Array | undefined)[] = []
-  const text = (name: string, row: number): string => textAt(decoded, decodedField(decoded, name, 'span'), row)
+function ofValues(decoded: DecodedColumns, row: number): Identity {
+  const text = (name: string): string => textAt(decoded, decodedField(decoded, name, 'span'), row)
   const fillNumber = decodedField(decoded, 'fill_number', 'long')
   const ingestion = decodedField(decoded, 'ingestion_timestamp', 'long')
-  for (let row = 0; row < nulls.length; row++) {
-    if (nulls[row] === 1) {
-      times.push(undefined)
-      identities.push(undefined)
-      continue
-    }
-    const fill = fillNumber.nulls[row] === 1 ? ingestion.data[row] : fillNumber.data[row]
-    const trade = {
-      pair: text('pair', row),
-      timestamp: text('timestamp', row),
-      price: text('price', row),
-      volume: text('volume', row),
-      side: text('side', row),
-      order_type: text('order_type', row),
-      misc: text('misc', row),
-    }
-    times.push(Buffer.from(plainTime(trade.timestamp)))
-    identities.push(Buffer.from(`${identityText(trade).slice(0, -1)},${fill}]`))
+  const fill = fillNumber.nulls[row] === 1 ? ingestion.data[row] : fillNumber.data[row]
+  const trade = {
+    pair: text('pair'),
+    timestamp: text('timestamp'),
+    price: text('price'),
+    volume: text('volume'),
+    side: text('side'),
+    order_type: text('order_type'),
+    misc: text('misc'),
   }
-  return [
-    { name: 'raw_timestamp', column: spans('VARCHAR', times) },
-    { name: 'raw_identity', column: spans('BLOB', identities) },
-  ]
+  return {
+    time: Buffer.from(plainTime(trade.timestamp)),
+    identity: Buffer.from(`${identityText(trade).slice(0, -1)},${fill}]`),
+  }
 }
 
 /** The values that a trade has beside its number among equal ones, as a JSON array. */
@@ -81,12 +111,6 @@ export function identityText(trade: {
   const { pair, timestamp, price, volume, side, order_type, misc } = trade
   const numbers = [plainTime(timestamp), plainNumber(price), plainNumber(volume)]
   return JSON.stringify([pair, ...numbers, side, order_type, misc])
-}
-
-function spans(type: SpanColumn['type'], values: readonly (Uint8Array | undefined)[]): SpanColumn {
-  const { data, offsets, nulls } = bytesColumn(values)
-  const count = values.length
-  return { type, source: data, starts: offsets.subarray(0, count), ends: offsets.subarray(1), ...(nulls && { nulls }) }
 }
 
 function textAt({ source }: DecodedColumns, field: DecodedField & { readonly kind: 'span' }, row: number): string {

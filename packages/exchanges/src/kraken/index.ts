@@ -1,8 +1,7 @@
 import type { Exchange, SimulatedTrade } from '../exchange.js'
-import { decimalColumns, dictionaryColumn, longColumn, marketColumns, secondsTextColumns } from '../raw-columns.js'
 import { resource, resourceText } from '../resources.js'
+import { krakenColumns, krakenRawColumns } from './columns.js'
 import { newKrakenFeedParser } from './feed.js'
-import { identityColumns } from './identity.js'
 import { krakenLive } from './live.js'
 import { krakenMarket, krakenSymbols } from './pair.js'
 
@@ -17,38 +16,10 @@ export const kraken: Exchange = {
   symbols: krakenSymbols,
   writesPairsApart: true,
   firstTrade_ms: Date.UTC(2011, 6, 28),
-  columns(decoded, valid, reading) {
-    const rows = { decoded, valid }
-    return [
-      ...marketColumns(rows, 'pair', (pair) => krakenMarket(pair, reading)),
-      ...decimalColumns(rows, 'price', 'price'),
-      ...decimalColumns(rows, 'volume', 'quantity'),
-      ...secondsTextColumns(rows, 'timestamp'),
-      ...identityColumns(decoded, valid, reading),
-      longColumn(rows, 'trade_id', 'raw_trade_id'),
-      dictionaryColumn(rows, 'side', 'raw_side'),
-      dictionaryColumn(rows, 'order_type', 'raw_order_type'),
-      longColumn(rows, 'ingestion_timestamp', 'raw_ingestion_timestamp'),
-      longColumn(rows, 'channel_id', 'raw_channel_id'),
-      dictionaryColumn(rows, 'pair', 'raw_pair'),
-      dictionaryColumn(rows, 'misc', 'raw_misc'),
-    ]
-  },
-  silver: {
-    trade_id: `case when raw_trade_id is not null then 'KRAKEN-' || symbol || '-' || raw_trade_id
-      else 'KRAKEN-' || raw_timestamp || '-' || left(md5(raw_identity), 16) end`,
-    event_type: `'trade'`,
-    side: `case raw_side when 'b' then 'BUY' when 's' then 'SELL' end`,
-    side_text: 'left(raw_side, 64)',
-    trade_conditions: `case raw_order_type when 'l' then ['limit'] when 'm' then ['market']
-      when '' then []::varchar[] else [raw_order_type] end`,
-    source_sequence: `raw_trade_id`,
-    ingestion_timestamp: `raw_ingestion_timestamp`,
-    vendor_data: `json_object('pair', raw_pair, 'channel_id', raw_channel_id, 'order_type', raw_order_type,
-      'misc', raw_misc)::varchar`,
-    exchange: 'KRAKEN',
-    asset_class: 'crypto',
-  },
+  exchange: 'KRAKEN',
+  asset_class: 'crypto',
+  columns: (decoded, valid, reading) => krakenColumns({ decoded, valid }, reading),
+  rawColumns: (decoded, valid, reading) => krakenRawColumns({ decoded, valid }, reading),
   market: krakenMarket,
   record: (trade: SimulatedTrade) => ({
     channel_id: 0,

@@ -1,10 +1,12 @@
 import type { Random } from '@assay/core'
 import type { Exchange, SimulatedSymbol, SimulatedTrade } from '../exchange.js'
+import type { CheckedOptions } from './options.js'
+import { runningShares } from './shares.js'
 
 /** One symbol's market: a price that wanders and trades that are numbered without holes. */
 export class MarketWalk {
   readonly key: Uint8Array
-  /** Greatest event time of its valid trades, µs; undefined before the first. */
+  /** Greatest event time of its valid trades that were sent, clock jumps aside, µs; undefined before the first. */
   newest_us: number | undefined
   private price: number
   private lastTradeId = 0
@@ -34,21 +36,18 @@ export class MarketWalk {
   }
 }
 
-/** The markets of a simulation, chosen among by Zipf's law. */
+/** The markets of a simulation, chosen among by their shares of the trades. */
 export class Markets {
   private readonly walks: readonly MarketWalk[]
-  /** Running sums of the weights, the last one being 1. */
   private readonly shares: readonly number[]
 
-  constructor(exchange: Exchange, count: number, skew: number) {
-    this.walks = Array.from({ length: count }, (_, i) => new MarketWalk(symbolAt(exchange, i)))
-    const weights = this.walks.map((_, i) => (i + 1) ** -skew)
-    const total = weights.reduce((sum, weight) => sum + weight, 0)
-    let sum = 0
-    this.shares = weights.map((weight) => {
-      sum += weight
-      return sum / total
-    })
+  constructor(options: CheckedOptions) {
+    const symbols = simulatedSymbols(options.exchange, options.symbols)
+    this.walks = symbols.map((symbol) => new MarketWalk(symbol))
+    this.shares = runningShares(
+      symbols.map(({ symbol }) => symbol),
+      options,
+    )
   }
 
   choose(random: Random): MarketWalk {
@@ -64,6 +63,10 @@ export class Markets {
   }
 }
 
-function symbolAt({ simulated }: Exchange, index: number): SimulatedSymbol {
-  return simulated.symbols[index] ?? { symbol: simulated.symbolOf(`SYM${index}`), price: 1, decimals: 4 }
+/** The first `count` symbols: those of the exchange, the busiest first, and more made after them. */
+export function simulatedSymbols({ simulated }: Exchange, count: number): SimulatedSymbol[] {
+  return Array.from(
+    { length: count },
+    (_, i) => simulated.symbols[i] ?? { symbol: simulated.symbolOf(`SYM${i}`), price: 1, decimals: 4 },
+  )
 }

@@ -1,4 +1,5 @@
 import type { Random } from '@assay/core'
+import type { MarketWalk } from './market-walk.js'
 
 /** A record before it becomes a row of a batch. */
 export interface SimulatedRecord {
@@ -8,29 +9,35 @@ export interface SimulatedRecord {
 }
 
 const RECORDS_MAX = 1000
-/** A duplicate is never older than this, so that it isn't late as well. */
+/** A record is never sent again after longer than this, so that the duplicate isn't late as well. */
 const AGE_MAX_US = 10_000_000
 
-/** Valid records from which a redelivery may be drawn. */
+interface Recent {
+  readonly record: SimulatedRecord
+  readonly walk: MarketWalk
+  readonly sent_us: number
+}
+
+/** Valid records that were sent, from which a redelivery may be drawn. */
 export class RecentRecords {
-  private readonly ring: { readonly record: SimulatedRecord; readonly event_us: number }[] = []
+  private readonly ring: Recent[] = []
   private first = 0
   private end = 0
 
-  add(record: SimulatedRecord, event_us: number): void {
-    this.ring[this.end % RECORDS_MAX] = { record, event_us }
+  add(record: SimulatedRecord, walk: MarketWalk, sent_us: number): void {
+    this.ring[this.end % RECORDS_MAX] = { record, walk, sent_us }
     this.end++
     this.first = Math.max(this.first, this.end - RECORDS_MAX)
   }
 
-  /** One of those that are young enough at `now_us`, or undefined if there is none. */
-  draw(now_us: number, random: Random): SimulatedRecord | undefined {
-    while (this.first < this.end && this.at(this.first).event_us < now_us - AGE_MAX_US) this.first++
+  /** One of those that were sent recently enough at `now_us`, or undefined if there is none. */
+  draw(now_us: number, random: Random): Recent | undefined {
+    while (this.first < this.end && this.at(this.first).sent_us < now_us - AGE_MAX_US) this.first++
     if (this.first === this.end) return undefined
-    return this.at(this.first + Math.floor(random.unit() * (this.end - this.first))).record
+    return this.at(this.first + Math.floor(random.unit() * (this.end - this.first)))
   }
 
-  private at(index: number): { readonly record: SimulatedRecord; readonly event_us: number } {
-    return this.ring[index % RECORDS_MAX] as { record: SimulatedRecord; event_us: number }
+  private at(index: number): Recent {
+    return this.ring[index % RECORDS_MAX] as Recent
   }
 }

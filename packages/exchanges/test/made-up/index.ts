@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { decodedField } from '@assay/avro'
+import type { DictionaryColumn, RowColumn } from '@assay/core'
+import { booleanColumn, dictionaryColumn, emptyLists, flagCodes, longColumn } from '../../src/columns/field-columns.js'
+import { numberedTexts } from '../../src/columns/numbered-texts.js'
+import { decimalColumns, marketColumns, millisColumns } from '../../src/columns/value-columns.js'
 import type { Exchange } from '../../src/exchange.js'
 import { FeedFields } from '../../src/feed-fields.js'
 import { joinedNameMarket } from '../../src/markets/joined-name.js'
 import type { Market } from '../../src/markets/market.js'
 import type { Reading } from '../../src/markets/reading.js'
 import { symbolGrammar } from '../../src/markets/symbol-text.js'
-import { booleanColumn, decimalColumns, longColumn, marketColumns, millisColumns } from '../../src/raw-columns.js'
 
 const symbols = symbolGrammar('-')
 
@@ -54,29 +58,43 @@ export const madeUp: Exchange = {
     silence_ms: 10_000,
     lifetime_ms: undefined,
   },
+  exchange: 'MADEUP',
+  asset_class: 'crypto',
   columns(decoded, valid, reading) {
-    const rows = { decoded, valid }
-    return [
-      ...marketColumns(rows, 'market', (symbol) => marketOf(symbol, reading)),
-      ...decimalColumns(rows, 'rate', 'price'),
-      ...decimalColumns(rows, 'amount', 'quantity'),
-      ...millisColumns(rows, 'at'),
-      longColumn(rows, 'no', 'raw_no'),
-      booleanColumn(rows, 'sold', 'raw_sold'),
-      longColumn(rows, 'taken_us', 'raw_taken_us'),
-    ]
+    const records = { decoded, valid }
+    const markets = new Map(
+      marketColumns(records, dictionaryColumn(records, 'market'), (symbol) => marketOf(symbol, reading)),
+    )
+    const { codes, dictionary } = markets.get('symbol') as DictionaryColumn
+    const sold = flagCodes(records, 'sold')
+    return new Map<string, RowColumn>([
+      ...markets,
+      ...decimalColumns(records, 'rate', 'price'),
+      ...decimalColumns(records, 'amount', 'quantity'),
+      ...millisColumns(records, 'at'),
+      [
+        'trade_id',
+        numberedTexts(
+          { texts: dictionary.map((symbol) => `MADEUP-${symbol}-`), codes },
+          decodedField(decoded, 'no', 'long'),
+        ),
+      ],
+      ['event_type', { type: 'CONSTANT', of: 'VARCHAR', value: 'trade' }],
+      ['side', { type: 'DICTIONARY', codes: sold, dictionary: ['BUY', 'SELL'] }],
+      ['side_text', { type: 'DICTIONARY', codes: sold, dictionary: ['false', 'true'] }],
+      ['trade_conditions', emptyLists(decoded.count)],
+      ['source_sequence', longColumn(records, 'no')],
+      ['ingestion_timestamp', longColumn(records, 'taken_us')],
+      ['vendor_data', { type: 'CONSTANT', of: 'VARCHAR', value: '{}' }],
+    ])
   },
-  silver: {
-    trade_id: `'MADEUP-' || symbol || '-' || raw_no`,
-    event_type: `'trade'`,
-    side: `case when raw_sold then 'SELL' when not raw_sold then 'BUY' end`,
-    side_text: 'raw_sold::varchar',
-    trade_conditions: `[]::varchar[]`,
-    source_sequence: `raw_no`,
-    ingestion_timestamp: `raw_taken_us`,
-    vendor_data: `'{}'`,
-    exchange: 'MADEUP',
-    asset_class: 'crypto',
+  rawColumns(decoded, valid) {
+    const records = { decoded, valid }
+    return new Map<string, RowColumn>([
+      ['raw_no', longColumn(records, 'no')],
+      ['raw_sold', booleanColumn(records, 'sold')],
+      ['raw_taken_us', longColumn(records, 'taken_us')],
+    ])
   },
   market: marketOf,
   record: (trade) => ({

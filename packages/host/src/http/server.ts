@@ -12,9 +12,12 @@ const RETRY_AFTER_SECONDS = 5
 
 /**
  * A server without routes. Whatever goes wrong in a handler is answered as a problem; `onDefect` is told what should
- * not have.
+ * not have, and `hide` takes secrets out of the texts that are answered.
  */
-export function newHttpServer(onDefect: (error: unknown) => void): FastifyInstance {
+export function newHttpServer(
+  onDefect: (error: unknown) => void,
+  hide: (text: string) => string = (text) => text,
+): FastifyInstance {
   const server = fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -23,6 +26,10 @@ export function newHttpServer(onDefect: (error: unknown) => void): FastifyInstan
     http: { headersTimeout: HEADERS_MS_MAX, connectionsCheckingInterval: HEADERS_MS_MAX / 2 },
   })
   boundConnections(server.server, CONNECTIONS_MAX)
+  server.addHook('onSend', async (_request, reply, payload) => {
+    const isJson = /json/.test(String(reply.getHeader('content-type')))
+    return isJson && typeof payload === 'string' ? hide(payload) : payload
+  })
   server.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, { status: 404, code: 'not_found', title: 'There is nothing at this address' }),
   )

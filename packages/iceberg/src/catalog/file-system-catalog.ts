@@ -4,7 +4,7 @@ import { serializeMetadata, type TableMetadata } from '../format/metadata.js'
 import { withMetadataLog } from '../format/update.js'
 import { isBuiltUpon } from './built-upon.js'
 import type { Catalog, CompareAndSwapOutcome, ForgetLimits, TableVersion } from './catalog.js'
-import { readMetadata } from './read-metadata.js'
+import { isAnother, readMetadata } from './read-metadata.js'
 import { outcomeUnknown, retryOutages } from './retry.js'
 import { VersionFiles } from './version-files.js'
 
@@ -227,9 +227,8 @@ export class FileSystemCatalog implements Catalog {
     const put = await this.#putVersion(files, number, bytes)
     if (put === 'taken') return { kind: 'conflict' }
     const version = this.#version(name, files, number, metadata, bytes)
-    // Another who slept may have put a file of his own where the base was cleaned up.
     const there = await this.#settled(() => this.#store.get(files.key(number - 1)))
-    if (!there || this.#bytes.get(base)?.equals(there) === false) return this.#settleWithoutBase(name, files, version)
+    if (!there || isAnother(there, this.#bytes.get(base), base)) return this.#settleWithoutBase(name, files, version)
     await files.raiseHint(number)
     this.#remember(name, version)
     return { kind: 'committed', version }

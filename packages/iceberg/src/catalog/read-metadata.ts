@@ -1,6 +1,7 @@
 import { checkInvariants } from '../format/invariants.js'
 import type { Json } from '../format/json.js'
 import { metadataFromJson, parseMetadata, type TableMetadata } from '../format/metadata.js'
+import type { TableVersion } from './catalog.js'
 import { inFile } from './in-file.js'
 
 /** What a metadata file is read for, named in every error. */
@@ -21,6 +22,21 @@ export function readMetadata(file: MetadataFile, text: string): TableMetadata {
 /** The same for metadata that came as a part of an answer. */
 export function metadataOf(file: MetadataFile, value: Json | undefined): TableMetadata {
   return checked(file, () => metadataFromJson(value))
+}
+
+/**
+ * Whether another who slept has put a file of his own where the base was cleaned up: `there` is what stands there,
+ * `bytes` what the base was, if that is known. Bytes that are no whole metadata are the base, which the disk has damaged
+ * since: others may stand on the commit by now, and it counts.
+ */
+export function isAnother(there: Uint8Array, bytes: Buffer | undefined, base: TableVersion): boolean {
+  if (!bytes || bytes.equals(there)) return false
+  try {
+    readMetadata({ table: base.tableKey, location: base.metadataLocation }, Buffer.from(there).toString('utf8'))
+    return true
+  } catch {
+    return false
+  }
 }
 
 function checked({ table, location }: MetadataFile, parse: () => TableMetadata): TableMetadata {

@@ -298,7 +298,9 @@ export class RestCatalog implements Catalog {
       if (typeof next !== 'string' || next === '') return names.sort()
       page = next
     }
-    throw new UsageError('catalog_refused', `the catalog's list of tables has no end after ${PAGES_MAX} pages`)
+    throw new UsageError('catalog_refused', `the catalog's list of tables has no end after ${PAGES_MAX} pages`, {
+      hint: 'check that ASSAY_CATALOG_URL is a catalog, and its log',
+    })
   }
 
   /** The server minds its own metadata files. */

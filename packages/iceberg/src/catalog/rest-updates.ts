@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core'
+import { AssayError, DEFECT_HINT } from '@assay/core'
 import { greatestSequence } from '../format/invariants.js'
 import { type JsonObject, serializeJson } from '../format/json.js'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef, snapshotJson, type TableMetadata } from '../format/metadata.js'
@@ -227,7 +227,9 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 function notExpressible(what: string): AssayError {
-  return new AssayError('update_not_expressible', `a commit changes ${what}, which a REST catalog cannot be told`)
+  return new AssayError('update_not_expressible', `a commit changes ${what}, which a REST catalog cannot be told`, {
+    hint: DEFECT_HINT,
+  })
 }
 
 /** The text of a commit request, ids as plain integers. */

@@ -1,4 +1,4 @@
-import { AssayError, backOff_ms, isRetryable } from '@assay/core'
+import { AssayError, backOff_ms, DEFECT_HINT, isRetryable } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import { keyOfPath } from '../catalog/paths.js'
 import type { DataFile } from '../format/data-file.js'
@@ -50,7 +50,7 @@ class Commit {
   async #race(): Promise<CommitOutcome> {
     const { catalog, clock, name, random } = this.#table
     for (let tried = 1; tried <= ATTEMPTS_MAX; tried += 1) {
-      const base = await this.#table.load()
+      const base = tried === 1 ? await this.#table.recent() : await this.#table.load()
       await refuseIfMoved(this.#table, base)
       const drafted = await this.#prepare(base)
       if (drafted.kind === 'refused') return this.#end(drafted)
@@ -108,6 +108,7 @@ class Commit {
       throw new AssayError(
         'manifest_not_fresh',
         `${given.path} is not a manifest of files to be added by this snapshot`,
+        { hint: DEFECT_HINT },
       )
     }
     return { ...given, manifest }
@@ -117,7 +118,7 @@ class Commit {
     const { manifests, manifestListSize_bytes, objects, snapshot, written } = draft
     for (const { key } of objects) this.#leftovers.delete(key)
     if (this.#added && manifests.some(({ path }) => path === this.#added?.path)) this.#leftovers.delete(this.#added.key)
-    this.#table.time.saw(version, { isOwn: true })
+    this.#table.committed(version)
     this.#table.rememberManifests(snapshot.manifestList, manifests, manifestListSize_bytes)
     for (const { path, manifest, bytes } of written) this.#table.rememberManifest(path, manifest, bytes.length)
     return { kind: 'committed', version, snapshot }
@@ -158,7 +159,9 @@ export function addedEntries(
   const specId = specOf(base, files)
   for (const file of files) keyOfPath(base, file.path)
   if (new Set(files.map(({ path }) => path)).size < files.length) {
-    throw new AssayError('file_added_twice', 'a commit names one new data file twice')
+    throw new AssayError('file_added_twice', 'a commit names one new data file twice', {
+      hint: DEFECT_HINT,
+    })
   }
   const entries = files.map((file) => ({
     status: 'added' as const,

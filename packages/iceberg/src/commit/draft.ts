@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core'
+import { AssayError, DEFECT_HINT } from '@assay/core'
 import type { TableVersion } from '../catalog/catalog.js'
 import type { Manifest } from '../format/manifest.js'
 import { describeManifest, liveFiles } from '../format/manifest-entries.js'
@@ -58,7 +58,9 @@ export async function draftCommit(
 ): Promise<Draft | Refusal> {
   const parent = currentSnapshot(base.metadata)
   if (base.metadata.snapshots.some(({ snapshotId }) => snapshotId === attempt.snapshotId)) {
-    throw new AssayError('snapshot_exists', `snapshot ${attempt.snapshotId} is in the table already`)
+    throw new AssayError('snapshot_exists', `snapshot ${attempt.snapshotId} is in the table already`, {
+      hint: DEFECT_HINT,
+    })
   }
   const inherited = (await table.manifests(base, parent)).filter((manifest) => liveFiles(manifest) > 0)
   const { plannedAt = Number.POSITIVE_INFINITY, removeFiles: removedFiles = [] } = change

@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core'
+import { AssayError, DEFECT_HINT } from '@assay/core'
 import { asArray, asInteger, asObject, asString, parseJson } from '../format/json.js'
 import type { TableMetadata } from '../format/metadata.js'
 import { WITNESSED_STEP_MS } from '../table/table-time.js'
@@ -56,7 +56,10 @@ export function isOld(from_ms: number, now_ms: number, age_ms: number): boolean 
 
 /** The content of a listing: paths as the table's metadata named them. */
 export function serializeExpiredFiles(paths: readonly string[]): Uint8Array {
-  if (paths.length > PATHS_MAX) throw new AssayError('trash_too_long', `${paths.length} files at once cannot be listed`)
+  if (paths.length > PATHS_MAX)
+    throw new AssayError('trash_too_long', `${paths.length} files at once cannot be listed`, {
+      hint: DEFECT_HINT,
+    })
   return Buffer.from(JSON.stringify({ paths }))
 }
 

@@ -3,7 +3,10 @@ import { AssayError } from '@assay/core'
 
 /** Access to the fields of a decoded Avro record; every mismatch is `corrupt_manifest`. */
 export function corruptManifest(message: string, cause?: unknown): AssayError {
-  return new AssayError('corrupt_manifest', message, cause === undefined ? {} : { cause })
+  return new AssayError('corrupt_manifest', message, {
+    ...(cause !== undefined && { cause }),
+    hint: 'the file is damaged, or another engine wrote it wrongly: restore it from a copy',
+  })
 }
 
 export function textOf(record: AvroRecord, name: string): string {

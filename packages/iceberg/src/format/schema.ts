@@ -87,7 +87,9 @@ const SIMPLE: ReadonlySet<string> = new Set([
 const DECIMAL_DIGITS_MAX = 38
 
 function badType(text: string): AssayError {
-  return new AssayError('unsupported_type', `"${text}" is not a type of Iceberg format version 2`)
+  return new AssayError('unsupported_type', `"${text}" is not a type of Iceberg format version 2`, {
+    hint: 'take the column back with the engine that added it, or copy the rows into a table of version 2',
+  })
 }
 
 /** Checks a primitive type and brings it into the canonical form. Throws `unsupported_type`. */

@@ -9,7 +9,9 @@ import { decimalParts, fixedLength, type PrimitiveType } from './schema.js'
 export type Value = boolean | number | bigint | string | Uint8Array
 
 function mismatch(type: string): AssayError {
-  return new AssayError('bad_value', `the value is not one of type ${type}`)
+  return new AssayError('bad_value', `the value is not one of type ${type}`, {
+    hint: 'the file that holds it is damaged, or another engine wrote it wrongly: restore it from a copy',
+  })
 }
 
 function isLong(type: PrimitiveType): boolean {

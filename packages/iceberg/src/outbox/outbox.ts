@@ -1,4 +1,5 @@
-import { AssayError } from '@assay/core'
+import { AssayError, DEFECT_HINT } from '@assay/core'
+import type { TableVersion } from '../catalog/catalog.js'
 import type { ManifestRef } from '../commit/change.js'
 import { addedEntries, commit } from '../commit/commit.js'
 import { putAll } from '../commit/written-manifest.js'
@@ -54,7 +55,9 @@ export function pendingChange(
   change: { readonly add: readonly PendingEntry[]; readonly published: ReadonlySet<string> },
 ): Readonly<Record<string, string>> {
   if (new Set(change.add.map(({ table }) => table)).size < change.add.length) {
-    throw new AssayError('outbox_twice', 'a commit may publish one manifest to a side table, not two')
+    throw new AssayError('outbox_twice', 'a commit may publish one manifest to a side table, not two', {
+      hint: DEFECT_HINT,
+    })
   }
   const left = pendingEntries(base, propertyPrefix).filter(({ manifest }) => !change.published.has(manifest))
   const entries = [...left, ...change.add]
@@ -115,7 +118,7 @@ export async function publish(side: Table, mainUuid: string, entry: PendingEntry
   const version = await side.load()
   if (publishedSequence(version.metadata, mainUuid, side.propertyPrefix) >= entry.sequence) return 'already'
   const outcome = await commit(side, {
-    snapshotId: await snapshotIdOf(side, entry),
+    snapshotId: await snapshotIdOf(side, version, entry),
     prepare: (base) => {
       const numbers = publishedNumbers(base, side.propertyPrefix)
       if ((numbers.get(mainUuid) ?? 0) >= entry.sequence) return { kind: 'refuse', reason: 'already' }
@@ -139,8 +142,7 @@ export async function publish(side: Table, mainUuid: string, entry: PendingEntry
 }
 
 /** The snapshot id that the manifest was written with, so that its entries need no rewriting. */
-async function snapshotIdOf(side: Table, entry: PendingEntry): Promise<bigint> {
-  const version = await side.load()
+async function snapshotIdOf(side: Table, version: TableVersion, entry: PendingEntry): Promise<bigint> {
   try {
     const { entries } = await side.manifest(version, { path: entry.manifest, specId: version.metadata.defaultSpecId })
     const id = entries[0]?.snapshotId
@@ -152,7 +154,9 @@ async function snapshotIdOf(side: Table, entry: PendingEntry): Promise<bigint> {
       cause,
     })
   }
-  throw new AssayError('corrupt_manifest', `${entry.manifest} names no snapshot`)
+  throw new AssayError('corrupt_manifest', `${entry.manifest} names no snapshot`, {
+    hint: 'the file is damaged: restore it from a copy',
+  })
 }
 
 /**

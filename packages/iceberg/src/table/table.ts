@@ -26,6 +26,11 @@ export interface TableDependencies {
   readonly maintenance?: MaintenancePolicy
   /** What the table properties that this package keeps start with; `assay.` unless given. */
   readonly propertyPrefix?: string
+  /**
+   * For how long `recent` believes what it has seen, so that who works on a table all the time does not ask for its
+   * newest version before every step; 0 unless given.
+   */
+  readonly recall_ms?: number
   readonly onNotice?: (notice: TableNotice) => void
 }
 
@@ -48,6 +53,10 @@ export class Table {
   /** The table's own time, by which ages are told. */
   readonly time: TableTime
   readonly #onNotice: ((notice: TableNotice) => void) | undefined
+  readonly #recall_ms: number
+  /** How often this object has committed. */
+  #commits = 0
+  #newest: { readonly version: TableVersion; readonly seen_ms: number } | undefined
   #isAheadTold = false
   #placed: { readonly location: string; readonly isMoved: boolean } | undefined
   readonly #lists = new BoundedCache<readonly ManifestFile[]>(CACHE_BYTES)
@@ -64,11 +73,33 @@ export class Table {
     this.propertyPrefix = dependencies.propertyPrefix ?? DEFAULT_PREFIX
     this.time = new TableTime(this.clock, this.propertyPrefix)
     this.#onNotice = dependencies.onNotice
+    this.#recall_ms = dependencies.recall_ms ?? 0
+  }
+
+  /**
+   * A version that was the newest at most `recall_ms` ago, and no older than what was last loaded or committed here.
+   * What is decided on it has to stand a commit, which fails on any but the newest. Throws `table_not_found`.
+   */
+  async recent(): Promise<TableVersion> {
+    const { version, seen_ms } = this.#newest ?? {}
+    if (version && this.clock.monotonic_ms() - (seen_ms as number) < this.#recall_ms) return version
+    return this.load()
+  }
+
+  /** To be called with a version that was just committed through this table. */
+  committed(version: TableVersion): void {
+    this.#commits += 1
+    this.#newest = { version, seen_ms: this.clock.monotonic_ms() }
+    this.time.saw(version, { isOwn: true })
   }
 
   /** The newest version. Throws `table_not_found`. */
   async load(): Promise<TableVersion> {
+    const seen_ms = this.clock.monotonic_ms()
+    const before = this.#commits
     const version = await this.catalog.load(this.name)
+    // What was asked for before a commit of ours may be older than that.
+    if (this.#commits === before) this.#newest = version && { version, seen_ms }
     if (version) {
       this.time.saw(version, { isOwn: false })
       this.#tellIfAhead(version)

@@ -1,4 +1,4 @@
-import { UsageError } from '@assay/core'
+import { isSecretName, UsageError } from '@assay/core'
 import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 
@@ -37,7 +37,7 @@ export function readSettings<S extends Settings>(
   for (const [name, { schema, fallback }] of Object.entries<Setting<unknown>>(settings)) {
     const text = env[name] ?? fallback
     const outcome = schema.safeParse(text)
-    if (!SECRET.test(name) && holdsCredentials(text)) {
+    if (!isLogin(name) && holdsCredentials(text)) {
       mistakes.push(`${name} must hold no user, password or token: there are settings of their own for these`)
       values[name] = schema.safeParse(fallback).data
     } else if (outcome.success) values[name] = outcome.data
@@ -49,8 +49,6 @@ export function readSettings<S extends Settings>(
   return { values: values as Values<S>, mistakes }
 }
 
-/** Names of settings whose values nobody tells. */
-const SECRET = /_(?:USERNAME|PASSWORD|TOKENS?|CREDENTIAL)$/
 /** Addresses, in which a secret may stand where none belongs. */
 const ADDRESS = /_(?:LAKE|BROKERS|URL|ENDPOINT)$/
 
@@ -59,9 +57,14 @@ function holdsCredentials(text: string): boolean {
   return /:[^/\s:@]*@|:\/\/[^/\s]*@/.test(text) || /[?&#][\w.-]+=/.test(text)
 }
 
+/** A setting whose wrong values nobody tells. */
+function isLogin(name: string): boolean {
+  return isSecretName(name) || name.endsWith('_USERNAME')
+}
+
 /** A value that may be a secret is not repeated. */
 function shown(name: string, text: string): string {
-  return SECRET.test(name) || ADDRESS.test(name) ? '' : `, not ${JSON.stringify(text)}`
+  return isLogin(name) || ADDRESS.test(name) ? '' : `, not ${JSON.stringify(text)}`
 }
 
 export function badConfiguration(mistakes: readonly string[]): UsageError {

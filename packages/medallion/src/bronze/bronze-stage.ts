@@ -2,10 +2,11 @@ import {
   type BytesColumn,
   type LaneKey,
   laneKey,
-  type NamedColumn,
   numberAt,
   type Position,
   putNumber,
+  type RowColumn,
+  type RowColumns,
   type SpanColumn,
   START,
   wordsOf,
@@ -16,11 +17,13 @@ import type { DataFile } from '@assay/iceberg'
 import type {
   Checkpoint,
   LaneCheckpoint,
+  LaneRows,
   LaneStop,
   SideFiles,
   Stage,
   StageContext,
   StageOutcome,
+  TableDefinition,
 } from '@assay/pipeline'
 import {
   concatRecords,
@@ -33,6 +36,7 @@ import {
   matchLogLanes,
   type RecordColumns,
   readLog,
+  timestampColumn,
   timestampLiteral,
 } from '@assay/pipeline'
 import { bronzeTable } from './bronze-table.js'
@@ -73,9 +77,11 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
       ]
       if (batch.positions.size === 0 && stopped.length === 0) return { kind: 'idle' }
       const rows = concatRecords(batch.parts)
+      const days = daysOf(rows)
+      const columns = bronzeColumns(readable, rows, days, context.clock.now_ms())
       return {
         kind: 'batch',
-        files: await writeRows(context, main, readable, rows),
+        files: await writeRows(context, main, columns, days),
         sides: await writeGaps(context, stopped),
         change: {
           basis: checkpoint,
@@ -86,6 +92,7 @@ export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
         rows: rows.count,
         more: batch.more,
         counts: { records: rows.count, bytes: rows.values.data.length },
+        handOver: handOverOf(readable, batch, rows, columns),
         committed: () => input.assignment.report(positionsInLog(readable, batch)),
       }
     },
@@ -155,36 +162,51 @@ function lanesOf(
   return after
 }
 
+/** A file for each day, in the order in which the records were read. */
 async function writeRows(
   context: StageContext,
-  main: ReturnType<typeof bronzeTable>,
-  lanes: readonly LogLane[],
-  rows: RecordColumns,
+  main: TableDefinition,
+  columns: RowColumns,
+  days: Int32Array,
 ): Promise<DataFile[]> {
-  if (rows.count === 0) return []
-  const days = new Int32Array(rows.count)
-  const distinct = new Set<number>()
-  const words = wordsOf(rows.timestamps_ms)
-  for (let i = 0; i < rows.count; i++) {
-    const day = kafkaDay(numberAt(words, i))
-    days[i] = day
-    distinct.add(day)
-  }
-  const columns = bronzeColumns(lanes, rows, days)
-  const now = timestampLiteral(context.clock.now_ms())
   const files: DataFile[] = []
-  for (const day of distinct) {
-    const date = dateText(day)
-    const where = distinct.size === 1 ? '' : `WHERE ingestion_date = DATE ${quoteText(date)}`
-    const select = (source: string): string => `SELECT raw_bytes, topic, "partition", "offset", kafka_timestamp,
-      ${now} AS ingestion_timestamp, ingestion_date, "key", headers FROM ${source} ${where}`
-    const file = await context.write(main, { columns, count: rows.count, select }, { ingestion_date: date })
+  for (const [day, rows] of rowsByValue(days)) {
+    const file = await context.write(main, [{ columns, rows }], { ingestion_date: dateText(day) })
     if (file) files.push(file)
   }
   return files
 }
 
-function bronzeColumns(lanes: readonly LogLane[], rows: RecordColumns, days: Int32Array): NamedColumn[] {
+/** Indices of the rows of each value, ascending; values in the order in which they come. */
+function rowsByValue(values: Int32Array): ReadonlyMap<number, Uint32Array> {
+  const counts = new Map<number, number>()
+  for (let i = 0; i < values.length; ) {
+    const value = values[i] as number
+    const start = i
+    while (i < values.length && values[i] === value) i++
+    counts.set(value, (counts.get(value) ?? 0) + i - start)
+  }
+  const rows = new Map([...counts].map(([value, count]) => [value, new Uint32Array(count)]))
+  const filled = new Map<number, number>()
+  for (let i = 0; i < values.length; ) {
+    const value = values[i] as number
+    const of = rows.get(value) as Uint32Array
+    let at = filled.get(value) ?? 0
+    for (; i < values.length && values[i] === value; i++) of[at++] = i
+    filled.set(value, at)
+  }
+  return rows
+}
+
+function daysOf({ timestamps_ms, count }: RecordColumns): Int32Array {
+  const words = wordsOf(timestamps_ms)
+  const days = new Int32Array(count)
+  for (let i = 0; i < count; i++) days[i] = kafkaDay(numberAt(words, i))
+  return days
+}
+
+/** All columns of bronze. */
+function bronzeColumns(lanes: readonly LogLane[], rows: RecordColumns, days: Int32Array, now_ms: number): RowColumns {
   const partitions = new Int32Array(rows.count)
   const timestamps_us = new BigInt64Array(rows.count)
   const timestampNulls = new Uint8Array(rows.count)
@@ -198,16 +220,32 @@ function bronzeColumns(lanes: readonly LogLane[], rows: RecordColumns, days: Int
     else timestamps_us[i] = (rows.timestamps_ms[i] as bigint) * 1000n
   }
   const topics = lanes.map((lane) => lane.lane.topic)
-  return [
-    { name: 'raw_bytes', column: blob(rows.values, rows.count) },
-    { name: 'topic', column: { type: 'DICTIONARY', codes: rows.lanes, dictionary: topics } },
-    { name: 'partition', column: { type: 'INTEGER', data: partitions } },
-    { name: 'offset', column: { type: 'BIGINT', data: rows.offsets } },
-    { name: 'kafka_timestamp', column: { type: 'TIMESTAMPTZ', data: timestamps_us, nulls: timestampNulls } },
-    { name: 'ingestion_date', column: { type: 'DATE', data: days } },
-    { name: 'key', column: blob(rows.keys, rows.count) },
-    { name: 'headers', column: blob(rows.headers, rows.count) },
-  ]
+  return new Map<string, RowColumn>([
+    ['raw_bytes', blob(rows.values, rows.count)],
+    ['topic', { type: 'DICTIONARY', codes: rows.lanes, dictionary: topics }],
+    ['partition', { type: 'INTEGER', data: partitions }],
+    ['offset', { type: 'BIGINT', data: rows.offsets }],
+    ['kafka_timestamp', { type: 'TIMESTAMPTZ', data: timestamps_us, nulls: timestampNulls }],
+    ['ingestion_timestamp', timestampColumn(now_ms)],
+    ['ingestion_date', { type: 'DATE', data: days }],
+    ['key', blob(rows.keys, rows.count)],
+    ['headers', blob(rows.headers, rows.count)],
+  ])
+}
+
+/** The rows of each lane that was read, for the layer below. */
+function handOverOf(
+  lanes: readonly LogLane[],
+  { positions }: LogBatch,
+  rows: RecordColumns,
+  columns: RowColumns,
+): LaneRows[] {
+  const byLane = rowsByValue(rows.lanes)
+  return lanes.flatMap(({ key, position: from }, index) => {
+    const upper = positions.get(key)?.position
+    if (upper === undefined) return []
+    return [{ key, from, upper, columns, offsets: rows.offsets, rows: byLane.get(index) ?? new Uint32Array() }]
+  })
 }
 
 function blob(column: BytesColumn, count: number): SpanColumn {

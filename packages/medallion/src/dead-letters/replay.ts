@@ -1,18 +1,17 @@
 import { AssayError, type Position, parseLaneKey, position, START } from '@assay/core'
-import type { TemporaryTable } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { LakeTable, PinnedTable, SideFiles, StageContext } from '@assay/pipeline'
 import { commitBatch, isFileGone, pinTrusted, publishPending, replayLane } from '@assay/pipeline'
+import { fixedColumn, type RuleSet, reasonOf } from '@assay/rules'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import type { RuleSet } from '../rules/rule-set.js'
 import type { DeadLetterFilter } from '../silver/dead-letter-filter.js'
 import { RESOLUTIONS_TABLE } from '../silver/dead-letter-tables.js'
 import { countWithinLookups, decoderLookup } from '../silver/decode.js'
 import { laneState, readLaneState } from '../silver/lanes/lane-state.js'
-import { type Lateness, latenessOf } from '../silver/lateness.js'
 import { firstRows } from '../silver/rows/rows.js'
-import { ruleOutcome } from '../silver/rule-outcome.js'
-import { validRowsSql, writeRuleSets, writeValid } from '../silver/write.js'
+import { type RuleOutcome, ruleOutcome } from '../silver/rule-outcome.js'
+import { type SortedRows, sortRows } from '../silver/sort-rows.js'
+import { writeRuleSets, writeValid } from '../silver/write.js'
 import { applyCorrection, badCorrection, type Correction, correctedLookup } from './correction.js'
 import { type ReplayCounts, type ReplayEntry, writeReplay, writeResolutions } from './replay-ledger.js'
 import {
@@ -74,9 +73,8 @@ export async function replay(options: ReplayOptions, signal: AbortSignal): Promi
 interface JudgedDeadLetters {
   readonly pinned: PinnedTable
   readonly batch: DeadLetterBatch
-  readonly input: TemporaryTable
-  readonly lateness: Lateness
-  readonly passed: number
+  readonly outcome: RuleOutcome
+  readonly sorted: SortedRows
   readonly reasons: Readonly<Record<string, number>>
 }
 
@@ -149,8 +147,9 @@ class Replay {
     if (mistakes.length > 0) throw badCorrection(mistakes)
   }
 
-  #countsWith({ batch, passed }: JudgedDeadLetters): ReplayCounts {
+  #countsWith({ batch, sorted }: JudgedDeadLetters): ReplayCounts {
     const { count } = batch.rows
+    const passed = sorted.valid.length
     return {
       selected: this.#counts.selected + count,
       passed: this.#counts.passed + passed,
@@ -178,24 +177,17 @@ class Replay {
     const lookup = correction ? correctedLookup(exchange, rules.decoding) : this.#lookup
     const origin = { lanes: batch.lanes, bronze: (await bronze.pin()).checkpoint }
     const judged = await ruleOutcome(session, { exchange, rules, lookup }, batch.rows, origin)
-    const { decodedColumns, input, rejections, rejected } = judged
-    // Lateness means nothing here, but a batch has the same limit of partitions.
-    const lateness = latenessOf(
-      batch.rows,
-      decodedColumns,
-      rejections,
-      batch.lanes.map(() => ({ greatest_us: undefined, candidate_us: undefined })),
-      { lateness_delay_ms: 0, lateness_jump_ms: undefined, maxPartitions: limits.maxPartitions },
-    )
-    const failing = rejections.filter(({ row }) => row < lateness.count).length
-    const reasons = failing === 0 || !rejected ? [] : await session.rows(reasonsSql(rejected, lateness.count))
+    const times_us = fixedColumn(judged.columns, 'event_time_us', 'BIGINT').data
+    const { count } = batch.rows
+    // Replays go on behind one dead letter, whatever its lane, so that they are cut as if they had but one.
+    const sorted = sortRows(batch.rows, times_us, judged, { ends: [count], maxPartitions: limits.maxPartitions })
+    const { valid, rejected } = sorted
     return {
       pinned,
-      batch: cutAt(batch, lateness.count),
-      input,
-      lateness,
-      passed: lateness.count - failing,
-      reasons: Object.fromEntries(reasons.map(({ reason, n }) => [String(reason), Number(n)])),
+      batch: cutAt(batch, valid.length + rejected.length),
+      outcome: judged,
+      sorted,
+      reasons: countsOf(Array.from(rejected, (row) => reasonOf(rules, judged.broken[row] as number))),
     }
   }
 
@@ -220,23 +212,24 @@ class Replay {
 
   /** False when silver has changed meanwhile: then nothing was written. */
   async #commit(judged: JudgedDeadLetters, counts: ReplayCounts): Promise<boolean> {
-    const { pinned, batch, input, lateness, passed } = judged
-    const { context, silver, sides, exchange, rules } = this.#options
+    const { pinned, batch, outcome: ruled, sorted } = judged
+    const { context, silver, sides, rules } = this.#options
+    const passed = sorted.valid.length
     if (passed === 0 && batch.more) return true
     const lane = replayLane(silver.definition)
     const before = pinned.checkpoint.lanes.get(lane)
     const from = before?.position ?? START
-    const replay = { id: this.#entry.replay_id, sequences: sequencesOf(lateness, from) }
+    const replay = { id: this.#entry.replay_id, sequences: sequencesOf(sorted.valid, ruled.broken.length, from) }
     const next = position(from + BigInt(passed))
     const moved = passed > 0 && { written: next - 1n, state: laneState({ rules: rules.version }) }
-    const valid = { target: silver.definition, exchange, rules, input, lateness, replay }
-    const written = await writeValid(context, valid)
-    const replayed =
-      written.lateness && `SELECT ${DEAD_LETTER_OF_ROW} FROM ${validRowsSql(input.name, written.lateness)}`
+    // Replayed rows are neither late nor in time.
+    const { count } = batch.rows
+    const lateness = { isLate: new Uint8Array(count), lateness_ms: new BigInt64Array(count), lanes: [] }
+    const written = await writeValid(context, silver.definition, { ...ruled, sorted, lateness }, replay)
     const outcome = await commitBatch(silver, sides, {
       kind: 'batch',
       files: written.files,
-      sides: await this.#writeSides(judged, counts, from, replayed),
+      sides: await this.#writeSides(judged, counts, from),
       change: {
         basis: pinned.checkpoint,
         lanes: new Map([[lane, { sequence: 0, ...before, position: next, ...moved }]]),
@@ -254,23 +247,26 @@ class Replay {
   }
 
   /**
-   * Resolutions of the dead letters `replayed` (SQL of them; undefined for none); the replay's rows in the ledger; the
-   * rules, if they are new to the lane of replays.
+   * Resolutions of the dead letters that passed; the replay's rows in the ledger; the rules, if they are new to the lane
+   * of replays.
    */
   async #writeSides(
-    { pinned, batch }: JudgedDeadLetters,
+    { pinned, batch, sorted: { valid } }: JudgedDeadLetters,
     counts: ReplayCounts,
     from: Position,
-    replayed: string | undefined,
   ): Promise<SideFiles[]> {
     const { context, silver, rules } = this.#options
     const { replay_id } = this.#entry
     const sides: SideFiles[] = []
     if (!batch.more) sides.push(...(await writeReplay(context, this.#entry, counts)))
     else if (!this.#isBegun) sides.push(...(await writeReplay(context, this.#entry, undefined)))
-    if (replayed === undefined) return sides
+    if (valid.length === 0) return sides
+    const coordinates = Array.from(valid, (row) => coordinatesOf(batch, row))
+    const replayed = await loadCoordinates(context.session, 'replay_passed', coordinates)
     const at_ms = context.clock.now_ms()
-    sides.push(...(await writeResolutions(context, replayed, { resolution: 'replayed', at_ms, replay_id })))
+    sides.push(
+      ...(await writeResolutions(context, `FROM ${replayed.name}`, { resolution: 'replayed', at_ms, replay_id })),
+    )
     const lane = replayLane(silver.definition)
     if (readLaneState(pinned.checkpoint.lanes.get(lane)).rules !== rules.version) {
       const begun = [{ lane: parseLaneKey(lane), from }]
@@ -280,10 +276,10 @@ class Replay {
   }
 }
 
-const DEAD_LETTER_OF_ROW = `topic, "partition", "offset" AS kafka_offset`
-
-function reasonsSql(rejected: TemporaryTable, count: number): string {
-  return `SELECT error_reason AS reason, count(*) AS n FROM ${rejected.name} WHERE rn < ${count} GROUP BY 1`
+function countsOf(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
 }
 
 function cutAt(batch: DeadLetterBatch, count: number): DeadLetterBatch {
@@ -291,10 +287,9 @@ function cutAt(batch: DeadLetterBatch, count: number): DeadLetterBatch {
 }
 
 /** The rows that pass follow one another in the lane of replays. */
-function sequencesOf({ valid, count }: Lateness, from: bigint): BigInt64Array {
-  const sequences = new BigInt64Array(valid.length)
-  let next = from
-  for (let row = 0; row < count; row++) if (valid[row] === 1) sequences[row] = next++
+function sequencesOf(valid: Uint32Array, count: number, from: bigint): BigInt64Array {
+  const sequences = new BigInt64Array(count)
+  for (const [place, row] of valid.entries()) sequences[row] = from + BigInt(place)
   return sequences
 }
 

@@ -54,7 +54,7 @@ export async function retainDeadLetters(options: RetentionOptions): Promise<Rete
   return { archived: await retention.archive(), purged: await retention.purge() }
 }
 
-/** What `retainLetters` would do; tables that are missing are empty. */
+/** What `retainDeadLetters` would do; tables that are missing are empty. */
 export async function countRetention(
   { session, clock, queue }: Pick<RetentionOptions, 'session' | 'clock' | 'queue'>,
   archive: LakeTable | undefined,

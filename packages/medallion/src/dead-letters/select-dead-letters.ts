@@ -161,6 +161,7 @@ async function readDeadLetters(
     FROM (FROM ${found.name} WHERE rn < ${count}) f JOIN (${deadLetters}) l USING (${DEAD_LETTER})
     LEFT JOIN (${await bronzeSql(session, tables.bronze, found, count)}) b USING (${DEAD_LETTER}) ORDER BY rn`)) {
     if (at + chunk.count > count) throw deadLettersInconsistent(tables, count)
+    checkRecords(chunk, tables)
     copyChunk(chunk, rows, at)
     raws.push({ column: columnOf(chunk, 'raw_record', 'BLOB'), count: chunk.count })
     at += chunk.count
@@ -179,14 +180,20 @@ function deadLettersInconsistent({ deadLetters, bronze }: DeadLetterTables, coun
   )
 }
 
+function checkRecords(chunk: ResultChunk, { deadLetters, bronze }: DeadLetterTables): void {
+  const missing = columnOf(chunk, 'ingestion_timestamp', 'TIMESTAMPTZ').nulls?.indexOf(1) ?? -1
+  if (missing < 0) return
+  const offset = columnOf(chunk, 'kafka_offset', 'BIGINT').data[missing]
+  const [queue, source] = [deadLetters.definition.name, bronze.definition.name]
+  const message = `the dead letter at offset ${offset} in ${queue} has no row in ${source}`
+  throw new AssayError('letter_without_record', message, {
+    hint: `"assay verify" names all of them; ${source} has lost rows: restore it before replaying`,
+  })
+}
+
 function copyChunk(chunk: ResultChunk, rows: Omit<BronzeRows, 'count' | 'raw'>, at: number): void {
   const kafka = columnOf(chunk, 'kafka_timestamp', 'TIMESTAMPTZ')
   const bronze = columnOf(chunk, 'ingestion_timestamp', 'TIMESTAMPTZ')
-  if (bronze.nulls?.includes(1)) {
-    throw new AssayError('letter_without_record', 'a dead letter has no row in bronze at its coordinates', {
-      hint: '"assay verify" names it; bronze has lost rows: restore it before replaying',
-    })
-  }
   rows.ranks.set(columnOf(chunk, 'rank', 'INTEGER').data.subarray(0, chunk.count), at)
   rows.offsets.set(columnOf(chunk, 'kafka_offset', 'BIGINT').data.subarray(0, chunk.count), at)
   rows.kafka_us.set(kafka.data.subarray(0, chunk.count), at)

@@ -1,11 +1,9 @@
 import type { Random } from '@assay/core'
+import { decodeKeySet, encodeKeySet, KeySet, SYMBOL_KEY_SQL, type SymbolKeys } from '@assay/deduplication'
 import { columnOf, type Session } from '@assay/engine'
 import type { Checkpoint, LakeTable, PinnedTable } from '@assay/pipeline'
 import { type ScanFile, scanSql } from '@assay/pipeline'
 import { readSavedKeySet } from './key-set-state.js'
-import { decodeKeySet, encodeKeySet } from './keys/key-file.js'
-import { KeySet, type SymbolKeys } from './keys/key-set.js'
-import { SYMBOL_KEY_SQL } from './trade-key.js'
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** Files read at once when the set is brought up to date. */

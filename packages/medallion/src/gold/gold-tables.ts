@@ -1,7 +1,18 @@
-import { defineColumns, type TableDefinition } from '@assay/pipeline'
+import { type ColumnSpec, defineColumns, REPLAY_PREFIX, type TableDefinition } from '@assay/pipeline'
 import { KAFKA_TIMESTAMP, OFFSET, PARTITION, TOPIC } from '../coordinates.js'
-import { IS_LATE, REPLAY_ID, TRADE_COLUMNS } from '../silver/silver-tables.js'
+import { IS_LATE, REPLAY_ID, REPLAY_SEQUENCE, TRADE_COLUMNS } from '../silver/silver-tables.js'
 import { GOLD_STATE } from './key-set-state.js'
+
+/** Each silver table's replays are a lane of their own, which the exchange's name tells. */
+const GOLD_REPLAYS = {
+  id: 'replay_id',
+  sequence: 'replay_sequence',
+  topic: `'${REPLAY_PREFIX}silver_' || lower(exchange) || '_trades'`,
+}
+
+function withFacts([name, type, means]: ColumnSpec, facts: ColumnSpec[3]): ColumnSpec {
+  return [name, type, means, facts]
+}
 
 /** Every distinct trade of every exchange, once. */
 export const GOLD_TABLE: TableDefinition = {
@@ -18,11 +29,15 @@ export const GOLD_TABLE: TableDefinition = {
     KAFKA_TIMESTAMP,
     IS_LATE,
     REPLAY_ID,
+    withFacts(REPLAY_SEQUENCE, {
+      nullWhen: 'the row was not replayed, or was written by a version before 0.2.0',
+      since: '0.2.0',
+    }),
   ]),
   partitionBy: ['exchange_date', 'exchange_hour'],
   orderBy: ['topic', 'partition', 'offset'],
   state: GOLD_STATE,
-  coordinates: { topic: 'topic', partition: 'partition', offset: 'offset', replay: { id: 'replay_id' } },
+  coordinates: { topic: 'topic', partition: 'partition', offset: 'offset', replay: GOLD_REPLAYS },
 }
 
 /** Silver rows that gold already had, each naming the row that was kept. */

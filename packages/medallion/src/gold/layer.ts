@@ -1,15 +1,16 @@
 import type { Layer } from '../layer.js'
+import { REF_SYMBOLS_TABLE } from '../reference/ref-symbols-table.js'
 import { silverTable } from '../silver/silver-tables.js'
+import { TRADE_GAPS_TABLE } from './gaps/trade-gaps-table.js'
 import { goldStage } from './gold-stage.js'
 import { DUPLICATES_TABLE, GOLD_TABLE } from './gold-tables.js'
-import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 import { goldViews } from './views.js'
 
 export const goldLayer: Layer<'gold'> = {
   name: 'gold',
   isAligned: false,
   needs: [],
-  sides: [DUPLICATES_TABLE, TRADE_GAPS_TABLE],
+  sides: [DUPLICATES_TABLE, TRADE_GAPS_TABLE, REF_SYMBOLS_TABLE],
   deadLetters: [],
   metrics: {
     counters: {

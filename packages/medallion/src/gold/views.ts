@@ -3,10 +3,11 @@ import type { Exchange } from '@assay/exchanges'
 import { type ColumnSpec, columnSpecs } from '@assay/pipeline'
 import { bronzeTable } from '../bronze/bronze-table.js'
 import type { View } from '../layer.js'
+import { enrichedView } from '../reference/enriched-view.js'
 import { EVENT_TIME, eventTime, tradesSql } from '../silver/rows/trades-view.js'
 import { silverTable } from '../silver/silver-tables.js'
+import { TRADE_GAPS_TABLE } from './gaps/trade-gaps-table.js'
 import { GOLD_TABLE } from './gold-tables.js'
-import { TRADE_GAPS_TABLE } from './trade-gaps-table.js'
 
 export function goldViews(exchanges: readonly Exchange[]): View[] {
   return [
@@ -17,6 +18,7 @@ export function goldViews(exchanges: readonly Exchange[]): View[] {
       select: tradesSql([GOLD_TABLE.name]),
       reads: [GOLD_TABLE.name],
     },
+    enrichedView(GOLD_TABLE),
     {
       name: 'gold_trade_gaps',
       means: "A gap in an exchange's trade numbers, once.",

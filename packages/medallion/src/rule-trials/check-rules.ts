@@ -1,12 +1,11 @@
 import { AssayError } from '@assay/core'
-import { quoteText, type Session } from '@assay/engine'
+import { loadableRows, quoteText, type Session } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
+import { badRuleFile, type RuleSet } from '@assay/rules'
 import { correctedLookup } from '../dead-letters/correction.js'
-import { badRuleFile } from '../rules/rule-file.js'
-import type { RuleSet } from '../rules/rule-set.js'
 import { decodeRows } from '../silver/decode.js'
-import { loadInput, mappedSql } from '../silver/input.js'
 import { NO_ROWS } from '../silver/rows/rows.js'
+import { ruleColumns } from '../silver/rule-columns.js'
 
 /**
  * Makes sure that SQL from outside is what a rule may be: one expression over the columns of a mapped trade, of
@@ -98,7 +97,10 @@ function wrongNode(tree: unknown, functions: ReadonlySet<string>): string | unde
 async function unbound(session: Session, rules: RuleSet, exchange: Exchange): Promise<string[]> {
   const decoded = await decodeRows(NO_ROWS, readerSchemaOf(exchange), correctedLookup(exchange, rules.decoding))
   const exchangeColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
-  const input = await loadInput(session, { rows: NO_ROWS, decoded, lanes: [], laneNumbers: [], exchangeColumns })
+  const columns = ruleColumns({ exchange, rows: NO_ROWS, decoded, lanes: [], laneNumbers: [], exchangeColumns })
+  const rawColumns = exchange.rawColumns(decoded.columns, decoded.valid, rules.reading)
+  const loadable = loadableRows(new Map([...columns, ...rawColumns]), 0)
+  const input = await session.load('rules_checked', loadable.columns, 0)
   const mistakes: string[] = []
   for (const { name, predicate, value } of rules.rules) {
     for (const [place, sql] of [
@@ -106,7 +108,7 @@ async function unbound(session: Session, rules: RuleSet, exchange: Exchange): Pr
       ['value', `(${value})::VARCHAR`],
     ] as const) {
       try {
-        await session.rows(`SELECT ${sql} FROM (${mappedSql(exchange, input)}) LIMIT 0`)
+        await session.rows(`SELECT ${sql} FROM (${loadable.select(input.name)}) LIMIT 0`)
       } catch (error) {
         if (!(error instanceof AssayError) || error.code !== 'engine_statement_failed') throw error
         mistakes.push(`rule ${name}, ${place}: ${error.message.split('\n')[0]}`)

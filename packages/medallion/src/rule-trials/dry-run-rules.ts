@@ -1,9 +1,9 @@
-import { quoteText, type TemporaryTable } from '@assay/engine'
+import { type Lane, laneKey, rowBytes } from '@assay/core'
+import { columnOf, quoteText } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { LakeTable, StageContext, UpstreamTable } from '@assay/pipeline'
 import {
   type Checkpoint,
-  cutPlan,
   dayOfDate,
   EMPTY_CHECKPOINT,
   type LanePlan,
@@ -11,12 +11,12 @@ import {
   planTableBatch,
   scanSql,
 } from '@assay/pipeline'
+import { type RuleSet, reasonOf } from '@assay/rules'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import type { RuleSet } from '../rules/rule-set.js'
-import { detailSql } from '../rules/rule-sql.js'
-import { collectBronzeRows } from '../silver/collect.js'
-import { countWithinLookups, decoderLookup } from '../silver/decode.js'
-import { firstRows } from '../silver/rows/rows.js'
+import { coordinateText } from '../dead-letters/select-dead-letters.js'
+import { BRONZE_COLUMNS, collectBronzeRows, cutToLookups } from '../silver/collect.js'
+import { decoderLookup } from '../silver/decode.js'
+import type { BronzeRows } from '../silver/rows/rows.js'
 import { type RuleOutcome, ruleOutcome } from '../silver/rule-outcome.js'
 
 interface RuleTestOptions {
@@ -68,21 +68,21 @@ export async function testRules(options: RuleTestOptions, signal: AbortSignal): 
   const tally = newTally()
   let own: Checkpoint = EMPTY_CHECKPOINT
   for (let turn = 0; !signal.aborted; turn++) {
-    const batch = await planTableBatch(session, upstream, own, { maxRows: limits.maxRows, turn, adopt: false })
+    const batch = await planTableBatch(session, upstream, own, {
+      ...limits,
+      columns: BRONZE_COLUMNS,
+      turn,
+      adopt: false,
+    })
     if (batch.plan.ranges.length === 0) break
-    const collected = await collectBronzeRows(session, batch, limits.maxBytes)
-    const count = countWithinLookups(collected.rows)
-    const rows = firstRows(collected.rows, count)
-    const plan =
-      count === collected.rows.count
-        ? collected.plan
-        : cutPlan(collected.plan, collected.rows.ranks[count] as number, collected.rows.offsets[count] as bigint)
-    const lanes = batch.plan.ranges.map(({ lane }) => lane)
+    const collected = await collectBronzeRows(batch)
+    const { rows, plan } = cutToLookups(collected.rows, collected.plan)
+    const lanes = collected.plan.ranges.map(({ lane }) => lane)
     const judged = await ruleOutcome(session, { exchange, rules, lookup }, rows, {
       lanes,
       bronze: batch.pinned.checkpoint,
     })
-    await compare(options, plan, judged, tally)
+    await compare(options, { lanes, plan, rows }, judged, tally)
     options.onProgress?.(tally.records)
     own = { ...own, lanes: new Map([...own.lanes, ...lanesAfter(plan, own, batch.pinned.sequence, () => ({}))]) }
   }
@@ -129,63 +129,93 @@ function judgedPart({ bronze, silver, dates }: RuleTestOptions): UpstreamTable {
   }
 }
 
-/** Adds the judged batch to the tally. */
-async function compare(
-  { context, silver, rules, dates }: RuleTestOptions,
-  plan: LanePlan,
-  { input, broken }: RuleOutcome,
-  tally: Tally,
-): Promise<void> {
-  const { session } = context
-  const day = `coalesce(i.kafka_us, 0) // ${DAY_US}`
-  const inDates = dates ? `${day} BETWEEN ${dayOfDate(dates.first)} AND ${dayOfDate(dates.last)}` : 'true'
-  const changed = await session.createTable(
-    'rules_changed',
-    `SELECT *, was_accepted AND error_reason IS NOT NULL AS newly_rejected,
-      NOT was_accepted AND error_reason IS NULL AS newly_accepted
-    FROM (
-      SELECT i.topic, i."partition", i."offset", b.error_reason, b.error_detail,
-        (i.topic, i."partition", i."offset") IN (SELECT (topic, "partition", "offset") FROM (${await acceptedSql(silver, plan)}))
-          AS was_accepted
-      FROM ${input.name} i
-      LEFT JOIN (SELECT rn, error_reason, ${detailSql(rules)} AS error_detail FROM ${broken.name}) b USING (rn)
-      WHERE ${inDates}
-    )`,
-  )
-  const [counts] = await session.rows(`SELECT count(*) AS records, count(*) FILTER (newly_rejected) AS rejected,
-    count(*) FILTER (newly_accepted) AS accepted FROM ${changed.name}`)
-  tally.records += Number(counts?.records)
-  tally.newly_rejected += Number(counts?.rejected)
-  tally.newly_accepted += Number(counts?.accepted)
-  const reasons = await session.rows(
-    `SELECT error_reason AS reason, count(*) AS n FROM ${changed.name} WHERE newly_rejected GROUP BY 1`,
-  )
-  for (const { reason, n } of reasons) {
-    tally.reasons = { ...tally.reasons, [String(reason)]: (tally.reasons[String(reason)] ?? 0) + Number(n) }
-  }
-  tally.rejected_samples = await withSamples(session, changed, tally.rejected_samples, 'newly_rejected')
-  tally.accepted_samples = await withSamples(session, changed, tally.accepted_samples, 'newly_accepted')
+/** Rows that were judged, and where they are from: `lanes` by the rank that the rows give. */
+interface JudgedBatch {
+  readonly lanes: readonly Lane[]
+  readonly plan: LanePlan
+  readonly rows: BronzeRows
 }
 
+/** Adds the judged batch to the tally. */
+async function compare(options: RuleTestOptions, batch: JudgedBatch, judged: RuleOutcome, tally: Tally): Promise<void> {
+  const { context, silver, rules, dates } = options
+  const { lanes, rows } = batch
+  const wasAccepted = await acceptedRows(context.session, silver, batch)
+  const first = dates ? dayOfDate(dates.first) : Number.NEGATIVE_INFINITY
+  const last = dates ? dayOfDate(dates.last) : Number.POSITIVE_INFINITY
+  const rejected: number[] = []
+  const accepted: number[] = []
+  const reasons = { ...tally.reasons }
+  for (let row = 0; row < rows.count; row++) {
+    const day = rows.kafkaNulls[row] === 1 ? 0 : Math.floor(Number(rows.kafka_us[row]) / DAY_US)
+    if (day < first || day > last) continue
+    tally.records++
+    const verdict = judged.broken[row] as number
+    if (verdict === 0 && wasAccepted[row] === 0) accepted.push(row)
+    if (verdict === 0 || wasAccepted[row] === 0) continue
+    rejected.push(row)
+    const reason = reasonOf(rules, verdict)
+    reasons[reason] = (reasons[reason] ?? 0) + 1
+  }
+  tally.newly_rejected += rejected.length
+  tally.newly_accepted += accepted.length
+  tally.reasons = reasons
+  tally.rejected_samples = await withSamples(tally.rejected_samples, rejected, lanes, rows, judged)
+  tally.accepted_samples = await withSamples(tally.accepted_samples, accepted, lanes, rows, judged)
+}
+
+/** The first few records by their coordinates. */
 async function withSamples(
-  session: StageContext['session'],
-  changed: TemporaryTable,
   known: readonly ChangedRecord[],
-  which: 'newly_rejected' | 'newly_accepted',
+  changed: readonly number[],
+  lanes: readonly Lane[],
+  { ranks, offsets }: BronzeRows,
+  judged: RuleOutcome,
 ): Promise<readonly ChangedRecord[]> {
   if (known.length >= SAMPLES_MAX) return known
-  const rows =
-    await session.rows(`SELECT topic || '/' || "partition" || '/' || "offset" AS coordinate, error_reason, error_detail
-    FROM ${changed.name} WHERE ${which} ORDER BY topic, "partition", "offset" LIMIT ${SAMPLES_MAX - known.length}`)
-  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-  return [
-    ...known,
-    ...rows.map((row) => ({
-      coordinate: String(row.coordinate),
-      reason: text(row.error_reason),
-      detail: text(row.error_detail),
-    })),
-  ]
+  const laneOf = (row: number): Lane => lanes[ranks[row] as number] as Lane
+  const sorted = changed.toSorted((a, b) => compareLanes(laneOf(a), laneOf(b)) || a - b)
+  const rows = Uint32Array.from(sorted.slice(0, SAMPLES_MAX - known.length))
+  const details = await judged.detailsOf(rows)
+  const records = Array.from(rows, (row, i) => {
+    const verdict = judged.broken[row] as number
+    const isBroken = verdict !== 0
+    return {
+      coordinate: coordinateText({ ...laneOf(row), offset: offsets[row] as bigint }),
+      reason: isBroken ? reasonOf(judged.rules, verdict) : undefined,
+      detail: isBroken ? details[i] : undefined,
+    }
+  })
+  return [...known, ...records]
+}
+
+function compareLanes(a: Lane, b: Lane): number {
+  return Buffer.compare(Buffer.from(a.topic), Buffer.from(b.topic)) || a.partition - b.partition
+}
+
+/** 1 for each of the batch's rows that is in silver. */
+async function acceptedRows(
+  session: StageContext['session'],
+  silver: LakeTable,
+  { lanes, plan, rows }: JudgedBatch,
+): Promise<Uint8Array> {
+  const ranks = new Map(lanes.map((lane, rank) => [laneKey(lane), rank]))
+  const rowOf = lanes.map(() => new Map<bigint, number>())
+  for (let row = 0; row < rows.count; row++) rowOf[rows.ranks[row] as number]?.set(rows.offsets[row] as bigint, row)
+  const found = new Uint8Array(rows.count)
+  const text = new TextDecoder()
+  for await (const chunk of session.read(await acceptedSql(silver, plan))) {
+    const topics = columnOf(chunk, 'topic', 'VARCHAR')
+    const partitions = columnOf(chunk, 'partition', 'INTEGER').data
+    const offsets = columnOf(chunk, 'offset', 'BIGINT').data
+    for (let i = 0; i < chunk.count; i++) {
+      const topic = text.decode(rowBytes(topics, i))
+      const rank = ranks.get(laneKey({ topic, partition: partitions[i] as number }))
+      const row = rank === undefined ? undefined : rowOf[rank]?.get(offsets[i] as bigint)
+      if (row !== undefined) found[row] = 1
+    }
+  }
+  return found
 }
 
 /** What of the plan's ranges is in silver, by whichever lane it came there. */

@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { PartitionValue } from '@assay/pipeline'
-import type { ErrorType } from '../rules/rule-set.js'
+import type { ErrorType } from '@assay/rules'
 
 /** Which dead letters of a queue are meant; what isn't given doesn't narrow. */
 export interface DeadLetterFilter {

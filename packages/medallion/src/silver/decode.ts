@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   type ColumnDecoder,
   compileColumnDecoder,
@@ -6,8 +7,8 @@ import {
   newDecodedColumns,
 } from '@assay/avro'
 import { AssayError, rowBytes, rowLength } from '@assay/core'
+import { FrameStatus } from '@assay/rules'
 import { frameSchemaId, type SchemaLookup, type SchemaRegistry, WIRE_HEADER_BYTES } from '@assay/schema-registry'
-import { FrameStatus } from '../rules/silver-rules.js'
 import { describeDamage, describeFrame, RECORD_BYTES_MAX } from './frame-detail.js'
 import { RowTexts } from './rows/row-texts.js'
 import type { BronzeRows } from './rows/rows.js'
@@ -15,6 +16,8 @@ import type { BronzeRows } from './rows/rows.js'
 /** Schema ids asked of the registry for one batch: a producer of random ids must not stall the others. */
 const MAX_LOOKUPS = 1_000
 const LOOKUPS_AT_ONCE = 16
+/** Rows between which the process may do something else. */
+export const ROWS_AT_ONCE = 16_384
 
 /** Records of a batch, decoded as far as they go. */
 export interface DecodedRows {
@@ -128,12 +131,31 @@ export async function decodeRows(rows: BronzeRows, readerSchema: string, lookup:
   }
   const ids = readFrames(rows, out)
   const uses = await lookUp(ids, lookup)
-  for (let i = 0; i < rows.count; i++) {
-    if (out.frames[i] === FrameStatus.ok) decodeRow(rows, out, i, uses.get(out.schemaIds[i] as number) as SchemaUse)
+  for (let from = 0; from < rows.count; from += ROWS_AT_ONCE) {
+    if (from > 0) await setImmediate()
+    decodeSome(rows, out, uses, from, Math.min(rows.count, from + ROWS_AT_ONCE))
   }
   if (lookup.version === 1) asVersion1(out)
   else describeFrames(rows, out)
   return out
+}
+
+function decodeSome(
+  rows: BronzeRows,
+  out: DecodedRows,
+  uses: ReadonlyMap<number, SchemaUse>,
+  from: number,
+  end: number,
+): void {
+  let lastId = Number.NaN
+  let use: SchemaUse | undefined
+  for (let row = from; row < end; row++) {
+    if (out.frames[row] !== FrameStatus.ok) continue
+    const id = out.schemaIds[row] as number
+    if (id !== lastId) use = uses.get(id)
+    lastId = id
+    decodeRow(rows, out, row, use as SchemaUse)
+  }
 }
 
 function decodeRow(rows: BronzeRows, out: DecodedRows, row: number, use: SchemaUse): void {
@@ -166,6 +188,7 @@ const STATUS = {
 
 function readFrames(rows: BronzeRows, out: DecodedRows): Set<number> {
   const ids = new Set<number>()
+  let lastId = -1
   for (let i = 0; i < rows.count; i++) {
     const length = rowLength(rows.raw, i)
     out.valueBytes[i] = length
@@ -178,7 +201,10 @@ function readFrames(rows: BronzeRows, out: DecodedRows): Set<number> {
     else if (rows.schemaUnknown?.has(i)) {
       out.frames[i] = FrameStatus.unknown_schema_id
       out.details.set(i, rows.schemaUnknown.get(i))
-    } else ids.add(id)
+    } else if (id !== lastId) {
+      ids.add(id)
+      lastId = id
+    }
   }
   return ids
 }

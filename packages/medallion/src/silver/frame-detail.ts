@@ -1,6 +1,6 @@
 import type { DecodeFailure } from '@assay/avro'
+import { FrameStatus } from '@assay/rules'
 import { describeFraming, WIRE_HEADER_BYTES } from '@assay/schema-registry'
-import { FrameStatus } from '../rules/silver-rules.js'
 
 /** Largest record that silver looks into. */
 export const RECORD_BYTES_MAX = 2 ** 20

@@ -1,13 +1,13 @@
-import { AssayError, type Lane, laneKey, type NamedColumn } from '@assay/core'
-import type { Session, TemporaryTable } from '@assay/engine'
+import { setImmediate } from 'node:timers/promises'
+import { AssayError, type Lane, laneKey, type RowColumns } from '@assay/core'
+import type { Session } from '@assay/engine'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type { Checkpoint } from '@assay/pipeline'
-import type { RuleSet } from '../rules/rule-set.js'
-import { applyRules, type RejectedRows } from './apply-rules.js'
-import { type DecoderLookup, decodeRows } from './decode.js'
-import { loadInput } from './input.js'
+import { applyRules, type RuleSet, type Verdicts } from '@assay/rules'
+import { type DecoderLookup, decodeRows, ROWS_AT_ONCE } from './decode.js'
 import type { LaneNumber } from './rows/message-id.js'
 import type { BronzeRows } from './rows/rows.js'
+import { ruleColumns } from './rule-columns.js'
 
 /** What rows are decoded and checked by. */
 interface RuleParts {
@@ -16,10 +16,9 @@ interface RuleParts {
   readonly lookup: DecoderLookup
 }
 
-export interface RuleOutcome extends RejectedRows {
-  readonly decodedColumns: readonly NamedColumn[]
+export interface RuleOutcome extends Verdicts {
   /** All rows, as the rules saw them. */
-  readonly input: TemporaryTable
+  readonly columns: RowColumns
 }
 
 /** Where rows come from: `lanes` by rank, and the bronze checkpoint that numbers their topics. */
@@ -35,11 +34,22 @@ export async function ruleOutcome(
   rows: BronzeRows,
   { lanes, bronze }: Origin,
 ): Promise<RuleOutcome> {
+  const { reading } = rules
   const decoded = await decodeRows(rows, readerSchemaOf(exchange), lookup)
-  const decodedColumns = exchange.columns(decoded.columns, decoded.valid, rules.reading)
+  await betweenSteps(rows)
+  const exchangeColumns = exchange.columns(decoded.columns, decoded.valid, reading)
+  await betweenSteps(rows)
   const laneNumbers = lanes.map((lane) => laneNumber(lane, bronze))
-  const input = await loadInput(session, { rows, decoded, lanes, laneNumbers, exchangeColumns: decodedColumns })
-  return { decodedColumns, input, ...(await applyRules(session, exchange, rules, rows, input)) }
+  const columns = ruleColumns({ exchange, rows, decoded, lanes, laneNumbers, exchangeColumns })
+  const rawColumns = (): RowColumns => exchange.rawColumns(decoded.columns, decoded.valid, reading)
+  const verdicts = await applyRules(session, rules, { count: rows.count, columns, rawColumns })
+  await betweenSteps(rows)
+  return { columns, ...verdicts }
+}
+
+/** A step over many rows takes some ten milliseconds, between which the process may do something else. */
+async function betweenSteps({ count }: BronzeRows): Promise<void> {
+  if (count > ROWS_AT_ONCE) await setImmediate()
 }
 
 function laneNumber(lane: Lane, bronze: Checkpoint): LaneNumber {

@@ -1,9 +1,11 @@
-import type { LaneKey } from '@assay/core'
+import type { LaneKey, RowColumns } from '@assay/core'
 import type { LaneAssignment } from '@assay/event-log'
 import { type Exchange, readerSchemaOf } from '@assay/exchanges'
 import type {
   Checkpoint,
   LaneCheckpoint,
+  LaneClockState,
+  LaneRows,
   SideFiles,
   Stage,
   StageContext,
@@ -11,7 +13,7 @@ import type {
   UpstreamTable,
 } from '@assay/pipeline'
 import {
-  cutPlan,
+  cutLanes,
   type LaneFilter,
   type LanePlan,
   type LaneRange,
@@ -20,18 +22,17 @@ import {
   planTableBatch,
   type TableBatch,
 } from '@assay/pipeline'
+import { fixedColumn, type RuleSet, typesOfVerdicts } from '@assay/rules'
 import type { SchemaRegistry } from '@assay/schema-registry'
-import type { RuleSet } from '../rules/rule-set.js'
-import type { Rejection } from './apply-rules.js'
-import { collectBronzeRows } from './collect.js'
+import { BRONZE_COLUMNS, collectBronzeRows, cutToLookups } from './collect.js'
 import { SILVER_SIDES } from './dead-letter-tables.js'
-import { countWithinLookups, type DecoderLookup, decoderLookup } from './decode.js'
-import type { LaneClockState } from './lanes/lane-clock.js'
+import { type DecoderLookup, decoderLookup } from './decode.js'
 import { laneState, readLaneState } from './lanes/lane-state.js'
-import { type Lateness, latenessOf } from './lateness.js'
-import { type BronzeRows, firstRows } from './rows/rows.js'
+import { type LaneLateness, type Lateness, latenessOf } from './lateness.js'
+import type { BronzeRows } from './rows/rows.js'
 import { type RuleOutcome, ruleOutcome } from './rule-outcome.js'
 import { DLQ_TABLE, silverTable } from './silver-tables.js'
+import { laneEnds, type SortedRows, sortRows } from './sort-rows.js'
 import { writeDeadLetters, writeRuleSets, writeValid } from './write.js'
 
 interface SilverInput {
@@ -65,17 +66,20 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
     sides: SILVER_SIDES,
     async run(checkpoint): Promise<StageOutcome> {
       const batch = await planTableBatch(context.session, input.bronze, checkpoint, {
-        maxRows: context.limits.maxRows,
+        ...context.limits,
+        columns: BRONZE_COLUMNS,
+        handOver: context.handOver,
         turn: turn++,
         adopt: input.adopt,
         owns,
       })
       if (batch.plan.ranges.length === 0) return { kind: 'idle' }
       const judged = await judgeBatch(context, input, lookup, checkpoint, batch)
-      const { plan, rows, lateness } = judged
-      const { exchange, rules } = input
-      const { files } = await writeValid(context, { target: main, exchange, rules, input: judged.input, lateness })
+      const { plan, ranges, sorted, lateness } = judged
+      const { files, columns } = await writeValid(context, main, judged)
       const sides = await writeSides(context, input, main.name, checkpoint, judged)
+      const { valid, rejected } = sorted
+      const records = valid.length + rejected.length
       return {
         kind: 'batch',
         files,
@@ -83,19 +87,16 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
         change: {
           basis: checkpoint,
           lanes: lanesAfter(plan, checkpoint, batch.pinned.sequence, (key) =>
-            laneFacts(lateness, plan, key, input.rules.version),
+            laneFacts(lateness.lanes[ranges.findIndex((range) => range.key === key)], input.rules.version),
           ),
           wholeCheckpoint: false,
           sources: { [input.bronze.definition.name]: batch.pinned.uuid },
         },
-        rows: rows.count,
+        rows: records,
         more: plan.more,
-        counts: {
-          records: rows.count,
-          valid: rows.count - judged.rejections.length,
-          rejected: judged.rejections.length,
-        },
-        breakdowns: { rejected: rejectedByType(judged.rejections) },
+        counts: { records, valid: valid.length, rejected: rejected.length },
+        breakdowns: { rejected: rejectedByType(judged) },
+        handOver: handOverOf(judged, columns),
         committed: () => undefined,
       }
     },
@@ -106,9 +107,13 @@ export function silverStage(context: StageContext, input: SilverInput): Stage {
 }
 
 interface JudgedBatch extends RuleOutcome {
+  /** Rows that were judged; of each lane as many of them are taken as `sorted` says. */
   readonly rows: BronzeRows
-  readonly plan: LanePlan
+  /** The lanes by the rank that the rows give. */
+  readonly ranges: readonly LaneRange[]
+  readonly sorted: SortedRows
   readonly lateness: Lateness
+  readonly plan: LanePlan
 }
 
 /** Reads, decodes and judges; rows and plan are cut where a limit is met. */
@@ -120,22 +125,25 @@ async function judgeBatch(
   batch: TableBatch,
 ): Promise<JudgedBatch> {
   const { session, limits } = context
-  const { ranges } = batch.plan
-  const collected = await collectBronzeRows(session, batch, limits.maxBytes)
+  const collected = await collectBronzeRows(batch)
+  const { ranges } = collected.plan
   const all = await markSchemaUnknown(collected.rows, ranges, input.schemaUnknown)
-  const { rows, plan } = cutAt(all, collected.plan, countWithinLookups(all))
+  const { rows, plan } = cutToLookups(all, collected.plan)
   const judged = await ruleOutcome(session, { ...input, lookup }, rows, {
     lanes: ranges.map(({ lane }) => lane),
     bronze: batch.pinned.checkpoint,
   })
+  const times_us = fixedColumn(judged.columns, 'event_time_us', 'BIGINT').data
+  const ends = laneEnds(rows, ranges.length)
+  const sorted = sortRows(rows, times_us, judged, { ends, maxPartitions: limits.maxPartitions })
   const before = ranges.map(({ key }) => clockBefore(checkpoint.lanes.get(key), input.rules))
-  const lateness = latenessOf(rows, judged.decodedColumns, judged.rejections, before, { ...input.rules, ...limits })
-  return {
-    ...judged,
-    ...cutAt(rows, plan, lateness.count),
-    rejections: judged.rejections.filter(({ row }) => row < lateness.count),
-    lateness,
-  }
+  const lateness = latenessOf(rows, times_us, sorted.valid, before, input.rules)
+  // A lane that was taken whole ends where its range does, and not at its last row.
+  const uppers = plan.ranges.map((_, rank) => {
+    const end = (ends[rank - 1] ?? 0) + (sorted.counts[rank] as number)
+    return end < (ends[rank] as number) ? rows.offsets[end] : undefined
+  })
+  return { ...judged, rows, ranges, sorted, lateness, plan: cutLanes(plan, uppers) }
 }
 
 async function markSchemaUnknown(
@@ -163,26 +171,33 @@ function clockBefore(lane: LaneCheckpoint | undefined, { version, lateness_jump_
   return { greatest_us: undefined, candidate_us: greatest_us }
 }
 
-function cutAt(rows: BronzeRows, plan: LanePlan, count: number): { rows: BronzeRows; plan: LanePlan } {
-  if (count === rows.count) return { rows, plan }
-  return {
-    rows: firstRows(rows, count),
-    plan: cutPlan(plan, rows.ranks[count] as number, rows.offsets[count] as bigint),
-  }
-}
-
-function rejectedByType(rejections: readonly Rejection[]): Record<string, number> {
+function rejectedByType({ rules, broken, sorted: { rejected } }: JudgedBatch): Record<string, number> {
+  const types = typesOfVerdicts(rules)
   const counts: Record<string, number> = {}
-  for (const { type } of rejections) counts[type] = (counts[type] ?? 0) + 1
+  for (const row of rejected) {
+    const type = types[broken[row] as number] ?? 'unknown_error'
+    counts[type] = (counts[type] ?? 0) + 1
+  }
   return counts
 }
 
-function laneFacts(lateness: Lateness, plan: LanePlan, key: LaneKey, rules: string): Partial<LaneCheckpoint> {
-  const lane = lateness.lanes[plan.ranges.findIndex((range) => range.key === key)]
+function laneFacts(lane: LaneLateness | undefined, rules: string): Partial<LaneCheckpoint> {
   return {
     state: laneState({ greatest_us: lane?.greatest_us, candidate_us: lane?.candidate_us, rules }),
     ...(lane?.written !== undefined && { written: lane.written }),
   }
+}
+
+/** The valid rows of each range that was taken. */
+function handOverOf({ rows, ranges, sorted: { valid }, plan }: JudgedBatch, columns: RowColumns): LaneRows[] {
+  const ends = new Uint32Array(ranges.length)
+  for (let k = 0; k < valid.length; k++) ends[rows.ranks[valid[k] as number] as number] = k + 1
+  return plan.ranges.map(({ key, from, upper }) => {
+    const rank = ranges.findIndex((range) => range.key === key)
+    const end = ends[rank] as number
+    const start = ends.subarray(0, rank).reduce((most, place) => Math.max(most, place), 0)
+    return { key, from, upper, columns, offsets: rows.offsets, rows: valid.subarray(start, Math.max(start, end)) }
+  })
 }
 
 async function writeSides(
@@ -192,7 +207,7 @@ async function writeSides(
   checkpoint: Checkpoint,
   judged: JudgedBatch,
 ): Promise<SideFiles[]> {
-  const deadLetters = await writeDeadLetters(context, input.bronze.definition.name, input.rules, judged.rows, judged)
+  const deadLetters = await writeDeadLetters(context, { ...judged, bronzeTable: input.bronze.definition.name })
   const newlyJudged = judged.plan.ranges.filter(
     (range) => readLaneState(checkpoint.lanes.get(range.key)).rules !== input.rules.version,
   )

@@ -51,6 +51,13 @@ export const REPLAY_ID: ColumnSpec = [
   { nullWhen: 'the row was not replayed' },
 ]
 
+export const REPLAY_SEQUENCE: ColumnSpec = [
+  'replay_sequence',
+  'long',
+  "The row's number among all replayed rows of its silver table.",
+  { nullWhen: 'the row was not replayed' },
+]
+
 /** Valid, typed trades, one table an exchange. */
 export function silverTable(exchange: string): TableDefinition {
   return {
@@ -75,12 +82,7 @@ export function silverTable(exchange: string): TableDefinition {
       ],
       ['rule_version', 'string', 'The rule set that judged it; `rule_sets` has it whole.'],
       REPLAY_ID,
-      [
-        'replay_sequence',
-        'long',
-        "The row's number among all replayed rows of the table.",
-        { nullWhen: 'the row was not replayed' },
-      ],
+      REPLAY_SEQUENCE,
     ]),
     partitionBy: ['trade_date'],
     orderBy: ['topic', 'partition', 'offset'],

@@ -93,8 +93,8 @@ export async function makeClients(
     return source
   } catch {
     if (endpoint !== undefined) return new ClientSource(make('us-east-1'))
-    throw new UsageError('store_wrong_region', 'the region of the bucket is not known', {
-      hint: 'set the region, or AWS_REGION, or a region in the AWS profile',
+    throw new UsageError('store_wrong_region', `the region of the bucket ${options.bucket} is not known`, {
+      hint: 'set ASSAY_S3_REGION, or AWS_REGION, or a region in the AWS profile',
     })
   }
 }

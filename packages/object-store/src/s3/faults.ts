@@ -1,5 +1,5 @@
 import { AssayError, OutageError, UsageError } from '@assay/core'
-import { errorCode, isFileSystemError, storeError } from '../store-errors.js'
+import { errorCode, isFileSystemError, MISSING_HINT, storeError } from '../store-errors.js'
 import { UnreadableAnswer } from './answer.js'
 
 /**
@@ -104,8 +104,7 @@ function isBusy(status: number): boolean {
 }
 
 function byStatus(status: number): Pick<Fault, 'kind' | 'code' | 'hint'> {
-  if (status === 404)
-    return { kind: 'missing', code: 'object_missing', hint: 'plan again: a clean-up may have removed it' }
+  if (status === 404) return { kind: 'missing', code: 'object_missing', hint: MISSING_HINT }
   if (status === 412) return { kind: 'taken', code: 'object_exists', hint: 'give every data file a name of its own' }
   if (status === 409) return { kind: 'conflict', code: 'store_conflict', hint: 'another create of the key is going on' }
   if (status === 401 || status === 403) return DENIED

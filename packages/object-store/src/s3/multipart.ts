@@ -72,7 +72,10 @@ async function sendParts(
     const from = index * part_bytes
     const Body = Buffer.allocUnsafe(Math.min(part_bytes, size_bytes - from))
     const { bytesRead } = await handle.read(Body, 0, Body.length, from)
-    if (bytesRead < Body.length) throw new OutageError('store_failed', `${file} became shorter while it was uploaded`)
+    if (bytesRead < Body.length)
+      throw new OutageError('store_failed', `${file} became shorter while it was uploaded`, {
+        hint: 'another program writes into ASSAY_WORK_DIR: give the process a folder of its own',
+      })
     const { ChecksumCRC32, ETag } = await requests.done('uploading', key, (client) =>
       client.send(new UploadPartCommand({ ...id, PartNumber: index + 1, Body, ChecksumAlgorithm: 'CRC32' })),
     )

@@ -56,6 +56,11 @@ export class ProvenStore implements ObjectStore {
     return this.#store.putIfAbsent(key, bytes)
   }
 
+  async create(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#prove()
+    return this.#store.create(key, bytes)
+  }
+
   async putFile(key: string, localPath: string): Promise<void> {
     await this.#prove()
     return this.#store.putFile(key, localPath)

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AssayError, OutageError, type Random } from '@assay/core'
@@ -15,7 +16,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { checkKey, checkPrefix } from '../keys.js'
 import type { ObjectEntry, ObjectStore } from '../store.js'
-import { storeError } from '../store-errors.js'
+import { objectExists, objectMissing, storeError } from '../store-errors.js'
 import { type AnswerJudge, UnreadableAnswer } from './answer.js'
 import { faultError } from './faults.js'
 import type { FileCache } from './file-cache.js'
@@ -118,16 +119,25 @@ export class S3Store implements ObjectStore {
     return 'created'
   }
 
+  /** By way of a file, which then is the copy on this machine. */
+  async create(key: string, bytes: Uint8Array): Promise<void> {
+    const file = join(await this.scratchDirectory(), this.#random.uuid())
+    try {
+      await writeFile(file, bytes)
+      await this.putFile(key, file)
+    } catch (error) {
+      // One that stays is removed with other scratch files.
+      await rm(file, { force: true }).catch(() => undefined)
+      throw storeError(error, 'creating', key)
+    }
+  }
+
   async putFile(key: string, localPath: string): Promise<void> {
     checkKey(key)
     try {
       const { size } = await stat(localPath)
       const isCreated = await this.#create(key, (target) => this.#upload(key, localPath, size, target))
-      if (!isCreated) {
-        throw new AssayError('object_exists', `the object ${key} is there already`, {
-          hint: 'give every data file a name of its own',
-        })
-      }
+      if (!isCreated) throw objectExists(key)
       await this.#cache.adopt(key, localPath)
     } catch (error) {
       throw storeError(error, 'moving in', key)
@@ -283,12 +293,6 @@ function foundOrMissing<T>(reply: Reply<T>, doing: string, key: string): T | und
   if (reply.kind === 'done') return reply.value
   if (reply.kind === 'missing') return undefined
   throw faultError(reply.fault, doing, key)
-}
-
-function objectMissing(key: string): AssayError {
-  return new AssayError('object_missing', `there is no object ${key}`, {
-    hint: 'plan again: a clean-up may have removed it meanwhile',
-  })
 }
 
 function isKey(text: string): boolean {

@@ -4,13 +4,12 @@ import {
   type DeadLetterFilter,
   parseCorrection,
   type ReplayReport,
-  type RuleSet,
   replay,
-  SILVER_RULES,
   SILVER_SIDES,
   silverTable,
 } from '@assay/medallion'
 import type { BatchLimits, LakeTable } from '@assay/pipeline'
+import { type RuleSet, SILVER_RULES } from '@assay/rules'
 import { existingTable, withJobContext } from './job-context.js'
 import { queueNamed, unknownTable } from './queues.js'
 

@@ -1,14 +1,7 @@
 import type { Lake } from '@assay/lake'
 import { pinExisting } from '@assay/lake'
-import {
-  bronzeTable,
-  checkRules,
-  parseRuleFile,
-  type RuleSet,
-  type RuleTestReport,
-  silverTable,
-  testRules,
-} from '@assay/medallion'
+import { bronzeTable, checkRules, type RuleTestReport, silverTable, testRules } from '@assay/medallion'
+import { parseRuleFile, type RuleSet } from '@assay/rules'
 import { withJobContext } from '../dead-letters/job-context.js'
 
 /** The rule set of a file's text, fit to judge by. Throws `bad_rule_file` with every mistake. */

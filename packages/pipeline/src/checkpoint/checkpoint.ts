@@ -161,3 +161,11 @@ function serializeLanes(lanes: ReadonlyMap<LaneKey, LaneCheckpoint>): Record<str
 function bigintAsText(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value
 }
+
+/** True when `upstream` has a lane at a position that `own` has not reached. */
+export function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
+  for (const [key, lane] of upstream.lanes) {
+    if (lane.position > (own.lanes.get(key)?.position ?? 0n)) return true
+  }
+  return false
+}

@@ -73,6 +73,21 @@ export function cutPlan(plan: LanePlan, rank: number, offset: bigint): LanePlan 
 }
 
 /**
+ * Cuts each lane of a plan at its own offset, those without one not at all; `uppers` is by rank in this plan. Lanes of
+ * which nothing is left leave it, and stay where they are.
+ */
+export function cutLanes(plan: LanePlan, uppers: readonly (bigint | undefined)[]): LanePlan {
+  let more = plan.more
+  const ranges = plan.ranges.flatMap((range, rank) => {
+    const upper = uppers[rank]
+    if (upper === undefined || upper >= range.upper) return [range]
+    more = true
+    return upper > range.from ? [{ ...range, upper: position(upper) }] : []
+  })
+  return { ...plan, ranges, more }
+}
+
+/**
  * The lanes of a table after a batch: each range's lane stands at its upper offset, and once upstream has
  * been read to its end the lane's sequence is that of the pinned snapshot.
  */

@@ -1,7 +1,9 @@
-import { AssayError, type Lane, parseLaneKey, START } from '@assay/core'
+import { AssayError, type Lane, type LaneKey, type Position, parseLaneKey, position, START } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { HandOver } from '../hand-over/hand-over.js'
+import type { LaneRows } from '../hand-over/lane-rows.js'
 import type { TableDefinition } from '../table/definition.js'
 import type { RowBounds } from '../table/file-statistics.js'
 import type { PinnedTable, UpstreamTable } from '../table/lake-table.js'
@@ -9,22 +11,24 @@ import { isReplayLane, laneSql } from '../table/replay-lane.js'
 import { pinTrusted } from '../table/rollback.js'
 import { type ScanFile, scanSql } from '../table/scan.js'
 import { type LanePlan, type LaneRange, planLanes } from './lane-plan.js'
+import { type LaneRead, readLanes } from './read-lanes.js'
 import { withTrustedSequences } from './trusted-sequence.js'
 
 /** A batch of an upstream table: what to take and the query that gives it. */
 export interface TableBatch {
   readonly pinned: PinnedTable
   readonly plan: LanePlan
-  /**
-   * SQL of the upstream rows in [from, upper) of each lane of a plan, this one or one cut from it; with a
-   * `lane_rank` in the order of `plan.ranges` and the row's `lane_offset`, which for a replayed row is not its
-   * `offset`. Not sorted.
-   */
-  readonly select: (plan: LanePlan) => string
+  /** Reads the rows of the plan, or of as much of it as the limit of bytes allows. */
+  readonly read: () => Promise<LaneRead>
 }
 
 interface TableBatchOptions {
   readonly maxRows: number
+  /** Greatest number of bytes of texts and byte strings that are read from files. */
+  readonly maxBytes: number
+  /** Names of the columns to read. */
+  readonly columns: readonly string[]
+  readonly handOver?: HandOver | undefined
   /** Rotates the order of lanes from batch to batch. */
   readonly turn: number
   /** Take an upstream table with another uuid for the old one, by positions. */
@@ -41,15 +45,126 @@ export async function planTableBatch(
   session: Session,
   upstream: UpstreamTable,
   own: Checkpoint,
-  { maxRows, turn, adopt, owns }: TableBatchOptions,
+  options: TableBatchOptions,
 ): Promise<TableBatch> {
+  const { maxRows, turn, adopt, owns } = options
   const pinned = await pinTrusted(upstream, session)
   const adopted = adoptUpstream(upstream, pinned, own, adopt)
   if (!adopt) checkNotBehind(upstream, pinned, adopted)
   const trusted = withTrustedSequences(upstream.definition, pinned, adopted)
   const plan = planLanes(owns ? ownedBy(pinned.checkpoint, owns) : pinned.checkpoint, trusted, maxRows, turn)
-  const files = plan.ranges.length === 0 ? [] : await filesOf(upstream, pinned, plan)
-  return { pinned, plan, select: (chosen) => rangeSql(upstream.definition, files, chosen) }
+  return { pinned, plan, read: () => readBatch(session, upstream, pinned, plan, options) }
+}
+
+/** What the layer above handed over is taken from memory; the rest is read from files. */
+async function readBatch(
+  session: Session,
+  upstream: UpstreamTable,
+  pinned: PinnedTable,
+  plan: LanePlan,
+  { maxBytes, columns, handOver }: TableBatchOptions,
+): Promise<LaneRead> {
+  const { definition } = upstream
+  const inMemory = new Map<LaneKey, readonly LaneRows[]>()
+  let left_bytes = maxBytes
+  for (const range of plan.ranges) {
+    const found = handOver?.find(definition.name, pinned.version.metadata, range) ?? []
+    if (found.length === 0) continue
+    const taken: LaneRows[] = []
+    for (const piece of found) {
+      left_bytes -= spanBytes(piece, columns)
+      // A piece goes whole, as it was committed; the first does whatever it holds.
+      if (left_bytes < 0 && (taken.length > 0 || inMemory.size > 0)) break
+      taken.push(piece)
+    }
+    inMemory.set(range.key, taken)
+  }
+  const wanted = { ...plan, ranges: plan.ranges.filter(({ key }) => !inMemory.has(key)) }
+  const fromFiles = await readFiles(session, upstream, pinned, wanted, { maxBytes, columns })
+  return united(plan, inMemory, fromFiles)
+}
+
+/** Bytes of the rows' texts and byte strings in these columns. */
+function spanBytes({ columns, rows }: LaneRows, names: readonly string[]): number {
+  let bytes = 0
+  for (const name of names) {
+    const column = columns.get(name)
+    if (!column || !('source' in column)) continue
+    const { starts, ends } = column
+    for (let i = 0; i < rows.length; i++)
+      bytes += (ends[rows[i] as number] as number) - (starts[rows[i] as number] as number)
+  }
+  return bytes
+}
+
+async function readFiles(
+  session: Session,
+  upstream: UpstreamTable,
+  pinned: PinnedTable,
+  plan: LanePlan,
+  { maxBytes, columns }: Pick<TableBatchOptions, 'maxBytes' | 'columns'>,
+): Promise<LaneRead> {
+  if (plan.ranges.length === 0) return { plan, lanes: [] }
+  const { definition } = upstream
+  const files = await filesOf(upstream, pinned, plan)
+  const wanted = definition.columns.filter(({ name }) => columns.includes(name))
+  const read = await readLanes(session, wanted, plan, (chosen) => rangeSql(definition, files, chosen), maxBytes)
+  return overHoles(session, upstream, pinned, read)
+}
+
+/**
+ * Lanes of which a whole range held no row are taken up to their next one: a share is counted in offsets, and a hole of
+ * millions, as a damaged log can leave, would be stepped over in as many commits.
+ */
+async function overHoles(
+  session: Session,
+  upstream: UpstreamTable,
+  pinned: PinnedTable,
+  read: LaneRead,
+): Promise<LaneRead> {
+  const uppers = new Map<LaneKey, Position>()
+  for (const { key, rows, upper } of read.lanes) {
+    const range = read.plan.ranges.find((one) => one.key === key)
+    if (rows.length > 0 || range === undefined || upper >= range.upstream) continue
+    uppers.set(key, await nextRow(session, upstream, pinned, { ...read.plan, ranges: [{ ...range, from: upper }] }))
+  }
+  if (uppers.size === 0) return read
+  const moved = <T extends { readonly key: LaneKey; readonly upper: Position }>(one: T): T => ({
+    ...one,
+    upper: uppers.get(one.key) ?? one.upper,
+  })
+  const ranges = read.plan.ranges.map(moved)
+  return { plan: { ...read.plan, ranges }, lanes: read.lanes.map(moved) }
+}
+
+/** Offset of the plan's only lane's first row at or behind `from`, or upstream's position where there is none. */
+async function nextRow(
+  session: Session,
+  upstream: UpstreamTable,
+  pinned: PinnedTable,
+  plan: LanePlan,
+): Promise<Position> {
+  const rest = { ...plan, ranges: plan.ranges.map((range) => ({ ...range, upper: range.upstream })) }
+  const files = await filesOf(upstream, pinned, rest)
+  const rows = `SELECT min(lane_offset) AS first FROM (${rangeSql(upstream.definition, files, rest)})`
+  const [found] = await session.rows(rows)
+  const first = found?.first
+  return typeof first === 'bigint' ? position(first) : (rest.ranges[0] as LaneRange).upstream
+}
+
+/** One read of both: each range up to where its rows were had. */
+function united(plan: LanePlan, inMemory: ReadonlyMap<LaneKey, readonly LaneRows[]>, fromFiles: LaneRead): LaneRead {
+  const ranges: LaneRange[] = []
+  const lanes: LaneRows[] = []
+  for (const range of plan.ranges) {
+    const found = inMemory.get(range.key) ?? fromFiles.lanes.filter(({ key }) => key === range.key)
+    const upper = found.at(-1)?.upper
+    if (upper === undefined) continue
+    ranges.push({ ...range, upper })
+    lanes.push(...found)
+  }
+  const isCut = ranges.length < plan.ranges.length || ranges.some(({ upper }, i) => upper !== plan.ranges[i]?.upper)
+  return { plan: { ...plan, ranges, more: plan.more || isCut }, lanes }
 }
 
 /** Which of upstream's lanes a worker takes; `upstream` is the checkpoint that names them. */
@@ -153,7 +268,10 @@ function replayOf(table: TableDefinition): { readonly id: string; readonly seque
 /** SQL that is true of a lane's rows. */
 function ofLane(table: TableDefinition, lane: Lane): string {
   const { topic, partition, replay } = coordinatesOf(table)
-  if (isReplayLane(lane)) return `${quoteIdentifier(replayOf(table).id)} IS NOT NULL`
+  if (isReplayLane(lane)) {
+    const isReplay = `${quoteIdentifier(replayOf(table).id)} IS NOT NULL`
+    return replay?.topic ? `${isReplay} AND ${replay.topic} = ${quoteText(lane.topic)}` : isReplay
+  }
   const ordinary = replay ? ` AND ${quoteIdentifier(replay.id)} IS NULL` : ''
   return `${quoteIdentifier(partition)} = ${lane.partition} AND ${quoteIdentifier(topic)} = ${quoteText(lane.topic)}${ordinary}`
 }

@@ -1,6 +1,7 @@
 import type { DataFile } from '@assay/iceberg'
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { CheckpointChange } from '../checkpoint/demand.js'
+import type { LaneRows } from '../hand-over/lane-rows.js'
 import type { TableDefinition } from '../table/definition.js'
 
 /** Limits of one batch. */
@@ -21,10 +22,18 @@ export interface SideFiles {
 }
 
 /** What a stage made of a range of its lanes, written but not committed. */
+interface ReplacedFiles {
+  readonly paths: readonly string[]
+  /** Sequence number of the version that they were read from. */
+  readonly plannedAt: number
+}
+
 export interface Batch {
   readonly kind: 'batch'
   readonly files: readonly DataFile[]
   readonly sides: readonly SideFiles[]
+  /** Files of the main table whose rows `files` have anew, as far as they stay. */
+  readonly replaces?: ReplacedFiles
   readonly change: CheckpointChange
   /** Rows taken from upstream. */
   readonly rows: number
@@ -34,6 +43,11 @@ export interface Batch {
   readonly counts: Readonly<Record<string, number>>
   /** Counts by the values of a label, as rows refused by reason. */
   readonly breakdowns?: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /**
+   * The rows of `files` by lane, for the layer below: all that the table has of the offsets that the batch took, with
+   * all of its columns. Never changed again.
+   */
+  readonly handOver?: readonly LaneRows[]
   /** Called once the batch is committed; until then the stage's memory is as before it. */
   readonly committed: (snapshot: { readonly id: bigint; readonly sequence: number }) => void
 }

@@ -9,6 +9,8 @@ type ColumnType =
   | 'boolean'
   | 'date'
   | 'decimal(28, 10)'
+  | 'decimal(38, 10)'
+  | 'decimal(38, 20)'
   | 'int'
   | 'list<string>'
   | 'long'
@@ -74,9 +76,10 @@ interface Coordinates {
   readonly offset: string
   /**
    * Of a table that takes replays: the column that is null unless the row is one, and the one with its offset in
-   * the table's lane of replays. A table that only hands replays on has no such offset.
+   * the table's lane of replays. A table that only hands replays on has no such offset. `topic` is SQL of the lane's topic
+   * in a table that unites the replays of several.
    */
-  readonly replay?: { readonly id: string; readonly sequence?: string }
+  readonly replay?: { readonly id: string; readonly sequence?: string; readonly topic?: string }
 }
 
 /** Columns in order, ids counted from 1; elements of lists get the ids after the last column. */
@@ -106,6 +109,8 @@ const SQL_TYPES: Record<ColumnType, string> = {
   boolean: 'BOOLEAN',
   date: 'DATE',
   'decimal(28, 10)': 'DECIMAL(28,10)',
+  'decimal(38, 10)': 'DECIMAL(38,10)',
+  'decimal(38, 20)': 'DECIMAL(38,20)',
   int: 'INTEGER',
   'list<string>': 'VARCHAR[]',
   long: 'BIGINT',

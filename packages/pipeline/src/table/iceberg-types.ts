@@ -1,5 +1,6 @@
 import { type ParquetField, quoteIdentifier } from '@assay/engine'
 import type { IcebergType, NestedField } from '@assay/iceberg'
+import type { ColumnField, ParquetType } from '@assay/parquet'
 
 const SQL_TYPES: Readonly<Record<string, string>> = {
   boolean: 'BOOLEAN',
@@ -60,6 +61,30 @@ function childrenOf(type: IcebergType): readonly Pick<NestedField, 'id' | 'name'
         { id: type.valueId, name: 'value', type: type.value },
       ]
   }
+}
+
+const ENCODED_TYPES: Readonly<Record<string, ParquetType>> = {
+  boolean: 'BOOLEAN',
+  int: 'INTEGER',
+  long: 'BIGINT',
+  double: 'DOUBLE',
+  date: 'DATE',
+  timestamptz: 'TIMESTAMPTZ',
+  string: 'VARCHAR',
+  uuid: 'UUID',
+  binary: 'BLOB',
+}
+
+/** A column as our own encoder writes it, of the types that definitions have, or that they widen to. */
+export function encodedField({ id, name, type }: Pick<NestedField, 'id' | 'name' | 'type'>): ColumnField {
+  if (typeof type === 'object' && type.kind === 'list' && type.element === 'string') {
+    return { name, id, type: 'LIST', elementId: type.elementId }
+  }
+  const decimal = typeof type === 'string' ? /^decimal\((\d+), ?(\d+)\)$/.exec(type) : undefined
+  if (decimal) return { name, id, type: { decimal: { precision: Number(decimal[1]), scale: Number(decimal[2]) } } }
+  const encoded = typeof type === 'string' ? ENCODED_TYPES[type] : undefined
+  if (!encoded) throw new RangeError(`no definition has a column like ${name}`)
+  return { name, id, type: encoded }
 }
 
 /** Whether names inside the type may differ from file to file, so that only their ids tell what is what. */

@@ -8,6 +8,7 @@ import {
   type DataFile,
   keyOfPath,
   type MaintenancePolicy,
+  type NestedField,
   type PlannedFile,
   pathInTable,
   planFiles,
@@ -17,11 +18,13 @@ import {
   type TableVersion,
 } from '@assay/iceberg'
 import type { ObjectStore } from '@assay/object-store'
-import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint } from '../checkpoint/checkpoint.js'
+import { CHECKPOINT_PROPERTY, type Checkpoint, parseCheckpoint, standsBeyond } from '../checkpoint/checkpoint.js'
 import { type CopyEnd, copiedColumns, partitionsOfRows, wholeRows } from './copied-rows.js'
 import { icebergField, sqlType, type TableDefinition } from './definition.js'
+import { encodeRows } from './encode-rows.js'
 import { boundsOf, partitionTuple, partitionValues, type RowBounds, writtenFile } from './file-statistics.js'
-import { parquetField, sqlTypeOf } from './iceberg-types.js'
+import { encodedField, parquetField, sqlTypeOf } from './iceberg-types.js'
+import { type PollInterval, Polls } from './polls.js'
 import type { PartitionValue, RowSource } from './row-source.js'
 import type { ScanFile } from './scan.js'
 import type { CommitSignals } from './signals.js'
@@ -50,11 +53,13 @@ interface LakeTableDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly signals: CommitSignals
-  /** How often to look for commits of other processes while waiting for one; a tenth of a second by default. */
-  readonly poll_ms?: number
+  /** How often to look for commits of other processes while waiting for one; every tenth of a second by default. */
+  readonly poll?: PollInterval
   /** For how long a commit of an older version of Assay keeps columns from being added; an hour unless given. */
   readonly olderVersions_ms?: number
   readonly maintenance?: MaintenancePolicy
+  /** How old the newest version may be that is worked on; see `Table.recent`. */
+  readonly recall_ms?: number
   readonly onNotice?: (notice: TableNotice) => void
 }
 
@@ -66,8 +71,6 @@ interface RowsToCopy {
   /** SQL condition on columns of the table's definition; all rows without. */
   readonly where?: string
 }
-
-const POLL_MS = 100
 
 /** What a stage needs of the table that it reads. */
 export type UpstreamTable = Pick<LakeTable, 'definition' | 'files' | 'pin' | 'waitForCommit'>
@@ -81,11 +84,13 @@ export class LakeTable {
   /** Field ids of columns that are there never change, so those of the newest version are right for older ones. */
   #ids: ReadonlyMap<string, number> | undefined
   #pinned: PinnedTable | undefined
+  readonly #polls: Polls
 
   private constructor(definition: TableDefinition, table: Table, dependencies: LakeTableDependencies) {
     this.definition = definition
     this.table = table
     this.#dependencies = dependencies
+    this.#polls = new Polls(dependencies.clock, dependencies.poll)
     this.#columns = new TableColumns(definition, table, dependencies.clock, dependencies.olderVersions_ms)
   }
 
@@ -110,9 +115,21 @@ export class LakeTable {
 
   /** The newest state. Throws `table_not_found` when somebody has removed the table. */
   async pin(): Promise<PinnedTable> {
-    const version = await this.table.load()
+    return this.#pinOf(await this.table.load())
+  }
+
+  /**
+   * A state that was the newest a moment ago (`Table.recent`). Two tables pinned in this way may not fit together: the
+   * one that is read from can be older than what the other took from it.
+   */
+  async pinRecent(): Promise<PinnedTable> {
+    return this.#pinOf(await this.table.recent())
+  }
+
+  #pinOf(version: TableVersion): PinnedTable {
     if (this.#pinned?.version.metadata !== version.metadata) {
       this.#remember(version)
+      this.#polls.moved()
       this.#pinned = {
         version,
         checkpoint: parseCheckpoint(version.metadata.properties[CHECKPOINT_PROPERTY], this.definition.name),
@@ -162,31 +179,29 @@ export class LakeTable {
     return this.#ids
   }
 
-  /** Writes the rows of a query as a data file of one partition; undefined when there are none. */
+  /** Writes rows as a data file of one partition; undefined when there are none. */
   async write(
     session: Session,
     rows: RowSource,
     partition: Readonly<Record<string, PartitionValue>>,
   ): Promise<DataFile | undefined> {
     const target = await this.#columns.writable()
+    if (typeof rows !== 'string') {
+      const encoded = this.#presentFields(target).map(({ field }) => encodedField(field))
+      return this.#put(target, partition, async (key) => {
+        const { bytes, ...written } = await encodeRows(encoded, rows)
+        if (written.rows > 0) await this.store.create(key, bytes)
+        return written
+      })
+    }
     const { fields, select } = this.#ownColumns(target)
-    return this.#put(target, partition, (path) =>
-      typeof rows === 'string'
-        ? session.writeParquet({ select: select(rows), path, fields })
-        : session.writeColumns(rows.columns, rows.count, {
-            select: (source) => select(rows.select(source)),
-            path,
-            fields,
-          }),
-    )
+    return this.#put(target, partition, this.#ofQuery(session, select(rows), fields))
   }
 
   /** The definition's columns that the table has, and what makes them of a query that gives all of the definition. */
-  #ownColumns({ match }: Writable): { readonly fields: ParquetField[]; readonly select: (sql: string) => string } {
-    const present = this.definition.columns.flatMap(({ name, type }) => {
-      const field = match.fields.get(name)
-      return field ? [{ field, isWider: sqlTypeOf(field.type) !== sqlType(type) }] : []
-    })
+  #ownColumns(target: Writable): { readonly fields: ParquetField[]; readonly select: (sql: string) => string } {
+    const { match } = target
+    const present = this.#presentFields(target)
     const fields = present.map(({ field }) => parquetField(field))
     if (match.missing.length === 0 && !present.some(({ isWider }) => isWider)) return { fields, select: (sql) => sql }
     const list = present.map(({ field, isWider }) => {
@@ -196,23 +211,40 @@ export class LakeTable {
     return { fields, select: (sql) => `SELECT ${list.join(', ')} FROM (${sql})` }
   }
 
+  /** The definition's columns that the table has; some may have become wider there. */
+  #presentFields({ match }: Writable): { readonly field: NestedField; readonly isWider: boolean }[] {
+    return this.definition.columns.flatMap(({ name, type }) => {
+      const field = match.fields.get(name)
+      return field ? [{ field, isWider: sqlTypeOf(field.type) !== sqlType(type) }] : []
+    })
+  }
+
   async #put(
     { version, match, specId }: Writable,
     partition: Readonly<Record<string, PartitionValue>>,
-    writeTo: (path: string) => Promise<WrittenParquet>,
+    store: (key: string) => Promise<WrittenParquet>,
   ): Promise<DataFile | undefined> {
     await refuseIfMoved(this.table, version)
     const tuple = partitionTuple(this.definition, match, partition)
     const { path, key } = this.table.newDataFile(version, tuple, specId)
-    const scratch = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
-    const written = await writeTo(scratch)
-    if (written.rows === 0) {
+    const written = await store(key)
+    return written.rows === 0 ? undefined : writtenFile(version.metadata, specId, path, tuple, written)
+  }
+
+  /** Has the engine write what a query gives, and stores it unless that is nothing. */
+  #ofQuery(
+    session: Session,
+    select: string,
+    fields: readonly ParquetField[],
+  ): (key: string) => Promise<WrittenParquet> {
+    return async (key) => {
+      const path = `${await this.store.scratchDirectory()}/${this.#dependencies.random.uuid()}.parquet`
+      const written = await session.writeParquet({ select, path, fields })
+      if (written.rows > 0) await this.store.putFile(key, path)
       // A file that stays is removed with other scratch files.
-      await rm(scratch, { force: true }).catch(() => undefined)
-      return undefined
+      else await rm(path, { force: true }).catch(() => undefined)
+      return written
     }
-    await this.store.putFile(key, scratch)
-    return writtenFile(version.metadata, specId, path, tuple, written)
   }
 
   /**
@@ -239,7 +271,7 @@ export class LakeTable {
     const written: DataFile[] = []
     for (const { values, condition } of await partitionsOfRows(session, this.definition, from, files, chosen)) {
       const sql = `SELECT ${select} FROM (${chosen} AND ${condition}) ORDER BY ${order.join(', ')}`
-      const file = await this.#put(target, values, (path) => session.writeParquet({ select: sql, path, fields }))
+      const file = await this.#put(target, values, this.#ofQuery(session, sql, fields))
       if (file) written.push(file)
     }
     return written
@@ -273,6 +305,7 @@ export class LakeTable {
   }
 
   announceCommit(): void {
+    this.#polls.announced()
     this.#dependencies.signals.notify(this.definition.name)
   }
 
@@ -286,20 +319,15 @@ export class LakeTable {
     signal: AbortSignal,
     owned: (checkpoint: Checkpoint) => Checkpoint = (checkpoint) => checkpoint,
   ): Promise<void> {
-    const { clock, signals, poll_ms = POLL_MS } = this.#dependencies
+    const { clock, signals } = this.#dependencies
     const until_ms = clock.monotonic_ms() + timeout_ms
-    while (!signal.aborted && !standsBeyond(owned((await this.pin()).checkpoint), own)) {
-      const left_ms = until_ms - clock.monotonic_ms()
-      if (left_ms <= 0) return
-      await signals.wait(this.definition.name, clock.sleep(Math.min(poll_ms, left_ms), signal))
+    while (!signal.aborted) {
+      // Before the look, so that a commit which comes while the store is asked ends the wait at once.
+      const seen = signals.count(this.definition.name)
+      if (standsBeyond(owned((await this.pinRecent()).checkpoint), own)) return
+      const sleep_ms = Math.min(this.#polls.after_ms(), until_ms - clock.monotonic_ms())
+      if (sleep_ms <= 0) return
+      await signals.wait(this.definition.name, seen, clock.sleep(sleep_ms, signal))
     }
   }
-}
-
-/** True when `upstream` has a lane at a position that `own` has not reached. */
-function standsBeyond(upstream: Checkpoint, own: Checkpoint): boolean {
-  for (const [key, lane] of upstream.lanes) {
-    if (lane.position > (own.lanes.get(key)?.position ?? 0n)) return true
-  }
-  return false
 }

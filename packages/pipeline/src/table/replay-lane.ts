@@ -3,18 +3,18 @@ import { quoteIdentifier, quoteText } from '@assay/engine'
 import type { TableDefinition } from './definition.js'
 
 /** No topic of Kafka can begin like this. */
-const PREFIX = '~replay.'
+export const REPLAY_PREFIX = '~replay.'
 
 /**
  * The lane of the replays into a table. Replayed rows keep the topic, partition and offset of their record, which
  * lie far behind what downstream has read; in this lane they follow one another without holes.
  */
 export function replayLane(table: TableDefinition): LaneKey {
-  return laneKey({ topic: `${PREFIX}${table.name}`, partition: 0 })
+  return laneKey({ topic: `${REPLAY_PREFIX}${table.name}`, partition: 0 })
 }
 
 export function isReplayLane({ topic }: Lane): boolean {
-  return topic.startsWith(PREFIX)
+  return topic.startsWith(REPLAY_PREFIX)
 }
 
 /** SQL of the lane (`topic/partition`) that a row of the table belongs to, and of its offset there. */
@@ -31,7 +31,7 @@ export function laneSql(table: TableDefinition): { readonly key: string; readonl
   const isReplay = `${quoteIdentifier(replay.id)} IS NOT NULL`
   const sequence = replay.sequence ? quoteIdentifier(replay.sequence) : 'NULL'
   return {
-    key: `CASE WHEN ${isReplay} THEN ${quoteText(replayLane(table))} ELSE ${key} END`,
+    key: `CASE WHEN ${isReplay} THEN ${replay.topic ? `${replay.topic} || '/0'` : quoteText(replayLane(table))} ELSE ${key} END`,
     offset: `CASE WHEN ${isReplay} THEN ${sequence} ELSE ${offset} END`,
   }
 }

@@ -21,11 +21,11 @@ export function rollbackState(metadata: TableMetadata, checkpoint: Checkpoint): 
 }
 
 /**
- * The table's state with a checkpoint that may be worked on. Throws `table_rolled_back` when the rows that
+ * The table's newest state, or the one given, with a checkpoint that may be worked on. Throws `table_rolled_back` when the rows that
  * the checkpoint speaks of are no longer there (T9).
  */
-export async function pinTrusted(table: UpstreamTable, session: Session): Promise<PinnedTable> {
-  const pinned = await table.pin()
+export async function pinTrusted(table: UpstreamTable, session: Session, given?: PinnedTable): Promise<PinnedTable> {
+  const pinned = given ?? (await table.pin())
   const state = rollbackState(pinned.version.metadata, pinned.checkpoint)
   if (state === 'present') return pinned
   const lost = state === 'unknown' ? await laneWithLostRows(table, pinned, session) : undefined

@@ -80,7 +80,7 @@ export class TableColumns {
    * of Assay commits to the table, and rows are written without them.
    */
   async writable(): Promise<Writable> {
-    const version = await this.#table.load()
+    const version = await this.#table.recent()
     const match = this.match(version)
     if (match.missing.length === 0 && match.specId !== undefined) {
       this.#warning = this.#endangered(version)

@@ -34,7 +34,8 @@ const PENDING = 'pending_entries'
 const PUBLISH_ATTEMPTS_MAX = 20
 
 /**
- * Commits rows and checkpoint in one step, with the side rows in the outbox.
+ * Commits rows and checkpoint in one step, with the side rows in the outbox. `known` are entries of it that are in their
+ * side tables already, if they have been looked at.
  * Refused when what the batch was derived from has changed. After an outage whose outcome is unknown
  * nothing is deleted: the batch may have been committed.
  */
@@ -42,6 +43,7 @@ export async function commitBatch(
   main: LakeTable,
   sides: ReadonlyMap<string, LakeTable>,
   batch: Batch,
+  known?: ReadonlySet<string>,
 ): Promise<BatchOutcome> {
   const manifests: SideManifest[] = []
   for (const { table, files } of batch.sides) {
@@ -51,7 +53,7 @@ export async function commitBatch(
     })
   }
   for (let attempt = 1; ; attempt++) {
-    const published = await publishPending(main, sides)
+    const published = attempt === 1 && known ? known : await publishPending(main, sides)
     const outcome = await commitOnce(main, batch, manifests, published)
     if (outcome.kind === 'committed') {
       main.announceCommit()
@@ -92,8 +94,9 @@ function commitOnce(
       return {
         kind: 'proceed',
         change: {
-          operation: 'append',
+          operation: batch.replaces ? 'overwrite' : 'append',
           addFiles: batch.files,
+          ...(batch.replaces && { removeFiles: batch.replaces.paths, plannedAt: batch.replaces.plannedAt }),
           setProperties: {
             [CHECKPOINT_PROPERTY]: serializeCheckpoint(applyChange(current, batch.change, snapshot)),
             ...pendingChange(base, table.propertyPrefix, { add, published }),

@@ -1,9 +1,9 @@
 import { AssayError } from '@assay/core'
 import { pendingEntries, publish } from '@assay/iceberg'
-import type { LakeTable } from '../table/lake-table.js'
+import type { LakeTable, PinnedTable } from '../table/lake-table.js'
 
 /**
- * Publishes what the main table's outbox holds, oldest first, and returns the manifests that are now in
+ * Publishes what the main table's outbox holds, as of now unless a state is given, oldest first, and returns the manifests that are now in
  * their side tables. Whoever finds a pending entry does this before anything else, so that nothing is ever
  * derived twice. Throws when a side table can't be published to: then the main table makes no further
  * commits either (T18).
@@ -11,8 +11,9 @@ import type { LakeTable } from '../table/lake-table.js'
 export async function publishPending(
   main: LakeTable,
   sides: ReadonlyMap<string, LakeTable>,
+  pinned?: PinnedTable,
 ): Promise<ReadonlySet<string>> {
-  const { version, uuid } = await main.pin()
+  const { version, uuid } = pinned ?? (await main.pin())
   const published = new Set<string>()
   for (const entry of pendingEntries(version.metadata, main.table.propertyPrefix)) {
     const side = sides.get(entry.table)

@@ -1,7 +1,9 @@
 import type { Clock, Random } from '@assay/core'
 import type { Session } from '@assay/engine'
+import type { HandOver } from '../hand-over/hand-over.js'
 import type { Batch, Stage } from '../stage/stage.js'
 import type { LakeTable } from '../table/lake-table.js'
+import { afterQuiet_ms, type PollInterval } from '../table/polls.js'
 import { pinTrusted } from '../table/rollback.js'
 import { commitBatch, dropFiles } from './commit-batch.js'
 import { Maintenance } from './maintenance.js'
@@ -23,6 +25,12 @@ export interface WorkerOptions {
   readonly aligned: boolean
   /** Given when the worker shall end as soon as nothing is left; true once nothing more will come. */
   readonly upstreamEnded?: () => boolean
+  /** Rows that pass from layer to layer in memory. */
+  readonly handOver?: HandOver
+  /** True when a layer below in this process takes this worker's rows from there. */
+  readonly handsOver?: boolean
+  /** Tables whose rows the stage takes from there. */
+  readonly upstreams?: readonly string[]
   readonly onEvent: (event: WorkerEvent) => void
   /** Called after every turn of the loop, outages included. */
   readonly onTurn?: (worker: string) => void
@@ -49,7 +57,10 @@ const PAUSES = {
 } as const satisfies Record<Turn, Record<'draining' | 'lasting', readonly PauseStep[]>>
 
 const MOMENT_MS = 20
-const WAIT_MS = 1_000
+/** Until a worker without anything new upstream looks at everything anew. */
+const WAIT: PollInterval = { least_ms: 1_000, most_ms: 5_000 }
+/** How often a paused lake is looked at. */
+const PAUSED_MS = 1_000
 const MOVED_WITHOUT_ROWS_MS = 10_000
 /**
  * Workers below bronze follow its interval. Bound to the whole interval they would fall a little behind with every
@@ -113,8 +124,8 @@ export class Worker {
 
   /** Does what there is to do about a failure, waiting included; throws what can't be mended by waiting. */
   async #mend(error: unknown, signal: AbortSignal): Promise<void> {
-    const { stage, clock, onEvent, onTurn } = this.#options
-    stage.forget()
+    const { clock, onEvent, onTurn } = this.#options
+    this.#forget()
     const remedy = remedyFor(error, { count: this.#failures, isReplanned: this.#replanned })
     switch (remedy) {
       case 'give_up':
@@ -126,7 +137,7 @@ export class Worker {
       case 'wait_paused':
       case 'wait_longer': {
         this.#outageBegan_ms ??= clock.monotonic_ms()
-        const retry_ms = remedy === 'wait_paused' ? WAIT_MS : this.#backoff_ms()
+        const retry_ms = remedy === 'wait_paused' ? PAUSED_MS : this.#backoff_ms()
         onEvent({ kind: 'outage', worker: this.name, error, retry_ms })
         onTurn?.(this.name)
         await clock.sleep(retry_ms, signal)
@@ -149,10 +160,12 @@ export class Worker {
   }
 
   async #turn(signal: AbortSignal): Promise<Turn> {
-    const { stage, main, sides, session, clock } = this.#options
+    const { stage, main, sides, session, clock, handOver, handsOver } = this.#options
+    if (handsOver) await handOver?.room(main.definition.name, signal)
     const started_ms = clock.monotonic_ms()
-    await publishPending(main, sides)
-    const { checkpoint } = await pinTrusted(main, session)
+    const pinned = await pinTrusted(main, session, await main.pinRecent())
+    const published = await publishPending(main, sides, pinned)
+    const { checkpoint } = pinned
     const batch = await stage.run(checkpoint, signal)
     if (batch.kind === 'idle') return 'idle'
     if (signal.aborted) {
@@ -160,19 +173,28 @@ export class Worker {
       return 'idle'
     }
     if (this.#canWait(batch)) return 'deferred'
-    const outcome = await commitBatch(main, sides, batch)
+    const outcome = await commitBatch(main, sides, batch, published)
     if (outcome.kind !== 'committed') {
-      stage.forget()
+      this.#forget()
       this.#options.onEvent({ kind: 'refused', worker: this.name, reason: outcome.reason })
       return 'refused'
     }
     batch.committed(outcome.snapshot)
+    if (handsOver && batch.handOver) handOver?.keep(main.definition.name, outcome.snapshot.id, batch.handOver)
+    for (const upstream of this.#options.upstreams ?? []) handOver?.release(upstream, batch.change.lanes)
     this.#positionsCommitted_ms = clock.monotonic_ms()
-    await publishPending(main, sides)
+    if (batch.sides.length > 0) await publishPending(main, sides)
     this.#report(batch, outcome.snapshot.sequence, clock.monotonic_ms() - started_ms)
     this.#warn()
     await this.#maintenance.afterCommit(batch)
     return batch.more ? 'more' : 'committed'
+  }
+
+  /** The table is the truth: nothing that is remembered of it is believed after a failure. */
+  #forget(): void {
+    const { stage, main, handOver } = this.#options
+    stage.forget()
+    handOver?.forget(main.definition.name)
   }
 
   /** A position that moved without rows is not worth a commit of its own, unless nothing else will come. */
@@ -218,8 +240,9 @@ export class Worker {
       case 'moment':
         return clock.sleep(Math.min(MOMENT_MS, interval_ms), signal)
       case 'upstream': {
-        const { checkpoint } = await main.pin()
-        return stage.wait(checkpoint, WAIT_MS, signal)
+        const { checkpoint } = await main.pinRecent()
+        const idle_ms = clock.monotonic_ms() - this.#positionsCommitted_ms
+        return stage.wait(checkpoint, afterQuiet_ms(WAIT, idle_ms), signal)
       }
       case 'aligned':
         if (aligned) await clock.sleep(this.#untilNext_ms(clock.monotonic_ms()), signal)

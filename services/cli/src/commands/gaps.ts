@@ -4,8 +4,7 @@ import { acceptLoss } from '@assay/operations'
 import { openQuery } from '@assay/query'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
-import { OptionReader } from '../parse/options.js'
-import { COUNTS } from '../parse/ranges.js'
+import { COUNTS, OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
 import { resultJson, resultTable } from '../print/result.js'
 import { ExitCode } from '../run/exit-code.js'
@@ -32,7 +31,7 @@ export function addGaps(program: Command, accept: Accept): void {
     .action((_options: unknown, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
-      accept(reader.mistakes, (io) => withLakeToLookAt(location, io.signal, (lake) => listGaps(lake, json, io)))
+      accept(reader.mistakes, (io) => withLakeToLookAt(location, io, (lake) => listGaps(lake, json, io)))
     })
   addAccept(gaps, accept)
 }
@@ -87,7 +86,7 @@ function addAccept(gaps: Command, accept: Accept): void {
         if (!parsed || to === undefined || note === undefined) {
           throw new RangeError('a command line without a lane, an offset or a note was accepted')
         }
-        return withExistingLake(location, io.signal, async (lake) => {
+        return withExistingLake(location, io, async (lake) => {
           const accepted = await acceptLoss(lake, laneKey(parsed), position(to), note)
           const text = `accepted: ${accepted.lane} goes on at ${accepted.to}\n`
           await write(io.stdout, json ? jsonText(accepted) : wrapText(text, io.stdoutWidth))

@@ -57,7 +57,7 @@ export function addMaintain(program: Command, accept: Accept): void {
       for (const mistake of mistakesIn(options)) reader.contradiction(mistake)
       const within = options.dryRun ? withLakeToLookAt : withExistingLake
       accept(reader.mistakes, (io) =>
-        within(location, io.signal, async (lake) => {
+        within(location, io, async (lake) => {
           const report = await withProgress(io, systemClock, 'reading the tables', (progress) =>
             maintain(lake, options, io.signal, progress),
           )

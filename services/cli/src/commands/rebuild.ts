@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises'
 import { type RebuildReport, rebuildLake } from '@assay/audit'
 import { systemClock, UsageError } from '@assay/core'
 import { embeddedParts, type Lake, tableReport } from '@assay/lake'
-import type { RuleSet } from '@assay/medallion'
 import type { WorkerEvent } from '@assay/pipeline'
+import type { RuleSet } from '@assay/rules'
 import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { ListedOption } from '../parse/listed-option.js'
@@ -67,7 +67,7 @@ export function addRebuild(program: Command, accept: Accept): void {
         const present = presentRules(io)
         await refuseUsed(request.into)
         const parts = embeddedParts(request.into)
-        return withLakeToRead(location, io.signal, (source) =>
+        return withLakeToRead(location, io, (source) =>
           withLake(parts, io, (target) => run(source, target, { ...request, present }, json, io)),
         )
       })

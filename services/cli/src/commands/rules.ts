@@ -1,11 +1,12 @@
 import { systemClock } from '@assay/core'
-import { type RuleSet, type RuleTestReport, ruleSetJson } from '@assay/medallion'
+import type { RuleTestReport } from '@assay/medallion'
 import { readRules, testRulesOn } from '@assay/operations'
+import { type RuleSet, ruleSetJson } from '@assay/rules'
 import type { Command } from 'commander'
-import { parseDateRange } from '../parse/dead-letter-options.js'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { readRuleText } from '../parse/read-text.js'
+import { parseDateRange } from '../parse/times.js'
 import { jsonText } from '../print/json.js'
 import { count } from '../print/numbers.js'
 import { withProgress } from '../print/progress.js'
@@ -84,7 +85,7 @@ function addTest(rules: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         presentRules(io)
         const text = await readRuleText('<file>', file)
-        return withLakeToLookAt(location, io.signal, async (lake) => {
+        return withLakeToLookAt(location, io, async (lake) => {
           const changed = presentRules(io, await readRules(lake, text))
           const reports = await withProgress(io, systemClock, 'no record judged yet', (progress) =>
             testRulesOn(lake, changed, dates, io.signal, (exchange, records) =>

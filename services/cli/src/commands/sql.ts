@@ -25,6 +25,7 @@ import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
 import { withLakeToRead } from '../run/with-lake.js'
+import { wrapText } from '../run/wrap.js'
 
 const FORMATS = ['table', ...STREAM_FORMATS, 'parquet'] as const
 type Format = (typeof FORMATS)[number]
@@ -44,8 +45,8 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 /** Rows that a table shows; more are of no use to eyes. */
 const TABLE_ROWS_MAX = 1_000
 const MIB = 2 ** 20
-const TIMEOUT_SECONDS = { least: 1, most: 7 * 86_400 }
-const MEMORY_MIB = { least: 64, most: 1_048_576 }
+const TIMEOUT_SECONDS = { least: 1, most: 7 * 86_400, unit: 'seconds' }
+const MEMORY_MIB = { least: 64, most: 1_048_576, unit: 'MiB' }
 
 interface Options {
   readonly format?: string
@@ -163,7 +164,7 @@ async function runSql(location: LakeParts, request: Request, io: Io): Promise<Ex
   try {
     const target = await openOutput(output, io, systemRandom)
     try {
-      await withLakeToRead(location, io.signal, async (lake) => {
+      await withLakeToRead(location, io, async (lake) => {
         const statement = await statementOf(request, target)
         const notes = new Set<string>()
         const parts = ask(lake, child, statement, {
@@ -175,7 +176,7 @@ async function runSql(location: LakeParts, request: Request, io: Io): Promise<Ex
         await withProgress(io, systemClock, 'no answer of the statement yet', (progress) =>
           writeAnswer(parts, { table: format === 'table' ? { width } : undefined, target, progress }, io),
         )
-        for (const note of notes) await write(io.stderr, `note: ${note}\n`)
+        for (const note of notes) await write(io.stderr, wrapText(`note: ${note}\n`, io.stderrWidth))
       })
       await target.commit()
     } finally {

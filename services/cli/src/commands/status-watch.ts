@@ -1,7 +1,7 @@
 import { AssayError, type Clock } from '@assay/core'
 import { LiveLines } from '../print/live-lines.js'
+import { timeOfDay } from '../print/numbers.js'
 import { visible } from '../print/table.js'
-import { timeOfDay } from '../print/times.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import { untilAborted } from '../run/stopped.js'

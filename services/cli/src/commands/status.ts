@@ -13,11 +13,9 @@ import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
-import { laneTable } from '../print/lane-table.js'
-import { count, duration, percent } from '../print/numbers.js'
+import { ago, count, duration, instant, instantOfMicros, instantOfSeconds, percent } from '../print/numbers.js'
 import { problemJson, problemsText } from '../print/problems.js'
-import type { PrintedColumn } from '../print/table.js'
-import { ago, instant, instantOfMicros, instantOfSeconds } from '../print/times.js'
+import { laneTable, type PrintedColumn } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
@@ -26,7 +24,7 @@ import { wrapText } from '../run/wrap.js'
 import { watch } from './status-watch.js'
 
 const WATCH_SECONDS = 2
-const WATCH_RANGE = { least: 1, most: 86_400 }
+const WATCH_RANGE = { least: 1, most: 86_400, unit: 'seconds' }
 
 export function addStatus(program: Command, accept: Accept): void {
   program
@@ -54,7 +52,7 @@ export function addStatus(program: Command, accept: Accept): void {
         return accept(reader.mistakes, (io) => watchStatus(location, io, how))
       }
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(location, io.signal, async (lake) => {
+        withLakeToLookAt(location, io, async (lake) => {
           const status = await seenIn(lake)
           await write(io.stdout, json ? jsonText(statusJson(status)) : statusText(status, io.stdoutWidth))
           return status.stops.length + status.unusable.length > 0 ? ExitCode.found_wrong : ExitCode.done
@@ -72,7 +70,7 @@ async function watchStatus(parts: LakeParts, io: Io, how: Parameters<typeof watc
   }
   const look = async (): Promise<Seen> => {
     try {
-      opening ??= openToRead(parts, io.signal)
+      opening ??= openToRead(parts, io)
       const lake = await opening
       return await seenIn(lake)
     } catch (error) {

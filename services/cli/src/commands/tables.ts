@@ -4,11 +4,9 @@ import type { Command } from 'commander'
 import { globalOptions } from '../parse/global-options.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
-import { laneTable } from '../print/lane-table.js'
-import { count, size } from '../print/numbers.js'
+import { ago, count, instant, instantOfMicros, size } from '../print/numbers.js'
 import { problemJson, problemsText } from '../print/problems.js'
-import type { PrintedColumn } from '../print/table.js'
-import { ago, instant, instantOfMicros } from '../print/times.js'
+import { laneTable, type PrintedColumn } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
@@ -29,7 +27,7 @@ export function addTables(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(location, io.signal, async (lake) => {
+        withLakeToLookAt(location, io, async (lake) => {
           const tables = await tableReport(lake)
           await write(io.stdout, json ? tablesJson(lake.location, tables) : tablesText(tables, io.stdoutWidth))
           return tables.some(({ problem }) => problem) ? ExitCode.found_wrong : ExitCode.done

@@ -51,7 +51,7 @@ export function addTrace(program: Command, accept: Accept): void {
       const exchange = reader.parsed('--exchange', options.exchange, exchangeNamed)
       accept(reader.mistakes, (io) => {
         if (!target) throw new RangeError('a command line without a target was accepted')
-        return withLakeToLookAt(location, io.signal, async (lake) =>
+        return withLakeToLookAt(location, io, async (lake) =>
           print(
             io,
             json,

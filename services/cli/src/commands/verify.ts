@@ -33,7 +33,7 @@ export function addVerify(program: Command, accept: Accept): void {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
       accept(reader.mistakes, (io) =>
-        withLakeToLookAt(location, io.signal, (lake) =>
+        withLakeToLookAt(location, io, (lake) =>
           runVerify(io, json, (told) =>
             verifyLake(lake, { fromLog: options.fromLog ?? false, signal: io.signal, ...told }),
           ),

@@ -16,7 +16,9 @@ export interface ResultOutput {
 
 /** Opens the output before anything is asked. Throws `output_unwritable`. */
 export async function openOutput(path: string | undefined, io: Io, random: Random): Promise<ResultOutput> {
-  if (path === undefined) return new StreamOutput((bytes) => write(io.stdout, bytes))
+  // As bytes, since texts on standard output are words for people, from which secrets are taken.
+  if (path === undefined)
+    return new StreamOutput((data) => write(io.stdout, typeof data === 'string' ? Buffer.from(data) : data))
   const existing = await stat(path).catch(() => undefined)
   if (existing?.isDirectory()) throw unwritable(path, 'it is a folder')
   // A device or a pipe is written to as it is: it can't be put in another's place.

@@ -1,12 +1,21 @@
 import { UsageError } from '@assay/core'
 import { embeddedParts, type LakeParts, readLakeParts } from '@assay/lake'
-import type { Command } from 'commander'
+import { Command } from 'commander'
 import type { Mistake } from './mistake.js'
 import { OptionReader } from './options.js'
-import { Program } from './program.js'
 
 /** The lake that is meant when none is named. */
 export const DEFAULT_LAKE = './lake'
+
+/** The root command, with the environment that it was started in. */
+export class Program extends Command {
+  readonly env: Readonly<Record<string, string | undefined>>
+
+  constructor(name: string, env: Program['env']) {
+    super(name)
+    this.env = env
+  }
+}
 
 interface GlobalOptions {
   /** The lake that is meant, and the parts that the environment says it stands on. */

@@ -3,10 +3,17 @@ import type { Command } from 'commander'
 import { isRequired, meaning, typed } from './describe.js'
 import type { Mistake } from './mistake.js'
 
-export interface NumberRange {
+interface NumberRange {
   readonly least: number
   readonly most: number
+  /** What the number counts, where its option does not say it. */
+  readonly unit?: string
 }
+
+/** Records a second that can be asked for. */
+export const RATES: NumberRange = { least: 0.001, most: 10_000_000, unit: 'a second' }
+/** Numbers of records, offsets and the like. */
+export const COUNTS: NumberRange = { least: 0, most: Number.MAX_SAFE_INTEGER }
 
 /** Reads options strictly and remembers every mistake, so that all can be told at once. */
 export class OptionReader {
@@ -35,7 +42,7 @@ export class OptionReader {
     if (text === undefined) return undefined
     const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
     if (Number.isSafeInteger(value) && value >= range.least && value <= range.most) return value
-    this.wrong(`--${name}`, `--${name} takes an integer from ${range.least} to ${range.most}, not "${text}"`)
+    this.wrong(`--${name}`, `--${name} takes an integer from ${rangeText(range)}, not "${text}"`)
     return undefined
   }
 
@@ -44,7 +51,7 @@ export class OptionReader {
     if (text === undefined) return undefined
     const value = /^-?\d{1,16}(\.\d{1,16})?$/.test(text) ? Number(text) : Number.NaN
     if (value >= range.least && value <= range.most) return value
-    this.wrong(`--${name}`, `--${name} takes a number from ${range.least} to ${range.most}, not "${text}"`)
+    this.wrong(`--${name}`, `--${name} takes a number from ${rangeText(range)}, not "${text}"`)
     return undefined
   }
 
@@ -70,4 +77,8 @@ export class OptionReader {
       return undefined
     }
   }
+}
+
+function rangeText({ least, most, unit }: NumberRange): string {
+  return `${least} to ${most}${unit === undefined ? '' : ` ${unit}`}`
 }

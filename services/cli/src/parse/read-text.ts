@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { UsageError } from '@assay/core'
-import { parseRuleFile } from '@assay/medallion'
+import { STANDARD_INPUT } from '@assay/feed'
+import { parseRuleFile } from '@assay/rules'
 
 const BYTES_MAX = 4 * 2 ** 20
 
@@ -19,12 +21,39 @@ export async function readText(subject: string, path: string): Promise<string> {
     if (size > BYTES_MAX) throw new RangeError(`it is larger than ${BYTES_MAX} bytes`)
     return await readFile(path, 'utf8')
   } catch (cause) {
-    const why = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? (cause instanceof Error ? cause.message : cause)
-    throw new UsageError('file_unreadable', `${subject}: ${path} can't be read: ${why}`, {
-      cause,
-      hint: 'name a text file that is there',
-    })
+    throw unreadable(subject, path, cause)
   }
+}
+
+interface InputLimits {
+  /** What `-` stands for. */
+  readonly stdin: AsyncIterable<Uint8Array>
+  readonly bytesMax: number
+}
+
+/** The bytes of a file, or of standard input, to its end. Throws `file_unreadable`, also for one of more bytes. */
+export async function readInput(subject: string, path: string, { stdin, bytesMax }: InputLimits): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size_bytes = 0
+  try {
+    // Of a pipe or a device nobody knows the size before its end.
+    for await (const chunk of path === STANDARD_INPUT ? stdin : createReadStream(path)) {
+      size_bytes += chunk.length
+      if (size_bytes > bytesMax) throw new RangeError(`it is larger than ${bytesMax} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    throw unreadable(subject, path === STANDARD_INPUT ? 'standard input' : path, cause)
+  }
+  return Buffer.concat(chunks)
+}
+
+function unreadable(subject: string, path: string, cause: unknown): UsageError {
+  const why = REASONS[(cause as NodeJS.ErrnoException).code ?? ''] ?? (cause instanceof Error ? cause.message : cause)
+  return new UsageError('file_unreadable', `${subject}: ${path} can't be read: ${why}`, {
+    cause,
+    hint: 'name a text file that is there',
+  })
 }
 
 /** The same of a file of rules, which is known to be one; a lake then says whether it can judge by them. */

@@ -1,7 +1,7 @@
 import { dateOfDays, type QueryResult } from '@assay/query'
 import { exactInteger } from './json.js'
+import { instantOfMicros, instantOfSeconds } from './numbers.js'
 import { tableText } from './table.js'
-import { instantOfMicros, instantOfSeconds } from './times.js'
 
 /** A value as JSON holds it exactly: numbers a double can't hold, decimals among them, are texts; bytes are hex. */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }

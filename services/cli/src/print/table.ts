@@ -66,7 +66,7 @@ function fittedBox(
 }
 
 /** Whether the table fits the width with every row on a line. */
-export function fitsAsItIs(heads: readonly string[], rows: readonly (readonly string[])[], width: number): boolean {
+function fitsAsItIs(heads: readonly string[], rows: readonly (readonly string[])[], width: number): boolean {
   return boxWidth(heads.map((_, i) => Math.max(...[heads, ...rows].map((row) => columnsOf(row[i] ?? ''))))) <= width
 }
 
@@ -183,4 +183,31 @@ export function visible(text: string): string {
     const code = character.codePointAt(0) ?? 0
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
   })
+}
+
+/**
+ * A table in which lanes are named. Where there is no room for it as it is, what all their names begin with is said once,
+ * above it.
+ */
+export function laneTable(
+  columns: readonly PrintedColumn[],
+  lanes: readonly string[],
+  rowsBy: (name: (lane: string) => string) => readonly (readonly string[])[],
+  width: number,
+): string {
+  const rows = rowsBy((lane) => lane)
+  const prefix = commonPrefix(lanes)
+  const heads = columns.map(({ head }) => head)
+  if (prefix === '' || fitsAsItIs(heads, rows, width)) return tableText(columns, rows, width)
+  const short = rowsBy((lane) => `…${lane.slice(prefix.length)}`)
+  const table = tableText(columns, short, width)
+  // The column of the lanes may have been left out.
+  return table.includes('…') ? `lanes: ${prefix}…\n${table}` : table
+}
+
+/** What the names of all topics begin with, up to a dot. */
+function commonPrefix([first = '', ...others]: readonly string[]): string {
+  let prefix = first.slice(0, first.lastIndexOf('/'))
+  for (const other of others) while (!other.startsWith(prefix)) prefix = prefix.slice(0, -1)
+  return prefix.slice(0, prefix.lastIndexOf('.') + 1)
 }

@@ -2,8 +2,10 @@ import stringWidth from 'string-width'
 
 /** Spaces before the further lines of one that was too long, beyond its own. */
 const HANG = 2
-/** A command in a text, as it may be copied to a shell. */
-const COMMAND = /^ +(?:next: )?assay /
+/** Where a line may be broken: at a blank, but not between a number and its unit. */
+const BREAK = / (?:(?<!\d )|(?!(?:%|ms|s|min|h|B|[KMG]iB)(?!\w)))/
+/** A command in a text, as it may be copied to a shell; blanks in it are quoted by `"` alone. */
+const COMMAND = /^ +(?:next: )?(?:(?:npx )?assay|curl) /
 
 /**
  * The text with no line wider than `width` columns: longer ones are broken between words, commands so that a shell
@@ -32,7 +34,7 @@ function broken(line: string, width: number, further: number): string[] {
   const found: string[] = []
   let isQuoted = false
   let now = line.slice(0, indent)
-  for (const [i, word] of line.slice(indent).split(' ').entries()) {
+  for (const [i, word] of line.slice(indent).split(BREAK).entries()) {
     // Between words of a command the end of a line stands for nothing behind a backslash; in quotes it is a space.
     const ending = isCommand && !isQuoted ? ' \\' : ''
     if (i === 0) now += word

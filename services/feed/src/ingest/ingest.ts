@@ -134,7 +134,8 @@ class Ingest {
   async #writer(name: string): Promise<IngestWriter> {
     const target = this.#options.target()
     const exchange = target?.exchanges.find((one) => one.name === name)
-    if (!target || !exchange) throw new OutageError('starting', 'the service is not ready: /readyz says why')
+    if (!target || !exchange)
+      throw new OutageError('starting', 'the service is not ready', { hint: '/readyz says why; try again in a moment' })
     if (target !== this.#target) {
       this.#target = target
       this.#writers.clear()

@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core'
+import { AssayError, codeOf, isRetryable, messageOf } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
 import { currentSnapshot, type PlannedFile } from '@assay/iceberg'
 import type { Lake } from '@assay/lake'
@@ -73,9 +73,9 @@ async function rowsChecked(
   let sum = 0
   for (const [i, { key, file }] of planned.entries()) {
     const path = paths[i] as string
-    const rows = counts?.get(path) ?? (await footerRows(session, [path]).catch(() => undefined))?.get(path)
-    if (rows === undefined) {
-      findings.add(`${key} cannot be read as Parquet`)
+    const rows = counts?.get(path) ?? (await footerOf(session, path))
+    if (typeof rows === 'string') {
+      findings.add(`${key} ${rows}`)
       scan.leaveOut(key)
     } else {
       if (rows !== file.recordCount) findings.add(`${key} has ${rows} rows, not ${file.recordCount}`)
@@ -108,6 +108,18 @@ async function isReadable(session: Session, path: string): Promise<boolean> {
     if (error instanceof AssayError && error.code === 'engine_statement_failed') return false
     throw error
   }
+}
+
+/** The count of rows, or why there is none to be had. */
+async function footerOf(session: Session, path: string): Promise<number | string> {
+  try {
+    const rows = (await footerRows(session, [path])).get(path)
+    if (rows !== undefined) return rows
+  } catch (error) {
+    // The file may be as it was written, and its disk or its rights be wrong.
+    if (isRetryable(error)) return `cannot be opened: ${messageOf(error)} [${codeOf(error)}]`
+  }
+  return 'cannot be read as Parquet'
 }
 
 async function footerRows(session: Session, paths: readonly string[]): Promise<Map<string, number>> {

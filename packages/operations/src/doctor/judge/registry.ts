@@ -12,7 +12,8 @@ export function judgeSubject(subject: string, { standing, level }: Report): Find
     return failure('registry', `${subject}: ${standing.detail}`, next, { code: 'schema_incompatible' })
   }
   if (level === 'NONE') {
-    const next = `curl -X PUT …/config/${subject} -H 'content-type: application/json' -d '{"compatibility":"BACKWARD"}'`
+    const address = `"$ASSAY_REGISTRY_URL/config/${subject}"`
+    const next = `curl -X PUT ${address} -H content-type:application/json -d '{"compatibility":"BACKWARD"}'`
     return warning(
       'registry',
       `${subject}: level NONE, so that any schema may follow: what silver can't read becomes dead letters`,

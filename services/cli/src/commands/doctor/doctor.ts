@@ -9,6 +9,7 @@ import { ExitCode } from '../../run/exit-code.js'
 import { write } from '../../run/io.js'
 import type { Accept } from '../../run/job.js'
 import { untilAborted } from '../../run/stopped.js'
+import { wrapText } from '../../run/wrap.js'
 
 const EXITS: Readonly<Record<Verdict, ExitCode>> = {
   fine: ExitCode.done,
@@ -35,7 +36,7 @@ export function addDoctor(program: Command, accept: Accept): void {
       accept(reader.mistakes, async (io) => {
         const request = { env, location, clock: systemClock, random: systemRandom, signal: io.signal }
         const examination = await untilAborted(examine(request), io.signal)
-        await write(io.stdout, json ? doctorJson(location, examination) : doctorText(examination))
+        await write(io.stdout, json ? doctorJson(location, examination) : doctorText(examination, io.stdoutWidth))
         return EXITS[examination.verdict]
       })
     })
@@ -44,7 +45,7 @@ export function addDoctor(program: Command, accept: Accept): void {
 const LEVEL_WIDTH = 'warning'.length
 const CHECK_WIDTH = 'lake rights'.length
 
-function doctorText({ findings, verdict }: Examination): string {
+function doctorText({ findings, verdict }: Examination, width: number): string {
   const count = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length
   const end = {
     fine: count('warning') === 0 ? 'Nothing is wrong.' : `Nothing is wrong; ${times(count('warning'), 'warning')}.`,
@@ -52,16 +53,17 @@ function doctorText({ findings, verdict }: Examination): string {
     settings: 'The settings are wrong: mend these first.',
     outage: `${times(count('failure'), 'failure')}: what is named above can't be reached.`,
   }
-  return `${findings.map(lineOf).join('')}${end[verdict]}\n`
+  return `${findings.map((finding) => linesOf(finding, width)).join('')}${wrapText(end[verdict], width)}\n`
 }
 
 function times(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`
 }
 
-function lineOf({ check, level, found, next, code }: Finding): string {
-  const line = `${level.padEnd(LEVEL_WIDTH)}  ${check.padEnd(CHECK_WIDTH)}  ${visible(found)}${code === null ? '' : ` [${code}]`}\n`
-  return next === null ? line : `${line}${' '.repeat(LEVEL_WIDTH + 2)}next: ${visible(next)}\n`
+function linesOf({ check, level, found, next, code }: Finding, width: number): string {
+  const line = `${level.padEnd(LEVEL_WIDTH)}  ${check.padEnd(CHECK_WIDTH)}  ${visible(found)}${code === null ? '' : ` [${code}]`}`
+  const told = `${wrapText(line, width, LEVEL_WIDTH + CHECK_WIDTH + 4)}\n`
+  return next === null ? told : `${told}${wrapText(`${' '.repeat(LEVEL_WIDTH + 2)}next: ${visible(next)}`, width)}\n`
 }
 
 function doctorJson(lake: string, { findings, size, verdict }: Examination): string {

@@ -13,8 +13,8 @@ import {
   type TableReport,
   tableReport,
 } from '@assay/lake'
-import type { RuleSet } from '@assay/medallion'
 import { retainInTurns } from '@assay/operations'
+import type { RuleSet } from '@assay/rules'
 import type { Logger } from 'pino'
 import { DEFAULT_LAKE } from '../../parse/global-options.js'
 import { LiveLines } from '../../print/live-lines.js'
@@ -72,7 +72,12 @@ export async function runUp(parts: LakeParts, request: UpRequest, io: Io): Promi
       async (lake) => {
         code = await up(lake, request, screen)
       },
-      home,
+      {
+        ...(home && { home }),
+        commitInterval_ms: request.interval_ms,
+        // Written to the terminal directly, they would fall among the lines that are redrawn there.
+        warn: (text) => screen.log.warn(text),
+      },
     )
   try {
     if (request.drain) await work()
@@ -115,7 +120,7 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
   const isResult = request.drain || request.json
   if (!screen.isNamed) {
     await write(isResult ? io.stderr : io.stdout, `lake ${lake.location}\n`)
-    if (!isResult) await write(io.stdout, wrapText(nextSteps(lake), io.stdoutWidth))
+    if (!isResult) await write(io.stdout, wrapText(nextSteps(lake, io), io.stdoutWidth))
   }
   screen.isNamed = true
   // A drain would wait for the end of the pause, and its caller for the end of the drain.
@@ -134,14 +139,20 @@ async function up(lake: Lake, request: UpRequest, screen: Screen): Promise<ExitC
 }
 
 /** What was done, and what to type next. */
-function endText(lake: Lake, { drain }: UpRequest, { totals }: Screen): string {
-  const next = `"assay verify${lakeOption(lake)}" proves what is there\n`
+function endText(lake: Lake, { drain }: UpRequest, { totals, io }: Screen): string {
+  const next = `"${commandName(io)} verify${lakeOption(lake)}" proves what is there\n`
   return `${totals.text(lake.layers.map(({ name }) => name))}${drain ? '' : 'stopped; '}${next}`
 }
 
 /** What to try while it runs. */
-function nextSteps(lake: Lake): string {
-  return `From another terminal: assay sql "FROM gold_crypto_trades LIMIT 5"${lakeOption(lake)}. Ctrl-C stops.\n`
+function nextSteps(lake: Lake, io: Io): string {
+  const sql = `${commandName(io)} sql "FROM gold_crypto_trades LIMIT 5"${lakeOption(lake)}`
+  return `From another terminal:\n  ${sql}\nCtrl-C stops.\n`
+}
+
+/** How this command is called from a shell: in a clone, where npm has started it, a shell does not find it by itself. */
+function commandName({ env }: Io): string {
+  return env.npm_command === undefined ? 'assay' : 'npx assay'
 }
 
 /** What names the lake to another command; nothing for the one that is meant without. */

@@ -1,6 +1,6 @@
 import { AssayError, type Clock } from '@assay/core'
+import { timeOfDay } from '../../print/numbers.js'
 import { visible } from '../../print/table.js'
-import { timeOfDay } from '../../print/times.js'
 
 interface Wait {
   readonly since_ms: number

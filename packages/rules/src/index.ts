@@ -1,0 +1,5 @@
+export { applyRules, reasonOf, typesOfVerdicts, type Verdicts } from './apply-rules.js'
+export { columnNamed, fixedColumn, textAt } from './loops/cells.js'
+export { badRuleFile, parseRuleFile, parseRuleSet } from './rule-file.js'
+export { defineRuleSet, ERROR_TYPES, type ErrorType, extendRules, type RuleSet, ruleSetJson } from './rule-set.js'
+export { FrameStatus, SILVER_RULES } from './silver-rules.js'
