@@ -1,9 +1,12 @@
+import { CANDLES_TABLE, candleStage } from '@assay/candles'
 import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { bronzeTable, GOLD_TABLE, goldStage, silverStage, silverTable } from '@assay/medallion'
 import {
+  type Batch,
   type BatchLimits,
+  commitBatch,
   DEFAULT_LIMITS,
   type HandOver,
   type OpenedWorker,
@@ -54,6 +57,27 @@ export async function goldWorker(lake: Lake, options: SingleWorkerOptions = {}):
     goldStage(context, { silvers, gold, keySet_bytes: 2 ** 20, adopt: false }),
   )
   return { ...opened, events }
+}
+
+/** Candles that no end of the layers above lets go beyond their watermark. */
+export async function candlesWorker(lake: Lake, options: SingleWorkerOptions = {}): Promise<SingleWorker> {
+  const gold = await lake.table(GOLD_TABLE)
+  const { log, exchanges } = lake
+  const { events, parts } = await partsOf(lake, options)
+  const opened = await openWorker(parts, CANDLES_TABLE, (context, candles) =>
+    candleStage(context, { gold, candles, log, exchanges, adopt: false }),
+  )
+  return { ...opened, events }
+}
+
+/** One batch of a worker, committed; undefined when there was nothing to commit. */
+export async function oneBatch({ stage, main, sides }: SingleWorker): Promise<Batch | undefined> {
+  const batch = await stage.run((await main.pin()).checkpoint, new AbortController().signal)
+  if (batch.kind !== 'batch') return undefined
+  const outcome = await commitBatch(main, sides, batch)
+  if (outcome.kind !== 'committed') throw new Error(outcome.reason)
+  batch.committed(outcome.snapshot)
+  return batch
 }
 
 async function partsOf(
