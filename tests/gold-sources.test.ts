@@ -1,4 +1,4 @@
-import { commitBatch, HandOver, type StageOutcome } from '@assay/pipeline'
+import { HandOver } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
@@ -8,7 +8,6 @@ import { query } from './support/tables.js'
 import { goldWorker, oneBatch, runAlone, silverWorker } from './support/workers.js'
 
 const HOUR_MS = 3_600_000
-const signal = new AbortController().signal
 
 /** Trades of two exchanges in two lanes each, one in each of as many hours. */
 async function inHours(lake: MemoryLake, hours: number): Promise<void> {

@@ -3,7 +3,7 @@ import { type RecordOrigin, readOrigin } from '@assay/event-log'
 import type { BronzeRows } from './rows.js'
 
 /** How each row came into the log: the columns `origin` and `origin_id`. */
-export interface OriginColumns {
+interface OriginColumns {
   readonly origin: RowColumn
   readonly origin_id: RowColumn
 }
