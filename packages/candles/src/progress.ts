@@ -33,13 +33,13 @@ interface LogEnd {
  * holds of it to its end, so that no lane that is stopped, or waits for something in a layer between, ever is.
  */
 export class Progress {
-  readonly #log: EventLog
+  readonly #log: Pick<EventLog, 'lanes'>
   readonly #exchanges: readonly Exchange[]
   readonly #idleSince_ms = new Map<LaneKey, number>()
   #ends: ReadonlyMap<string, readonly LogEnd[]> = new Map()
   #looked_ms = Number.NEGATIVE_INFINITY
 
-  constructor(log: EventLog, exchanges: readonly Exchange[]) {
+  constructor(log: Pick<EventLog, 'lanes'>, exchanges: readonly Exchange[]) {
     this.#log = log
     this.#exchanges = exchanges
   }
@@ -88,7 +88,7 @@ export class Progress {
 }
 
 /** The lane under the name that its rows carry: once a topic was made again, the one with the greatest number. */
-function newestGeneration(lanes: Checkpoint['lanes'], key: LaneKey): LaneCheckpoint | undefined {
+export function newestGeneration(lanes: Checkpoint['lanes'], key: LaneKey): LaneCheckpoint | undefined {
   const { topic, partition } = parseLaneKey(key)
   let newest = lanes.get(key)
   for (let n = 2; ; n++) {
