@@ -68,7 +68,7 @@ export interface Scenario {
   readonly maintenance: MaintenancePolicy
 }
 
-const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold']
+const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold', 'candles']
 /**
  * Two workers of gold, one of which stands by: each batch that is cut short may leave each of them a lane of its own.
  */

@@ -36,6 +36,11 @@ export interface Chunk {
 }
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+/** Between trades: those of a chunk are in a few minutes, of which each closes when a trade of a later one comes. */
+const PACE_MS = 8_000
+/** Trades from this number on are of the next day, whose first ones close what is left of the one before. */
+const NEXT_DAY = 20
 const SYMBOLS = ['BTCUSDT', 'ETHUSDT']
 
 export function workload(id: number): Workload {
@@ -67,7 +72,8 @@ function binanceTrade(n: number, below: Below, partitions: number, isComparable:
   const trade_id = lot < 7 ? 1 + below(n + 1) : n + 1
   const price =
     lot === 0 ? '7.5' : lot === 8 ? '-1' : lot === 9 ? '1_0' : lot === 10 || lot > 17 ? '0.5' : `${100 + trade_id}`
-  const time = START_MS + trade_id * 1_000 + (trade_id % 9 === 0 ? HOUR_MS : 0) - (lot === 11 ? 30_000 : 0)
+  const moved_ms = (trade_id % 9 === 0 ? HOUR_MS : 0) + (trade_id > NEXT_DAY ? DAY_MS : 0) - (lot === 11 ? 30_000 : 0)
+  const time = START_MS + trade_id * PACE_MS + moved_ms
   const record = binanceRecord(binance, 1, { symbol: SYMBOLS[symbol] as string, trade_id, price, time }, { key })
   if (lot === 12) return { ...record, value: null }
   if (lot === 13) return { ...record, value: (record.value as Uint8Array).slice(0, 12) }
@@ -94,7 +100,7 @@ function standbyTrades(chunk: number, below: Below): TestRecord[] {
 
 function krakenTrade(n: number, below: Below): TestRecord {
   const nth = below(4) === 0 ? below(n + 1) : n
-  const timestamp = `${START_MS / 1000 + nth}.000${100 + nth}`
+  const timestamp = `${(START_MS + nth * PACE_MS) / 1000}.000${100 + nth}`
   return krakenRecord(kraken, 2, { timestamp, price: below(9) === 0 ? 'x' : `${100 + nth}` })
 }
 
