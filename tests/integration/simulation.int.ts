@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const RUN = fileURLToPath(new URL('../simulation/run.mjs', import.meta.url))
-const SEEDS = process.env.SEEDS ?? '80'
+const SEEDS = process.env.SEEDS ?? '60'
 /** The same with every run: a change is judged by what it does. `FROM` takes others. */
 const FROM = process.env.FROM ?? '1000'
 
