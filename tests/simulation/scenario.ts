@@ -86,6 +86,7 @@ const CANDLES = {
   processes: [['candles'], ['candles']],
   ahead: ['bronze', 'silver', 'gold'],
   replays: 1,
+  staysUp: 0.7,
 } as const
 const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
   outages: ['produce', 'kill', 'kill', 'outage'],
@@ -120,6 +121,8 @@ const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
     'compact',
     'outage',
     'register_late',
+    'jump',
+    'jump',
     'jump',
   ],
   store: ['produce', 'produce', 'store_fault', 'store_fault', 'store_fault', 'kill'],
