@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { CANDLE_PLANTS } from './candle-plants.js'
 import type { Profile } from './scenario.js'
 import { STORE_PLANTS } from './store-plants.js'
 
@@ -374,6 +375,7 @@ export const PLANTS: readonly Plant[] = [
       },
     ],
   },
+  ...CANDLE_PLANTS,
   ...STORE_PLANTS,
 ]
 

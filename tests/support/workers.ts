@@ -1,3 +1,4 @@
+import { CANDLES_TABLE, candleStage } from '@assay/candles'
 import { EVERY_LANE } from '@assay/event-log'
 import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
@@ -52,6 +53,18 @@ export async function goldWorker(lake: Lake, options: SingleWorkerOptions = {}):
   const { events, parts } = await partsOf(lake, options)
   const opened = await openWorker(parts, GOLD_TABLE, (context, gold) =>
     goldStage(context, { silvers, gold, keySet_bytes: 2 ** 20, adopt: false }),
+  )
+  return { ...opened, events }
+}
+
+/** A worker of candles after which more may come, unless it `drains`. */
+export async function candleWorker(lake: Lake, drains: boolean): Promise<SingleWorker> {
+  const gold = await lake.table(GOLD_TABLE)
+  const { events, parts } = await partsOf(lake, {})
+  const { exchanges, log } = lake
+  const ended = drains && { upstreamEnded: () => true }
+  const opened = await openWorker(parts, CANDLES_TABLE, (context, candles) =>
+    candleStage(context, { gold, candles, log, exchanges, adopt: false, ...ended }),
   )
   return { ...opened, events }
 }
