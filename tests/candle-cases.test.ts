@@ -1,7 +1,7 @@
 import { AssayError, type Random, seededRandom } from '@assay/core'
 import { FaultyStore, type StoreCall } from '@assay/object-store'
 import { runReplay } from '@assay/operations'
-import { commitBatch, publishPending } from '@assay/pipeline'
+import { publishPending } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { wrongCandles, wrongLedgers } from './support/candle-invariants.js'
 import { NEVER, REPLAY, WRONG_RULES } from './support/dead-letters.js'
@@ -10,7 +10,7 @@ import { sitesOf } from './support/fault-sites.js'
 import { binance, copyOf, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, produce, produceSimulated, registerSchema, START_MS } from './support/records.js'
 import { query, withTables } from './support/tables.js'
-import { candleWorker, type SingleWorker } from './support/workers.js'
+import { candlesWorker, oneBatch, type SingleWorker } from './support/workers.js'
 
 interface Trade {
   readonly id: number
@@ -54,13 +54,8 @@ async function expectRight(lake: MemoryLake): Promise<void> {
 }
 
 /** One turn of a worker that goes on for ever: a batch at most. */
-async function turn({ stage, main, sides }: SingleWorker): Promise<void> {
-  const batch = await stage.run((await main.pin()).checkpoint, NEVER)
-  if (batch.kind === 'idle') return
-  const outcome = await commitBatch(main, sides, batch)
-  if (outcome.kind !== 'committed') throw new Error(outcome.reason)
-  batch.committed(outcome.snapshot)
-  await publishPending(main, sides)
+async function turn(worker: SingleWorker): Promise<void> {
+  if (await oneBatch(worker)) await publishPending(worker.main, worker.sides)
 }
 
 /** Starts of the minutes that have a candle, counted from the first. */
@@ -219,7 +214,7 @@ describe('lanes that are silent', () => {
     const lake = memoryLake()
     await trade(lake, [{ id: 1, at_s: 1, lane: 1 }, { id: 2, at_s: 2, lane: 1 }, ...minutesOf(0, 4)])
     await drain(lake, { layers: ABOVE })
-    const worker = await candleWorker(lake, false)
+    const worker = await candlesWorker(lake)
     for (const [seconds, closed] of [
       [0, []],
       [29, []],
@@ -259,7 +254,7 @@ describe('a recording', () => {
     const found: unknown[] = []
     for (const parts of [halves, [halves.flat()]]) {
       const lake = memoryLake()
-      const worker = await candleWorker(lake, false)
+      const worker = await candlesWorker(lake)
       for (const part of parts) {
         await trade(lake, part)
         await drain(lake, { layers: ABOVE })

@@ -1,10 +1,12 @@
 import { parseTraceTarget, type TracedCandle, traceTarget } from '@assay/audit'
+import { readCandleState } from '@assay/candles'
 import { describe, expect, it } from 'vitest'
 import { candleRows, expectedCandles } from './support/candles.js'
 import { drain } from './support/drain.js'
 import { binance, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, produce, produceSimulated, registerSchema, START_MS } from './support/records.js'
 import { query } from './support/tables.js'
+import { candlesWorker, oneBatch } from './support/workers.js'
 
 interface Trade {
   readonly id: number
@@ -141,6 +143,34 @@ describe('candles', () => {
       ])
       await lake.close()
     }
+  })
+
+  it('L4: a lane that brings only duplicates holds no window back, and its late original revises', async () => {
+    const lake = memoryLake()
+    const candles = await candlesWorker(lake)
+    const take = async (...some: readonly Trade[]): Promise<void> => {
+      await trade(lake, ...some)
+      await drain(lake, { layers: ['bronze', 'silver', 'gold'] })
+      await oneBatch(candles)
+    }
+    const trades = [1, 30, 61, 62, 125, 126].map((at_s, i) => ({ id: i + 1, at_s }))
+    await take(...trades)
+    expect(await candleRows(lake)).toEqual([])
+    await take(...trades.map((one) => ({ ...one, lane: 1 })))
+    expect((await query(lake, 'SELECT DISTINCT "partition" FROM gold_crypto_trades')).length).toBe(1)
+    // As with the first lane alone: the delay behind its newest trade.
+    const { checkpoint } = await candles.main.pin()
+    const start = BigInt(START_MS) * 1000n
+    expect([...readCandleState(checkpoint).watermarks]).toEqual([['BINANCE', start + 125_000_000n]])
+    expect(await candleRows(lake)).toHaveLength(2)
+    expect(await candleRows(lake)).toEqual(await expectedCandles(lake))
+    await take({ id: 7, at_s: 40, lane: 1 })
+    const revised = 'SELECT revision, late_trades FROM gold_candles ORDER BY window_start'
+    expect(await query(lake, revised)).toEqual([
+      { revision: 2, late_trades: 1n },
+      { revision: 1, late_trades: 0n },
+    ])
+    await lake.close()
   })
 
   it('L10: of trades of one time the number decides which is first and last, in any order of arrival', async () => {

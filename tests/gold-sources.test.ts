@@ -1,24 +1,13 @@
-import { commitBatch, HandOver, type StageOutcome } from '@assay/pipeline'
+import { HandOver } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
 import { drain } from './support/drain.js'
 import { checkInvariants } from './support/invariants.js'
 import { binance, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, krakenRecord, produce, registerSchema, START_MS } from './support/records.js'
 import { query } from './support/tables.js'
-import { goldWorker, runAlone, type SingleWorker, silverWorker } from './support/workers.js'
+import { goldWorker, oneBatch, runAlone, silverWorker } from './support/workers.js'
 
 const HOUR_MS = 3_600_000
-const signal = new AbortController().signal
-
-/** One batch of a worker, committed. */
-async function oneBatch({ stage, main, sides }: SingleWorker): Promise<Extract<StageOutcome, { kind: 'batch' }>> {
-  const batch = await stage.run((await main.pin()).checkpoint, signal)
-  if (batch.kind !== 'batch') throw new Error('nothing to do')
-  const outcome = await commitBatch(main, sides, batch)
-  if (outcome.kind !== 'committed') throw new Error(outcome.reason)
-  batch.committed(outcome.snapshot)
-  return batch
-}
 
 /** Trades of two exchanges in two lanes each, one in each of as many hours. */
 async function inHours(lake: MemoryLake, hours: number): Promise<void> {
@@ -69,11 +58,7 @@ describe('what a batch of gold takes', () => {
     await drain(lake, { layers: ['bronze', 'silver'] })
     const gold = await goldWorker(lake, { limits: { maxRows: 8 } })
     const batches: number[] = []
-    for (let rows = 0; rows < 20; ) {
-      const batch = await oneBatch(gold)
-      batches.push(batch.rows)
-      rows += batch.rows
-    }
+    for (let rows = 0; rows < 20; rows += batches.at(-1) ?? 0) batches.push((await oneBatch(gold))?.rows ?? 0)
     expect(Math.max(...batches)).toBeLessThanOrEqual(8)
     await lake.close()
   })

@@ -38,9 +38,20 @@ describe('a dead letter that the mended rules let pass', () => {
     expect(
       await query(
         lake,
-        'SELECT trade_id, "offset", replay_id, is_late FROM gold_crypto_trades WHERE replay_id IS NOT NULL',
+        `SELECT trade_id, "offset", replay_id, is_late, lateness_ms, origin, origin_id = replay_id AS is_named
+         FROM gold_crypto_trades WHERE replay_id IS NOT NULL`,
       ),
-    ).toEqual([{ trade_id: 'BINANCE-1', offset: 0n, replay_id: report.replay_id, is_late: null }])
+    ).toEqual([
+      {
+        trade_id: 'BINANCE-1',
+        offset: 0n,
+        replay_id: report.replay_id,
+        is_late: null,
+        lateness_ms: null,
+        origin: 'replay',
+        is_named: true,
+      },
+    ])
     const gold = await (await lake.table(GOLD_TABLE)).pin()
     expect(gold.checkpoint.lanes.get(replayLane(silverTable('binance')))?.position).toBe(1n)
 

@@ -1,6 +1,6 @@
 import { compileEncoder } from '@assay/avro'
 import { OutageError, seededRandom } from '@assay/core'
-import { MemoryLog } from '@assay/event-log'
+import { MemoryLog, originHeaders } from '@assay/event-log'
 import type { SchemaRegistry } from '@assay/schema-registry'
 import { openEmbeddedRegistry, wireHeader } from '@assay/schema-registry'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +27,39 @@ async function reasons(lake: MemoryLake): Promise<Record<string, unknown>> {
   const rows = await query(lake, 'SELECT kafka_offset, error_reason FROM silver_dlq_trades ORDER BY 1')
   return Object.fromEntries(rows.map((row) => [String(row.kafka_offset), row.error_reason]))
 }
+
+describe('where a row came from', () => {
+  it('A3: a load says so in the headers of its records, everything else is a feed, in silver and gold', async () => {
+    const lake = memoryLake()
+    const id = await registerSchema(lake, binance)
+    const record = (trade_id: number) => binanceRecord(binance, id, { trade_id })
+    const load = { origin: 'load', id: 'load-1' }
+    const headers = [undefined, originHeaders(load), originHeaders(load), Uint8Array.of(7, 7), undefined]
+    await produce(
+      lake,
+      binance,
+      headers.map((own, i) => (own ? { ...record(i), headers: own } : record(i))),
+    )
+    await drain(lake)
+    // A batch of one origin, and one of a load alone.
+    await produce(lake, binance, [record(5)])
+    await drain(lake)
+    await produce(lake, binance, [{ ...record(6), headers: originHeaders({ ...load, id: 'load-2' }) }])
+    await drain(lake)
+    await checkInvariants(lake)
+    const expected = [null, 'load-1', 'load-1', null, null, null, 'load-2'].map((origin_id) => ({
+      origin: origin_id === null ? 'feed' : 'load',
+      origin_id,
+      lateness_ms: 0n,
+    }))
+    for (const table of ['silver_binance_trades', 'gold_crypto_trades']) {
+      expect(await query(lake, `SELECT origin, origin_id, lateness_ms FROM ${table} ORDER BY "offset"`)).toEqual(
+        expected,
+      )
+    }
+    await lake.close()
+  })
+})
 
 describe('exact values', () => {
   it('S3 T13: every awkward number is taken exactly or has its own reason, and none fails the batch', async () => {

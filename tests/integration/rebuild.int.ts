@@ -4,7 +4,7 @@ import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, REPLAYS_TABLE, RULE_SETS_TABLE
 import { readRules, runReplay, runResolve } from '@assay/operations'
 import { defineRuleSet, type RuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { altered, type Change, fileOf, rewriteFile, without } from '../support/damage.js'
+import { altered, asEarlier, type Change, fileOf, rewriteFile, without } from '../support/damage.js'
 import { drain } from '../support/drain.js'
 import { binance, copiedLake, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import {
@@ -327,16 +327,15 @@ describe('rebuild of replayed dead letters', () => {
     await lake.close()
   })
 
-  it('A3: those that an earlier version brought into gold without their numbers, and those with a wrong one', async () => {
-    for (const [value, differing] of [
-      ['NULL', []],
-      ['7', [/raw\/0\/2: replay_sequence is 0, not 7/]],
+  it('A3: those that an earlier version brought into gold, and those with a wrong number', async () => {
+    const one = '"offset" = 2 AND replay_id IS NOT NULL'
+    for (const [change, differing] of [
+      [asEarlier(GOLD_TABLE, one), []],
+      [altered('replay_sequence', '7', one), [/raw\/0\/2: replay_sequence is 0, not 7/]],
     ] as const) {
       const lake = await copiedLake(replayed)
       const { files } = await fileOf(lake, GOLD_TABLE)
-      for (let nth = 0; nth < files; nth++) {
-        await rewriteFile(lake, GOLD_TABLE, altered('replay_sequence', value, `"offset" = 2 AND replay_id IS NOT NULL`))
-      }
+      for (let nth = 0; nth < files; nth++) await rewriteFile(lake, GOLD_TABLE, change)
       const { report, target } = await rebuild(lake, {})
       expect(differences(report)).toEqual(differing.map((text) => expect.stringMatching(text)))
       await target.close()

@@ -17,7 +17,16 @@ import type { TableDefinition } from '@assay/pipeline'
 import { defineRuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { altered, type Change, doubled, editCheckpoint, fileOf, rewriteFile, without } from '../support/damage.js'
+import {
+  altered,
+  asEarlier,
+  type Change,
+  doubled,
+  editCheckpoint,
+  fileOf,
+  rewriteFile,
+  without,
+} from '../support/damage.js'
 import { drain, runUntil } from '../support/drain.js'
 import { binance, copiedLake, kraken, type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { binanceRecord, keyFor, produce, produceSimulated, registerSchema } from '../support/records.js'
@@ -326,12 +335,20 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
     expect(found).toMatch(/D1 silver_dlq_resolutions.*was replayed and has no resolution/)
   }
 
-  it('G2: raises no alarm on replays that an earlier version brought into gold without their numbers', async () => {
-    for (const earlier of ['true', 'replay_sequence = 0']) {
+  it('S1 G2: raises no alarm on rows of an earlier version, which lack what later ones say', async () => {
+    for (const [table, earlier] of [
+      [GOLD_TABLE, 'true'],
+      [GOLD_TABLE, 'replay_sequence = 0'],
+      [SILVER, 'replay_id IS NULL'],
+      [SILVER, 'replay_sequence = 0'],
+    ] as const) {
       const lake = await agedLake(0)
-      const { files } = await fileOf(lake, GOLD_TABLE)
-      for (let nth = 0; nth < files; nth++) {
-        await rewriteFile(lake, GOLD_TABLE, altered('replay_sequence', 'NULL', earlier))
+      const { files } = await fileOf(lake, table)
+      for (let nth = 0; nth < files; nth++) await rewriteFile(lake, table, asEarlier(table, earlier))
+      // Gold was written by an earlier version, too, unless it took silver's rows after that.
+      if (table === SILVER) {
+        const gold = await fileOf(lake, GOLD_TABLE)
+        for (let nth = 0; nth < gold.files; nth++) await rewriteFile(lake, GOLD_TABLE, asEarlier(GOLD_TABLE, earlier))
       }
       expect([earlier, await failures(lake)]).toEqual([earlier, []])
       await lake.close()
@@ -394,6 +411,30 @@ describe('verify on dead letters that were replayed, archived and purged', () =>
       GOLD_TABLE,
       altered('replay_sequence', '2', 'replay_sequence = 1'),
       /G2 gold.*raw\/0\/0: replay_sequence is 2, not 1/,
+    ],
+    [
+      'G2: a row of gold without its lateness alone',
+      GOLD_TABLE,
+      altered('lateness_ms', 'NULL', 'replay_id IS NULL'),
+      /G2 gold.*raw\/0\/1: lateness_ms is NULL, not 0/,
+    ],
+    [
+      'G2: a replayed row of gold without its number alone',
+      GOLD_TABLE,
+      altered('replay_sequence', 'NULL', 'replay_sequence = 1'),
+      /G2 gold.*raw\/0\/0: replay_sequence is NULL, not 1/,
+    ],
+    [
+      'S1: a row of silver that says another origin',
+      SILVER,
+      altered('origin', `'load'`, 'replay_id IS NULL'),
+      /S1 silver.*raw\/0\/1: origin is load, not feed/,
+    ],
+    [
+      'S2: a replayed row of silver that says another origin',
+      SILVER,
+      altered('origin_id', `'another'`, 'replay_sequence = 1'),
+      /S2 silver.*raw\/0\/0 was replayed, and has another origin: replay another/,
     ],
     [
       'G2: a row of gold with the number of a replay that it is not of',

@@ -32,6 +32,13 @@ export function altered(column: string, value: string, condition: string): Chang
     `SELECT ${columns} FROM (SELECT * REPLACE (CASE WHEN ${condition} THEN ${value} ELSE ${name} END AS ${name}) FROM rows)`
 }
 
+/** Rows that pass are as an earlier version wrote them: without the columns that later ones brought. */
+export function asEarlier({ columns: all }: TableDefinition, condition: string): Change {
+  const later = all.filter(({ facts }) => facts?.since !== undefined).map(({ name }) => quoteIdentifier(name))
+  const lost = later.map((name) => `CASE WHEN ${condition} THEN NULL ELSE ${name} END AS ${name}`)
+  return (columns) => `SELECT ${columns} FROM (SELECT * REPLACE (${lost.join(', ')}) FROM rows)`
+}
+
 /** Rewrites one file of a table as another engine might have, in a commit that keeps the table's properties. */
 export async function rewriteFile(lake: Lake, definition: TableDefinition, change: Change, nth = 0): Promise<void> {
   const { table, file } = await fileOf(lake, definition, nth)

@@ -126,7 +126,7 @@ function exchangeChecks(exchange: string, logIsWhole: boolean): Record<string, s
 
 const TRADE = `message_id, trade_id, symbol, exchange, asset_class, "timestamp", price, quantity, currency, side,
   trade_conditions, source_sequence, ingestion_timestamp, platform_sequence, vendor_data, ${COORDINATES}, kafka_timestamp,
-  is_late, replay_id, replay_sequence`
+  is_late, lateness_ms, replay_id, replay_sequence, origin, origin_id`
 
 function goldChecks(exchanges: readonly string[]): Record<string, string> {
   const silver = exchanges.map((name) => `SELECT ${TRADE} FROM ${silverTable(name).name}`).join(' UNION ALL ')

@@ -4,7 +4,9 @@ import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { bronzeTable, GOLD_TABLE, goldStage, silverStage, silverTable } from '@assay/medallion'
 import {
+  type Batch,
   type BatchLimits,
+  commitBatch,
   DEFAULT_LIMITS,
   type HandOver,
   type OpenedWorker,
@@ -57,16 +59,25 @@ export async function goldWorker(lake: Lake, options: SingleWorkerOptions = {}):
   return { ...opened, events }
 }
 
-/** A worker of candles after which more may come, unless it `drains`. */
-export async function candleWorker(lake: Lake, drains: boolean): Promise<SingleWorker> {
+/** Candles that no end of the layers above lets go beyond their watermark. */
+export async function candlesWorker(lake: Lake, options: SingleWorkerOptions = {}): Promise<SingleWorker> {
   const gold = await lake.table(GOLD_TABLE)
-  const { events, parts } = await partsOf(lake, {})
-  const { exchanges, log } = lake
-  const ended = drains && { upstreamEnded: () => true }
+  const { log, exchanges } = lake
+  const { events, parts } = await partsOf(lake, options)
   const opened = await openWorker(parts, CANDLES_TABLE, (context, candles) =>
-    candleStage(context, { gold, candles, log, exchanges, adopt: false, ...ended }),
+    candleStage(context, { gold, candles, log, exchanges, adopt: false }),
   )
   return { ...opened, events }
+}
+
+/** One batch of a worker, committed; undefined when there was nothing to commit. */
+export async function oneBatch({ stage, main, sides }: SingleWorker): Promise<Batch | undefined> {
+  const batch = await stage.run((await main.pin()).checkpoint, new AbortController().signal)
+  if (batch.kind !== 'batch') return undefined
+  const outcome = await commitBatch(main, sides, batch)
+  if (outcome.kind !== 'committed') throw new Error(outcome.reason)
+  batch.committed(outcome.snapshot)
+  return batch
 }
 
 async function partsOf(

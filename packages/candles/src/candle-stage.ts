@@ -4,6 +4,7 @@ import type { Exchange } from '@assay/exchanges'
 import {
   type Batch,
   type Checkpoint,
+  CLOCK_JUMP_MS,
   clockMembers,
   type LakeTable,
   lanesAfter,
@@ -19,7 +20,7 @@ import {
 import { type LaneTrades, laneTrades, lateTrades, panesOf } from './batch-trades.js'
 import { type Emission, emission } from './emission.js'
 import { CANDLE_SOURCE } from './measures/trade-columns.js'
-import { hasClock, JUMP_MS, Progress } from './progress.js'
+import { hasClock, Progress } from './progress.js'
 import { type CandleState, candleState, readCandleState } from './tables/candle-state.js'
 import { CANDLES_TABLE, LATE_TRADES_TABLE, REVISIONS_TABLE } from './tables/candle-tables.js'
 import { WindowMemory } from './window-memory.js'
@@ -157,7 +158,10 @@ async function take(
   const { pinned } = batch
   const read = batch.plan.ranges.length > 0 ? await batch.read() : { plan: batch.plan, lanes: [] }
   const trades = laneTrades(read.lanes, before.memory.keys)
-  const moved = lanesAfter(read.plan, own, pinned.sequence, (key) => clockOf(own, trades, key))
+  const moved = lanesAfter(read.plan, own, pinned.sequence, (key) => {
+    const isWhole = read.plan.ranges.some((range) => range.key === key && range.upper === range.upstream)
+    return clockOf(own, trades, key, isWhole ? pinned.checkpoint : undefined)
+  })
   return {
     pinned,
     trades,
@@ -173,12 +177,23 @@ function rowsIn(trades: readonly LaneTrades[]): number {
   return trades.reduce((sum, { lane }) => sum + lane.rows.length, 0)
 }
 
-/** The clock of a lane after its rows; a lane of replays has none. */
-function clockOf({ lanes }: Checkpoint, trades: readonly LaneTrades[], key: LaneKey) {
+/**
+ * The clock of a lane after its rows; a lane of replays has none. Where the lane is read to gold's position, that is
+ * gold's own: it has seen the duplicates, too, which may be all that a lane brings.
+ */
+function clockOf(
+  { lanes }: Pick<Checkpoint, 'lanes'>,
+  trades: readonly LaneTrades[],
+  key: LaneKey,
+  gold: Checkpoint | undefined,
+) {
   if (!hasClock(key)) return {}
+  const all = readClock(gold?.lanes.get(key)?.state, "gold's state of a lane")
+  // Not known yet of a lane that a version before 0.2.0 has read.
+  if (all.greatest_us !== undefined) return { state: clockMembers(all) }
   let clock = readClock(lanes.get(key)?.state, "the candles' state of a lane")
   for (const { lane, trades: columns } of trades) {
-    if (lane.key === key) clock = observeTimes(clock, columns.times, lane.rows, JUMP_MS * 1000)
+    if (lane.key === key) clock = observeTimes(clock, columns.times, lane.rows, CLOCK_JUMP_MS * 1000)
   }
   return { state: clockMembers(clock) }
 }

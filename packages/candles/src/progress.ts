@@ -4,6 +4,7 @@ import type { Exchange } from '@assay/exchanges'
 import {
   advanceWatermark,
   type Checkpoint,
+  CLOCK_JUMP_MS,
   drainWatermark,
   generationName,
   isReplayLane,
@@ -17,8 +18,6 @@ import type { CandleState } from './tables/candle-state.js'
 /** How far a watermark stays behind the newest trusted time. */
 const DELAY_MS = 1_000
 const IDLE_TIMEOUT_MS = 30_000
-/** A time that far ahead of its lane's is not trusted before the next one bears it out. */
-export const JUMP_MS = 300_000
 /** How often the log is asked where its lanes end. */
 const LOG_LOOK_MS = 1_000
 
@@ -66,7 +65,7 @@ export class Progress {
       const name = exchange.name.toUpperCase()
       const before = state.watermarks.get(name)
       const own = this.#lanesOf(exchange, lanes, now_ms)
-      const limits = { delay_ms: DELAY_MS, idle_timeout_ms: IDLE_TIMEOUT_MS, jump_ms: JUMP_MS }
+      const limits = { delay_ms: DELAY_MS, idle_timeout_ms: IDLE_TIMEOUT_MS, jump_ms: CLOCK_JUMP_MS }
       const reached = drained
         ? drainWatermark(before, own, PANE)
         : advanceWatermark(before, own, limits, { now_ms, taken_ms: state.taken_ms.get(name) })

@@ -1,6 +1,6 @@
 import { compileEncoder, type RecordEncoder } from '@assay/avro'
 import { AssayError, bytesColumn, nullColumn, type ProduceBatch } from '@assay/core'
-import type { EventLog } from '@assay/event-log'
+import { type EventLog, originHeaders, type RecordOrigin } from '@assay/event-log'
 import type { Exchange, FeedRecord } from '@assay/exchanges'
 import { type SchemaRegistry, wireHeader } from '@assay/schema-registry'
 
@@ -36,6 +36,8 @@ export class FeedProducer {
   readonly #log: EventLog
   readonly #topic: string
   readonly #header: Uint8Array
+  /** The headers of every record; undefined for none. */
+  readonly #headers: Uint8Array | undefined
   readonly #encode: RecordEncoder
   #keys: Uint8Array[] = []
   #values: Uint8Array[] = []
@@ -45,15 +47,17 @@ export class FeedProducer {
   #inFlight: ProduceBatch | undefined
   #produced = 0
 
-  private constructor(log: EventLog, exchange: Exchange, schemaId: number) {
+  private constructor(log: EventLog, exchange: Exchange, schemaId: number, origin: RecordOrigin | undefined) {
     this.#log = log
     this.#topic = exchange.topic
     this.#header = wireHeader(schemaId)
+    this.#headers = origin && originHeaders(origin)
     this.#encode = compileEncoder(exchange.schema)
   }
 
-  static async open(target: FeedTarget, exchange: Exchange): Promise<FeedProducer> {
-    return new FeedProducer(target.log, exchange, await prepareTopic(target, exchange))
+  /** `origin` is written with each record; without, it came by a feed. */
+  static async open(target: FeedTarget, exchange: Exchange, origin?: RecordOrigin): Promise<FeedProducer> {
+    return new FeedProducer(target.log, exchange, await prepareTopic(target, exchange), origin)
   }
 
   /** Records that are in the log. */
@@ -120,7 +124,7 @@ export class FeedProducer {
       timestamps_ms: BigInt64Array.from(this.#timestamps_ms),
       keys: bytesColumn(this.#keys),
       values: bytesColumn(this.#values),
-      headers: nullColumn(count),
+      headers: this.#headers ? bytesColumn(this.#keys.map(() => this.#headers)) : nullColumn(count),
     }
     this.#keys = []
     this.#values = []

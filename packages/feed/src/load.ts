@@ -1,4 +1,4 @@
-import { AssayError, type Clock } from '@assay/core'
+import { AssayError, type Clock, type Random } from '@assay/core'
 import type { Exchange, FeedOutcome, FeedParser, FeedRecord } from '@assay/exchanges'
 import { FeedProducer, type FeedTarget } from './feed-producer.js'
 import { type Line, readLines, untilAborted } from './lines.js'
@@ -32,6 +32,8 @@ interface Refusal {
 }
 
 export interface LoadReport {
+  /** Names the load: `origin_id` of its rows in silver and gold. */
+  readonly load_id: string
   /** Records that are in the log. */
   readonly produced: number
   /** Lines, or trades within a line, that could not be used. */
@@ -52,11 +54,12 @@ const REFUSALS_MAX = 20
  * opened the sources closes them.
  */
 export async function loadSources(
-  target: FeedTarget & { readonly clock: Clock },
+  target: FeedTarget & { readonly clock: Clock; readonly random: Random },
   options: LoadOptions,
 ): Promise<LoadReport> {
-  const producer = await FeedProducer.open(target, options.exchange)
-  const loader = new Loader(target.clock, producer, options)
+  const id = target.random.uuid()
+  const producer = await FeedProducer.open(target, options.exchange, { origin: 'load', id })
+  const loader = new Loader(id, target.clock, producer, options)
   for (const source of options.sources) await loader.load(source)
   await loader.flush()
   return loader.report()
@@ -73,6 +76,7 @@ function shareRead(sources: readonly LineSource[]): number | undefined {
 }
 
 class Loader {
+  readonly #id: string
   readonly #clock: Clock
   readonly #producer: FeedProducer
   readonly #options: LoadOptions
@@ -84,7 +88,8 @@ class Loader {
   #refused = 0
   #ignored = 0
 
-  constructor(clock: Clock, producer: FeedProducer, options: LoadOptions) {
+  constructor(id: string, clock: Clock, producer: FeedProducer, options: LoadOptions) {
+    this.#id = id
     this.#clock = clock
     this.#producer = producer
     this.#options = options
@@ -115,6 +120,7 @@ class Loader {
 
   report(): LoadReport {
     return {
+      load_id: this.#id,
       produced: this.#producer.produced,
       refused: this.#refused,
       ignored: this.#ignored,

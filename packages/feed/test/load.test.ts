@@ -1,4 +1,5 @@
 import { compileColumnDecoder, decodedField, newDecodedColumns } from '@assay/avro'
+import { readOrigin } from '@assay/event-log'
 import { exchangeNamed } from '@assay/exchanges'
 import { WIRE_HEADER_BYTES } from '@assay/schema-registry'
 import { describe, expect, test } from 'vitest'
@@ -58,6 +59,17 @@ describe('loading feed messages', () => {
       expect(decoder.decode(data, body, offsets[i + 1] as number, i, decoded)).toBe(true)
     }
     expect([...decodedField(decoded, 'trade_id', 'long').data]).toEqual([5n, 4n, 6n])
+  })
+
+  test('every record says in its headers which load wrote it', async () => {
+    const target = memoryTarget(new SleepingClock())
+    const loads = [await load(target, trade(1)), await load(target, [trade(2), trade(3)].join('\n'))]
+    const origins = (await recordsOf(target.log, binance.topic)).flatMap(({ count, headers: { data, offsets } }) =>
+      Array.from({ length: count }, (_, i) => readOrigin(data, offsets[i] as number, offsets[i + 1] as number)),
+    )
+    const ids = loads.map(({ load_id }) => load_id)
+    expect(new Set(ids).size).toBe(2)
+    expect(origins).toEqual([ids[0], ids[1], ids[1]].map((id) => ({ origin: 'load', id })))
   })
 
   test('the Kafka timestamp is the event time rounded up to the ms', async () => {

@@ -53,6 +53,7 @@ export { OLDER_VERSIONS_MS } from './table/table-columns.js'
 export { type Aggregate, foldRows, type KeyedPanes, mergePanes, rollUp } from './window/aggregate.js'
 export { assignPanes, type Window, windowAt, windowsOf } from './window/assign.js'
 export {
+  CLOCK_JUMP_MS,
   clockMembers,
   LaneClock,
   type LaneClockState,

@@ -56,6 +56,7 @@ describe('the recorded trades, loaded and drained', () => {
     expect(binance).toEqual({
       exchange: 'binance',
       topic: 'market.crypto.trades.binance.raw',
+      load_id: expect.stringMatching(/^[\da-f-]{36}$/),
       produced: 3001,
       refused: 0,
       ignored: 0,

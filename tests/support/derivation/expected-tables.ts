@@ -10,10 +10,11 @@ const JUDGED_TRADE = `message_id, trade_id, symbol, exchange, asset_class, event
 
 /** All columns but those that say when a row was written. */
 const SILVER = `${TRADE}, bronze_ingestion_timestamp, schema_id, trade_date, topic, "partition", "offset", kafka_timestamp,
-  is_late, lateness_ms, rule_version, replay_id, replay_sequence`
+  is_late, lateness_ms, rule_version, replay_id, replay_sequence, origin, origin_id`
 const DEAD_LETTERS = `raw_record, error_reason, error_type, bronze_source, kafka_offset, schema_id, dlq_date, topic,
   "partition", kafka_timestamp, error_detail, rule_version`
-const GOLD = `${TRADE}, exchange_date, exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id`
+const GOLD = `${TRADE}, exchange_date, exchange_hour, topic, "partition", "offset", kafka_timestamp, is_late, replay_id,
+  replay_sequence, lateness_ms, origin, origin_id`
 const DUPLICATES = `exchange, symbol, trade_id, topic, "partition", "offset", kafka_timestamp, exchange_date, kept_topic,
   kept_partition, kept_offset, is_conflict`
 const GAPS = 'exchange, symbol, from_id, to_id, after_time, before_time'
@@ -47,7 +48,7 @@ export async function deriveByFrozenSql(
     const replays = name === replayed.exchange ? `UNION ALL ${replayedSql(judged, replayed)}` : ''
     await session.run(`CREATE TEMP TABLE expected_silver_${name}_trades AS
       SELECT ${JUDGED_TRADE}, is_late, lateness_ms, rule_version, NULL::VARCHAR AS replay_id, NULL::BIGINT AS replay_sequence,
-        phase AS gold_phase FROM ${judged} WHERE error_reason IS NULL ${replays}`)
+        'feed' AS origin, NULL::VARCHAR AS origin_id, phase AS gold_phase FROM ${judged} WHERE error_reason IS NULL ${replays}`)
   }
   const letters = exchanges.map(
     (name) => `SELECT raw_bytes AS raw_record, error_reason, error_type, 'bronze_${name}_trades' AS bronze_source,
@@ -78,7 +79,7 @@ export async function deriveByFrozenSql(
 /** SQL of the dead letters that pass the rules of today, in the order in which a replay numbers them. */
 function replayedSql(judged: string, { id, upToPhase, goldPhase }: Replayed): string {
   return `SELECT ${JUDGED_TRADE}, NULL::BOOLEAN, NULL::BIGINT, '${FROZEN_RULES.version}', '${id}',
-      row_number() OVER (ORDER BY topic, "partition", "offset") - 1, ${goldPhase}
+      row_number() OVER (ORDER BY topic, "partition", "offset") - 1, 'replay', '${id}', ${goldPhase}
     FROM ${judged} WHERE error_reason IS NOT NULL AND phase <= ${upToPhase} AND ${reasonSql(FROZEN_RULES.rules)} IS NULL`
 }
 

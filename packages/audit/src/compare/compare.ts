@@ -14,6 +14,8 @@ interface Comparison {
   /** What a row that is not there, and one that should not be there, is called: `is in bronze but not in …`. */
   readonly missing: string
   readonly extra: string
+  /** Which of them a table holds, an earlier version's perhaps; `found` unless given. */
+  readonly kept?: 'expected' | 'found'
 }
 
 /** Sums over several comparisons. */
@@ -34,7 +36,44 @@ export async function compareRows(session: Session, comparison: Comparison, tall
   const found = await digestOf(session, comparison.found, comparison.columns)
   tally.expected += expected.count
   tally.found += found.count
-  if (expected.digest !== found.digest) await findDifferences(session, comparison, tally.findings)
+  if (expected.digest === found.digest) return
+  const earlier = await asEarlierVersions(session, comparison)
+  if (earlier) {
+    const [e, f] = [
+      await digestOf(session, earlier.expected, comparison.columns),
+      await digestOf(session, earlier.found, comparison.columns),
+    ]
+    if (e.digest === f.digest) return
+  }
+  await findDifferences(session, earlier ?? comparison, tally.findings)
+}
+
+/**
+ * The comparison for a table with rows of a version that did not have all columns yet; undefined where it has none. Such
+ * a row lacks a later column that always has a value, and may lack the other later ones.
+ */
+async function asEarlierVersions(session: Session, comparison: Comparison): Promise<Comparison | undefined> {
+  const { columns, coordinates, kept = 'found' } = comparison
+  const isLater = ({ facts }: ColumnDefinition): boolean => facts?.since !== undefined
+  const later = columns.every(isLater) ? [] : columns.filter(isLater)
+  const always = later.filter(({ facts }) => facts?.nullWhen === undefined)
+  if (always.length === 0) return undefined
+  const place = [coordinates.topic, coordinates.partition, coordinates.offset].map(quoteIdentifier).join(', ')
+  const lacks = (name: string): string => quoteIdentifier(`lacks_${name}`)
+  const rows = await session.createTable(
+    'compare_earlier',
+    `SELECT DISTINCT ${place}, ${later.map(({ name }) => `${quoteIdentifier(name)} IS NULL AS ${lacks(name)}`).join(', ')}
+     FROM (${comparison[kept]}) WHERE ${always.map(({ name }) => `${quoteIdentifier(name)} IS NULL`).join(' OR ')}`,
+  )
+  const [counted] = await session.rows(`SELECT count(*) AS n FROM ${rows.name}`)
+  if (counted?.n === 0n) return undefined
+  const replaced = later.map(({ name }) => {
+    const column = quoteIdentifier(name)
+    return `CASE WHEN o.${lacks(name)} THEN NULL ELSE r.${column} END AS ${column}`
+  })
+  const other = kept === 'found' ? 'expected' : 'found'
+  const sql = `SELECT r.* REPLACE (${replaced.join(', ')}) FROM (${comparison[other]}) r LEFT JOIN ${rows.name} o USING (${place})`
+  return { ...comparison, [other]: sql }
 }
 
 /** Rows and an order-independent digest of a query's columns. */

@@ -6,7 +6,6 @@ import type { TableDefinition } from '@assay/pipeline'
 import { compareRows, Tally } from '../compare/compare.js'
 import { deadLettersIn, goneSql } from '../derive/dead-letters.js'
 import { derivedColumns } from '../derive/processing-times.js'
-import { numberedAs, replayedSql, WITH_REPLAYS } from '../derive/replay-numbers.js'
 import { chunksOf } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { CoordinateColumns, OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
@@ -32,7 +31,7 @@ export async function compareLakes(session: Session, old: PinnedLake, rebuilt: P
     await compareTables(session, DLQ_TABLE, (ranges) => deadLettersIn(old, ranges), rebuiltDeadLetters(old, rebuilt)),
   )
   found.push(await compareRuleSets(session, old.ruleSets, rebuilt.ruleSets))
-  found.push(await compareGold(session, old.gold, rebuilt.gold))
+  found.push(await compareTables(session, GOLD_TABLE, side(old.gold), side(rebuilt.gold)))
   found.push(await compareTables(session, DUPLICATES_TABLE, side(old.duplicates), side(rebuilt.duplicates)))
   found.push(await compareCandles(session, old.of(CANDLES_TABLE), rebuilt.of(CANDLES_TABLE)))
   return found
@@ -66,20 +65,14 @@ async function compareTables(
   for (const range of await rangesOf(session, coordinates, [await old(), await rebuilt()])) {
     for (const chunk of chunksOf(range)) {
       const [expected, found] = [await old([chunk]), await rebuilt([chunk])]
-      await compareRows(session, { expected, found, columns: derivedColumns(definition), coordinates, ...TEXTS }, tally)
+      await compareRows(
+        session,
+        { expected, found, columns: derivedColumns(definition), coordinates, kept: 'expected', ...TEXTS },
+        tally,
+      )
     }
   }
   return comparisonOf(definition.name, tally)
-}
-
-async function compareGold(session: Session, old: PinnedScan, rebuilt: PinnedScan): Promise<TableComparison> {
-  const replayed = await session.createTable(
-    'rebuild_replayed',
-    `SELECT topic, "partition", "offset", replay_sequence FROM (${replayedSql(await old.sql(WITH_REPLAYS))})`,
-  )
-  const again = side(rebuilt)
-  const numbered: Side = async (ranges) => numberedAs(replayed, await again(ranges))
-  return compareTables(session, GOLD_TABLE, side(old), numbered)
 }
 
 /** What tells how a candle came to be, not what it is: it hangs on when trades came, and in which batches. */

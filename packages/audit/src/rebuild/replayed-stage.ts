@@ -9,8 +9,8 @@ import type { ReplayedPiece } from '../derive/derive-replayed.js'
 import type { RuleHistory } from '../derive/rule-history.js'
 import type { ReplayedRows } from './replayed-rows.js'
 
-const MARKS =
-  'NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, r.replay_id AS replay_id, r.replay_sequence AS replay_sequence'
+const MARKS = `NULL::BOOLEAN AS is_late, NULL::BIGINT AS lateness_ms, r.replay_id AS replay_id,
+  r.replay_sequence AS replay_sequence, 'replay' AS origin, r.replay_id AS origin_id`
 
 /**
  * The lane of replays of an exchange's silver table anew, in its order; rows, and those that could be derived, are
@@ -61,7 +61,7 @@ async function loadDerived(
   for await (const { rows, recorded } of pieces) {
     if (rows === undefined) continue
     await session.run(`INSERT INTO ${table.name} SELECT ${names} FROM (
-      SELECT d.* EXCLUDE (is_late, lateness_ms, replay_id, replay_sequence), ${MARKS}
+      SELECT d.* EXCLUDE (is_late, lateness_ms, replay_id, replay_sequence, origin, origin_id), ${MARKS}
       FROM (${rows}) d JOIN (${recorded}) r USING (topic, "partition", "offset"))`)
   }
   const [counts] = await session.rows(`SELECT count(*) AS n FROM ${table.name}`)

@@ -5,7 +5,6 @@ import { isReplayLane, replayLane, scanSql } from '@assay/pipeline'
 import { type CheckList, Findings } from '../check.js'
 import { addListed, compareRows, Tally } from '../compare/compare.js'
 import { derivedColumns } from '../derive/processing-times.js'
-import { numberedAs, replayedSql, WITH_REPLAYS } from '../derive/replay-numbers.js'
 import { chunksOf, type LaneRows } from '../pinned/lane-rows.js'
 import type { PinnedLake } from '../pinned/pin-lake.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
@@ -99,9 +98,8 @@ async function compareReplayed(comparison: GoldComparison): Promise<void> {
     DUPLICATES,
     `SELECT * FROM (${await duplicates.sql()}) SEMI JOIN (${rows}) USING (${COORDINATES})`,
   )
-  const replayed = await session.createTable('verify_gold_replayed', replayedSql(await gold.sql(WITH_REPLAYS)))
-  await compare(comparison, numberedAs(replayed, rows), `SELECT * FROM ${replayed.name}`, ofReplayed)
-  await session.run(`DROP TABLE ${replayed.name}`)
+  const found = await gold.sql({ keep: (bounds) => bounds.hasValues('replay_id') })
+  await compare(comparison, rows, `SELECT * FROM (${found}) WHERE replay_id IS NOT NULL`, ofReplayed)
 }
 
 /** Silver's rows (SQL of them) against gold's and the duplicates of the same piece. */

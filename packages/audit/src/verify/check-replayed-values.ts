@@ -7,7 +7,7 @@ import { derivedColumns } from '../derive/processing-times.js'
 import type { SilverCheck } from './check-silver.js'
 
 /** What makes a row one of a replay. */
-const MARKS = new Set(['is_late', 'lateness_ms', 'replay_id', 'replay_sequence'])
+const MARKS = new Set(['is_late', 'lateness_ms', 'replay_id', 'replay_sequence', 'origin', 'origin_id'])
 const AT = `topic || '/' || "partition" || '/' || "offset"`
 
 /**
@@ -44,6 +44,13 @@ export async function checkReplayedValues(check: SilverCheck, replayed: Temporar
     session,
     `SELECT ${AT} || ' was replayed, and has a lateness' AS text
      FROM (${own}) WHERE is_late IS NOT NULL OR lateness_ms IS NOT NULL`,
+    tally.findings,
+  )
+  await addListed(
+    session,
+    `SELECT ${AT} || ' was replayed, and has another origin: ' || concat_ws(' ', origin, origin_id) AS text
+     FROM (${own}) WHERE NOT (origin IS NOT DISTINCT FROM 'replay' AND origin_id IS NOT DISTINCT FROM replay_id)
+       AND NOT (origin IS NULL AND origin_id IS NULL)`,
     tally.findings,
   )
   await addListed(session, otherRulesSql(check, own, await tables.ruleSets.sql()), tally.findings)

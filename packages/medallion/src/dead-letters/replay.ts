@@ -225,7 +225,12 @@ class Replay {
     // Replayed rows are neither late nor in time.
     const { count } = batch.rows
     const lateness = { isLate: new Uint8Array(count), lateness_ms: new BigInt64Array(count), lanes: [] }
-    const written = await writeValid(context, silver.definition, { ...ruled, sorted, lateness }, replay)
+    const written = await writeValid(
+      context,
+      silver.definition,
+      { ...ruled, rows: batch.rows, sorted, lateness },
+      replay,
+    )
     const outcome = await commitBatch(silver, sides, {
       kind: 'batch',
       files: written.files,

@@ -1,15 +1,21 @@
-import type { LaneKey } from '@assay/core'
+import { type LaneKey, parseLaneKey } from '@assay/core'
 import { firstRowsOf, type TradeRows, tradeRows } from '@assay/deduplication'
 import {
   type Checkpoint,
+  CLOCK_JUMP_MS,
+  clockMembers,
   cutLanes,
   cutToPartitions,
   hasBacklog,
+  isReplayLane,
   type LaneCheckpoint,
+  type LaneClockState,
   type LanePlan,
   type LaneRows,
   lanesAfter,
+  observeTimes,
   planTableBatch,
+  readClock,
   type StageContext,
   type TableBatch,
   type UpstreamTable,
@@ -150,15 +156,31 @@ function lanesOf({ pieces, hours }: TradeRows): LaneHours[] {
 /** Where the lanes of the sources stand after the batch; `written` has the offset of each lane's last new row. */
 export function lanesAfterBatch(
   sources: readonly SourceBatch[],
+  rows: TradeRows,
   checkpoint: Checkpoint,
   written: ReadonlyMap<LaneKey, bigint>,
 ): Map<LaneKey, LaneCheckpoint> {
+  const clocks = clocksAfter(rows, checkpoint)
   return new Map(
     sources.flatMap(({ plan, pinned }) => [
       ...lanesAfter(plan, checkpoint, pinned.sequence, (key) => {
         const offset = written.get(key)
-        return offset === undefined ? {} : { written: offset }
+        const clock = clocks.get(key)
+        return { ...(offset !== undefined && { written: offset }), ...(clock && { state: clockMembers(clock) }) }
       }),
     ]),
   )
+}
+
+/** Clocks of lanes over all rows read, duplicates included; lanes of replays have none. */
+function clocksAfter({ pieces }: TradeRows, { lanes }: Checkpoint): Map<LaneKey, LaneClockState> {
+  const clocks = new Map<LaneKey, LaneClockState>()
+  for (const { key, block, rows } of pieces) {
+    if (isReplayLane(parseLaneKey(key))) continue
+    const { words } = block.times
+    const times = new BigInt64Array(words.buffer, words.byteOffset, words.length / 2)
+    const before = clocks.get(key) ?? readClock(lanes.get(key)?.state, "gold's state of a lane")
+    clocks.set(key, observeTimes(before, times, rows, CLOCK_JUMP_MS * 1000))
+  }
+  return clocks
 }

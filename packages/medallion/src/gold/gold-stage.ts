@@ -63,7 +63,7 @@ export function goldStage(context: StageContext, input: GoldInput): Stage {
         sides,
         change: {
           basis: checkpoint,
-          lanes: lanesAfterBatch(sources, checkpoint, writtenOf(decisions)),
+          lanes: lanesAfterBatch(sources, rows, checkpoint, writtenOf(decisions)),
           wholeCheckpoint: true,
           sources: Object.fromEntries(sources.map(({ name, pinned: silver }) => [name, silver.uuid])),
           ...(keys && { state: keySetState(keys) }),

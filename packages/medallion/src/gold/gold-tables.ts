@@ -1,6 +1,6 @@
 import { type ColumnSpec, defineColumns, REPLAY_PREFIX, type TableDefinition } from '@assay/pipeline'
 import { KAFKA_TIMESTAMP, OFFSET, PARTITION, TOPIC } from '../coordinates.js'
-import { IS_LATE, REPLAY_ID, REPLAY_SEQUENCE, TRADE_COLUMNS } from '../silver/silver-tables.js'
+import { IS_LATE, LATENESS_MS, ORIGINS, REPLAY_ID, REPLAY_SEQUENCE, TRADE_COLUMNS } from '../silver/silver-tables.js'
 import { GOLD_STATE } from './key-set-state.js'
 
 /** Each silver table's replays are a lane of their own, which the exchange's name tells. */
@@ -10,8 +10,9 @@ const GOLD_REPLAYS = {
   topic: `'${REPLAY_PREFIX}silver_' || lower(exchange) || '_trades'`,
 }
 
-function withFacts([name, type, means]: ColumnSpec, facts: ColumnSpec[3]): ColumnSpec {
-  return [name, type, means, facts]
+/** A column of silver that gold has had since version 0.2.0. */
+function laterColumn([name, type, means, facts]: ColumnSpec): ColumnSpec {
+  return [name, type, means, { ...facts, since: '0.2.0' }]
 }
 
 /** Every distinct trade of every exchange, once. */
@@ -29,10 +30,9 @@ export const GOLD_TABLE: TableDefinition = {
     KAFKA_TIMESTAMP,
     IS_LATE,
     REPLAY_ID,
-    withFacts(REPLAY_SEQUENCE, {
-      nullWhen: 'the row was not replayed, or was written by a version before 0.2.0',
-      since: '0.2.0',
-    }),
+    laterColumn(REPLAY_SEQUENCE),
+    laterColumn(LATENESS_MS),
+    ...ORIGINS,
   ]),
   partitionBy: ['exchange_date', 'exchange_hour'],
   orderBy: ['topic', 'partition', 'offset'],

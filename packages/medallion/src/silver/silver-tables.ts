@@ -58,6 +58,29 @@ export const REPLAY_SEQUENCE: ColumnSpec = [
   { nullWhen: 'the row was not replayed' },
 ]
 
+export const LATENESS_MS: ColumnSpec = [
+  'lateness_ms',
+  'long',
+  'How far `timestamp` lies behind the greatest one seen before it in its partition; 0 for one that is ahead.',
+  { unit: 'ms', nullWhen: 'the row comes from a replay' },
+]
+
+/** How the row came to be there; both columns came with version 0.2.0. */
+export const ORIGINS: readonly ColumnSpec[] = [
+  [
+    'origin',
+    'string',
+    'How it came: `feed`, `load` (`assay load`, which the headers of the record say) or `replay`.',
+    { since: '0.2.0' },
+  ],
+  [
+    'origin_id',
+    'string',
+    'The load, as `assay load --json` names it, or the replay.',
+    { nullWhen: 'it came by a feed', since: '0.2.0' },
+  ],
+]
+
 /** Valid, typed trades, one table an exchange. */
 export function silverTable(exchange: string): TableDefinition {
   return {
@@ -74,15 +97,11 @@ export function silverTable(exchange: string): TableDefinition {
       OFFSET,
       KAFKA_TIMESTAMP,
       IS_LATE,
-      [
-        'lateness_ms',
-        'long',
-        'How far `timestamp` lies behind the greatest one seen before it in its partition; 0 for one that is ahead.',
-        { unit: 'ms', nullWhen: 'the row comes from a replay' },
-      ],
+      LATENESS_MS,
       ['rule_version', 'string', 'The rule set that judged it; `rule_sets` has it whole.'],
       REPLAY_ID,
       REPLAY_SEQUENCE,
+      ...ORIGINS,
     ]),
     partitionBy: ['trade_date'],
     orderBy: ['topic', 'partition', 'offset'],

@@ -4,6 +4,7 @@ import type { LaneRange, SideFiles, StageContext, TableDefinition } from '@assay
 import { dateText, timestampColumn } from '@assay/pipeline'
 import { columnNamed, fixedColumn, type RuleSet, ruleSetJson, type Verdicts } from '@assay/rules'
 import type { Lateness } from './lateness.js'
+import { oneOrigin, originsOf } from './rows/origins.js'
 import type { BronzeRows } from './rows/rows.js'
 import { constant } from './rule-columns.js'
 import { DLQ_TABLE, RULE_SETS_TABLE } from './silver-tables.js'
@@ -17,6 +18,7 @@ interface ReplayMark {
 
 /** Rows that were judged, and what silver says of them beside their fields. */
 interface JudgedRows extends Verdicts {
+  readonly rows: BronzeRows
   /** The rows as rules saw them. */
   readonly columns: RowColumns
   readonly sorted: SortedRows
@@ -56,12 +58,13 @@ interface DayRows {
 }
 
 function silverColumns(
-  { columns, rules, lateness }: JudgedRows,
+  { rows, columns, rules, lateness }: JudgedRows,
   now_ms: number,
   days: readonly DayRows[],
   replay: ReplayMark | undefined,
 ): RowColumns {
   const of = (name: string): RowColumn => columnNamed(columns, name)
+  const { origin, origin_id } = replay ? oneOrigin({ origin: 'replay', id: replay.id }) : originsOf(rows)
   const same = (...names: readonly string[]): (readonly [string, RowColumn])[] => names.map((name) => [name, of(name)])
   return new Map<string, RowColumn>([
     ...same('message_id', 'trade_id', 'symbol', 'exchange', 'asset_class'),
@@ -79,6 +82,8 @@ function silverColumns(
     ['rule_version', constant(rules.version)],
     ['replay_id', constant(replay?.id ?? null)],
     ['replay_sequence', replay ? { type: 'BIGINT', data: replay.sequences } : nothing('BIGINT')],
+    ['origin', origin],
+    ['origin_id', origin_id],
   ])
 }
 
@@ -105,9 +110,8 @@ function asTimes(column: RowColumn): RowColumn {
 }
 
 /** The rejected rows of a batch, and where they are from. */
-interface RejectedRows extends Pick<JudgedRows, 'sorted' | 'columns' | 'rules' | 'broken' | 'detailsOf'> {
+interface RejectedRows extends Omit<JudgedRows, 'lateness'> {
   readonly bronzeTable: string
-  readonly rows: BronzeRows
 }
 
 /** Writes the rejected rows as dead letters, with their bytes (S5). */

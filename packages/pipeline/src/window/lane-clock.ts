@@ -10,6 +10,9 @@ export interface LaneClockState {
   readonly candidate_us: bigint | undefined
 }
 
+/** A time that far ahead of a lane's is not trusted before the next one bears it out: what gold and candles go by. */
+export const CLOCK_JUMP_MS = 300_000
+
 export const NEW_CLOCK: LaneClockState = { greatest_us: undefined, candidate_us: undefined }
 
 const bigintText = z
