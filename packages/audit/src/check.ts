@@ -11,7 +11,7 @@ export interface Check {
   readonly numbers: Readonly<Record<string, bigint | number>>
   /** The first few places where it does not hold. */
   readonly found: readonly string[]
-  /** Why it was skipped, or what an ok one leaves open. */
+  /** Why it was skipped, what an ok one leaves open, or what mends a failed one. */
   readonly note?: string
 }
 

@@ -58,13 +58,12 @@ export function lateTrades(
       if (time_us >= open) continue
       const pane = Math.floor(time_us / Number(MINUTE_US))
       const watermark_us = watermarks.get(keys.keyOf(key).exchange) as bigint
-      const at = { ...placeOf(lane.columns, row), ...keys.keyOf(key) }
+      const at = placeOf(lane.columns, row)
+      const { exchange, symbol } = keys.keyOf(key)
       late.push({
-        topic: at.topic,
-        partition: at.partition,
-        offset: at.offset,
-        exchange: at.exchange,
-        symbol: at.symbol,
+        ...at,
+        exchange,
+        symbol,
         trade_id: trades.reader.id(row),
         start_us: startOf({ size: MINUTE, n: pane }),
         lateness_ms: (watermark_us - BigInt(time_us)) / 1000n,
@@ -74,7 +73,7 @@ export function lateTrades(
         if (endOf(window) > watermark_us) continue
         const known = causes.get(nameOf(window))
         if (known) known.cause.added += 1
-        else causes.set(nameOf(window), { window, cause: { ...causeOf(lane.key), ...at, added: 1 } })
+        else causes.set(nameOf(window), { window, cause: { ...causeOf(lane.key), at, added: 1 } })
       }
     }
   }

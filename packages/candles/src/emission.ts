@@ -3,9 +3,9 @@ import type { DataFile } from '@assay/iceberg'
 import type { Batch, LakeTable, PinnedTable, SideFiles, StageContext, UpstreamTable } from '@assay/pipeline'
 import type { LateOutcome } from './batch-trades.js'
 import { nameOf, windowsAgain } from './gold-windows.js'
-import { emptyWindows, endOf, type KeyWindow, type SizedWindows, startOf } from './measures/candle-windows.js'
+import { emptyWindows, type KeyWindow, type SizedWindows } from './measures/candle-windows.js'
 import type { Measures } from './measures/measures.js'
-import { type CandleRow, candleValues, type Revision } from './tables/candle-row.js'
+import { type CandleRow, firstRow, type Revision } from './tables/candle-row.js'
 import type { CandleState } from './tables/candle-state.js'
 import { LATE_TRADES_TABLE, REVISIONS_TABLE } from './tables/candle-tables.js'
 import { writeCandles, writeLateTrades, writeRevisions } from './tables/write-candles.js'
@@ -46,7 +46,7 @@ export async function emission(
   const { before, next, late } = input
   const closing = before.memory.closing(input.staged, before.state.watermarks, next.state.watermarks)
   if (closing.length === 0 && late.causes.size === 0) return undefined
-  const rowOf = rowMaker(input)
+  const rowOf = (window: MeasuredWindow): CandleRow => firstRow(window, before.memory.keys, next.state.watermarks)
   const changed = await changedWindows(context, gold, input)
   const own = await candles.pin()
   const windows = changed.map((window) => rowOf(window))
@@ -65,24 +65,6 @@ export async function emission(
     candles: closing.length,
     revisions: revisions.length,
     late: late.late.length,
-  }
-}
-
-/** A window's row as it is first written. */
-function rowMaker({ before: { memory }, next: { state } }: EmissionInput): (window: MeasuredWindow) => CandleRow {
-  return (window) => {
-    const key = memory.keys.keyOf(window.key)
-    return {
-      ...key,
-      window_size: window.size.name,
-      start_us: startOf(window),
-      end_us: endOf(window),
-      values: candleValues(window.measures),
-      late_trades: 0n,
-      replayed_trades: BigInt(window.measures.replayed),
-      revision: 1,
-      watermark_us: state.watermarks.get(key.exchange) ?? 0n,
-    }
   }
 }
 
@@ -129,9 +111,9 @@ function revise(
     if (!written) rows.push({ ...row, late_trades: added })
     else if (cause) {
       const late_trades = written.late_trades + added
-      const revision = { ...row, late_trades, revision: written.revision + 1 }
-      rows.push(revision)
-      revisions.push({ row: revision, before: written.values, cause })
+      const revision = written.revision + 1
+      rows.push({ ...row, late_trades, revision })
+      revisions.push({ window: row, revision, before: written.values, after: row.values, cause })
       paths.add(written.path)
     }
   }

@@ -75,7 +75,8 @@ function rangesOf(keys: CandleKeys, windows: readonly KeyWindow[]): TimeRange[] 
   })
 }
 
-async function foldRange(
+/** Adds the windows of an exchange's trades in a range, as far as they are wanted. */
+export async function foldRange(
   below: GoldBelow,
   range: TimeRange,
   into: SizedWindows,

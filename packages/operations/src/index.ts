@@ -1,3 +1,5 @@
+export { type Candle, type CandleRequest, lookAtCandles, SHOWN_SIZES } from './candles/look-at-candles.js'
+export { type ReconcileReport, runReconcile } from './candles/reconcile-job.js'
 export {
   countDeadLetters,
   type DeadLetterGroup,

@@ -40,6 +40,19 @@ test('candles: says that there are none before a window was closed, then shows w
   ])
 })
 
+test('candles reconcile: says what it looked at and changed, and that it has no other options of candles', async () => {
+  const counts = { looked: 1, revised: 0, added: 0, removed: 0, finished: true }
+  expect(await json(['candles', 'reconcile', ...at])).toEqual(counts)
+  const text = await here(['candles', 'reconcile', '--from', '2021-01-08', '--to', '2021-01-08', ...at])
+  expect([text.code, text.stdout.toString()]).toEqual([0, '1 candles looked at: 0 revised, 0 added, 0 removed\n'])
+  expect(await json(['candles', 'reconcile', '--to', '2021-01-07', ...at])).toEqual({ ...counts, looked: 0 })
+  const wrong = await here(['candles', 'reconcile', '--size', '5m', '--from', 'monday', ...at])
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringMatching(/--size is an option of "assay candles".*"monday" is neither/s),
+  ])
+})
+
 test('candles --follow: shows each candle once, as it is, until it is stopped', async () => {
   const stop = new AbortController()
   const following = here(['candles', '--follow', '--json', ...at], {}, stop.signal)

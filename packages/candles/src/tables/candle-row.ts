@@ -1,4 +1,6 @@
+import { endOf, type KeyWindow, startOf } from '../measures/candle-windows.js'
 import { fitting, type Measures, missingTrades, vwapOf } from '../measures/measures.js'
+import type { CandleKeys } from '../measures/trade-columns.js'
 
 /** The measures of a candle as its row has them: decimals unscaled, times in µs since 1970, null where there is none. */
 export interface CandleValues {
@@ -53,7 +55,7 @@ export const SCALES: Readonly<Record<string, number>> = {
 }
 
 /** Of a window with at least one trade. */
-export function candleValues(measures: Measures): CandleValues {
+function candleValues(measures: Measures): CandleValues {
   const { open, close } = measures
   if (!open || !close) throw new RangeError('a window without trades has no candle')
   return {
@@ -92,19 +94,40 @@ export interface CandleRow {
   readonly watermark_us: bigint
 }
 
+/** The row of a window with trades as it is first written. */
+export function firstRow(
+  window: KeyWindow & { readonly measures: Measures },
+  keys: CandleKeys,
+  watermarks: ReadonlyMap<string, bigint>,
+): CandleRow {
+  const key = keys.keyOf(window.key)
+  return {
+    ...key,
+    window_size: window.size.name,
+    start_us: startOf(window),
+    end_us: endOf(window),
+    values: candleValues(window.measures),
+    late_trades: 0n,
+    replayed_trades: BigInt(window.measures.replayed),
+    revision: 1,
+    watermark_us: watermarks.get(key.exchange) ?? 0n,
+  }
+}
+
 /** A change of a row. */
 export interface Revision {
-  readonly row: CandleRow
+  readonly window: Pick<CandleRow, 'exchange' | 'symbol' | 'currency' | 'window_size' | 'start_us'>
+  readonly revision: number
   readonly before: CandleValues
+  /** Undefined where no trade is left, and so no row. */
+  readonly after: CandleValues | undefined
   readonly cause: RevisionCause
 }
 
-/** The first trade that changed a window, and how many came with it. */
+/** The first trade that changed a window, and how many came with it; of a reconciliation nobody knows which it was. */
 export interface RevisionCause {
-  readonly cause: 'late' | 'replay'
-  readonly topic: string
-  readonly partition: number
-  readonly offset: bigint
+  readonly cause: 'late' | 'replay' | 'reconcile'
+  readonly at?: { readonly topic: string; readonly partition: number; readonly offset: bigint }
   readonly added: number
 }
 

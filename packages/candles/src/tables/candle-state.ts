@@ -7,11 +7,14 @@ export interface CandleState {
   readonly watermarks: ReadonlyMap<string, bigint>
   /** When the last trade was taken, ms since 1970. */
   readonly taken_ms: ReadonlyMap<string, number>
+  /** How often candles were reconciled with gold: a worker that has decided on what was before is refused. */
+  readonly generation: number
 }
 
 const members = z.object({
   watermarks: z.record(z.string(), z.string().regex(/^-?\d{1,19}$/)).optional(),
   taken_ms: z.record(z.string(), z.number()).optional(),
+  generation: z.int().min(0).optional(),
 })
 
 /** Reads the state; throws `bad_checkpoint` when it isn't one. */
@@ -21,13 +24,15 @@ export function readCandleState({ state }: Pick<Checkpoint, 'state'>): CandleSta
   return {
     watermarks: new Map(Object.entries(data.watermarks ?? {}).map(([exchange, text]) => [exchange, BigInt(text)])),
     taken_ms: new Map(Object.entries(data.taken_ms ?? {})),
+    generation: data.generation ?? 0,
   }
 }
 
 /** The members that a checkpoint holds it in. */
-export function candleState({ watermarks, taken_ms }: CandleState): StateMembers {
+export function candleState({ watermarks, taken_ms, generation }: CandleState): StateMembers {
   return {
     watermarks: Object.fromEntries([...watermarks].sort().map(([exchange, us]) => [exchange, us.toString()])),
     taken_ms: Object.fromEntries([...taken_ms].sort()),
+    ...(generation > 0 && { generation }),
   }
 }

@@ -73,12 +73,20 @@ export const CANDLES_TABLE: TableDefinition = {
 /** What revisions tell of a candle before and after. */
 export const REVISED: readonly string[] = ['open', 'high', 'low', 'close', 'volume', 'quote_volume', 'vwap', 'trades']
 
-function revised(prefix: 'old' | 'new', what: string): ColumnSpec[] {
+function revised(prefix: 'old' | 'new', what: string, gone?: string): ColumnSpec[] {
   return REVISED.map((name) => {
     const [, type, means, facts] = MEASURES.find(([measure]) => measure === name) as ColumnSpec
-    return [`${prefix}_${name}`, type, `${means} ${what}`, facts]
+    const nullWhen = [facts?.nullWhen, name === 'trades' ? undefined : gone].filter((one) => one !== undefined)
+    return [
+      `${prefix}_${name}`,
+      type,
+      `${means} ${what}`,
+      { ...facts, ...(nullWhen.length > 0 && { nullWhen: nullWhen.join(', or ') }) },
+    ]
   })
 }
+
+const NOBODY = { nullWhen: 'the cause is `reconcile`' }
 
 /** Every change of a candle. */
 export const REVISIONS_TABLE: TableDefinition = {
@@ -89,13 +97,17 @@ export const REVISIONS_TABLE: TableDefinition = {
     ...WINDOW,
     ['window_date', 'date', 'Day of `window_start`, in UTC.'],
     ['revision', 'int', 'Number of the change; the candle as it was closed has 1.'],
-    ['cause', 'string', '`late`: a trade came after its window was closed; `replay`: a replay brought one.'],
+    [
+      'cause',
+      'string',
+      '`late`: a trade came after its window was closed; `replay`: a replay brought one; `reconcile`: gold had been changed, and `assay candles reconcile` computed it again.',
+    ],
     ...revised('old', 'Before.'),
-    ...revised('new', 'After.'),
-    ['trades_added', 'long', 'Trades that came.'],
-    ['cause_topic', 'string', 'Topic of the first of them.'],
-    ['cause_partition', 'int', 'Its partition.'],
-    ['cause_offset', 'long', 'Its offset.'],
+    ...revised('new', 'After.', 'no trade is left, and so no candle'),
+    ['trades_added', 'long', 'Trades that came; less than 0 where a reconciliation found fewer.'],
+    ['cause_topic', 'string', 'Topic of the first of them.', NOBODY],
+    ['cause_partition', 'int', 'Its partition.', NOBODY],
+    ['cause_offset', 'long', 'Its offset.', NOBODY],
     ['revised_at', 'timestamptz', 'When the change was written.'],
   ]),
   partitionBy: ['window_date'],

@@ -1,7 +1,7 @@
 import type { Column } from '@assay/core'
-import { quoteIdentifier } from '@assay/engine'
+import { quoteIdentifier, type Session, type TemporaryTable } from '@assay/engine'
 import type { DataFile } from '@assay/iceberg'
-import { dateText, type StageContext, sqlType, type TableDefinition } from '@assay/pipeline'
+import { type ColumnDefinition, dateText, type StageContext, sqlType, type TableDefinition } from '@assay/pipeline'
 import { type CandleRow, dayOf, type LateTrade, type Revision, SCALES, VALUE_NAMES } from './candle-row.js'
 import { CANDLES_TABLE, LATE_TRADES_TABLE, REVISED, REVISIONS_TABLE } from './candle-tables.js'
 import { decimals, integers, longs, texts, times } from './columns.js'
@@ -14,21 +14,9 @@ export async function writeCandles(context: StageContext, rows: readonly CandleR
   const files: DataFile[] = []
   for (const [day, own] of byDay(rows, ({ start_us }) => dayOf(start_us))) {
     const columns = new Map<string, Column>([
-      ...windowColumns(own),
-      ['window_end', times(own.map(({ end_us }) => end_us))],
+      ...measuredColumns(own),
       ['window_date', days(own.length, day)],
-      ...VALUE_NAMES.map(
-        (name) =>
-          [
-            name,
-            valueColumn(
-              name,
-              own.map(({ values }) => values[name]),
-            ),
-          ] as const,
-      ),
       ['late_trades', longs(own.map(({ late_trades }) => late_trades))],
-      ['replayed_trades', longs(own.map(({ replayed_trades }) => replayed_trades))],
       ['revision', integers(own.map(({ revision }) => revision))],
       ['watermark', times(own.map(({ watermark_us }) => watermark_us))],
       ['emitted_at', times(own.map(() => now_us))],
@@ -39,16 +27,59 @@ export async function writeCandles(context: StageContext, rows: readonly CandleR
   return files
 }
 
+/** What a candle is a function of gold in, as a temporary table with the columns `MEASURED`, typed as in the table. */
+export async function loadMeasured(
+  session: Session,
+  name: string,
+  rows: readonly CandleRow[],
+): Promise<TemporaryTable> {
+  const columns = [...measuredColumns(rows)].map(([column, values]) => ({ name: column, column: values }))
+  const loaded = await session.load(`${name}_loaded`, columns, rows.length)
+  return session.createTable(name, `SELECT ${typedColumns(MEASURED).join(', ')} FROM ${loaded.name}`)
+}
+
+/** What names a candle, and what gold says of it. */
+export const MEASURED: readonly ColumnDefinition[] = CANDLES_TABLE.columns.filter(({ name }) =>
+  [
+    'exchange',
+    'symbol',
+    'currency',
+    'window_size',
+    'window_start',
+    'window_end',
+    ...VALUE_NAMES,
+    'replayed_trades',
+  ].includes(name),
+)
+
+function measuredColumns(rows: readonly CandleRow[]): Map<string, Column> {
+  return new Map<string, Column>([
+    ...windowColumns(rows),
+    ['window_end', times(rows.map(({ end_us }) => end_us))],
+    ...VALUE_NAMES.map(
+      (name) =>
+        [
+          name,
+          valueColumn(
+            name,
+            rows.map(({ values }) => values[name]),
+          ),
+        ] as const,
+    ),
+    ['replayed_trades', longs(rows.map(({ replayed_trades }) => replayed_trades))],
+  ])
+}
+
 /** Writes what changed of candles, a file a day. */
 export async function writeRevisions(context: StageContext, revisions: readonly Revision[]): Promise<DataFile[]> {
   const now_us = nowOf(context)
   const files: DataFile[] = []
-  for (const [day, own] of byDay(revisions, ({ row }) => dayOf(row.start_us))) {
+  for (const [day, own] of byDay(revisions, ({ window }) => dayOf(window.start_us))) {
     const causes = own.map(({ cause }) => cause)
     const columns = new Map<string, Column>([
-      ...windowColumns(own.map(({ row }) => row)),
+      ...windowColumns(own.map(({ window }) => window)),
       ['window_date', days(own.length, day)],
-      ['revision', integers(own.map(({ row }) => row.revision))],
+      ['revision', integers(own.map(({ revision }) => revision))],
       ['cause', texts(causes.map(({ cause }) => cause))],
       ...VALUE_NAMES.filter((name) => REVISED.includes(name)).flatMap((name) => [
         [
@@ -62,14 +93,14 @@ export async function writeRevisions(context: StageContext, revisions: readonly 
           `new_${name}`,
           valueColumn(
             name,
-            own.map(({ row }) => row.values[name]),
+            own.map(({ after }) => (after ? after[name] : name === 'trades' ? 0n : null)),
           ),
         ] as const,
       ]),
       ['trades_added', longs(causes.map(({ added }) => BigInt(added)))],
-      ['cause_topic', texts(causes.map(({ topic }) => topic))],
-      ['cause_partition', integers(causes.map(({ partition }) => partition))],
-      ['cause_offset', longs(causes.map(({ offset }) => offset))],
+      ['cause_topic', texts(causes.map(({ at }) => at?.topic ?? null))],
+      ['cause_partition', longs(causes.map(({ at }) => (at ? BigInt(at.partition) : null)))],
+      ['cause_offset', longs(causes.map(({ at }) => at?.offset ?? null))],
       ['revised_at', times(own.map(() => now_us))],
     ])
     const file = await write(context, REVISIONS_TABLE, columns, own.length, { window_date: dateText(day) })
@@ -109,7 +140,7 @@ function byDay<T>(items: readonly T[], day: (item: T) => number): Map<number, T[
   return days
 }
 
-function windowColumns(rows: readonly CandleRow[]): (readonly [string, Column])[] {
+function windowColumns(rows: readonly Revision['window'][]): (readonly [string, Column])[] {
   return [
     ['exchange', texts(rows.map(({ exchange }) => exchange))],
     ['symbol', texts(rows.map(({ symbol }) => symbol))],
@@ -139,12 +170,16 @@ async function write(
 ): Promise<DataFile | undefined> {
   const named = [...columns].map(([name, column]) => ({ name, column }))
   const loaded = await context.session.load('candle_rows', named, count)
-  const typed = table.columns.map(({ name, type }) => {
+  const typed = typedColumns(table.columns)
+  const order = table.orderBy.map(quoteIdentifier).join(', ')
+  return context.write(table, `SELECT ${typed.join(', ')} FROM ${loaded.name} ORDER BY ${order}`, partition)
+}
+
+function typedColumns(columns: readonly ColumnDefinition[]): string[] {
+  return columns.map(({ name, type }) => {
     const quoted = quoteIdentifier(name)
     return `CAST(${quoted} AS ${sqlType(type)}) AS ${quoted}`
   })
-  const order = table.orderBy.map(quoteIdentifier).join(', ')
-  return context.write(table, `SELECT ${typed.join(', ')} FROM ${loaded.name} ORDER BY ${order}`, partition)
 }
 
 function days(count: number, day: number): Column {

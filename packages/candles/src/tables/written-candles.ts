@@ -14,6 +14,7 @@ export interface WrittenCandle {
   readonly path: string
   readonly values: CandleValues
   readonly late_trades: bigint
+  readonly replayed_trades: bigint
   readonly revision: number
 }
 
@@ -30,7 +31,7 @@ export async function writtenCandles(
   pinned: PinnedTable,
   windows: readonly CandleWindow[],
 ): Promise<{ readonly found: ReadonlyMap<string, WrittenCandle>; readonly wanted: TemporaryTable }> {
-  const wanted = await session.load('candle_windows', windowColumns(windows), windows.length)
+  const wanted = await loadWindows(session, windows)
   const found = new Map<string, WrittenCandle>()
   const days = new Set(windows.map(({ start_us }) => dateText(dayOf(start_us))))
   const planned = await table.plan(pinned.version, {
@@ -49,10 +50,15 @@ export async function writtenCandles(
       path: String(row[FILE_PATH]),
       values: valuesOf(row),
       late_trades: row.late_trades as bigint,
+      replayed_trades: row.replayed_trades as bigint,
       revision: Number(row.revision),
     })
   }
   return { found, wanted }
+}
+
+export function loadWindows(session: Session, windows: readonly CandleWindow[]): Promise<TemporaryTable> {
+  return session.load('candle_windows', windowColumns(windows), windows.length)
 }
 
 /** What the files hold beside the wanted windows, written anew: the files can go then. */

@@ -41,11 +41,11 @@ export function watchOptions(program: Command): GivenOptions {
   }
 }
 
-/** Options of the parents, which would be ignored. */
+/** Options of the parents, which would be ignored; one that the command has, too, it reads from there. */
 function strayOptions(ran: Command, program: Command, given: ReadonlyMap<Option, unknown>): Mistake[] {
   return parentsOf(ran, program).flatMap((parent) =>
     parent.options
-      .filter((option) => given.has(option))
+      .filter((option) => given.has(option) && !ran.options.some(({ long }) => long === option.long))
       .map(({ long }) => ({
         subject: `${long}`,
         text: `${long} is an option of "${commandName(parent)}"; "${commandName(ran)}" does not take it`,

@@ -18,6 +18,7 @@ export const CANDLE_TRADES_CLAIM: Claim = {
   claim: 'every trade of a closed window is in exactly one candle of each size',
 }
 
+const RECONCILE = 'where gold is right: "assay candles reconcile" makes candles what it says'
 const LARGE_MAX = 1_000_000
 const LARGE = ['volume', 'quote_volume', 'vwap', 'buy_volume', 'buy_quote_volume']
 
@@ -34,10 +35,11 @@ export async function checkCandles(session: Session, tables: PinnedLake, checks:
     for (const name of ['in_gold', 'in_candles', 'expected', 'candles'] as const) counts[name] += ofDay[name]
     await session.run('DROP TABLE verify_windows; DROP TABLE verify_candles; DROP TABLE verify_counts')
   }
-  checks.done(CANDLES_CLAIM, { of_gold: counts.expected, candles: counts.candles }, measures)
+  const both = { of_gold: counts.expected, candles: counts.candles }
+  checks.done(CANDLES_CLAIM, both, measures, measures.isEmpty ? undefined : RECONCILE)
   const sizes = BigInt(CANDLE_SIZES.length)
-  const both = { trades_by_size: counts.in_gold, in_candles: counts.in_candles, sizes }
-  checks.done(CANDLE_TRADES_CLAIM, both, trades)
+  const bySize = { trades_by_size: counts.in_gold, in_candles: counts.in_candles, sizes }
+  checks.done(CANDLE_TRADES_CLAIM, bySize, trades)
 }
 
 /** Days of any trade or candle. */

@@ -11,7 +11,10 @@ export const REVISIONS_CLAIM: Claim = {
   claim: 'they lead from each candle as it was closed to the candle as it is',
 }
 
-/** A candle of revision n has the changes 2 to n; each begins with what the one before it made, the last made the candle. */
+/**
+ * A candle of revision n has the changes 2 to n; each begins with what the one before it made, the last made the candle.
+ * A change that left no trade ended its candle; trades that come again begin one anew, and these are left out.
+ */
 export async function checkRevisions(session: Session, tables: PinnedLake, checks: CheckList): Promise<void> {
   const findings = new Findings()
   const [candles, revisions] = [tables.of(CANDLES_TABLE), tables.of(REVISIONS_TABLE)]
@@ -25,8 +28,11 @@ export async function checkRevisions(session: Session, tables: PinnedLake, check
     const ofDay = { keepPartition: ({ window_date }: Readonly<Record<string, unknown>>) => window_date === day }
     const select = (sql: string) =>
       `SELECT *, epoch_us(window_start) AS start_us FROM (${sql}) WHERE window_date = DATE '${day}'`
-    await session.createTable('verify_revised', select(await candles.sql(ofDay)))
-    await session.createTable('verify_revisions', select(await revisions.sql(ofDay)))
+    const changed = select(await revisions.sql(ofDay))
+    const left = (sql: string) =>
+      `${sql} ANTI JOIN (SELECT ${KEY} FROM (${changed}) WHERE new_trades = 0) USING (${KEY})`
+    await session.createTable('verify_revised', left(`SELECT * FROM (${select(await candles.sql(ofDay))})`))
+    await session.createTable('verify_revisions', left(`SELECT * FROM (${changed})`))
     await addBroken(session, findings)
     const [counted] = await session.rows('SELECT count(*) AS n FROM verify_revisions')
     changes += counted?.n as bigint

@@ -1,8 +1,8 @@
+import type { Candle, CandleRequest } from '@assay/operations'
 import { closest } from 'fastest-levenshtein'
 import { count, instantOfSeconds } from '../../print/numbers.js'
 import { type PrintedColumn, tableText, visible } from '../../print/table.js'
 import { wrapText } from '../../run/wrap.js'
-import type { Candle, CandleRequest } from './candles.js'
 
 /** Each book with its candles in a table and in a chart. */
 export function booksText(candles: readonly Candle[], size: string, width: number, style: ChartStyle): string {

@@ -1,68 +1,30 @@
 import { AssayError, systemClock } from '@assay/core'
 import { exchangeNamed, exchanges } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import { openQuery, type Query, type QueryResult } from '@assay/query'
+import {
+  type Candle,
+  type CandleRequest,
+  lookAtCandles,
+  type ReconcileReport,
+  runReconcile,
+  SHOWN_SIZES,
+} from '@assay/operations'
 import type { Command } from 'commander'
 import { globalOptions } from '../../parse/global-options.js'
 import { ListedOption } from '../../parse/listed-option.js'
 import { OptionReader } from '../../parse/options.js'
 import { parseTime } from '../../parse/times.js'
 import { jsonText } from '../../print/json.js'
-import { instantOfMicros } from '../../print/numbers.js'
+import { count, instantOfMicros } from '../../print/numbers.js'
+import { withProgress } from '../../print/progress.js'
 import { resultJson } from '../../print/result.js'
 import { ExitCode } from '../../run/exit-code.js'
 import { type Io, write } from '../../run/io.js'
 import type { Accept } from '../../run/job.js'
 import { untilAborted } from '../../run/stopped.js'
-import { withLakeToLookAt, withLakeToRead } from '../../run/with-lake.js'
+import { withExistingLake, withLakeToLookAt, withLakeToRead } from '../../run/with-lake.js'
 import { wrapText } from '../../run/wrap.js'
 import { ASCII, BLOCKS, booksText, type ChartStyle, candleLine, nothingText } from './candles-text.js'
-
-/** Candles that one look gives at most, of all books together. */
-const ROWS_MAX = 10_000
-const TIMEOUT_MS = 60_000
-const TABLE = 'gold_candles'
-
-const SIZES = ['1m', '5m', '15m', '1h', '1d'] as const
-
-export interface CandleRequest {
-  readonly size: (typeof SIZES)[number]
-  /** As the tables name it, in capitals. */
-  readonly exchange?: string
-  readonly symbol?: string
-  /** Windows that begin in [from, to), ms since 1970. */
-  readonly from_ms?: number
-  readonly to_ms?: number
-  /** How many of each book, the newest. */
-  readonly limit: number
-}
-
-/** A candle; decimals are exact texts, times µs since 1970. */
-export interface Candle {
-  readonly exchange: string
-  readonly symbol: string
-  readonly currency: string
-  readonly window_start: bigint
-  readonly open: string
-  readonly high: string
-  readonly low: string
-  readonly close: string
-  /** Null where no column holds the sum. */
-  readonly volume: string | null
-  readonly trades: bigint
-  readonly revision: number
-  readonly emitted_at: bigint
-}
-
-interface CandleLook {
-  readonly result: QueryResult
-  /** The newest last. */
-  readonly candles: readonly Candle[]
-  /** Of each exchange that has candles, up to where they say that windows are closed. */
-  readonly watermarks: ReadonlyMap<string, bigint>
-  /** Symbols that have candles, of the exchange that is asked for. */
-  readonly symbols: readonly string[]
-}
 
 const EXCHANGE_NAMES = exchanges.map(({ name }) => name)
 
@@ -83,7 +45,7 @@ interface Options {
 }
 
 export function addCandles(program: Command, accept: Accept): void {
-  program
+  const candles = program
     .command('candles')
     .summary('candles of closed windows, as a table and a chart')
     .description(
@@ -95,7 +57,7 @@ export function addCandles(program: Command, accept: Accept): void {
       new ListedOption('--exchange <name>', `only of this one: ${EXCHANGE_NAMES.join(' or ')}`, EXCHANGE_NAMES),
     )
     .option('--symbol <name>', 'only of this pair, as gold names it: BTCUSDT')
-    .addOption(new ListedOption('--size <size>', `${SIZES.join(', ')} (1m by default)`, SIZES))
+    .addOption(new ListedOption('--size <size>', `${SHOWN_SIZES.join(', ')} (1m by default)`, SHOWN_SIZES))
     .option('--from <time>', 'windows that begin then or later: a day or a time in UTC')
     .option('--to <time>', 'windows that begin before its end')
     .option('--limit <n>', `how many of each book (${LIMIT_DEFAULT} by default)`)
@@ -113,10 +75,62 @@ export function addCandles(program: Command, accept: Accept): void {
         }),
       )
     })
+  addReconcile(candles, accept)
+}
+
+function addReconcile(candles: Command, accept: Accept): void {
+  candles
+    .command('reconcile')
+    .summary('compute candles again from gold, and make those anew that differ')
+    .description(
+      'For when something else than a trade that came has changed gold, such as another engine that deleted rows. Every closed ' +
+        'candle is computed again; one that differs gets its next revision, with a line in gold_candle_revisions whose ' +
+        'cause is reconcile. Workers may run meanwhile, and a second run changes nothing.',
+    )
+    .option('--from <time>', 'only windows of that day in UTC and later ones')
+    .option('--to <time>', 'only windows of that day in UTC and earlier ones')
+    .addHelpText('after', '\nExits 1 when it was stopped before its end.')
+    .action((_options: unknown, command: Command) => {
+      const reader = new OptionReader()
+      const { lake: location, json } = globalOptions(command, reader)
+      const days = readDays(reader, command.optsWithGlobals<Options>())
+      accept(reader.mistakes, (io) =>
+        withExistingLake(location, io, async (lake) => {
+          const report = await withProgress(io, systemClock, 'comparing candles with gold', (progress) =>
+            runReconcile(
+              lake,
+              { days, onProgress: (done) => progress.update({ text: reconciledText(done) }) },
+              io.signal,
+            ),
+          )
+          await write(io.stdout, json ? jsonText(report) : wrapText(`${reconciledText(report)}\n`, io.stdoutWidth))
+          return report.finished ? ExitCode.done : ExitCode.found_wrong
+        }),
+      )
+    })
+}
+
+const DAY_MS = 86_400_000
+
+/** Whole days, since 1970; the options are those of the command above, too, which reads them. */
+function readDays(reader: OptionReader, { from, to }: Pick<Options, 'from' | 'to'>) {
+  const from_ms = reader.parsed('--from', from, parseTime)?.from_ms
+  const to_ms = reader.parsed('--to', to, parseTime)?.to_ms
+  if (from_ms !== undefined && to_ms !== undefined && from_ms >= to_ms)
+    reader.contradiction('--from is not before --to')
+  return {
+    ...(from_ms !== undefined && { from: Math.floor(from_ms / DAY_MS) }),
+    ...(to_ms !== undefined && { to: Math.floor((to_ms - 1) / DAY_MS) }),
+  }
+}
+
+function reconciledText({ looked, revised, added, removed, finished }: ReconcileReport): string {
+  const changes = `${count(revised)} revised, ${count(added)} added, ${count(removed)} removed`
+  return `${count(looked)} candles looked at: ${changes}${finished ? '' : ', not finished'}`
 }
 
 function readRequest(reader: OptionReader, options: Options): CandleRequest {
-  const size = reader.choice('size', options.size, SIZES) ?? '1m'
+  const size = reader.choice('size', options.size, SHOWN_SIZES) ?? '1m'
   const exchange = reader.parsed('--exchange', options.exchange, exchangeNamed)
   const from_ms = reader.parsed('--from', options.from, parseTime)?.from_ms
   const to_ms = reader.parsed('--to', options.to, parseTime)?.to_ms
@@ -203,51 +217,4 @@ function isNew(shown: Map<string, string>, candle: Candle): boolean {
   shown.set(key, state)
   if (shown.size > SHOWN_MAX) for (const oldest of [...shown.keys()].slice(0, SHOWN_MAX / 10)) shown.delete(oldest)
   return true
-}
-
-/** Looks once; with `since_us`, candles written since then are given beyond the limit, too. */
-async function lookAtCandles(lake: Lake, request: CandleRequest, since_us?: bigint): Promise<CandleLook> {
-  const view = `gold_candles_${request.size}`
-  const query = await openQuery(lake, { tables: [view, TABLE], maxRows: ROWS_MAX, timeout_ms: TIMEOUT_MS })
-  try {
-    const result = await query.run(candlesSql(view, request, since_us))
-    const candles = result.rows.map(
-      (row) => Object.fromEntries(result.columns.map(({ name }, i) => [name, row[i]])) as unknown as Candle,
-    )
-    return { result, candles, watermarks: await watermarksOf(query), symbols: await symbolsOf(query, request) }
-  } finally {
-    await query.close()
-  }
-}
-
-function candlesSql(view: string, request: CandleRequest, since_us: bigint | undefined): string {
-  const { exchange, symbol, from_ms, to_ms, limit } = request
-  const wanted = [
-    ...(exchange === undefined ? [] : [`exchange = ${text(exchange)}`]),
-    ...(symbol === undefined ? [] : [`symbol = ${text(symbol)}`]),
-    ...(from_ms === undefined ? [] : [`window_start >= make_timestamptz(${from_ms * 1000})`]),
-    ...(to_ms === undefined ? [] : [`window_start < make_timestamptz(${to_ms * 1000})`]),
-  ]
-  const rank = 'row_number() OVER (PARTITION BY exchange, symbol, currency ORDER BY window_start DESC)'
-  const isNew = since_us === undefined ? '' : ` OR emitted_at >= make_timestamptz(${since_us})`
-  return `SELECT * FROM (
-      SELECT * FROM ${view} ${wanted.length > 0 ? `WHERE ${wanted.join(' AND ')}` : ''}
-      QUALIFY ${rank} <= ${limit}${isNew} ORDER BY window_start DESC LIMIT ${ROWS_MAX}
-    ) ORDER BY exchange, symbol, currency, window_start`
-}
-
-async function watermarksOf(query: Query): Promise<Map<string, bigint>> {
-  const { rows } = await query.run(`SELECT exchange, max(watermark) FROM ${TABLE} GROUP BY exchange ORDER BY exchange`)
-  return new Map(rows.map(([exchange, watermark]) => [String(exchange), watermark as bigint]))
-}
-
-async function symbolsOf(query: Query, { exchange }: CandleRequest): Promise<string[]> {
-  const where = exchange === undefined ? '' : `WHERE exchange = ${text(exchange)}`
-  const { rows } = await query.run(`SELECT DISTINCT symbol FROM ${TABLE} ${where} ORDER BY symbol LIMIT ${ROWS_MAX}`)
-  return rows.map(([symbol]) => String(symbol))
-}
-
-/** A text in SQL. */
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`
 }
