@@ -19,6 +19,7 @@ import {
 } from '@assay/pipeline'
 import { type LaneTrades, laneTrades, lateTrades, panesOf } from './batch-trades.js'
 import { type Emission, emission } from './emission.js'
+import type { HeartbeatSource } from './heard.js'
 import { CANDLE_SOURCE } from './measures/trade-columns.js'
 import { hasClock, Progress } from './progress.js'
 import { type CandleState, candleState, readCandleState } from './tables/candle-state.js'
@@ -31,6 +32,7 @@ interface CandleInput {
   /** Asked where lanes end. */
   readonly log: Pick<EventLog, 'lanes'>
   readonly exchanges: readonly Exchange[]
+  readonly heartbeats: HeartbeatSource
   /** Take a gold table with another uuid for the old one, by positions. */
   readonly adopt: boolean
   /** True once nothing more comes from the layers above; not given where there is no end. */
@@ -64,7 +66,7 @@ interface Taken extends Pick<Reading, 'lanes' | 'state' | 'rows' | 'sources'> {
 /** Candles of gold's trades: written when their window closes, and anew when a trade comes after that. */
 export function candleStage(context: StageContext, input: CandleInput): Stage {
   const { clock } = context
-  const progress = new Progress(input.log, input.exchanges)
+  const progress = new Progress(input.log, input.exchanges, input.heartbeats)
   let reading: Reading | undefined
   let committed_ms = clock.monotonic_ms()
   let turn = 0

@@ -1,4 +1,5 @@
 export { candleStage } from './candle-stage.js'
+export type { Heartbeat, HeartbeatSource } from './heard.js'
 export { CANDLE_SIZES, MINUTE_US } from './measures/sizes.js'
 export { newestGeneration } from './progress.js'
 export { RECONCILED_TABLES, type ReconcileReport, reconcileCandles } from './reconcile/reconcile.js'

@@ -34,6 +34,7 @@ export async function rebuildCandles(
       candles,
       log: endingWith(checkpoint),
       exchanges: target.exchanges,
+      heartbeats: { read: async () => [] },
       adopt: false,
       upstreamEnded: () => true,
       lastWatermarks: readCandleState(checkpoint).watermarks,

@@ -1,5 +1,6 @@
 import { AssayError, type Clock, isRetryable } from '@assay/core'
 import type { Exchange, FeedRecord } from '@assay/exchanges'
+import { doneOrAborted } from '../done-or-aborted.js'
 import type { FeedEvent } from '../feed-event.js'
 import type { FeedProducer } from '../feed-producer.js'
 import { usualBounds, withinBounds } from '../time-bounds.js'
@@ -43,6 +44,8 @@ export class Intake {
   #flushing: Promise<void> | undefined
   #told_ms: number
   #toldRecords = 0
+  /** When the last trade was taken, or this was made. */
+  #took_ms: number
 
   constructor(exchange: Exchange, producer: FeedProducer, clock: Clock, onEvent: (event: FeedEvent) => void) {
     this.#exchange = exchange
@@ -50,6 +53,12 @@ export class Intake {
     this.#clock = clock
     this.#onEvent = onEvent
     this.#told_ms = clock.monotonic_ms()
+    this.#took_ms = this.#told_ms
+  }
+
+  /** True when all that was taken is in the log, and no trade has come for so long. */
+  isQuiet(for_ms: number): boolean {
+    return this.#producer.waiting === 0 && this.#clock.monotonic_ms() - this.#took_ms >= for_ms
   }
 
   take(text: string): void {
@@ -74,7 +83,7 @@ export class Intake {
     this.#source = source
     while (!signal.aborted) {
       await this.#clock.sleep(GATHER_MS, signal)
-      await untilAborted(this.#write(signal), signal)
+      await doneOrAborted(this.#write(signal), signal)
     }
     const written = new AbortController()
     await Promise.race([this.#writeRest(), this.#clock.sleep(LAST_WRITE_MS, written.signal)])
@@ -120,6 +129,7 @@ export class Intake {
   }
 
   #add(record: FeedRecord, text: string): void {
+    this.#took_ms = this.#clock.monotonic_ms()
     try {
       this.#producer.add(record, BigInt(Math.floor(this.#clock.now_ms())))
     } catch (error) {
@@ -159,20 +169,5 @@ export class Intake {
     this.#toldRecords = this.#producer.produced
     this.#told_ms = this.#clock.monotonic_ms()
     this.#tally = { ...NOTHING }
-  }
-}
-
-/** Resolves with the work or at the abort. Leaves no listener behind: it is called many times with one signal. */
-async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  let onAbort = (): void => undefined
-  const aborted = new Promise<void>((resolve) => {
-    onAbort = resolve
-    if (signal.aborted) resolve()
-  })
-  signal.addEventListener('abort', onAbort)
-  try {
-    await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }
