@@ -43,7 +43,7 @@ export class Progress {
 
   constructor(log: EventLog, exchanges: readonly Exchange[], heartbeats: HeartbeatSource) {
     this.#log = log
-    this.#heard = new Heard(heartbeats)
+    this.#heard = new Heard(heartbeats, exchanges)
     this.#exchanges = exchanges
   }
 
