@@ -22,18 +22,21 @@ const WAITING_MAX = 100
 export class Heard {
   readonly #source: HeartbeatSource
   /** By exchange, the oldest first; of those with the same offsets only the newest. */
-  readonly #waiting = new Map<string, Heartbeat[]>()
+  readonly #waiting: Map<string, readonly Heartbeat[]>
   readonly #counted_us = new Map<string, bigint>()
 
-  constructor(source: HeartbeatSource) {
+  constructor(source: HeartbeatSource, exchanges: readonly Exchange[]) {
     this.#source = source
+    this.#waiting = new Map(exchanges.map(({ name }) => [name, []]))
   }
 
   async listen(): Promise<void> {
     for (const heartbeat of await this.#source.read()) {
-      const waiting = this.#waiting.get(heartbeat.exchange) ?? []
-      if (waiting.at(-1)?.offsets.join() === heartbeat.offsets.join()) waiting.pop()
-      this.#waiting.set(heartbeat.exchange, [...waiting.slice(1 - WAITING_MAX), heartbeat])
+      const waiting = this.#waiting.get(heartbeat.exchange)
+      if (!waiting) continue
+      const isSame = waiting.at(-1)?.offsets.join() === heartbeat.offsets.join()
+      const before = isSame ? waiting.slice(0, -1) : waiting
+      this.#waiting.set(heartbeat.exchange, [...before.slice(1 - WAITING_MAX), heartbeat])
     }
   }
 

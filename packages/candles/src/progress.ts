@@ -42,7 +42,7 @@ export class Progress {
 
   constructor(log: Pick<EventLog, 'lanes'>, exchanges: readonly Exchange[], heartbeats: HeartbeatSource) {
     this.#log = log
-    this.#heard = new Heard(heartbeats)
+    this.#heard = new Heard(heartbeats, exchanges)
     this.#exchanges = exchanges
   }
 

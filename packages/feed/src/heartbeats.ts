@@ -43,14 +43,16 @@ export class Heartbeats {
 
   /**
    * To be called when everything that the connection gave is in the log. Returns at once; left out while the one before
-   * is on its way.
+   * is on its way. After the abort failures say nothing: the log is closed then.
    */
-  beat(connection: string): void {
+  beat(connection: string, signal: AbortSignal): void {
     const { clock } = this.#target
-    if (this.#isWriting || clock.monotonic_ms() - this.#failed_ms < RETRY_MS) return
+    if (signal.aborted || this.#isWriting || clock.monotonic_ms() - this.#failed_ms < RETRY_MS) return
     this.#isWriting = true
     void this.#write(connection, Math.floor(clock.now_ms()))
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => {
+        if (!signal.aborted) this.#fail(error)
+      })
       .finally(() => {
         this.#isWriting = false
       })

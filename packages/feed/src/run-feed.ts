@@ -136,7 +136,7 @@ async function simulateFromNow(
     const wait_ms = pacer.wait_ms(produced + batch.count - 1)
     for (let left_ms = wait_ms; left_ms > 0 && !signal.aborted; left_ms -= HEARTBEAT_MS) {
       await clock.sleep(Math.min(left_ms, HEARTBEAT_MS), signal)
-      if (left_ms > HEARTBEAT_MS && !signal.aborted) heartbeats.beat(connection)
+      if (left_ms > HEARTBEAT_MS) heartbeats.beat(connection, signal)
     }
     if (signal.aborted || wait_ms < -BEHIND_MAX_MS) return
     await log.produce(exchange.topic, batch)

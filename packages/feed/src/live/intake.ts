@@ -1,6 +1,5 @@
 import { AssayError, type Clock, isRetryable } from '@assay/core'
 import type { Exchange, FeedRecord } from '@assay/exchanges'
-import { doneOrAborted } from '../done-or-aborted.js'
 import type { FeedEvent } from '../feed-event.js'
 import type { FeedProducer } from '../feed-producer.js'
 import { usualBounds, withinBounds } from '../time-bounds.js'
@@ -83,7 +82,7 @@ export class Intake {
     this.#source = source
     while (!signal.aborted) {
       await this.#clock.sleep(GATHER_MS, signal)
-      await doneOrAborted(this.#write(signal), signal)
+      await untilAborted(this.#write(signal), signal)
     }
     const written = new AbortController()
     await Promise.race([this.#writeRest(), this.#clock.sleep(LAST_WRITE_MS, written.signal)])
@@ -169,5 +168,20 @@ export class Intake {
     this.#toldRecords = this.#producer.produced
     this.#told_ms = this.#clock.monotonic_ms()
     this.#tally = { ...NOTHING }
+  }
+}
+
+/** Resolves with the work or at the abort. Leaves no listener behind: it is called many times with one signal. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  let onAbort = (): void => undefined
+  const aborted = new Promise<void>((resolve) => {
+    onAbort = resolve
+    if (signal.aborted) resolve()
+  })
+  signal.addEventListener('abort', onAbort)
+  try {
+    await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }

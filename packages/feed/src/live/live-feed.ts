@@ -84,7 +84,7 @@ async function beatWhileQuiet(
   while (!signal.aborted) {
     await clock.sleep(HEARTBEAT_MS, signal)
     const connection = follower.listening(HEARTBEAT_MS)
-    if (!signal.aborted && connection !== undefined && intake.isQuiet(HEARTBEAT_MS)) heartbeats.beat(connection)
+    if (connection !== undefined && intake.isQuiet(HEARTBEAT_MS)) heartbeats.beat(connection, signal)
   }
 }
 
