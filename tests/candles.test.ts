@@ -1,3 +1,4 @@
+import { parseTraceTarget, type TracedCandle, traceTarget } from '@assay/audit'
 import { readCandleState } from '@assay/candles'
 import { runReplay } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
@@ -76,6 +77,33 @@ describe('candles', () => {
     expect(await query(lake, 'SELECT trade_id, window_start FROM gold_late_trades')).toEqual([
       { trade_id: 'BINANCE-5', window_start: BigInt(START_MS) * 1000n },
     ])
+    await lake.close()
+  })
+
+  it('A5: a candle leads to its changes and to the trades that it adds up, and these to their bytes', async () => {
+    const lake = memoryLake()
+    await trade(lake, { id: 1, at_s: 1 }, { id: 2, at_s: 30, price: '105' }, { id: 3, at_s: 65 }, { id: 4, at_s: 70 })
+    await drain(lake)
+    await trade(lake, { id: 5, at_s: 20, price: '90' })
+    await drain(lake)
+    await trade(lake, { id: 6, at_s: 40, price: '80' })
+    await drain(lake, { layers: ['bronze', 'silver', 'gold'] })
+    const traced = (text: string) => traceTarget(lake, parseTraceTarget(text))
+    const column = (rows: TracedCandle['trades'] | undefined, name: string): unknown[] =>
+      rows?.rows.map((row) => row[rows.columns.findIndex((one) => one.name === name)]) ?? []
+    for (const text of ['binance/btcusdt/1m/2026-01-01T00:00:59Z', 'BINANCE/BTCUSDT/USDT 1m 2026-01-01 00:00:00+00']) {
+      const { candle, records } = await traced(text)
+      expect([column(candle?.candle, 'low'), column(candle?.candle, 'trades')]).toEqual([['90.0000000000'], [3n]])
+      expect(column(candle?.revisions, 'revision')).toEqual([2])
+      // In the order of their times; the sixth is in gold, and candles have not taken it.
+      expect(column(candle?.trades, 'trade_id')).toEqual(['BINANCE-1', 'BINANCE-5', 'BINANCE-2'])
+      expect(records.map(({ record }) => record?.fields?.trade_id)).toEqual([1n, 5n, 2n])
+      expect(records.map(({ bronze }) => bronze.rows.length)).toEqual([1, 1, 1])
+    }
+    const none = await traced('BINANCE/BTCUSDT/EUR/1m/2026-01-01')
+    expect([none.candle?.candle.rows, none.records]).toEqual([[], []])
+    expect(none.looked).toEqual(['gold_candles: 0 rows of the window', 'gold_crypto_trades: 0 rows of the window'])
+    expect(() => parseTraceTarget('BINANCE/BTCUSDT/1m/yesterday')).toThrow(/"yesterday" is not a day or a time in UTC/)
     await lake.close()
   })
 

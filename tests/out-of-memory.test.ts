@@ -27,7 +27,8 @@ async function runOutOfMemory(failures: number): Promise<readonly WorkerEvent[]>
   let left = failures
   const { worker } = await openWorker(parts, bronzeTable('binance'), (context) => {
     const stage = bronzeStage(context, {
-      exchange: 'binance',
+      name: 'bronze-binance',
+      main: bronzeTable('binance'),
       topic: binance.topic,
       log: lake.log,
       assignment: EVERY_LANE,

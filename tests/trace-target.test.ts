@@ -108,7 +108,7 @@ describe('trace', () => {
       expect([text, records]).toEqual([text, []])
       expect(looked).toContain(where)
     }
-    expect(() => parseTraceTarget('7f8b0c66-3b0c-4d4c-9a52-111111111111')).toThrow(/neither a trade id/)
+    expect(() => parseTraceTarget('7f8b0c66-3b0c-4d4c-9a52-111111111111')).toThrow(/no trade id, message id/)
   })
 
   it('D3: a replayed dead letter with its resolution and its replay', async () => {

@@ -8,10 +8,10 @@ import type { ToxicProxy } from '../real-parts/toxiproxy-client.js'
 import { query } from '../support/tables.js'
 import { eventually } from './support/eventually.js'
 import { embeddedFigures, type Figures, figuresOf, type Load, produce } from './support/load.js'
-import { judge, RealParts, untilCaughtUp } from './support/real-lake.js'
+import { judge, RealParts, untilCandles, untilCaughtUp } from './support/real-lake.js'
 import type { ServiceProcess } from './support/service-process.js'
 
-const LAYERS = ['bronze', 'silver', 'gold'] as const
+const LAYERS = ['bronze', 'silver', 'gold', 'candles'] as const
 const LOAD: Load = { count: 8_000, seed: 5, partitions: 4, rate: 400 }
 const SEED = 20_261_121
 const MEMORY_BYTES_MAX = 700 * 2 ** 20
@@ -43,12 +43,13 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('service
   /** Waits for the rest, stops the services, and has the lake judged. */
   const conclude = async (lake: Lake, services: readonly ServiceProcess[]): Promise<void> => {
     await untilCaughtUp(lake, () => services)
+    await untilCandles(lake, () => services)
     for (const service of services) expect(service.peakMemory_bytes, service.tell()).toBeLessThan(MEMORY_BYTES_MAX)
     await Promise.all(services.map((service) => service.stop()))
     await judge(lake)
   }
 
-  it(`A1 B2 S1 G1, failures 1 and 2: killed at random moments while trades come (seed ${SEED})`, async () => {
+  it(`A1 B2 S1 G1 W1 W2, failures 1 and 2: killed at random moments while trades come (seed ${SEED})`, async () => {
     const env = parts.environment('killed')
     const random = seededRandom(SEED)
     const crew = new Map(LAYERS.map((layer) => [layer, parts.service(layer, env)]))
@@ -95,7 +96,7 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('service
     expect((await figuresOf(lake)).gold).toEqual(expected.gold)
   })
 
-  it('A1 A8, failure 18: the store is cut off, hung and slowed while trades come', async () => {
+  it('A1 A8 W1 W2, failure 18: the store is cut off, hung and slowed while trades come', async () => {
     const { proxy: store, url } = await proxyTo('store', parts.s3.endpoint)
     const env = { ...parts.environment('store'), ASSAY_S3_ENDPOINT: url }
     const services = LAYERS.map((layer) => parts.service(layer, env))
@@ -134,7 +135,12 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('service
     const [bronze, silver] = services as [ServiceProcess, ServiceProcess]
     await produce(lake, { ...LOAD, rate: 2_000 })
     await bronze.untilReadiness(200)
-    expect(JSON.stringify(await silver.untilReadiness(503))).toContain('registry')
+    await eventually(
+      'silver says that the registry is away',
+      async () => JSON.stringify(await silver.untilReadiness(503)).includes('registry'),
+      60_000,
+      () => silver.tell(),
+    )
     await eventually(
       'bronze has all',
       async () => (await counts(lake)).bronze === expected.bronze,
@@ -152,7 +158,7 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry', 'toxiproxy')))('service
     expect(await figuresOf(lake)).toEqual(expected)
   })
 
-  it(`A6 A8, failures 3 and 18: half of all calls get a 503, answers are slow, puts lose theirs (seed ${SEED})`, async () => {
+  it(`A6 A8 W1 W2, failures 3 and 18: half of all calls get a 503, answers are slow, puts lose theirs (seed ${SEED})`, async () => {
     const proxy = await FaultyHttpProxy.start({ target: parts.s3.endpoint, seed: SEED })
     try {
       const env = { ...parts.environment('faulty'), ASSAY_S3_ENDPOINT: proxy.url }

@@ -12,7 +12,7 @@ import { UpProcess } from './support/up-process.js'
 /** How long the broker stands still; longer than one of its answers may take. */
 const FROZEN_MS = Number(process.env.ASSAY_TEST_FROZEN_MS ?? 20_000)
 const OVER_MS = 60_000
-const NAMES: readonly ServiceName[] = ['feed', 'bronze', 'silver', 'gold']
+const NAMES: readonly ServiceName[] = ['feed', 'bronze', 'silver', 'gold', 'candles']
 
 describe.skipIf(!(await needs('kafka')))('a broker that is frozen and goes on', () => {
   let kafka: KafkaPart

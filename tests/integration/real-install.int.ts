@@ -83,7 +83,7 @@ describe.skipIf(!canBecomeNobody())('a production install', () => {
     expect(Number(gold.split('\n')[1])).toBeGreaterThan(1_900)
   })
 
-  it.each(['feed', 'bronze', 'silver', 'gold'] as const)(
+  it.each(['feed', 'bronze', 'silver', 'gold', 'candles'] as const)(
     'A7: starts and stops %s for that user',
     async (name: ServiceName) => {
       const command = [`services/${name}/dist/main.js`]

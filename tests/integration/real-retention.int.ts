@@ -8,7 +8,7 @@ import { eventually } from './support/eventually.js'
 import { type Load, produce } from './support/load.js'
 import { type Environment, judge, RealParts, untilCaughtUp } from './support/real-lake.js'
 
-const LAYERS = ['bronze', 'silver', 'gold'] as const
+const LAYERS = ['bronze', 'silver', 'gold', 'candles'] as const
 const LOAD: Load = { count: 4_000, seed: 3, partitions: 2 }
 const { topic } = exchangeNamed('binance')
 

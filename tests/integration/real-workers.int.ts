@@ -4,10 +4,10 @@ import { needs } from '../real-parts/real-parts.js'
 import { query } from '../support/tables.js'
 import { eventually } from './support/eventually.js'
 import { embeddedFigures, figuresOf, type Load, produce } from './support/load.js'
-import { judge, RealParts, untilCaughtUp } from './support/real-lake.js'
+import { judge, RealParts, untilCandles, untilCaughtUp } from './support/real-lake.js'
 import type { ServiceProcess } from './support/service-process.js'
 
-const LAYERS = ['bronze', 'silver', 'gold'] as const
+const LAYERS = ['bronze', 'silver', 'gold', 'candles'] as const
 const LOAD: Load = { count: 12_000, seed: 9, partitions: 4, rate: 400 }
 /** After so long without a heartbeat the group gives a member's lanes to others. */
 const SESSION_MS = 10_000
@@ -22,7 +22,7 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('several workers of a
   afterEach(() => parts?.afterEach())
   afterAll(() => parts?.stop())
 
-  it('A2 T1, failures 4 and 5: two of each layer, one of each frozen past its session while trades come', async () => {
+  it('A2 T1 W1 W2, failures 4 and 5: two of each layer, one of each frozen past its session while trades come', async () => {
     const env = parts.environment('two-of-each')
     const frozen = LAYERS.map((layer) => parts.service(layer, env))
     const others = LAYERS.map((layer) => parts.service(layer, env))
@@ -55,6 +55,7 @@ describe.skipIf(!(await needs('kafka', 's3', 'registry')))('several workers of a
 
     await producing
     await untilCaughtUp(lake, () => services)
+    await untilCandles(lake, () => services)
     for (const service of frozen.slice(0, 2))
       expect(service.logged(/^no lane of .* is ours/).length, service.tell()).toBeGreaterThan(0)
     await Promise.all(services.map((service) => service.stop()))

@@ -1,4 +1,5 @@
 import { type RebuildOptions, type RebuildReport, rebuildLake, verifyLake } from '@assay/audit'
+import { CANDLES_TABLE } from '@assay/candles'
 import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, REPLAYS_TABLE, RULE_SETS_TABLE, silverTable } from '@assay/medallion'
 import { readRules, runReplay, runResolve } from '@assay/operations'
 import { defineRuleSet, type RuleSet, ruleSetJson, SILVER_RULES } from '@assay/rules'
@@ -182,6 +183,47 @@ describe('rebuild', () => {
     expect(await found(altered('error_detail', "'changed'", isIt))).toEqual([expect.stringContaining('error_detail')])
     await resolve('reopened')
     expect(await found(without(isIt))).toEqual([expect.stringContaining('was derived, but is not in the lake')])
+    await lake.close()
+  })
+
+  it('W1 A3: candles up to the watermarks that they had reached, of the trades that they had taken', async () => {
+    const lake = memoryLake()
+    const id = await registerSchema(lake, binance)
+    const minute = 60_000
+    const trade = (trade_id: number, at_ms: number, partition = 0) =>
+      binanceRecord(binance, id, { trade_id, time: at_ms }, { key: keyFor(partition, 2) })
+    const produceAt = (ids: readonly number[], from_ms: number, partition = 0) =>
+      produce(
+        lake,
+        binance,
+        ids.map((n, i) => trade(n, from_ms + i * 7_000, partition)),
+        2,
+      )
+    await produceAt([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], START_MS)
+    await drain(lake, { limits: { maxRows: 5 } })
+    // Late for the windows that were closed, and from a lane that began later.
+    await produceAt([21, 22, 23], START_MS + 1_000, 1)
+    await drain(lake, { limits: { maxRows: 5 } })
+    // Gold is ahead of candles.
+    await produceAt([13, 14, 15], START_MS + 5 * minute)
+    await produceAt([24], START_MS + 3_000, 1)
+    await drain(lake, { layers: ['bronze', 'silver', 'gold'] })
+    const taken =
+      "SELECT sum(trades)::INTEGER AS n, max(revision)::INTEGER AS r FROM gold_candles WHERE window_size = '1m'"
+    expect(await query(lake, taken)).toEqual([{ n: 15, r: 2 }])
+    for (const batchRows of [1, 1000]) {
+      const { report, target } = await rebuild(lake, { batchRows })
+      expect(differences(report)).toEqual([])
+      expect(report.comparisons.at(-1)).toMatchObject({ table: CANDLES_TABLE.name, rows: 2n, rebuilt: 2n })
+      expect(await query(target, taken)).toMatchObject([{ n: 15 }])
+      await target.close()
+    }
+    await rewriteFile(lake, CANDLES_TABLE, altered('volume', 'volume + 1', 'rn = 0'))
+    const { report, target } = await rebuild(lake)
+    expect(differences(report)).toEqual([
+      expect.stringMatching(/^gold_candles: BINANCE\/BTCUSDT\/USDT\/1m\/.*: volume is /),
+    ])
+    await target.close()
     await lake.close()
   })
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { CANDLE_PLANTS } from './candle-plants.js'
 import type { Profile } from './scenario.js'
 import { STORE_PLANTS } from './store-plants.js'
 
@@ -47,7 +48,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'lost-answer-is-a-conflict',
     profile: 'outages',
-    seed: 2,
+    seed: 1,
     edits: [
       {
         file: CATALOG,
@@ -166,7 +167,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'plan-believes-missing-file-order',
     profile: 'foreign',
-    seed: 3,
+    seed: 7,
     edits: [
       {
         file: 'packages/iceberg/src/plan/plan-files.ts',
@@ -195,7 +196,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'rollback-unnoticed',
     profile: 'rollback',
-    seed: 1,
+    seed: 2,
     edits: [
       {
         file: 'packages/pipeline/src/table/rollback.ts',
@@ -212,7 +213,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'base-not-looked-at-after-put',
     profile: 'frozen_writers',
-    seed: 20,
+    seed: 11,
     edits: [
       {
         file: CATALOG,
@@ -224,7 +225,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-its-base-never-counts',
     profile: 'frozen_writers',
-    seed: 20,
+    seed: 9,
     edits: [
       {
         file: CATALOG,
@@ -236,7 +237,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'files-deleted-though-outcome-unknown',
     profile: 'outages',
-    seed: 2,
+    seed: 3,
     edits: [
       {
         file: 'packages/iceberg/src/commit/commit.ts',
@@ -248,7 +249,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'compaction-of-files-that-are-gone',
     profile: 'foreign',
-    seed: 2,
+    seed: 3,
     edits: [
       {
         file: 'packages/iceberg/src/commit/draft.ts',
@@ -260,7 +261,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-not-brought-up-to-date',
     profile: 'gold_standby',
-    seed: 7,
+    seed: 9,
     edits: [
       {
         file: 'packages/medallion/src/gold/current-keys.ts',
@@ -272,13 +273,13 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'gold-demands-its-lanes-only',
     profile: 'gold_standby',
-    seed: 15,
+    seed: 182,
     edits: [{ file: GOLD, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
   {
     name: 'end-mark-not-looked-at',
     profile: 'storage',
-    seed: 1,
+    seed: 2,
     edits: [
       {
         file: `${LOG}/lane-tail.ts`,
@@ -301,7 +302,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'end-mark-before-the-records',
     profile: 'storage',
-    seed: 25,
+    seed: 78,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -315,7 +316,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'producers-write-over-damage',
     profile: 'storage',
-    seed: 19,
+    seed: 4,
     edits: [
       { file: `${LOG}/lane-writer.ts`, find: '    if (view.lost) {', put: '    if (view.lost && view.lost.to < 0n) {' },
     ],
@@ -323,7 +324,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'offsets-restart-behind-damage',
     profile: 'storage',
-    seed: 1,
+    seed: 3,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -365,7 +366,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'a-damaged-topic-is-given-up',
     profile: 'storage',
-    seed: 23,
+    seed: 6,
     edits: [
       {
         file: `${LOG}/topic-file.ts`,
@@ -374,6 +375,7 @@ export const PLANTS: readonly Plant[] = [
       },
     ],
   },
+  ...CANDLE_PLANTS,
   ...STORE_PLANTS,
 ]
 

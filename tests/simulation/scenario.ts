@@ -1,6 +1,6 @@
 import type { MaintenancePolicy } from '@assay/iceberg'
 import type { LayerName } from '@assay/medallion'
-import { COMPARABLE, STANDBY_WORKLOADS, WORKLOADS, type Workload, workload } from './workload.js'
+import { CANDLE_WORKLOADS, COMPARABLE, STANDBY_WORKLOADS, WORKLOADS, type Workload, workload } from './workload.js'
 import type { FaultRates, World } from './world.js'
 
 /** What else goes wrong in a run, besides outages and kills. */
@@ -14,6 +14,7 @@ const PROFILES = [
   'rules',
   'rollback',
   'storage',
+  'candles',
 ] as const
 /** `store` comes by its name only, so that a seed keeps the course that it always had. */
 export type Profile = (typeof PROFILES)[number] | 'store'
@@ -53,8 +54,8 @@ export interface Scenario {
   readonly maxPartitions: number
   /** Processes that compact and clean up all the time. */
   readonly maintainers: number
-  /** Bronze and silver have what is produced at once, by workers that meet no faults. */
-  readonly isAhead: boolean
+  /** Layers that have what is produced at once, by workers that meet no faults. */
+  readonly ahead: readonly LayerName[]
   /** Processes that replay dead letters. */
   readonly replays: number
   /** Chance that a process runs until it is told to end, rather than to the end of its upstream. */
@@ -68,7 +69,7 @@ export interface Scenario {
   readonly maintenance: MaintenancePolicy
 }
 
-const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold']
+const EVERY_LAYER: readonly LayerName[] = ['bronze', 'silver', 'gold', 'candles']
 /**
  * Two workers of gold, one of which stands by: each batch that is cut short may leave each of them a lane of its own.
  */
@@ -76,9 +77,16 @@ const GOLD_STANDBY = {
   processes: [['gold'], ['gold']],
   maxPartitions: 1,
   maintainers: 0,
-  isAhead: true,
+  ahead: ['bronze', 'silver'],
   replays: 0,
   staysUp: 1,
+} as const
+/** Two workers of candles, of which each decides by the watermark that it knows. */
+const CANDLES = {
+  processes: [['candles'], ['candles']],
+  ahead: ['bronze', 'silver', 'gold'],
+  replays: 1,
+  staysUp: 0.7,
 } as const
 const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
   outages: ['produce', 'kill', 'kill', 'outage'],
@@ -102,6 +110,21 @@ const WEIGHTS: Readonly<Record<Profile, readonly Action[]>> = {
   rules: ['produce', 'registry', 'register_late', 'kill', 'kill'],
   rollback: ['produce', 'rollback', 'kill', 'expire'],
   storage: ['produce', 'produce', 'log_fault', 'log_fault', 'accept', 'kill'],
+  candles: [
+    'produce',
+    'produce',
+    'produce',
+    'produce',
+    'freeze_shortly',
+    'freeze_shortly',
+    'kill',
+    'compact',
+    'outage',
+    'register_late',
+    'jump',
+    'jump',
+    'jump',
+  ],
   store: ['produce', 'produce', 'store_fault', 'store_fault', 'store_fault', 'kill'],
 }
 
@@ -122,7 +145,7 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
       : few,
     maxPartitions: 64,
     maintainers: profile === 'foreign' ? world.oneOf([1, 2]) : profile !== 'rollback' && world.chance(0.4) ? 1 : 0,
-    isAhead: false,
+    ahead: [],
     replays: profile === 'rules' ? 1 + world.below(2) : world.oneOf([0, 0, 1]),
     staysUp: world.oneOf([0, 0.3, 1]),
     changesRules: profile === 'rules',
@@ -146,6 +169,10 @@ export function scenarioOf(world: World, chosen?: Profile): Scenario {
   }
   // Here every value counts: what an undisturbed run leads to is all that tells of a changed one.
   if (profile === 'store') return { ...scenario, workload: workload(scenario.workload.id % COMPARABLE) }
+  const standby = WORKLOADS + STANDBY_WORKLOADS
+  if (profile === 'candles') {
+    return { ...scenario, ...CANDLES, workload: workload(standby + world.below(CANDLE_WORKLOADS)) }
+  }
   if (profile !== 'gold_standby') return scenario
   return { ...scenario, ...GOLD_STANDBY, workload: workload(WORKLOADS + world.below(STANDBY_WORKLOADS)) }
 }

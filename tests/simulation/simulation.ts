@@ -1,11 +1,12 @@
 import { isRetryable, seededRandom } from '@assay/core'
 import { runWorkers } from '@assay/lake'
-import { bronzeLayer, type LayerName, silverLayer } from '@assay/medallion'
+import type { LayerName } from '@assay/medallion'
 import type { BatchLimits } from '@assay/pipeline'
 import { defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/rules'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
 import { layersNamed } from '../support/layers.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
+import { CandleWatch } from './candle-watch.js'
 import { CommitWatch } from './commit-watch.js'
 import { watchDeletions } from './deletion-watch.js'
 import { ExternalChanges, ROLLED_BACK } from './external-changes.js'
@@ -80,6 +81,7 @@ export class Simulation {
   readonly external: ExternalChanges
   readonly faults: StoreFaults
   readonly #commits: CommitWatch
+  readonly #candles = new CandleWatch()
   readonly #registry: SchemaRegistry
   readonly #operator: MemoryLake
   readonly #slots: Slot[]
@@ -101,7 +103,10 @@ export class Simulation {
     const { grace_ms } = this.scenario.maintenance
     this.violations = lastsAsWritten ? watchDeletions(this.store, this.named, this.world, grace_ms) : []
     this.#commits = new CommitWatch(lastsAsWritten ? this.violations : [])
-    this.store.onCreate = (key, bytes) => this.#commits.created(key, bytes)
+    this.store.onCreate = (key, bytes) => {
+      this.#commits.created(key, bytes)
+      this.#candles.created(key)
+    }
     this.#registry = openEmbeddedRegistry(this.store, 'schemas')
     this.#operator = this.lake()
     this.faults = new StoreFaults(this.store, this.world)
@@ -140,7 +145,7 @@ export class Simulation {
       await this.#startSome()
       if (actions > 0 && world.chance(scenario.actionRate))
         await this.#actOrAwaitCommit(scenario.actions[--actions] as Action)
-      if (!(await world.step())) {
+      if (!(await this.#step())) {
         // Nobody waits for anything: the outage passes, or something has to happen that gives them work.
         if (world.now_ms < world.outageUntil_ms) world.now_ms = world.outageUntil_ms
         else if (!this.#slots.some((slot) => slot.process?.isAlive || this.#canStart(slot))) {
@@ -170,7 +175,7 @@ export class Simulation {
       if (this.log instanceof StorageLog) await this.external.acceptStops(this.#operator)
     }
     for (const process of this.#processes) process.stop.abort()
-    for (const limit = world.steps + STEPS_MAX; await world.step(); ) {
+    for (const limit = world.steps + STEPS_MAX; await this.#step(); ) {
       if (world.steps > limit) throw new Error('the processes do not come to an end')
     }
     for (const { name, isAlive } of this.#processes) if (isAlive) this.violations.push(`${name} hangs`)
@@ -179,6 +184,17 @@ export class Simulation {
     await this.faults.end()
     // What it makes readable stays a dead letter that `verify` lists, and would hide what it has to say of damage.
     if (this.scenario.profile !== 'store') await registerLate(this.#registry)
+  }
+
+  /** Lets one call happen, and looks at what it did to candles; false when none is left. */
+  async #step(): Promise<boolean> {
+    const hasHappened = await this.world.step()
+    // Tables that were rolled back are not what their checkpoints say; who commits to them is found otherwise.
+    const isAsCommitted = this.scenario.profile !== 'store' && !this.external.hasRolledBack
+    if (isAsCommitted && this.violations.length === 0) {
+      this.violations.push(...(await this.#candles.look(this.#operator)))
+    }
+    return hasHappened
   }
 
   async #startSome(): Promise<void> {
@@ -265,10 +281,9 @@ export class Simulation {
       return
     }
     this.#chunks++
-    if (!this.scenario.isAhead) return
     const limits: BatchLimits = { maxRows: 100, maxBytes: 2 ** 20, maxPartitions: 64 }
     const options = { limits, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
-    for (const layer of [bronzeLayer, silverLayer])
+    for (const layer of layersNamed(this.scenario.ahead))
       await runWorkers(this.#operator, { ...options, layers: [layer] }, new AbortController().signal)
   }
 

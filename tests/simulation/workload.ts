@@ -13,6 +13,12 @@ export const WORKLOADS = 8
 export const STANDBY_WORKLOADS = 2
 const STANDBY_CHUNKS = 5
 const STANDBY_LANES = 2
+/** As many more for candles: trades of one lane or the other that come minutes late, from a recording or live. */
+export const CANDLE_WORKLOADS = 4
+const CANDLE_CHUNKS = 6
+const CANDLE_LANES = 2
+/** When the runs begin: what is dated so is live. */
+const LIVE_MS = Date.UTC(2026, 5, 1)
 /** Records of a call to a log on a disk: many small writes, each of which something may happen to. */
 const PORTION = 2
 /** The first of them; of the others what a table gets depends on who comes first, or on schemas that come late. */
@@ -36,11 +42,17 @@ export interface Chunk {
 }
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+/** Between trades: those of a chunk are in a few minutes, of which each closes when a trade of a later one comes. */
+const PACE_MS = 8_000
+/** Trades from this number on are of the next day, whose first ones close what is left of the one before. */
+const NEXT_DAY = 20
 const SYMBOLS = ['BTCUSDT', 'ETHUSDT']
 
 export function workload(id: number): Workload {
   const lot = seededRandom(1_000 + id)
   const below = (limit: number): number => Math.floor(lot.unit() * limit)
+  if (id >= WORKLOADS + STANDBY_WORKLOADS) return candleWorkload(id, below)
   const exchanges = id % 4 === 3 ? [binance, kraken] : [binance]
   const isStandby = id >= WORKLOADS
   const partitions = isStandby ? STANDBY_LANES : 1 + (id % 3)
@@ -67,7 +79,8 @@ function binanceTrade(n: number, below: Below, partitions: number, isComparable:
   const trade_id = lot < 7 ? 1 + below(n + 1) : n + 1
   const price =
     lot === 0 ? '7.5' : lot === 8 ? '-1' : lot === 9 ? '1_0' : lot === 10 || lot > 17 ? '0.5' : `${100 + trade_id}`
-  const time = START_MS + trade_id * 1_000 + (trade_id % 9 === 0 ? HOUR_MS : 0) - (lot === 11 ? 30_000 : 0)
+  const moved_ms = (trade_id % 9 === 0 ? HOUR_MS : 0) + (trade_id > NEXT_DAY ? DAY_MS : 0) - (lot === 11 ? 30_000 : 0)
+  const time = START_MS + trade_id * PACE_MS + moved_ms
   const record = binanceRecord(binance, 1, { symbol: SYMBOLS[symbol] as string, trade_id, price, time }, { key })
   if (lot === 12) return { ...record, value: null }
   if (lot === 13) return { ...record, value: (record.value as Uint8Array).slice(0, 12) }
@@ -92,9 +105,28 @@ function standbyTrades(chunk: number, below: Below): TestRecord[] {
   })
 }
 
+function candleWorkload(id: number, below: Below): Workload {
+  const start_ms = id % 2 === 0 ? START_MS : LIVE_MS
+  const chunks = Array.from({ length: CANDLE_CHUNKS }, (_, chunk): Chunk => {
+    const records = Array.from({ length: 4 + below(5) }, (_, i) => candleTrade(chunk * 8 + i + 1, start_ms, below))
+    return { exchange: binance, records, hole: 0 }
+  })
+  return { id, exchanges: [binance], partitions: CANDLE_LANES, chunks, isComparable: false }
+}
+
+/** One in four comes late, one in sixteen is of a day that others are not, one in eight has to be replayed. */
+function candleTrade(trade_id: number, start_ms: number, below: Below): TestRecord {
+  const lot = below(16)
+  const moved_ms = lot < 3 ? -below(10) * 60_000 : lot === 3 ? -HOUR_MS : lot === 4 ? below(2) * DAY_MS : 0
+  const time = start_ms + trade_id * PACE_MS + moved_ms
+  const trade = { symbol: SYMBOLS[below(2)] as string, trade_id, price: `${100 + below(50)}`, time }
+  const record = binanceRecord(binance, 1, trade, { key: keyFor(below(CANDLE_LANES), CANDLE_LANES) })
+  return lot > 13 ? { ...record, value: withSchema(record.value as Uint8Array, LATE_ID) } : record
+}
+
 function krakenTrade(n: number, below: Below): TestRecord {
   const nth = below(4) === 0 ? below(n + 1) : n
-  const timestamp = `${START_MS / 1000 + nth}.000${100 + nth}`
+  const timestamp = `${(START_MS + nth * PACE_MS) / 1000}.000${100 + nth}`
   return krakenRecord(kraken, 2, { timestamp, price: below(9) === 0 ? 'x' : `${100 + nth}` })
 }
 

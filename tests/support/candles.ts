@@ -1,6 +1,9 @@
 import { CANDLES_TABLE, readCandleState } from '@assay/candles'
+import { laneKey, START } from '@assay/core'
 import type { Lake } from '@assay/lake'
-import { query } from './tables.js'
+import { GOLD_TABLE, silverTable } from '@assay/medallion'
+import { type Checkpoint, replayLane } from '@assay/pipeline'
+import { query, type Tables, withTables } from './tables.js'
 
 const SIZES_US: Readonly<Record<string, bigint>> = { '1m': 60_000_000n, '1h': 3_600_000_000n, '1d': 86_400_000_000n }
 
@@ -10,8 +13,11 @@ export const CANDLE_COLUMNS = `exchange, symbol, currency, window_size, window_s
   open_time, close_time, missing_trades`
 
 export async function candleRows(lake: Lake): Promise<Record<string, unknown>[]> {
-  return query(lake, `SELECT ${CANDLE_COLUMNS} FROM gold_candles ORDER BY ALL`)
+  return query(lake, CANDLE_ROWS)
 }
+
+/** SQL of what a lake's candles say, in order. */
+export const CANDLE_ROWS = `SELECT ${CANDLE_COLUMNS} FROM gold_candles ORDER BY ALL`
 
 interface GoldTrade {
   readonly exchange: string
@@ -23,15 +29,29 @@ interface GoldTrade {
   readonly side: string
   readonly source_sequence: bigint | null
   readonly trade_id: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly replay_id: string | null
+  readonly replay_sequence: bigint | null
 }
 
 /** The candles of the closed windows, worked out from gold's rows one by one. */
-export async function expectedCandles(lake: Lake): Promise<Record<string, unknown>[]> {
+export function expectedCandles(lake: Lake): Promise<Record<string, unknown>[]> {
+  return withTables(
+    lake,
+    (tables) => expectedOf(lake, tables),
+    (name) => name === GOLD_TABLE.name,
+  )
+}
+
+/** The same of tables that are open already: of gold's rows below the positions that candles have read to. */
+export async function expectedOf(lake: Lake, { rows }: Tables): Promise<Record<string, unknown>[]> {
   const { checkpoint } = await (await lake.table(CANDLES_TABLE)).pin()
   const { watermarks } = readCandleState(checkpoint)
-  const trades = (await query(lake, 'SELECT * FROM gold_crypto_trades')) as unknown as GoldTrade[]
+  const trades = (await rows('SELECT * FROM gold_crypto_trades')) as unknown as GoldTrade[]
   const windows = new Map<string, { readonly size: string; readonly start: bigint; readonly trades: GoldTrade[] }>()
-  for (const trade of trades) {
+  for (const trade of trades.filter((one) => isRead(one, checkpoint))) {
     for (const [size, us] of Object.entries(SIZES_US)) {
       const start = floor(trade.timestamp, us)
       if (start + us > (watermarks.get(trade.exchange) ?? -(2n ** 63n))) continue
@@ -42,6 +62,14 @@ export async function expectedCandles(lake: Lake): Promise<Record<string, unknow
     }
   }
   return [...windows.values()].map(({ size, start, trades: own }) => candle(size, start, own)).sort(byWindow)
+}
+
+/** A replayed trade has a place of its own in the lane of replays. */
+function isRead(trade: GoldTrade, { lanes }: Checkpoint): boolean {
+  const { exchange, topic, partition, offset, replay_id, replay_sequence } = trade
+  const replays = replayLane(silverTable(exchange.toLowerCase()))
+  const lane = replay_id === null ? laneKey({ topic, partition }) : replays
+  return ((replay_id === null ? offset : replay_sequence) ?? -1n) < (lanes.get(lane)?.position ?? START)
 }
 
 function candle(size: string, start: bigint, trades: readonly GoldTrade[]): Record<string, unknown> {

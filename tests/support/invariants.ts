@@ -18,6 +18,7 @@ import {
 } from '@assay/medallion'
 import { type Checkpoint, replayLane } from '@assay/pipeline'
 import { expect } from 'vitest'
+import { wrongCandles, wrongLedgers } from './candle-invariants.js'
 import { type Tables, withTables } from './tables.js'
 
 export interface InvariantOptions {
@@ -28,7 +29,8 @@ export interface InvariantOptions {
 /**
  * What must hold of every drained lake: bronze is the log, byte for byte; each bronze row is in one of silver and
  * the dead letters; each silver row in one of gold and the duplicates; gold has each trade once, exactly as silver
- * has it; every position is at its upstream's end; nothing waits to be published.
+ * has it; every candle is what gold's trades add up to, and its revisions lead to it; every position is at its upstream's
+ * end; nothing waits to be published.
  */
 export async function checkInvariants(lake: Lake, options: InvariantOptions = {}): Promise<void> {
   await withTables(lake, (tables) => checkTables(lake, tables, options))
@@ -48,6 +50,7 @@ export async function checkTables(
   Object.assign(broken, await countAll(tables, goldChecks(lake.exchanges.map(({ name }) => name))))
   const violations = Object.fromEntries(Object.entries(broken).filter(([, count]) => count > 0))
   expect(violations).toEqual({})
+  expect([...(await wrongCandles(lake, tables)), ...(await wrongLedgers(tables))]).toEqual([])
   await checkPositions(lake, logIsWhole)
   await checkNothingPending(lake)
 }

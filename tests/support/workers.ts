@@ -65,7 +65,7 @@ export async function candlesWorker(lake: Lake, options: SingleWorkerOptions = {
   const { log, exchanges } = lake
   const { events, parts } = await partsOf(lake, options)
   const opened = await openWorker(parts, CANDLES_TABLE, (context, candles) =>
-    candleStage(context, { gold, candles, log, exchanges, adopt: false }),
+    candleStage(context, { gold, candles, log, exchanges, heartbeats: { read: async () => [] }, adopt: false }),
   )
   return { ...opened, events }
 }

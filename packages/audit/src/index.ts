@@ -3,5 +3,6 @@ export { type RebuildOptions, type RebuildReport, rebuildLake } from './rebuild/
 export { type DecodedRecord, decodeRecord } from './trace/decode-record.js'
 export type { TableRows } from './trace/table-row.js'
 export { type TracedRecord, type TraceReport, traceTarget } from './trace/trace.js'
+export type { TracedCandle } from './trace/trace-candle.js'
 export { parseTraceTarget } from './trace/trace-target.js'
 export { verifyLake } from './verify/verify.js'

@@ -19,6 +19,7 @@ import {
 } from '@assay/pipeline'
 import { type LaneTrades, laneTrades, lateTrades, panesOf } from './batch-trades.js'
 import { type Emission, emission } from './emission.js'
+import type { HeartbeatSource } from './heard.js'
 import { CANDLE_SOURCE } from './measures/trade-columns.js'
 import { hasClock, Progress } from './progress.js'
 import { type CandleState, candleState, readCandleState } from './tables/candle-state.js'
@@ -28,12 +29,16 @@ import { WindowMemory } from './window-memory.js'
 interface CandleInput {
   readonly gold: UpstreamTable
   readonly candles: LakeTable
-  readonly log: EventLog
+  /** Asked where lanes end. */
+  readonly log: Pick<EventLog, 'lanes'>
   readonly exchanges: readonly Exchange[]
+  readonly heartbeats: HeartbeatSource
   /** Take a gold table with another uuid for the old one, by positions. */
   readonly adopt: boolean
   /** True once nothing more comes from the layers above; not given where there is no end. */
   readonly upstreamEnded?: () => boolean
+  /** Watermarks by exchange that are not passed, and are reached once nothing more comes: those of a lake that is rebuilt. */
+  readonly lastWatermarks?: ReadonlyMap<string, bigint>
 }
 
 /** For so long trades that close no window wait for a commit. */
@@ -61,7 +66,7 @@ interface Taken extends Pick<Reading, 'lanes' | 'state' | 'rows' | 'sources'> {
 /** Candles of gold's trades: written when their window closes, and anew when a trade comes after that. */
 export function candleStage(context: StageContext, input: CandleInput): Stage {
   const { clock } = context
-  const progress = new Progress(input.log, input.exchanges)
+  const progress = new Progress(input.log, input.exchanges, input.heartbeats)
   let reading: Reading | undefined
   let committed_ms = clock.monotonic_ms()
   let turn = 0
@@ -84,7 +89,8 @@ export function candleStage(context: StageContext, input: CandleInput): Stage {
         const { pinned, trades, more } = taken
         await before.memory.load(context.session, input, pinned, before)
         const isDrained = hasEnded && !more
-        const watermarks = progress.watermarks(taken.lanes, taken.state, clock.now_ms(), isDrained)
+        const reached = progress.watermarks(taken.lanes, taken.state, clock.now_ms(), isDrained)
+        const watermarks = input.lastWatermarks ? upTo(input.lastWatermarks, reached, isDrained) : reached
         const next: Reading = {
           ...before,
           lanes: taken.lanes,
@@ -113,6 +119,20 @@ export function candleStage(context: StageContext, input: CandleInput): Stage {
     wait: (checkpoint, timeout_ms, signal) =>
       input.gold.waitForCommit({ ...checkpoint, lanes: readingOf(checkpoint).lanes }, timeout_ms, signal),
   }
+}
+
+function upTo(
+  last: ReadonlyMap<string, bigint>,
+  reached: ReadonlyMap<string, bigint>,
+  isDrained: boolean,
+): ReadonlyMap<string, bigint> {
+  if (isDrained) return last
+  return new Map(
+    [...reached].flatMap(([exchange, us]) => {
+      const limit = last.get(exchange)
+      return limit === undefined ? [] : [[exchange, us < limit ? us : limit] as const]
+    }),
+  )
 }
 
 function newReading(checkpoint: Checkpoint): Reading {

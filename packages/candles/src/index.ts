@@ -1,5 +1,7 @@
 export { candleStage } from './candle-stage.js'
+export type { Heartbeat, HeartbeatSource } from './heard.js'
 export { CANDLE_SIZES, MINUTE_US } from './measures/sizes.js'
+export { newestGeneration } from './progress.js'
 export { RECONCILED_TABLES, type ReconcileReport, reconcileCandles } from './reconcile/reconcile.js'
 export { readCandleState } from './tables/candle-state.js'
 export { CANDLES_TABLE, LATE_TRADES_TABLE, MEASURES, REVISED, REVISIONS_TABLE } from './tables/candle-tables.js'

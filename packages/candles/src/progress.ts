@@ -12,6 +12,7 @@ import {
   readClock,
   type WatermarkLane,
 } from '@assay/pipeline'
+import { Heard, type HeartbeatSource } from './heard.js'
 import { PANE } from './measures/sizes.js'
 import type { CandleState } from './tables/candle-state.js'
 
@@ -32,14 +33,16 @@ interface LogEnd {
  * holds of it to its end, so that no lane that is stopped, or waits for something in a layer between, ever is.
  */
 export class Progress {
-  readonly #log: EventLog
+  readonly #log: Pick<EventLog, 'lanes'>
   readonly #exchanges: readonly Exchange[]
+  readonly #heard: Heard
   readonly #idleSince_ms = new Map<LaneKey, number>()
   #ends: ReadonlyMap<string, readonly LogEnd[]> = new Map()
   #looked_ms = Number.NEGATIVE_INFINITY
 
-  constructor(log: EventLog, exchanges: readonly Exchange[]) {
+  constructor(log: Pick<EventLog, 'lanes'>, exchanges: readonly Exchange[], heartbeats: HeartbeatSource) {
     this.#log = log
+    this.#heard = new Heard(heartbeats, exchanges)
     this.#exchanges = exchanges
   }
 
@@ -54,6 +57,7 @@ export class Progress {
         statuses.map(({ lane, start, end }) => ({ key: laneKey(lane), start, end })),
       )
     }
+    await this.#heard.listen()
     this.#ends = ends
     this.#looked_ms = now_ms
   }
@@ -68,10 +72,21 @@ export class Progress {
       const limits = { delay_ms: DELAY_MS, idle_timeout_ms: IDLE_TIMEOUT_MS, jump_ms: CLOCK_JUMP_MS }
       const reached = drained
         ? drainWatermark(before, own, PANE)
-        : advanceWatermark(before, own, limits, { now_ms, taken_ms: state.taken_ms.get(name) })
+        : later(
+            advanceWatermark(before, own, limits, { now_ms, taken_ms: state.taken_ms.get(name) }),
+            this.#heardUntil_us(exchange, lanes, now_ms),
+          )
       if (reached !== undefined) after.set(name, reached)
     }
     return after
+  }
+
+  /** The watermark by heartbeats: the way to the feed may take a trade as long as the delay, and so may its disorder. */
+  #heardUntil_us(exchange: Exchange, lanes: Checkpoint['lanes'], now_ms: number): bigint | undefined {
+    const ends = this.#ends.get(exchange.topic) ?? []
+    const positions = ends.map(({ key }) => newestGeneration(lanes, key)?.position ?? START)
+    const until_us = this.#heard.heardUntil_us(exchange, positions, now_ms, CLOCK_JUMP_MS)
+    return until_us === undefined ? undefined : until_us - 2n * BigInt(DELAY_MS) * 1000n
   }
 
   #lanesOf({ topic }: Exchange, lanes: Checkpoint['lanes'], now_ms: number): WatermarkLane[] {
@@ -86,8 +101,12 @@ export class Progress {
   }
 }
 
+function later(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a
+}
+
 /** The lane under the name that its rows carry: once a topic was made again, the one with the greatest number. */
-function newestGeneration(lanes: Checkpoint['lanes'], key: LaneKey): LaneCheckpoint | undefined {
+export function newestGeneration(lanes: Checkpoint['lanes'], key: LaneKey): LaneCheckpoint | undefined {
   const { topic, partition } = parseLaneKey(key)
   let newest = lanes.get(key)
   for (let n = 2; ; n++) {

@@ -1,5 +1,6 @@
 export type { Exchange, FeedOutcome, FeedParser, FeedRecord } from './exchange.js'
 export { exchangeNamed, exchanges } from './exchanges.js'
+export { HEARTBEATS } from './heartbeats/heartbeats.js'
 export type { LiveFeed } from './live.js'
 export { CURRENCY_NAME, PAIR_NAME } from './markets/names.js'
 export { extendReading, FIRST_READING, type MarketAdditions, PRESENT_READING, type Reading } from './markets/reading.js'

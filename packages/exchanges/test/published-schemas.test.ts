@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { exchanges } from '../src/index.js'
+import { exchanges, HEARTBEATS } from '../src/index.js'
 
 const SCHEMAS = new URL('../../../schemas/', import.meta.url)
 const FOLDERS = new URL('../src/', import.meta.url)
 
-test('the schemas for producers are those of the exchanges, every one with its topic', () => {
+test('the published schemas are those of the exchanges and of heartbeats, every one with its topic', () => {
   const published = readdirSync(SCHEMAS).filter((name) => name.endsWith('.avsc'))
-  const own = exchanges.flatMap(({ name }) => {
+  const own = [...exchanges.map(({ name }) => name), 'heartbeats'].flatMap((name) => {
     const folder = new URL(`${name}/schemas/`, FOLDERS)
     return readdirSync(folder).map((file) => [file, readFileSync(new URL(file, folder), 'utf8')] as const)
   })
@@ -15,5 +15,5 @@ test('the schemas for producers are those of the exchanges, every one with its t
     Object.fromEntries(own),
   )
   const readme = readFileSync(new URL('README.md', SCHEMAS), 'utf8')
-  for (const { topic } of exchanges) expect(readme).toContain(`\`${topic}\``)
+  for (const { topic } of [...exchanges, HEARTBEATS]) expect(readme).toContain(`\`${topic}\``)
 })

@@ -35,6 +35,8 @@ export type FeedEvent =
       /** Records held in memory because the log has not taken them yet. */
       readonly buffer_bytes: number
     }
+  /** Heartbeats could not be written, for a minute at most until the next of these; trades go on. */
+  | { readonly kind: 'heartbeats_failed'; readonly exchange: string; readonly error: unknown }
   /** Records that could not be written before the end. */
   | { readonly kind: 'given_up'; readonly exchange: string; readonly records: number }
 
@@ -73,6 +75,12 @@ export function feedEventLine(event: FeedEvent): LogLine | undefined {
         level: 'error',
         fields: { exchange },
         message: `the exchange refuses what was asked for: ${event.reason}`,
+      }
+    case 'heartbeats_failed':
+      return {
+        level: 'warn',
+        fields: { exchange, ...errorFields(event.error) },
+        message: `no heartbeats are written, trades are: ${messageOf(event.error)}`,
       }
     case 'given_up':
       return {

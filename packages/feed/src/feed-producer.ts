@@ -18,20 +18,23 @@ const BATCH_BYTES_MAX = 4 * 2 ** 20
 /** Key and value of one record; what Kafka's brokers accept by default. */
 const RECORD_BYTES_MAX = 2 ** 20 - 512
 
+/** What is written to a topic. */
+type TopicSchema = Pick<Exchange, 'topic' | 'schema'>
+
 /**
- * Makes the topic of the exchange if it is missing (an existing one keeps its partitions) and registers its
+ * Makes the topic if it is missing (an existing one keeps its partitions) and registers its
  * schema under `<topic>-value`. Resolves to the schema's id.
  */
 export async function prepareTopic(
   target: FeedTarget,
-  exchange: Exchange,
+  { topic, schema }: TopicSchema,
   partitions = target.topicPartitions,
 ): Promise<number> {
-  await target.log.ensureTopic(exchange.topic, partitions)
-  return target.registry.register(`${exchange.topic}-value`, exchange.schema)
+  await target.log.ensureTopic(topic, partitions)
+  return target.registry.register(`${topic}-value`, schema)
 }
 
-/** Encodes feed records as Confluent frames and appends them to the exchange's topic in batches, in order. */
+/** Encodes feed records as Confluent frames and appends them to their topic in batches, in order. */
 export class FeedProducer {
   readonly #log: EventLog
   readonly #topic: string
@@ -47,17 +50,22 @@ export class FeedProducer {
   #inFlight: ProduceBatch | undefined
   #produced = 0
 
-  private constructor(log: EventLog, exchange: Exchange, schemaId: number, origin: RecordOrigin | undefined) {
+  private constructor(
+    log: EventLog,
+    { topic, schema }: TopicSchema,
+    schemaId: number,
+    origin: RecordOrigin | undefined,
+  ) {
     this.#log = log
-    this.#topic = exchange.topic
+    this.#topic = topic
     this.#header = wireHeader(schemaId)
     this.#headers = origin && originHeaders(origin)
-    this.#encode = compileEncoder(exchange.schema)
+    this.#encode = compileEncoder(schema)
   }
 
   /** `origin` is written with each record; without, it came by a feed. */
-  static async open(target: FeedTarget, exchange: Exchange, origin?: RecordOrigin): Promise<FeedProducer> {
-    return new FeedProducer(target.log, exchange, await prepareTopic(target, exchange), origin)
+  static async open(target: FeedTarget, to: TopicSchema, origin?: RecordOrigin): Promise<FeedProducer> {
+    return new FeedProducer(target.log, to, await prepareTopic(target, to), origin)
   }
 
   /** Records that are in the log. */

@@ -4,6 +4,7 @@ import { type Exchange, simulate } from '@assay/exchanges'
 import { wireHeader } from '@assay/schema-registry'
 import type { FeedEvent } from './feed-event.js'
 import { type FeedTarget, prepareTopic } from './feed-producer.js'
+import { HEARTBEAT_MS, Heartbeats } from './heartbeats.js'
 import { loadSources } from './load.js'
 import { Pacer } from './pacer.js'
 import { batchRecords } from './simulated-feed.js'
@@ -126,11 +127,17 @@ async function simulateFromNow(
     batchRecords: batchRecords(part.rate),
   })
   const pacer = new Pacer(clock, part.rate)
+  const symbols = exchange.simulated.symbols.map(({ symbol }) => symbol)
+  const heartbeats = new Heartbeats(target, exchange, symbols, onEvent)
+  const connection = random.uuid()
   let produced = 0
   for (const batch of batches) {
-    // A trade reaches the log after it happened, never before.
-    const wait_ms = pacer.wait_ms(produced + batch.count)
-    if (wait_ms > 0) await clock.sleep(wait_ms, signal)
+    // A trade reaches the log as it happens, never before: until then nothing has.
+    const wait_ms = pacer.wait_ms(produced + batch.count - 1)
+    for (let left_ms = wait_ms; left_ms > 0 && !signal.aborted; left_ms -= HEARTBEAT_MS) {
+      await clock.sleep(Math.min(left_ms, HEARTBEAT_MS), signal)
+      if (left_ms > HEARTBEAT_MS) heartbeats.beat(connection, signal)
+    }
     if (signal.aborted || wait_ms < -BEHIND_MAX_MS) return
     await log.produce(exchange.topic, batch)
     produced += batch.count

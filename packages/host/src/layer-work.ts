@@ -21,8 +21,9 @@ function workOf(layer: Layer, { config, clock, log, registry, liveness, readines
   const workers = new WorkerMetrics(registry, layer, ofLayer)
   const lanes = new LaneMetrics(registry, layer, clock)
   const { onEvent: logEvent, onRecovered } = workerLog(log, clock)
+  const loops = ofLayer.filter(({ isOptional }) => !isOptional).map(({ name }) => name)
   return {
-    loops: ofLayer.map(({ name }) => name),
+    loops,
     checks: (lake) => ({
       ...tableChecks(lake, ofLayer),
       ...(layer.needs.includes('log') && logCheck(lake)),
@@ -49,7 +50,9 @@ function workOf(layer: Layer, { config, clock, log, registry, liveness, readines
           readiness.goesOn(worker)
           onRecovered(worker, outage_ms)
         },
-        onTurn: (worker) => liveness.heartbeat(worker),
+        onTurn: (worker) => {
+          if (loops.includes(worker)) liveness.heartbeat(worker)
+        },
       }
       const work = (either: AbortSignal): Promise<void> => runWorkers(lake, options, either)
       const tell = ({ level, fields, message }: LogLine): void => log[level](fields, message)

@@ -1,4 +1,4 @@
-import { type LaneKey, laneKey, type Position, UsageError } from '@assay/core'
+import { AssayError, type LaneKey, laneKey, type Position, UsageError } from '@assay/core'
 import type { Session } from '@assay/engine'
 import { EVERY_LANE, type LaneAssignment } from '@assay/event-log'
 import type { Layer, LayerSettings, LayerWorker } from '@assay/medallion'
@@ -13,6 +13,7 @@ import {
 } from '@assay/pipeline'
 import { SILVER_RULES } from '@assay/rules'
 import type { Lake } from './lake.js'
+import { lanesRead } from './lanes-read.js'
 import { DEFAULT_KEY_SET_BYTES } from './settings/defaults.js'
 
 interface RunOptions extends Partial<Pick<LayerSettings, 'rules' | 'keySet_bytes'>> {
@@ -43,6 +44,7 @@ const HAND_OVER_BYTES = 48 * 2 ** 20
 
 interface Job {
   readonly worker: Worker
+  readonly isOptional: boolean
   readonly session: Session
   readonly assignment: LaneAssignment
   /** Set once the worker has drained its lanes. */
@@ -74,13 +76,17 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
     for (const worker of layer.workers(lake.exchanges)) {
       const handsOver = readHere.has(worker.main.name)
       const upstreams = worker.upstreams.map(({ definition }) => definition.name)
-      jobs.push({ ...(await openJob(lake, worker, { ...how, handsOver, upstreams })), ended: false })
+      const { isOptional = false } = worker
+      const opening = openJob(lake, worker, { ...how, handsOver, upstreams })
+      const opened = await (isOptional ? opening.catch(leaveOut(worker.name, options)) : opening)
+      if (opened) jobs.push({ ...opened, isOptional, ended: false })
     }
   }
   const outcomes = await Promise.allSettled(
     jobs.map(async (job) => {
       try {
-        await job.worker.run(either)
+        const running = job.worker.run(either)
+        await (job.isOptional ? running.catch(leaveOut(job.worker.name, options)) : running)
         job.ended = true
       } catch (error) {
         failed.abort()
@@ -94,15 +100,24 @@ export async function runWorkers(lake: Lake, options: RunOptions, signal: AbortS
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
+/** What keeps an optional worker from its work is told, and the others go on; what nobody has foreseen is thrown. */
+function leaveOut(worker: string, { onEvent }: Pick<RunOptions, 'onEvent'>): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof AssayError)) throw error
+    onEvent({ kind: 'left_out', worker, error })
+  }
+}
+
 /** Names of the tables that workers of these layers read. */
 function upstreamNames(lake: Lake, layers: readonly Layer[]): ReadonlySet<string> {
   const workers = layers.flatMap((layer) => layer.workers(lake.exchanges))
   return new Set(workers.flatMap(({ upstreams }) => upstreams.map(({ definition }) => definition.name)))
 }
 
-/** Where the lanes of every exchange end now. */
-async function logEnds(lake: Lake): Promise<ReadonlyMap<LaneKey, Position>> {
-  const statuses = await Promise.all(lake.exchanges.map(({ topic }) => lake.log.lanes(topic)))
+/** Where the lanes of every topic that a layer reads end now. */
+async function logEnds({ layers, exchanges, log }: Lake): Promise<ReadonlyMap<LaneKey, Position>> {
+  const workers = layers.flatMap((layer) => layer.workers(exchanges))
+  const statuses = await Promise.all(workers.map((worker) => lanesRead(log, worker)))
   return new Map(statuses.flat().map(({ lane, end }) => [laneKey(lane), end]))
 }
 
@@ -129,7 +144,11 @@ async function workerParts(lake: Lake, options: OpenOptions): Promise<WorkerPart
   }
 }
 
-async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): Promise<Omit<Job, 'ended'>> {
+async function openJob(
+  lake: Lake,
+  worker: LayerWorker,
+  options: OpenOptions,
+): Promise<Omit<Job, 'ended' | 'isOptional'>> {
   const { log, registry } = lake
   if (worker.topic !== undefined) {
     await inspectTopic(lake, worker.name, worker.topic, options.onEvent)
@@ -161,10 +180,13 @@ async function openJob(lake: Lake, worker: LayerWorker, options: OpenOptions): P
 }
 
 /** The group is named by the table's identity: two lakes on one log must not share lanes out between them. */
-async function assignmentOf(lake: Lake, { main, exchange }: LayerWorker): Promise<LaneAssignment> {
-  if (!exchange) return EVERY_LANE
+async function assignmentOf(
+  lake: Lake,
+  { main, exchange, topic = exchange?.topic }: LayerWorker,
+): Promise<LaneAssignment> {
+  if (topic === undefined) return EVERY_LANE
   const { uuid } = await (await lake.table(main)).pin()
-  return lake.log.assign(`assay-${main.name}-${uuid}`, exchange.topic)
+  return lake.log.assign(`assay-${main.name}-${uuid}`, topic)
 }
 
 /** Throws `topic_refused` for a topic that can't be read as it is set up. */

@@ -40,8 +40,10 @@ export interface LayerWorker {
   /** The exchange whose trades it works on: processes can share its lanes. Undefined for one that takes all at once. */
   readonly exchange?: Exchange
   readonly main: TableDefinition
-  /** The topic of the log that it reads; undefined when it reads tables. */
+  /** The topic of the log that it reads, whose lanes processes can share; undefined when it reads tables. */
   readonly topic?: string
+  /** True where the others go on without it when it can't: what it keeps is an extra. */
+  readonly isOptional?: true
   /** The tables that the worker reads. */
   readonly upstreams: readonly Upstream[]
   stage(context: StageContext, parts: StageParts): Stage

@@ -1,5 +1,6 @@
 import { CANDLE_SIZES, CANDLES_TABLE } from '@assay/candles'
 import { seededRandom } from '@assay/core'
+import { quoteText } from '@assay/engine'
 import { sqlType } from '@assay/pipeline'
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -12,6 +13,7 @@ import {
   windowOf,
 } from '../../../tests/support/candle-rows.js'
 import { openSession } from '../../../tests/support/open-session.js'
+import { HEARTBEATS_TABLE } from '../src/bronze/bronze-table.js'
 import { candleViews } from '../src/candles/views.js'
 
 /** Over the turn of 1970, and in the middle of an hour. */
@@ -22,7 +24,18 @@ let session: Awaited<ReturnType<typeof openSession>>
 
 beforeAll(async () => {
   session = await openSession()
+  await setHeartbeats([])
 })
+
+/** Heartbeats of exchanges, at times. */
+async function setHeartbeats(heartbeats: readonly { readonly exchange: string; readonly time_us: bigint }[]) {
+  const rows = heartbeats.map(
+    ({ exchange, time_us }) => `(encode(${quoteText(exchange)}), make_timestamptz(${time_us}))`,
+  )
+  const select = 'SELECT NULL::BLOB AS "key", NULL::TIMESTAMPTZ AS kafka_timestamp WHERE false'
+  const values = rows.length > 0 ? ` UNION ALL VALUES ${rows.join(', ')}` : ''
+  await session.createTable(HEARTBEATS_TABLE.name, select + values)
+}
 
 async function setRows(rows: readonly CandleRow[]): Promise<void> {
   await session.createTable(CANDLES_TABLE.name, rowsSql(CANDLES_TABLE, rows))
@@ -238,5 +251,65 @@ describe('views of candles', () => {
       })
       expect(measured(await rowsOf('gold_candles_gaps')), `seed ${seed}`).toEqual(expected)
     }
+  })
+
+  it('gold_candles_filled tells of each minute without a trade why it has none, and makes up no price', async () => {
+    const book = { exchange: 'BINANCE', symbol: 'A', currency: 'USDT', price: 1n, quantity: 1n, isBuy: true }
+    const at = (minute: bigint, sequence: bigint | undefined, symbol = 'A'): BookTrade => {
+      return { ...book, symbol, sequence, time_us: minute * MINUTE_US + 1n }
+    }
+    const trades = [
+      ...[at(0n, 1n), at(3n, 2n), at(8n, 9n)],
+      ...[at(4n, undefined, 'B'), at(6n, undefined, 'B')],
+      at(7n, 5n, 'C'),
+    ]
+    const rows = minutesOf(trades).map((row) => ({ ...row, watermark: 11n * MINUTE_US + 30_000_000n }))
+    await setRows(rows)
+    await setHeartbeats([
+      { exchange: 'binance', time_us: 10n * MINUTE_US - 1n },
+      { exchange: 'kraken', time_us: 10n * MINUTE_US },
+    ])
+    const found = await rowsOf('gold_candles_filled')
+    const reasons = (symbol: string): unknown[] =>
+      found
+        .filter((row) => row.symbol === symbol)
+        .map((row) => [(row.window_start as bigint) / MINUTE_US, row.fill_reason, row.missing_around, row.trades])
+    expect(reasons('A')).toEqual([
+      [0n, null, null, 1n],
+      [1n, 'no_trades', 0n, 0n],
+      [2n, 'no_trades', 0n, 0n],
+      [3n, null, null, 1n],
+      [4n, 'gap', 6n, null],
+      [5n, 'not_listening', 6n, null],
+      [6n, 'gap', 6n, null],
+      [7n, 'gap', 6n, null],
+      [8n, null, null, 1n],
+      [9n, 'pending', null, null],
+      [10n, 'not_listening', null, null],
+    ])
+    expect(reasons('B')[1]).toEqual([5n, 'not_listening', null, null])
+    expect(reasons('C').map((row) => (row as unknown[])[1])).toEqual([null, 'pending', 'pending', 'not_listening'])
+    const candles = found.filter((row) => row.fill_reason === null)
+    expect(measured(candles.map(({ fill_reason, missing_around, ...row }) => row))).toEqual(measured(rows))
+    const empty = found.find((row) => row.fill_reason === 'no_trades')
+    expect(empty).toMatchObject({
+      volume: '0.0000000000',
+      open: null,
+      close: null,
+      vwap: null,
+      window_end: 2n * MINUTE_US,
+    })
+    await setHeartbeats([])
+  })
+
+  it('gold_candles_filled fills no more than a day after a candle', async () => {
+    const trade = { exchange: 'BINANCE', symbol: 'A', currency: 'USDT', price: 1n, quantity: 1n, isBuy: true }
+    const days = [0n, 100n, 300n].map((day, i) => ({
+      ...trade,
+      sequence: BigInt(i),
+      time_us: day * 1_440n * MINUTE_US,
+    }))
+    await setRows(minutesOf(days).map((row) => ({ ...row, watermark: 400n * 1_440n * MINUTE_US })))
+    expect(await rowsOf('gold_candles_filled')).toHaveLength(3 + 3 * 1_440)
   })
 })

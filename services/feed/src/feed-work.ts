@@ -23,7 +23,7 @@ export function feedWork(parts: ServiceParts): ServiceWork {
     else logEvent({ ...event, refused: 0 })
     if (event.kind === 'outage') readiness.waits(`feed-${event.exchange}`, event.error)
     if (event.kind === 'progress') readiness.goesOn(`feed-${event.exchange}`)
-    liveness.heartbeat(event.exchange)
+    if (event.kind !== 'heartbeats_failed') liveness.heartbeat(event.exchange)
   }
   if (config.feed.ingestTokens.length > 0 || LOOPBACK.test(config.http.host)) {
     addIngestRoute(server, {

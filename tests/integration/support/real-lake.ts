@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { verifyLake } from '@assay/audit'
+import { CANDLES_TABLE } from '@assay/candles'
 import { systemClock, systemRandom } from '@assay/core'
 import { exchanges } from '@assay/exchanges'
 import { type Lake, openLake, readLakeParts, statusReport } from '@assay/lake'
@@ -15,6 +16,7 @@ import {
   startRegistry,
   startS3,
 } from '../../real-parts/real-parts.js'
+import { drain } from '../../support/drain.js'
 import { checkInvariants, type InvariantOptions } from '../../support/invariants.js'
 import { eventually } from './eventually.js'
 import { type ServiceName, ServiceProcess } from './service-process.js'
@@ -129,7 +131,7 @@ export class RealParts {
   }
 }
 
-/** Waits until every layer down to gold has all that the log holds; lanes that are stopped don't count. */
+/** Waits until every layer down to gold, whose rows candles gather for some seconds, has all that the log holds; lanes that are stopped don't count. */
 export async function untilCaughtUp(
   lake: Lake,
   services: () => readonly ServiceProcess[],
@@ -154,8 +156,20 @@ export async function untilCaughtUp(
   )
 }
 
-/** The judge: `assay verify --from-log` finds nothing wrong, and neither do the tests' own invariants. */
+/** Waits until there are candles, which services write while trades come. */
+export async function untilCandles(lake: Lake, services: () => readonly ServiceProcess[]): Promise<void> {
+  const table = await lake.table(CANDLES_TABLE)
+  const hasRows = async () => (await table.plan((await table.pin()).version, {})).length > 0
+  const tell = () => services().map((service) => service.tell())
+  await eventually('there are candles', hasRows, CAUGHT_UP_MS, () => tell().join('\n'))
+}
+
+/**
+ * The judge: `assay verify --from-log` finds nothing wrong, and neither do the tests' own invariants. The last windows
+ * are closed first, which services that wait for more never do.
+ */
 export async function judge(lake: Lake, options: InvariantOptions = {}): Promise<void> {
+  await drain(lake, { layers: ['candles'] })
   const { signal } = new AbortController()
   const { checks } = await verifyLake(lake, { fromLog: true, signal, onCheck: () => undefined })
   expect(checks.filter(({ outcome }) => outcome === 'failed')).toEqual([])

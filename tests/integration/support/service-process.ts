@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { eventually } from './eventually.js'
 import { secretsIn } from './leaked-secrets.js'
 
-export type ServiceName = 'feed' | 'bronze' | 'silver' | 'gold'
+export type ServiceName = 'feed' | 'bronze' | 'silver' | 'gold' | 'candles'
 
 type LogLine = Readonly<Record<string, unknown>>
 

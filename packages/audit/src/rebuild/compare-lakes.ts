@@ -1,5 +1,6 @@
+import { CANDLES_TABLE } from '@assay/candles'
 import { type LaneKey, laneKey } from '@assay/core'
-import { quoteIdentifier, type Session } from '@assay/engine'
+import { quoteIdentifier, quoteText, type Session } from '@assay/engine'
 import { DLQ_TABLE, DUPLICATES_TABLE, GOLD_TABLE, RULE_SETS_TABLE } from '@assay/medallion'
 import type { TableDefinition } from '@assay/pipeline'
 import { compareRows, Tally } from '../compare/compare.js'
@@ -32,6 +33,7 @@ export async function compareLakes(session: Session, old: PinnedLake, rebuilt: P
   found.push(await compareRuleSets(session, old.ruleSets, rebuilt.ruleSets))
   found.push(await compareTables(session, GOLD_TABLE, side(old.gold), side(rebuilt.gold)))
   found.push(await compareTables(session, DUPLICATES_TABLE, side(old.duplicates), side(rebuilt.duplicates)))
+  found.push(await compareCandles(session, old.of(CANDLES_TABLE), rebuilt.of(CANDLES_TABLE)))
   return found
 }
 
@@ -71,6 +73,30 @@ async function compareTables(
     }
   }
   return comparisonOf(definition.name, tally)
+}
+
+/** What tells how a candle came to be, not what it is: it hangs on when trades came, and in which batches. */
+const HISTORY = new Set(['late_trades', 'replayed_trades', 'revision', 'watermark', 'emitted_at'])
+
+/** One day after the other. */
+async function compareCandles(session: Session, old: PinnedScan, rebuilt: PinnedScan): Promise<TableComparison> {
+  const tally = new Tally()
+  const coordinates = { topic: 'book', partition: 'window_size', offset: 'window_start' }
+  const columns = CANDLES_TABLE.columns.filter(({ name }) => !HISTORY.has(name))
+  const days = await session.rows(
+    `SELECT DISTINCT window_date::VARCHAR AS day FROM (${await old.sql()} UNION ALL ${await rebuilt.sql()}) ORDER BY 1`,
+    1_000_000,
+  )
+  for (const { day } of days) {
+    const ofDay = async (candles: PinnedScan): Promise<string> => {
+      const rows = await candles.sql({ keepPartition: ({ window_date }) => window_date === day })
+      return `SELECT *, exchange || '/' || symbol || '/' || currency AS book FROM (${rows})
+        WHERE window_date = DATE ${quoteText(String(day))}`
+    }
+    const [expected, found] = [await ofDay(old), await ofDay(rebuilt)]
+    await compareRows(session, { expected, found, columns, coordinates, ...TEXTS }, tally)
+  }
+  return comparisonOf(CANDLES_TABLE.name, tally)
 }
 
 async function compareRuleSets(session: Session, old: PinnedScan, rebuilt: PinnedScan): Promise<TableComparison> {

@@ -1,3 +1,4 @@
+import { CANDLES_TABLE } from '@assay/candles'
 import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
 import { type Session, withSession } from '@assay/engine'
 import type { Exchange } from '@assay/exchanges'
@@ -11,6 +12,7 @@ import { onlyRules, type RuleHistory, readRuleHistory } from '../derive/rule-his
 import { type PinnedExchange, type PinnedLake, pinLake } from '../pinned/pin-lake.js'
 import type { PinnedScan } from '../pinned/pinned-scan.js'
 import { compareLakes, comparisonOf, type TableComparison } from './compare-lakes.js'
+import { rebuildCandles } from './rebuild-candles.js'
 import { rebuildGold } from './rebuild-gold.js'
 import { rebuildSilver } from './rebuild-silver.js'
 import { presentReplays, type ReplayedRows, recordedReplays } from './replayed-rows.js'
@@ -44,7 +46,7 @@ export interface RebuildReport {
 }
 
 /**
- * Derives silver and gold again from bronze into a new lake, by the same stages and workers (A3). The old lake is only
+ * Derives silver, gold and candles again from bronze into a new lake, by the same stages and workers (A3). The old lake is only
  * read; it is taken as it stands at the start. Throws `lake_not_empty`, and `session_closed` when it is aborted while
  * it compares.
  */
@@ -89,6 +91,8 @@ async function rebuildTables(rebuild: RebuildContext, old: PinnedLake, present: 
     const ends = [...endsOf(old.gold.checkpoint, isOrdinary), ...(await replayEnds(target))]
     await rebuildGold(rebuild, new Map(ends), undefined)
   }
+  const candles = old.of(CANDLES_TABLE)
+  if (candles.pinned && !signal.aborted) await rebuildCandles(rebuild, candles, present ? 'all' : 'recorded')
   return ledgers
 }
 

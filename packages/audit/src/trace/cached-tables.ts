@@ -75,10 +75,16 @@ export class CachedTables {
     return tableRows(await this.#sessions, definition, sql, ROWS_MAX)
   }
 
-  /** Rows of a table that has no coordinates, by a column's text. */
-  async rowsWith(definition: TableDefinition, column: string, text: string): Promise<TableRows> {
-    const scan = await this.scan(definition)
-    const sql = `SELECT * FROM (${await scan.sql()}) WHERE ${quoteIdentifier(column)} = ${quoteText(text)}`
-    return tableRows(await this.#sessions, definition, sql, ROWS_MAX)
+  /** Rows that meet a condition, of files that the filter keeps; `ROWS_MAX` of them unless more are asked for. */
+  async rowsWhere(
+    definition: TableDefinition,
+    condition: string,
+    filter: FileFilter = {},
+    limit = ROWS_MAX,
+  ): Promise<TableRows> {
+    const files = await (await this.scan(definition)).files(filter)
+    if (files.length === 0) return rowsOf(definition, [])
+    const sql = `SELECT * FROM (${scanSql(definition, files)}) WHERE ${condition}`
+    return tableRows(await this.#sessions, definition, sql, limit)
   }
 }

@@ -17,9 +17,12 @@ import { CachedTables, type PartitionFilter, type RecordCoordinates } from './ca
 import { type DecodedRecord, decodeRecord } from './decode-record.js'
 import { chunked, SessionPool } from './session-pool.js'
 import { cellOf, columnsSql, rowsOf, type TableRows } from './table-row.js'
-import type { TraceTarget } from './trace-target.js'
+import { type TracedCandle, traceCandle } from './trace-candle.js'
+import type { CandleTarget, TraceTarget } from './trace-target.js'
 
 export interface TraceReport {
+  /** The candle that was asked for; `records` are then those of its first trades. */
+  readonly candle?: TracedCandle
   readonly records: readonly TracedRecord[]
   /** Where it was looked, for people to whom nothing was found. */
   readonly looked: readonly string[]
@@ -47,7 +50,7 @@ export interface TracedRecord {
   readonly dropped: TableRows
 }
 
-/** Trades that an id without its symbol may name. */
+/** Trades that an id without its symbol may name, and those of a candle that are followed to their bytes. */
 const TRADES_MAX = 50
 const HOUR_US = 3_600_000_000n
 const KEPT = { topic: 'kept_topic', partition: 'kept_partition', offset: 'kept_offset' }
@@ -87,7 +90,17 @@ class Trace {
   }
 
   async run(target: TraceTarget): Promise<TraceReport> {
-    const coordinates = target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byCoordinates(target)
+    if (target.kind !== 'candle') {
+      return this.#report(target.kind === 'trade_id' ? await this.#byTrade(target) : await this.#byCoordinates(target))
+    }
+    const candle = await traceCandle(this.#tables, target)
+    for (const { table, rows } of [candle.candle, candle.trades]) {
+      this.#looked.push(`${table}: ${rows.length} rows of the window`)
+    }
+    return { candle, ...(await this.#report(this.#tradesOf(candle))) }
+  }
+
+  async #report(coordinates: readonly Coordinate[]): Promise<TraceReport> {
     const records = await Promise.all(coordinates.map((coordinate) => this.#record(coordinate)))
     const isKnown = ({ bronze, silver, dead_letter }: TracedRecord) =>
       bronze.rows.length + silver.rows.length + dead_letter.rows.length > 0
@@ -95,7 +108,17 @@ class Trace {
     return { records: records.filter(isKnown), looked: this.#looked, unusable }
   }
 
-  async #byCoordinates(target: Exclude<TraceTarget, { kind: 'trade_id' }>): Promise<Coordinate[]> {
+  #tradesOf({ trades }: TracedCandle): Coordinate[] {
+    return trades.rows.slice(0, TRADES_MAX).flatMap((row) => {
+      const gold = { ...trades, rows: [row] }
+      const exchange = this.#exchanges.find(({ exchange: name }) => name === cellOf(gold, 'exchange'))
+      if (!exchange) return []
+      const [topic, partition] = [String(cellOf(gold, 'topic')), Number(cellOf(gold, 'partition'))]
+      return [{ exchange, topic, partition, offset: cellOf(gold, 'offset') as bigint, gold }]
+    })
+  }
+
+  async #byCoordinates(target: Exclude<TraceTarget, CandleTarget | TradeTarget>): Promise<Coordinate[]> {
     const { partition, offset } = target
     this.#readAhead()
     const found: Coordinate[] = []
@@ -235,7 +258,7 @@ class Trace {
   async #replays(inSilver: Promise<TableRows>): Promise<TableRows> {
     const replayId = cellOf(await inSilver, 'replay_id')
     if (typeof replayId !== 'string') return rowsOf(REPLAYS_TABLE, [])
-    return this.#tables.rowsWith(REPLAYS_TABLE, 'replay_id', replayId)
+    return this.#tables.rowsWhere(REPLAYS_TABLE, `replay_id = ${quoteText(replayId)}`)
   }
 }
 

@@ -11,7 +11,6 @@ import {
 } from '@assay/core'
 import type { Session, TemporaryTable } from '@assay/engine'
 import { type LaneStatus, LogDamageError } from '@assay/event-log'
-import type { Exchange } from '@assay/exchanges'
 import { isSuperseded, logTopicOf } from '@assay/lake'
 import { type CheckList, type Claim, Findings } from '../check.js'
 import { compareRows, Tally } from '../compare/compare.js'
@@ -27,8 +26,8 @@ const IS_TIME = 'timestamp_ms BETWEEN 0 AND 9214646399999'
  * (B1). What the log acknowledged is there as it was written, or an operator has accepted that it is lost (B5).
  */
 export async function checkLog(check: BronzeCheck): Promise<void> {
-  const { lake, session, exchange, bronze, gaps, checks } = check
-  const statuses = await lake.log.lanes(exchange.topic)
+  const { lake, session, topic, bronze, gaps, checks } = check
+  const statuses = await lake.log.lanes(topic)
   const accepted = await acceptedGaps(session, gaps)
   for (const [key, { position: end, stop }] of bronze.checkpoint.lanes) {
     const claim = {
@@ -50,7 +49,7 @@ export async function checkLog(check: BronzeCheck): Promise<void> {
       checkAcknowledged(check, { key, status }, damage, accepted.get(key) ?? [])
     }
   }
-  checkUnread(exchange, bronze, statuses, checks)
+  checkUnread(bronze, statuses, checks)
 }
 
 /** Reasons for which a lane stops that leave what is below its position comparable with the log. */
@@ -134,12 +133,12 @@ function checkAcknowledged(
 }
 
 /** Lanes that bronze has never read from may have lost records all the same. */
-function checkUnread(exchange: Exchange, bronze: PinnedScan, statuses: readonly LaneStatus[], checks: CheckList): void {
+function checkUnread(bronze: PinnedScan, statuses: readonly LaneStatus[], checks: CheckList): void {
   for (const { lane, lost } of statuses) {
     const key = laneKey(lane)
     if (!lost || bronze.checkpoint.lanes.has(key)) continue
     const findings = new Findings()
-    findings.add(`${exchange.name}: the records from ${lost.from} to ${lost.to - 1n} are not in the log`)
+    findings.add(`${key}: the records from ${lost.from} to ${lost.to - 1n} are not in the log`)
     checks.done(acknowledgedClaim(bronze, key), { damaged_ranges: 1 }, findings)
   }
 }

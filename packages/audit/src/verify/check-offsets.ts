@@ -1,17 +1,16 @@
 import { type LaneKey, laneKey } from '@assay/core'
 import { quoteText, type Session } from '@assay/engine'
-import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
 import { type CheckList, Findings, LISTED_MAX } from '../check.js'
 import { addListed } from '../compare/compare.js'
 import { chunksOf, type LaneRows } from '../pinned/lane-rows.js'
 import type { OffsetRange, PinnedScan } from '../pinned/pinned-scan.js'
 
-/** Bronze of an exchange, and what it is checked against. */
+/** Bronze of a topic, and what it is checked against. */
 export interface BronzeCheck {
   readonly lake: Lake
   readonly session: Session
-  readonly exchange: Exchange
+  readonly topic: string
   readonly bronze: PinnedScan
   readonly gaps: PinnedScan
   /** What bronze holds of its lanes. */

@@ -1,9 +1,8 @@
 import { CANDLES_TABLE } from '@assay/candles'
 import type { LaneKey } from '@assay/core'
 import type { Session, TemporaryTable } from '@assay/engine'
-import type { Exchange } from '@assay/exchanges'
 import type { Lake } from '@assay/lake'
-import type { LayerName } from '@assay/medallion'
+import type { LayerName, LayerWorker } from '@assay/medallion'
 import type { CheckList, Claim } from '../check.js'
 import { readRuleHistory } from '../derive/rule-history.js'
 import type { LaneRows } from '../pinned/lane-rows.js'
@@ -39,7 +38,7 @@ interface LayerCheckContext {
 }
 
 /** Checks one worker's tables, beyond what is checked of every table; gives how many rows were derived again. */
-type LayerChecks = (context: LayerCheckContext, exchange: Exchange | undefined) => Promise<bigint>
+type LayerChecks = (context: LayerCheckContext, worker: LayerWorker) => Promise<bigint>
 
 const LAYER_CHECKS = {
   bronze: checkBronzeLayer,
@@ -57,15 +56,15 @@ export function claimOf(promise: string, { name }: PinnedScan, claim: string): C
   return { promise, subject: name, claim }
 }
 
-async function checkBronzeLayer(context: LayerCheckContext, exchange: Exchange | undefined): Promise<bigint> {
+async function checkBronzeLayer(context: LayerCheckContext, { main, topic }: LayerWorker): Promise<bigint> {
   const { lake, session, tables, fromLog, checks, guard } = context
-  const pinned = pinnedOf(tables, exchange)
-  const { bronze } = pinned
+  if (topic === undefined) throw new RangeError(`${main.name} is read from no topic`)
+  const bronze = tables.of(main)
   const rows = rowsOf(context, bronze)
-  const check = { lake, session, exchange: pinned.exchange, bronze, gaps: tables.gaps, rows, checks }
+  const check = { lake, session, topic, bronze, gaps: tables.gaps, rows, checks }
   checkStops(bronze, checks)
   await guard(claimOf('chain', bronze, 'its topics are the ones that its lanes were read from'), () =>
-    checkTopics(lake, pinned.exchange.topic, bronze, fromLog, checks),
+    checkTopics(lake, topic, bronze, fromLog, checks),
   )
   await guard(claimOf('B2', bronze, 'no offset is there twice'), () => checkOffsets(check))
   if (fromLog) {
@@ -74,9 +73,9 @@ async function checkBronzeLayer(context: LayerCheckContext, exchange: Exchange |
   return 0n
 }
 
-async function checkSilverLayer(context: LayerCheckContext, of: Exchange | undefined): Promise<bigint> {
+async function checkSilverLayer(context: LayerCheckContext, worker: LayerWorker): Promise<bigint> {
   const { lake, session, tables, checks, guard } = context
-  const pinned = pinnedOf(tables, of)
+  const pinned = pinnedOf(tables, worker)
   const { exchange, bronze, silver } = pinned
   const check = await guard(claimOf('S2', silver, 'the rule_sets ledger can be read'), async () => {
     const history = await readRuleHistory(session, await tables.ruleSets.sql(), exchange)
@@ -139,7 +138,7 @@ export async function ofReplayed<T>(
   return undefined
 }
 
-function pinnedOf({ exchanges }: PinnedLake, exchange: Exchange | undefined): PinnedExchange {
+function pinnedOf({ exchanges }: PinnedLake, { exchange }: LayerWorker): PinnedExchange {
   const pinned = exchanges.find((one) => one.exchange.name === exchange?.name)
   if (!pinned) throw new RangeError(`the lake takes no trades of ${exchange?.name}`)
   return pinned

@@ -135,11 +135,11 @@ class Run {
     let rows = 0n
     for (const layer of lake.layers) {
       for (const worker of layer.workers(lake.exchanges)) {
-        const { main, exchange } = worker
+        const { main } = worker
         const upstreams = worker.upstreams.map(({ definition }) => tables.of(definition))
         laneRows.set(main.name, await this.#main(tables.of(main), upstreams))
         const context = { lake, session, tables, laneRows, replayed, fromLog, checks, guard }
-        rows += (await ownChecksOf(layer.name)?.(context, exchange)) ?? 0n
+        rows += (await ownChecksOf(layer.name)?.(context, worker)) ?? 0n
       }
     }
     return rows

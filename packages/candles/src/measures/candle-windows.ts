@@ -1,5 +1,5 @@
 import { assignPanes, foldRows, type KeyedPanes } from '@assay/pipeline'
-import { candleAggregate, type Measures, mergeMeasures, noTrades } from './measures.js'
+import { type Measures, measuresOfRows, mergeMeasures, noTrades, type RowMeasures, rowFold } from './measures.js'
 import { CANDLE_SIZES, type CandleSize, MINUTE_US } from './sizes.js'
 import type { TradeColumns } from './trade-columns.js'
 
@@ -25,7 +25,17 @@ export function foldPanes(trades: TradeColumns, rows: Uint32Array, into: Windows
   const panes = assignPanes(trades.times, rows, MINUTE_US)
   const keys = new Int32Array(rows.length)
   for (let k = 0; k < rows.length; k++) keys[k] = trades.keyAt(rows[k] as number)
-  foldRows(candleAggregate(trades.reader), { rows, keys, panes }, into)
+  const folded: KeyedPanes<RowMeasures> = new Map()
+  foldRows(rowFold(trades.reader), { rows, keys, panes }, folded)
+  for (const [key, ofKey] of folded) {
+    const known = into.get(key) ?? new Map<number, Measures>()
+    into.set(key, known)
+    for (const [pane, sums] of ofKey) {
+      const measures = measuresOfRows(sums, trades.reader)
+      const before = known.get(pane)
+      known.set(pane, before ? mergeMeasures(before, measures) : measures)
+    }
+  }
 }
 
 /** The window of a size that holds the minute. */

@@ -61,12 +61,26 @@ export function noTrades(): Measures {
   }
 }
 
-/** The measures of windows, folded from the rows that the reader gives. */
-export function candleAggregate(reader: TradeReader): Aggregate<Measures, number> {
-  return { empty: noTrades, fold: (acc, row) => fold(acc, reader, row), merge: mergeMeasures }
+/** Measures while rows are folded: the first and the last trade are known by their rows. */
+export interface RowMeasures extends Omit<Measures, 'open' | 'close'> {
+  openRow: number
+  closeRow: number
 }
 
-function fold(acc: Measures, reader: TradeReader, row: number): Measures {
+/** Folds the rows that the reader gives. */
+export function rowFold(reader: TradeReader): Pick<Aggregate<RowMeasures, number>, 'empty' | 'fold'> {
+  return {
+    empty: () => ({ ...noTrades(), openRow: -1, closeRow: -1 }),
+    fold: (acc, row) => fold(acc, reader, row),
+  }
+}
+
+/** The measures of rows that the reader gave. */
+export function measuresOfRows({ openRow, closeRow, ...sums }: RowMeasures, reader: TradeReader): Measures {
+  return { ...sums, open: pointAt(reader, openRow), close: pointAt(reader, closeRow) }
+}
+
+function fold(acc: RowMeasures, reader: TradeReader, row: number): RowMeasures {
   const price = reader.price(row)
   const quantity = reader.quantity(row)
   const product = price * quantity
@@ -79,7 +93,6 @@ function fold(acc: Measures, reader: TradeReader, row: number): Measures {
   }
   if (acc.trades === 0 || price > acc.high) acc.high = price
   if (acc.trades === 0 || price < acc.low) acc.low = price
-  acc.trades += 1
   const sequence = reader.sequence(row)
   if (sequence !== undefined) {
     if (acc.firstSequence === undefined || sequence < acc.firstSequence) acc.firstSequence = sequence
@@ -87,23 +100,25 @@ function fold(acc: Measures, reader: TradeReader, row: number): Measures {
     acc.numbered += 1
   }
   if (reader.isReplayed(row)) acc.replayed += 1
-  foldEnds(acc, reader, row, { time_us: reader.time_us(row), sequence, price })
+  if (acc.trades === 0 || rowComesBefore(reader, row, acc.openRow)) acc.openRow = row
+  if (acc.trades === 0 || rowComesBefore(reader, acc.closeRow, row)) acc.closeRow = row
+  acc.trades += 1
   return acc
 }
 
-function foldEnds(acc: Measures, reader: TradeReader, row: number, trade: Omit<TradePoint, 'id'>): void {
-  const { open, close } = acc
-  // The id is a text to be made of bytes: only made for the first and the last.
-  if (open === undefined || close === undefined) {
-    acc.open = acc.close = { ...trade, id: reader.id(row) }
-    return
-  }
-  if (trade.time_us > close.time_us) acc.close = { ...trade, id: reader.id(row) }
-  else if (trade.time_us < open.time_us) acc.open = { ...trade, id: reader.id(row) }
-  else if (trade.time_us === close.time_us || trade.time_us === open.time_us) {
-    const point = { ...trade, id: reader.id(row) }
-    if (comesBefore(point, open)) acc.open = point
-    if (comesBefore(close, point)) acc.close = point
+/** As `comesBefore`; objects, and texts of ids, are only made where the times are the same. */
+function rowComesBefore(reader: TradeReader, a: number, b: number): boolean {
+  const [aTime_us, bTime_us] = [reader.time_us(a), reader.time_us(b)]
+  if (aTime_us !== bTime_us) return aTime_us < bTime_us
+  return comesBefore(pointAt(reader, a), pointAt(reader, b))
+}
+
+function pointAt(reader: TradeReader, row: number): TradePoint {
+  return {
+    time_us: reader.time_us(row),
+    sequence: reader.sequence(row),
+    id: reader.id(row),
+    price: reader.price(row),
   }
 }
 

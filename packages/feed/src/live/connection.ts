@@ -9,6 +9,8 @@ const LOOK_MS = 100
 
 interface ConnectionParts {
   readonly live: LiveFeed
+  /** Of this connection, and of no other. */
+  readonly id: string
   readonly symbols: readonly string[]
   readonly connect: ConnectSocket
   readonly clock: Clock
@@ -30,6 +32,7 @@ function deferred<T>(): Deferred<T> {
 
 /** One connection to an exchange, from its making to its end; ends by itself when the peer falls silent. */
 export class Connection {
+  readonly id: string
   readonly #opened = deferred<boolean>()
   readonly #ended = deferred<string>()
   readonly #ripened = deferred<void>()
@@ -41,7 +44,8 @@ export class Connection {
   #lastSign_ms: number
   #isPaused = false
 
-  constructor({ live, symbols, connect, clock, onText }: ConnectionParts) {
+  constructor({ live, id, symbols, connect, clock, onText }: ConnectionParts) {
+    this.id = id
     this.#clock = clock
     this.#silence_ms = live.silence_ms
     this.#lastSign_ms = clock.monotonic_ms()

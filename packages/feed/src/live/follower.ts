@@ -45,6 +45,11 @@ export class Follower {
     for (const connection of this.#connections) connection.resume()
   }
 
+  /** Name of the youngest connection that has been open for so long; undefined without one. */
+  listening(for_ms: number): string | undefined {
+    return [...this.#connections].findLast((connection) => connection.age_ms >= for_ms && !connection.isEnded)?.id
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     this.#down_ms = this.#parts.clock.monotonic_ms()
@@ -67,8 +72,8 @@ export class Follower {
   }
 
   #connect(): Connection {
-    const { exchange, symbols, connect, clock, onText } = this.#parts
-    const connection = new Connection({ live: exchange.live, symbols, connect, clock, onText })
+    const { exchange, symbols, connect, clock, random, onText } = this.#parts
+    const connection = new Connection({ live: exchange.live, id: random.uuid(), symbols, connect, clock, onText })
     this.#connections.add(connection)
     if (this.#isPaused) connection.pause()
     void connection.opened.then((isOpen) => {

@@ -43,6 +43,8 @@ export class Intake {
   #flushing: Promise<void> | undefined
   #told_ms: number
   #toldRecords = 0
+  /** When the last trade was taken, or this was made. */
+  #took_ms: number
 
   constructor(exchange: Exchange, producer: FeedProducer, clock: Clock, onEvent: (event: FeedEvent) => void) {
     this.#exchange = exchange
@@ -50,6 +52,12 @@ export class Intake {
     this.#clock = clock
     this.#onEvent = onEvent
     this.#told_ms = clock.monotonic_ms()
+    this.#took_ms = this.#told_ms
+  }
+
+  /** True when all that was taken is in the log, and no trade has come for so long. */
+  isQuiet(for_ms: number): boolean {
+    return this.#producer.waiting === 0 && this.#clock.monotonic_ms() - this.#took_ms >= for_ms
   }
 
   take(text: string): void {
@@ -120,6 +128,7 @@ export class Intake {
   }
 
   #add(record: FeedRecord, text: string): void {
+    this.#took_ms = this.#clock.monotonic_ms()
     try {
       this.#producer.add(record, BigInt(Math.floor(this.#clock.now_ms())))
     } catch (error) {

@@ -2,6 +2,7 @@ import { type Clock, isRetryable, type Random } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
 import type { FeedEvent } from '../feed-event.js'
 import { FeedProducer, type FeedTarget } from '../feed-producer.js'
+import { HEARTBEAT_MS, Heartbeats } from '../heartbeats.js'
 import { Follower } from './follower.js'
 import { Intake } from './intake.js'
 import type { ConnectSocket } from './socket.js'
@@ -55,9 +56,10 @@ async function followExchange(
   const producer = await openProducer(target, exchange, onEvent, signal)
   if (!producer) return
   const intake = new Intake(exchange, producer, clock, onEvent)
+  const followed = symbols.get(exchange.name) ?? exchange.live.symbols
   const follower = new Follower({
     exchange,
-    symbols: symbols.get(exchange.name) ?? exchange.live.symbols,
+    symbols: followed,
     connect: connect ?? (await import('./ws-socket.js')).connectWebSocket,
     clock,
     random,
@@ -65,9 +67,25 @@ async function followExchange(
     onEvent,
   })
   const ended = new AbortController()
-  const following = follower.run(AbortSignal.any([signal, ended.signal]))
+  const either = AbortSignal.any([signal, ended.signal])
+  const following = follower.run(either)
+  const heartbeats = new Heartbeats(target, exchange, followed, onEvent)
+  const beating = beatWhileQuiet(heartbeats, { intake, follower, clock }, either)
   await intake.run(follower, signal).finally(() => ended.abort())
-  await following
+  await Promise.all([following, beating])
+}
+
+/** Once a second that no trade has come in, and that a connection was open through, is told. */
+async function beatWhileQuiet(
+  heartbeats: Heartbeats,
+  { intake, follower, clock }: { readonly intake: Intake; readonly follower: Follower; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(HEARTBEAT_MS, signal)
+    const connection = follower.listening(HEARTBEAT_MS)
+    if (connection !== undefined && intake.isQuiet(HEARTBEAT_MS)) heartbeats.beat(connection, signal)
+  }
 }
 
 /** Nothing is read before it can be written; undefined on abort. */

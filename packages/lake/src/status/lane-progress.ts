@@ -39,14 +39,13 @@ interface LaneOwner {
   readonly table: string
 }
 
-/** How far a table has come in the lanes of a topic of the log. */
+/** How far a table has come in lanes of the log. */
 export async function progressInLog(
   lake: Lake,
   owner: LaneOwner,
-  topic: string,
+  statuses: readonly LaneStatus[],
   { checkpoint, last_commit_ms }: TableState,
 ): Promise<LaneProgress[]> {
-  const statuses = await lake.log.lanes(topic)
   lake.arrivals.note(statuses)
   const lanes = logLanesOf(statuses, checkpoint)
   return Promise.all(

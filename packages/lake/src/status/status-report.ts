@@ -1,5 +1,6 @@
 import type { Layer } from '@assay/medallion'
 import type { Lake } from '../lake.js'
+import { lanesRead } from '../lanes-read.js'
 import type { TableProblem } from '../loaded-tables.js'
 import { type DeadLetterRate, rateOf, rejectedBySource } from './dead-letter-rates.js'
 import { type LaneProgress, progressInLog, progressInTable } from './lane-progress.js'
@@ -44,8 +45,9 @@ async function reportOf(lake: Lake, layer: Layer, states: TableStates): Promise<
     if (!state) continue
     const owner = { layer, table: main.name }
     if (topic !== undefined) {
-      lanes.push(...(await progressInLog(lake, owner, topic, state)))
-      stops.push(...(await stopsOf(lake, main.name, topic, state.checkpoint)))
+      const statuses = await lanesRead(lake.log, worker)
+      lanes.push(...(await progressInLog(lake, owner, statuses, state)))
+      stops.push(...stopsOf(statuses, main.name, state.checkpoint))
     }
     for (const { definition, writtenAt } of upstreams) {
       const upstream = await states.stateOf(definition)

@@ -1,6 +1,6 @@
 import { type LaneKey, type Position, START } from '@assay/core'
+import type { LaneStatus } from '@assay/event-log'
 import type { Checkpoint, LaneStop } from '@assay/pipeline'
-import type { Lake } from '../lake.js'
 import { isSuperseded, logLanesOf } from './log-lanes.js'
 
 /** A lane that waits for an operator's word. */
@@ -14,13 +14,8 @@ export interface StoppedLane {
   readonly next_step: string
 }
 
-/** Lanes of a topic that the table can't read on in, and those that the log takes no more records for. */
-export async function stopsOf(
-  lake: Lake,
-  table: string,
-  topic: string,
-  checkpoint: Checkpoint,
-): Promise<StoppedLane[]> {
+/** Lanes of the log that the table can't read on in, and those that the log takes no more records for. */
+export function stopsOf(statuses: readonly LaneStatus[], table: string, checkpoint: Checkpoint): StoppedLane[] {
   const told = (lane: LaneKey, stop: LaneStop): StoppedLane => {
     const resume = resumeAt(stop)
     const next_step =
@@ -32,7 +27,7 @@ export async function stopsOf(
   const read = [...checkpoint.lanes].flatMap(([lane, { stop }]) =>
     stop && !isSuperseded(lane, checkpoint) ? [told(lane, stop)] : [],
   )
-  const written = logLanesOf(await lake.log.lanes(topic), checkpoint).flatMap(({ lane, status: { lost } }) =>
+  const written = logLanesOf(statuses, checkpoint).flatMap(({ lane, status: { lost } }) =>
     lost && !checkpoint.lanes.get(lane)?.stop ? [told(lane, { reason: 'log_damaged', ...lost })] : [],
   )
   return [...read, ...written]

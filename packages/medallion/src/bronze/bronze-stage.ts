@@ -39,11 +39,12 @@ import {
   timestampColumn,
   timestampLiteral,
 } from '@assay/pipeline'
-import { bronzeTable } from './bronze-table.js'
 import { GAPS_TABLE } from './gaps.js'
 
 interface BronzeInput {
-  readonly exchange: string
+  /** Name of the stage. */
+  readonly name: string
+  readonly main: TableDefinition
   readonly topic: string
   readonly log: EventLog
   readonly assignment: LaneAssignment
@@ -58,10 +59,10 @@ const EXACT_MS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
 
 /** Keeps the log's records as they are: never looks into a value (B1, B4). */
 export function bronzeStage(context: StageContext, input: BronzeInput): Stage {
-  const main = bronzeTable(input.exchange)
+  const { name, main } = input
   let turn = 0
   return {
-    name: `bronze-${input.exchange}`,
+    name,
     main,
     sides: [GAPS_TABLE],
     async run(checkpoint): Promise<StageOutcome> {

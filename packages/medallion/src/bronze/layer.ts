@@ -1,6 +1,8 @@
-import type { Layer } from '../layer.js'
+import { HEARTBEATS } from '@assay/exchanges'
+import type { TableDefinition } from '@assay/pipeline'
+import type { Layer, LayerWorker } from '../layer.js'
 import { bronzeStage } from './bronze-stage.js'
-import { bronzeTable } from './bronze-table.js'
+import { bronzeTable, HEARTBEATS_TABLE } from './bronze-table.js'
 import { GAPS_TABLE } from './gaps.js'
 
 export const bronzeLayer: Layer<'bronze'> = {
@@ -17,19 +19,25 @@ export const bronzeLayer: Layer<'bronze'> = {
     breakdowns: {},
     gauges: {},
   },
-  workers: (exchanges) =>
-    exchanges.map((exchange) => {
-      const { name, topic } = exchange
-      return {
-        name: `bronze-${name}`,
-        exchange,
-        main: bronzeTable(name),
-        topic,
-        upstreams: [],
-        stage: (context, { log, assignment, onLanes, settings: { until } }) =>
-          bronzeStage(context, { exchange: name, topic, log, assignment, onLanes, ...(until && { until }) }),
-      }
-    }),
+  workers: (exchanges) => [
+    ...exchanges.map((exchange) => ({
+      ...topicWorker(exchange.name, bronzeTable(exchange.name), exchange.topic),
+      exchange,
+    })),
+    { ...topicWorker('heartbeats', HEARTBEATS_TABLE, HEARTBEATS.topic), isOptional: true },
+  ],
   watermark_us: () => undefined,
   views: () => [],
+}
+
+function topicWorker(of: string, main: TableDefinition, topic: string): LayerWorker {
+  const name = `bronze-${of}`
+  return {
+    name,
+    main,
+    topic,
+    upstreams: [],
+    stage: (context, { log, assignment, onLanes, settings: { until } }) =>
+      bronzeStage(context, { name, main, topic, log, assignment, onLanes, ...(until && { until }) }),
+  }
 }

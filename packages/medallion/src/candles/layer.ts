@@ -1,6 +1,7 @@
 import { CANDLES_TABLE, candleStage, LATE_TRADES_TABLE, REVISIONS_TABLE } from '@assay/candles'
 import { GOLD_TABLE } from '../gold/gold-tables.js'
 import type { Layer } from '../layer.js'
+import { LogHeartbeats } from './log-heartbeats.js'
 import { candleViews } from './views.js'
 
 export const candlesLayer: Layer<'candles'> = {
@@ -31,6 +32,7 @@ export const candlesLayer: Layer<'candles'> = {
           candles: main,
           log,
           exchanges,
+          heartbeats: new LogHeartbeats(log),
           adopt,
           ...(upstreamEnded && { upstreamEnded }),
         })

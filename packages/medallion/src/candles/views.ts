@@ -2,6 +2,7 @@ import { CANDLE_SIZES, CANDLES_TABLE, MEASURES, MINUTE_US } from '@assay/candles
 import { quoteIdentifier } from '@assay/engine'
 import { type ColumnSpec, columnSpecs } from '@assay/pipeline'
 import type { View } from '../layer.js'
+import { filledView } from './filled-view.js'
 
 const CANDLES = quoteIdentifier(CANDLES_TABLE.name)
 const BOOK = ['exchange', 'symbol', 'currency'] as const
@@ -10,13 +11,14 @@ const SUMS = ['volume', 'quote_volume', 'buy_volume', 'buy_quote_volume'] as con
 const LARGER_MINUTES = [5, 15] as const
 const SLIDING_MINUTES = 5
 
-/** The candles of each size, those merged from minutes, and the gaps between minutes. */
+/** The candles of each size, those merged from minutes, the gaps between minutes, and minutes without a trade. */
 export function candleViews(): View[] {
   return [
     ...CANDLE_SIZES.map(({ name }) => storedView(name)),
     ...LARGER_MINUTES.map((minutes) => tumblingView(minutes)),
     slidingView(),
     gapsView(),
+    filledView(),
   ]
 }
 

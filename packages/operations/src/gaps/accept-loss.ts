@@ -1,7 +1,7 @@
 import { type LaneKey, type Position, parseLaneKey, UsageError } from '@assay/core'
 import { withSession } from '@assay/engine'
 import { type Lake, logTopicOf } from '@assay/lake'
-import { acceptGap, bronzeTable, GAPS_TABLE } from '@assay/medallion'
+import { acceptGap, bronzeLayer, GAPS_TABLE } from '@assay/medallion'
 
 interface AcceptedLoss {
   readonly lane: LaneKey
@@ -15,13 +15,12 @@ interface AcceptedLoss {
  * records because of the damage, its producers go on behind it. Both are in the ledger of gaps.
  */
 export async function acceptLoss(lake: Lake, lane: LaneKey, to: Position, note: string): Promise<AcceptedLoss> {
-  for (const exchange of lake.exchanges) {
-    const definition = bronzeTable(exchange.name)
+  for (const { main: definition, topic } of bronzeLayer.workers(lake.exchanges)) {
     if (!(await lake.catalog.load(definition.name))) continue
     const main = await lake.table(definition)
     const { checkpoint } = await main.pin()
     const logTopic = logTopicOf(lane, checkpoint)
-    if (!checkpoint.lanes.has(lane) && logTopic !== exchange.topic) continue
+    if (!checkpoint.lanes.has(lane) && logTopic !== topic) continue
     const status = (await lake.log.lanes(logTopic))[parseLaneKey(lane).partition]
     if (!status) break
     const { lost, topicId } = status

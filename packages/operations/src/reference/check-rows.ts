@@ -1,10 +1,10 @@
+import { parseTime_us, TIME_MEANS } from '@assay/core'
 import type { Exchange } from '@assay/exchanges'
 import { CURRENCY_NAME } from '@assay/exchanges'
 import { REF_SYMBOLS_TABLE, type SymbolRow } from '@assay/medallion'
 import { checkTimes, type PlacedRow } from './check-times.js'
 import type { Mistakes } from './mistakes.js'
 import type { FileRecord, FileRecords } from './read-records.js'
-import { parseTime_us, TIME_MEANS } from './time-text.js'
 
 const COLUMNS: readonly string[] = REF_SYMBOLS_TABLE.columns.map(({ name }) => name)
 const REQUIRED: readonly string[] = ['exchange', 'symbol', 'base', 'quote', 'valid_from']

@@ -24,7 +24,7 @@ interface PaneRows {
 
 /** Folds rows into `into`, each into the accumulator of its key and pane. The aggregate gets the row's number. */
 export function foldRows<Acc>(
-  aggregate: Aggregate<Acc, number>,
+  aggregate: Pick<Aggregate<Acc, number>, 'empty' | 'fold'>,
   { rows, keys, panes }: PaneRows,
   into: KeyedPanes<Acc>,
 ): void {

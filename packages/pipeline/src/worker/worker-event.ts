@@ -13,6 +13,8 @@ export type WorkerEvent =
     }
   | { readonly kind: 'refused'; readonly worker: string; readonly reason: string }
   | { readonly kind: 'outage'; readonly worker: string; readonly error: unknown; readonly retry_ms: number }
+  /** A worker can't go on, and the others do without it until the next start. */
+  | { readonly kind: 'left_out'; readonly worker: string; readonly error: unknown }
   /** A topic is set up in a way that loses what was meant to be kept. */
   | { readonly kind: 'topic_warning'; readonly worker: string; readonly message: string }
   /** An older version of Assay works on a table that has, or shall have, columns which it does not know. */
@@ -42,6 +44,12 @@ export function workerEventLine(event: WorkerEvent): LogLine {
         level: 'warn',
         fields: { worker, retry_ms: Math.round(event.retry_ms), ...errorFields(event.error) },
         message: `outage, trying again: ${messageOf(event.error)}`,
+      }
+    case 'left_out':
+      return {
+        level: 'warn',
+        fields: { worker, ...errorFields(event.error) },
+        message: `left out until the next start, the others go on: ${messageOf(event.error)}`,
       }
     case 'topic_warning':
       return { level: 'warn', fields: { worker }, message: event.message }

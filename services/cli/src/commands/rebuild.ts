@@ -41,9 +41,9 @@ const RULES = ['recorded', 'present'] as const
 export function addRebuild(program: Command, accept: Accept): void {
   program
     .command('rebuild')
-    .summary('derive silver and gold again from bronze into a new folder, and compare')
+    .summary('derive silver, gold and candles again from bronze into a new folder, and compare')
     .description(
-      "Runs silver's and gold's own stages over bronze again and writes the tables of a new lake; the old one is only " +
+      "Runs the layers' own stages over bronze again and writes the tables of a new lake; the old one is only " +
         'read. Each record is judged by the rule set that judged it first, dead letters that were replayed are taken up by ' +
         'the rules of their replay, and which copy of a trade won is what gold_duplicates says; so the rows are the ' +
         'same, but for the times of processing. Bronze and the log are not copied.',
@@ -127,7 +127,7 @@ async function run(
   return report.finished && report.is_same ? ExitCode.done : ExitCode.found_wrong
 }
 
-/** Rows that silver and gold will be given: those of the tables that each of them reads. */
+/** Rows that the layers will be given: those of the tables that each of them reads. */
 async function rowsToDerive(source: Lake): Promise<number> {
   const read = source.layers.flatMap(({ workers }) => workers(source.exchanges)).flatMap(({ upstreams }) => upstreams)
   const names = new Set(read.map(({ definition }) => definition.name))

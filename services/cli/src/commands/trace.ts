@@ -2,6 +2,7 @@ import {
   type DecodedRecord,
   parseTraceTarget,
   type TableRows,
+  type TracedCandle,
   type TracedRecord,
   type TraceReport,
   traceTarget,
@@ -16,7 +17,7 @@ import { jsonText } from '../print/json.js'
 import { problemJson, problemsText } from '../print/problems.js'
 import { withProgress } from '../print/progress.js'
 import { resultJson, textValue } from '../print/result.js'
-import { fieldText, hexLines, visible } from '../print/table.js'
+import { fieldText, hexLines, tableText, visible } from '../print/table.js'
 import { ExitCode } from '../run/exit-code.js'
 import { type Io, write } from '../run/io.js'
 import type { Accept } from '../run/job.js'
@@ -35,13 +36,15 @@ export function addTrace(program: Command, accept: Accept): void {
     .description(
       'Shows what every layer made of a record: its bytes and what they say, the row in bronze, silver and gold; for a ' +
         'duplicate the row that was kept, for a dead letter why it is one and what became of it. Trades of several ' +
-        'symbols may share an id: then all are shown. Opens only files that can hold the row.',
+        'symbols may share an id: then all are shown. Of a candle it shows the row, its changes and the trades that it ' +
+        'adds up. Opens only files that can hold the row.',
     )
-    .argument('<id>', 'trade id, message id, or topic/partition/offset')
+    .argument('<id>', 'trade id, message id, topic/partition/offset, or exchange/symbol/size/time for a candle')
     .addOption(new ListedOption('--exchange <name>', `only of this one: ${EXCHANGES.join(' or ')}`, EXCHANGES))
     .addHelpText(
       'after',
-      '\nExamples:\n  assay trace BINANCE-3941\n  assay trace market.crypto.trades.kraken.raw/0/17 --json\n\n' +
+      '\nExamples:\n  assay trace BINANCE-3941\n  assay trace market.crypto.trades.kraken.raw/0/17 --json\n' +
+        '  assay trace binance/BTCUSDT/1m/2026-01-31T12:00:00Z\n\n' +
         'Exit codes: 0 found, 1 nothing found, or a table could not be looked into.',
     )
     .action((id: string, options: { readonly exchange?: string }, command: Command) => {
@@ -65,17 +68,20 @@ export function addTrace(program: Command, accept: Accept): void {
     })
 }
 
-async function print(io: Io, json: boolean, id: string, { records, looked, unusable }: TraceReport): Promise<ExitCode> {
-  const isFound = records.length > 0
+async function print(io: Io, json: boolean, id: string, report: TraceReport): Promise<ExitCode> {
+  const { candle, records, looked, unusable } = report
+  const isFound = records.length > 0 || (candle?.candle.rows.length ?? 0) > 0
   if (json)
     await write(
       io.stdout,
       jsonText({
+        ...(candle && { candle: candleJson(candle) }),
         found: records.map(recordJson),
         looked,
         unusable: unusable.map((problem) => ({ table: problem.table, ...problemJson(problem) })),
       }),
     )
+  else if (candle && isFound) await write(io.stdout, candleText(candle, io.stdoutWidth))
   else if (isFound) await write(io.stdout, records.map((record) => recordText(record, io.stdoutWidth)).join('\n'))
   else
     await write(
@@ -87,6 +93,41 @@ async function print(io: Io, json: boolean, id: string, { records, looked, unusa
     )
   if (!json) await write(io.stderr, problemsText(unusable))
   return isFound && unusable.length === 0 ? ExitCode.done : ExitCode.found_wrong
+}
+
+function candleJson({ candle, revisions, trades }: TracedCandle) {
+  return { candle: resultJson(candle), revisions: resultJson(revisions), trades: resultJson(trades) }
+}
+
+/** What of a candle's trades is shown to people; --json has all columns, and what every layer has of the first of them. */
+const OF_TRADE = ['timestamp', 'price', 'quantity', 'side', 'trade_id', 'topic', 'partition', 'offset']
+
+function candleText({ candle, revisions, trades }: TracedCandle, width: number): string {
+  const [time = -1, price = -1, quantity = -1, side = -1, id = -1, ...place] = OF_TRADE.map((name) =>
+    trades.columns.findIndex((column) => column.name === name),
+  )
+  const text = (row: readonly unknown[], at: number): string =>
+    visible(textValue(row[at], trades.columns[at]?.type ?? '') ?? '')
+  const rows = trades.rows.map((row) => [
+    timeText(row[time] as bigint),
+    ...[price, quantity, side, id].map((at) => text(row, at)),
+    place.map((at) => text(row, at)).join('/'),
+  ])
+  const heads = ['time', 'price', 'quantity', 'side', 'trade_id', 'coordinate'].map((head) => ({ head }))
+  const [first] = rows
+  return [
+    candle.rows.length > 0 ? rowsText('the candle', candle, width) : '  no candle: its window is not closed\n',
+    rowsText('its changes', revisions, width),
+    rows.length > 0 ? tableText(heads, rows, width) : '',
+    trades.isTruncated ? `  and more: only ${rows.length} trades are listed\n` : '',
+    first ? wrapText(`"assay trace ${first.at(-1)}" shows a trade in every layer, down to its bytes\n`, width) : '',
+  ].join('')
+}
+
+/** A time in µs since 1970, in UTC. */
+function timeText(time_us: bigint): string {
+  const seconds = new Date(Number(time_us / 1000n)).toISOString().slice(0, 19)
+  return `${seconds}.${String(time_us % 1_000_000n).padStart(6, '0')}Z`
 }
 
 const PARTS = [
