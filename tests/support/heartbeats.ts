@@ -16,7 +16,7 @@ export async function beat(lake: MemoryLake, ...heartbeats: readonly TestHeartbe
   for (const { exchange = 'binance', at_ms, offsets } of heartbeats) {
     const topic = `market.crypto.trades.${exchange}.raw`
     const ends = offsets ?? (await lake.log.lanes(topic)).map(({ end }) => end)
-    const event_time_us = BigInt(at_ms) * 1000n
+    const event_time_us = BigInt(Math.floor(at_ms)) * 1000n
     const record = {
       exchange,
       connection_id: 'one',
