@@ -57,14 +57,13 @@ export async function goldWorker(lake: Lake, options: SingleWorkerOptions = {}):
   return { ...opened, events }
 }
 
-/** A worker of candles after which more may come, unless it `drains`. */
-export async function candleWorker(lake: Lake, drains: boolean): Promise<SingleWorker> {
+/** A worker of candles for which more may always come. */
+export async function candleWorker(lake: Lake): Promise<SingleWorker> {
   const gold = await lake.table(GOLD_TABLE)
   const { events, parts } = await partsOf(lake, {})
   const { exchanges, log } = lake
-  const ended = drains && { upstreamEnded: () => true }
   const opened = await openWorker(parts, CANDLES_TABLE, (context, candles) =>
-    candleStage(context, { gold, candles, log, exchanges, adopt: false, ...ended }),
+    candleStage(context, { gold, candles, log, exchanges, adopt: false }),
   )
   return { ...opened, events }
 }
