@@ -1,71 +1,14 @@
 import { AssayError, type Random, seededRandom } from '@assay/core'
 import { FaultyStore, type StoreCall } from '@assay/object-store'
 import { runReplay } from '@assay/operations'
-import { publishPending } from '@assay/pipeline'
 import { describe, expect, it } from 'vitest'
-import { wrongCandles, wrongLedgers } from './support/candle-invariants.js'
+import { ABOVE, expectRight, LANES, revisions, START_US, sameAlways, type Trade, trade } from './support/candle-lake.js'
 import { NEVER, REPLAY, WRONG_RULES } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { sitesOf } from './support/fault-sites.js'
 import { binance, copyOf, type MemoryLake, memoryLake } from './support/memory-lake.js'
-import { binanceRecord, keyFor, produce, produceSimulated, registerSchema, START_MS } from './support/records.js'
-import { query, withTables } from './support/tables.js'
-import { candlesWorker, oneBatch, type SingleWorker } from './support/workers.js'
-
-interface Trade {
-  readonly id: number
-  readonly at_s: number
-  readonly price?: string
-  readonly lane?: number
-}
-
-const LANES = 2
-const MINUTE_US = 60_000_000n
-const START_US = BigInt(START_MS) * 1000n
-const ABOVE = ['bronze', 'silver', 'gold'] as const
-
-async function trade(lake: MemoryLake, trades: readonly Trade[]): Promise<void> {
-  const id = await registerSchema(lake, binance)
-  const records = trades.map(({ id: trade_id, at_s, price = '50', lane = 0 }) =>
-    binanceRecord(
-      binance,
-      id,
-      { trade_id, price, quantity: '1', time: START_MS + Math.round(at_s * 1000) },
-      { key: keyFor(lane, LANES) },
-    ),
-  )
-  await produce(lake, binance, records, LANES)
-}
-
-/** What of candles may not depend on order, batches and moments. */
-function sameAlways(lake: MemoryLake): Promise<Record<string, unknown>[]> {
-  return query(
-    lake,
-    `SELECT * EXCLUDE (watermark, emitted_at, revision, late_trades, replayed_trades) FROM gold_candles ORDER BY ALL`,
-  )
-}
-
-async function expectRight(lake: MemoryLake): Promise<void> {
-  const wrong = await withTables(lake, async (tables) => [
-    ...(await wrongCandles(lake, tables)),
-    ...(await wrongLedgers(tables)),
-  ])
-  expect(wrong).toEqual([])
-}
-
-/** One turn of a worker that goes on for ever: a batch at most. */
-async function turn(worker: SingleWorker): Promise<void> {
-  if (await oneBatch(worker)) await publishPending(worker.main, worker.sides)
-}
-
-/** Starts of the minutes that have a candle, counted from the first. */
-async function closedMinutes(lake: MemoryLake): Promise<number[]> {
-  const rows = await query(lake, `SELECT window_start FROM gold_candles WHERE window_size = '1m' ORDER BY 1`)
-  return rows.map(({ window_start }) => Number(((window_start as bigint) - START_US) / MINUTE_US))
-}
-
-const revisions = (lake: MemoryLake): Promise<Record<string, unknown>[]> =>
-  query(lake, 'SELECT * EXCLUDE (revised_at) FROM gold_candle_revisions ORDER BY ALL')
+import { produceSimulated } from './support/records.js'
+import { query } from './support/tables.js'
 
 /** Twenty minutes of trades, in any order and lane. */
 function someTrades(): Trade[] {
@@ -185,6 +128,7 @@ describe('a worker that is killed', () => {
       return 'none'
     })
     const whole = await run(again(noted, 77))
+    await expectRight(whole)
     const expected = [await sameAlways(whole), await revisions(whole)]
     expect(expected[1]?.map(({ window_size }) => window_size)).toEqual(['1h', '1m', '1m'])
     await whole.close()
@@ -207,69 +151,6 @@ describe('a worker that is killed', () => {
     }
     await before.close()
   }, 60_000)
-})
-
-describe('lanes that are silent', () => {
-  it('L4: the windows of the other close after the idle timeout; old trades of the silent one make revisions', async () => {
-    const lake = memoryLake()
-    await trade(lake, [{ id: 1, at_s: 1, lane: 1 }, { id: 2, at_s: 2, lane: 1 }, ...minutesOf(0, 4)])
-    await drain(lake, { layers: ABOVE })
-    const worker = await candlesWorker(lake)
-    for (const [seconds, closed] of [
-      [0, []],
-      [29, []],
-      [2, [0, 1, 2]],
-    ] as const) {
-      lake.clock.advance(seconds * 1_000)
-      await turn(worker)
-      expect([seconds, await closedMinutes(lake)]).toEqual([seconds, closed])
-    }
-    await trade(lake, [
-      { id: 3, at_s: 3, lane: 1, price: '70' },
-      { id: 4, at_s: 63, lane: 1 },
-    ])
-    await drain(lake, { layers: ABOVE })
-    await turn(worker)
-    expect(await query(lake, 'SELECT window_start, cause, trades_added FROM gold_candle_revisions ORDER BY 1')).toEqual(
-      [
-        { window_start: START_US, cause: 'late', trades_added: 1n },
-        { window_start: START_US + MINUTE_US, cause: 'late', trades_added: 1n },
-      ],
-    )
-    await expectRight(lake)
-    await lake.close()
-  })
-})
-
-/** Two trades of lane 0 in each of these minutes. */
-function minutesOf(from: number, to: number): Trade[] {
-  return Array.from({ length: to - from }, (_, i) => from + i).flatMap((minute) =>
-    [5, 35].map((second) => ({ id: 100 + 2 * minute + (second > 5 ? 1 : 0), at_s: 60 * minute + second })),
-  )
-}
-
-describe('a recording', () => {
-  it("L12: January's, loaded today in two halves some minutes apart, gives no revision that one load would not", async () => {
-    const halves = [minutesOf(0, 3), [...minutesOf(3, 6), { id: 500, at_s: 61 }, { id: 501, at_s: 370 }]]
-    const found: unknown[] = []
-    for (const parts of [halves, [halves.flat()]]) {
-      const lake = memoryLake()
-      const worker = await candlesWorker(lake)
-      for (const part of parts) {
-        await trade(lake, part)
-        await drain(lake, { layers: ABOVE })
-        for (const seconds of [0, 20, 20, 20, 20, 100]) {
-          lake.clock.advance(seconds * 1_000)
-          await turn(worker)
-        }
-      }
-      found.push({ revisions: (await revisions(lake)).length, minutes: await closedMinutes(lake) })
-      await expectRight(lake)
-      await lake.close()
-    }
-    expect(found[0]).toEqual({ revisions: 1, minutes: [0, 1, 2, 3, 4, 5] })
-    expect(found[1]).toEqual({ revisions: 0, minutes: [0, 1, 2, 3, 4, 5] })
-  })
 })
 
 describe('a replay', () => {
