@@ -5,6 +5,7 @@ export { bronzeTable } from './bronze/bronze-table.js'
 export { GAPS_TABLE } from './bronze/gaps.js'
 export { bronzeLayer } from './bronze/layer.js'
 export { candlesLayer } from './candles/layer.js'
+export { sessionsSql } from './candles/sessions.js'
 export {
   type Correction,
   correctionRegistry,

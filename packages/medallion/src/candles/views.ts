@@ -2,6 +2,7 @@ import { CANDLE_SIZES, CANDLES_TABLE, MEASURES, MINUTE_US } from '@assay/candles
 import { quoteIdentifier } from '@assay/engine'
 import { type ColumnSpec, columnSpecs } from '@assay/pipeline'
 import type { View } from '../layer.js'
+import { averageSql, totalOf } from './exact-sql.js'
 import { filledView } from './filled-view.js'
 
 const CANDLES = quoteIdentifier(CANDLES_TABLE.name)
@@ -63,8 +64,6 @@ function slidingView(): View {
   }
 }
 
-/** 1 in decimals of ten places, as whole numbers. */
-const UNIT = 10n ** 10n
 const NO_NEIGHBOUR = { nullWhen: 'there is none, or one of the two has no number' }
 const NO_SUM = { nullWhen: 'the sum is beyond the column' }
 
@@ -110,25 +109,6 @@ function merged(size: string, size_us: bigint, placed: string): string {
       late_trades, replayed_trades, revision, watermark, emitted_at
     FROM (${windows}) c JOIN (SELECT exchange, max(epoch_us(watermark)) AS closed_us FROM ${CANDLES} GROUP BY exchange) m
       ON m.exchange = c.exchange AND c.end_us <= m.closed_us`
-}
-
-/** Sum of a group; null where one of its values is, or where the column can't hold it: `sum` leaves out the one and fails at the other. */
-function totalOf(column: string): string {
-  return `list_reduce(list(${column}), lambda a, b: TRY(a + b))`
-}
-
-/**
- * The quotient of decimals of 20 and of 10 places, with 10 places, half to even. On whole numbers, which texts give
- * exactly: DuckDB divides decimals as doubles.
- */
-function averageSql(total: string, by: string): string {
-  const [whole, divisor] = [total, by].map((column) => `replace(${column}::VARCHAR, '.', '')::HUGEINT`)
-  const quotient = `(${whole} // ${divisor})`
-  const rest = `(${whole} % ${divisor})`
-  // Twice the remainder may be more than 128 bits hold.
-  const up = `(${rest} > ${divisor} - ${rest} OR (${rest} = ${divisor} - ${rest} AND ${quotient} % 2 = 1))`
-  const rounded = `(${quotient} + ${up}::INTEGER)`
-  return `((${rounded} // ${UNIT})::DECIMAL(28,10) + (${rounded} % ${UNIT})::DECIMAL(10,0) * 0.0000000001::DECIMAL(10,10))::DECIMAL(28,10)`
 }
 
 function gapsView(): View {

@@ -1,4 +1,5 @@
 import type { Lake } from '@assay/lake'
+import { GOLD_TABLE, sessionsSql } from '@assay/medallion'
 import { openQuery, type Query, type QueryResult } from '@assay/query'
 
 /** Candles that one look gives at most, of all books together. */
@@ -11,6 +12,8 @@ export const SHOWN_SIZES = ['1m', '5m', '15m', '1h', '1d'] as const
 
 export interface CandleRequest {
   readonly size: (typeof SHOWN_SIZES)[number]
+  /** Sessions with this gap in place of windows of the size. */
+  readonly gap_ms?: number
   /** As the tables name it, in capitals. */
   readonly exchange?: string
   readonly symbol?: string
@@ -34,8 +37,9 @@ export interface Candle {
   /** Null where no column holds the sum. */
   readonly volume: string | null
   readonly trades: bigint
-  readonly revision: number
-  readonly emitted_at: bigint
+  /** Sessions are not stored: they have neither. */
+  readonly revision?: number
+  readonly emitted_at?: bigint
 }
 
 interface CandleLook {
@@ -50,10 +54,10 @@ interface CandleLook {
 
 /** Looks once; with `since_us`, candles written since then are given beyond the limit, too. */
 export async function lookAtCandles(lake: Lake, request: CandleRequest, since_us?: bigint): Promise<CandleLook> {
-  const view = `gold_candles_${request.size}`
-  const query = await openQuery(lake, { tables: [view, TABLE], maxRows: ROWS_MAX, timeout_ms: TIMEOUT_MS })
+  const from = request.gap_ms === undefined ? `gold_candles_${request.size}` : GOLD_TABLE.name
+  const query = await openQuery(lake, { tables: [from, TABLE], maxRows: ROWS_MAX, timeout_ms: TIMEOUT_MS })
   try {
-    const result = await query.run(candlesSql(view, request, since_us))
+    const result = await query.run(candlesSql(from, request, since_us))
     const candles = result.rows.map(
       (row) => Object.fromEntries(result.columns.map(({ name }, i) => [name, row[i]])) as unknown as Candle,
     )
@@ -63,8 +67,19 @@ export async function lookAtCandles(lake: Lake, request: CandleRequest, since_us
   }
 }
 
-function candlesSql(view: string, request: CandleRequest, since_us: bigint | undefined): string {
-  const { exchange, symbol, from_ms, to_ms, limit } = request
+/** Of whole days, at whose end every session does; those of a day are made of all its trades. */
+function sessionsOfDays({ gap_ms = 0, from_ms, to_ms }: CandleRequest): string {
+  const day = (ms: number): string => `make_timestamp(${ms * 1000})::DATE`
+  const days = [
+    ...(from_ms === undefined ? [] : [`exchange_date >= ${day(from_ms)}`]),
+    ...(to_ms === undefined ? [] : [`exchange_date <= ${day(to_ms - 1)}`]),
+  ]
+  return `(${sessionsSql(BigInt(gap_ms) * 1000n, days.length > 0 ? days.join(' AND ') : undefined)})`
+}
+
+function candlesSql(table: string, request: CandleRequest, since_us: bigint | undefined): string {
+  const { exchange, symbol, from_ms, to_ms, limit, gap_ms } = request
+  const view = gap_ms === undefined ? table : sessionsOfDays(request)
   const wanted = [
     ...(exchange === undefined ? [] : [`exchange = ${text(exchange)}`]),
     ...(symbol === undefined ? [] : [`symbol = ${text(symbol)}`]),

@@ -5,7 +5,7 @@ import { type PrintedColumn, tableText, visible } from '../../print/table.js'
 import { wrapText } from '../../run/wrap.js'
 
 /** Each book with its candles in a table and in a chart. */
-export function booksText(candles: readonly Candle[], size: string, width: number, style: ChartStyle): string {
+export function booksText(candles: readonly Candle[], windows: string, width: number, style: ChartStyle): string {
   const books = new Map<string, Candle[]>()
   for (const candle of candles) {
     const name = bookOf(candle)
@@ -15,13 +15,14 @@ export function booksText(candles: readonly Candle[], size: string, width: numbe
   }
   return [...books]
     .map(
-      ([name, book]) => `${wrapText(`${name}, ${size}\n`, width)}${bookTable(book, width)}${chart(book, width, style)}`,
+      ([name, book]) =>
+        `${wrapText(`${name}, ${windows}\n`, width)}${bookTable(book, width)}${chart(book, width, style)}`,
     )
     .join('\n')
 }
 
 function bookTable(candles: readonly Candle[], width: number): string {
-  const isRevised = candles.some(({ revision }) => revision !== 1)
+  const isRevised = candles.some(({ revision = 1 }) => revision !== 1)
   const columns: readonly PrintedColumn[] = [
     { head: 'window', isWhole: true },
     { head: 'open', align: 'right', dropped: 2 },
@@ -45,14 +46,14 @@ function cellsOf({ window_start, open, high, low, close, volume, trades }: Candl
   ]
 }
 
-function revisionCell({ revision }: Candle): string {
+function revisionCell({ revision = 1 }: Candle): string {
   return revision === 1 ? '' : String(revision)
 }
 
 /** One that has come or has changed, on a line. */
 export function candleLine(candle: Candle): string {
   const [window, open, high, low, close, volume, trades] = cellsOf(candle)
-  const changed = candle.revision === 1 ? '' : `, revision ${candle.revision}`
+  const changed = candle.revision === undefined || candle.revision === 1 ? '' : `, revision ${candle.revision}`
   return `${window} ${bookOf(candle)}: open ${open}, high ${high}, low ${low}, close ${close}, volume ${volume}, trades ${trades}${changed}\n`
 }
 
@@ -72,17 +73,18 @@ function chart(candles: readonly Candle[], width: number, style: ChartStyle): st
 
 /** Why there is nothing to show. */
 export function nothingText(
-  { size, symbol, exchange }: CandleRequest,
+  { size, gap_ms, symbol, exchange }: CandleRequest,
   symbols: readonly string[],
   watermarks: ReadonlyMap<string, bigint>,
 ): string {
-  if (watermarks.size === 0) {
+  if (watermarks.size === 0 && gap_ms === undefined) {
     return 'No candle has been written yet: one is when its window is closed.\n  next: assay up\n'
   }
   if (symbol !== undefined && !symbols.includes(symbol)) {
     const nearest = symbols.length === 0 ? '' : ` (Did you mean ${visible(closest(symbol, symbols))}?)`
     return `No candle of ${visible(symbol)}${exchange === undefined ? '' : ` at ${exchange}`}${nearest}\n`
   }
+  if (gap_ms !== undefined) return 'No trade here.\n'
   return `No candle of ${size} here.\n${watermarksText(watermarks)}`
 }
 

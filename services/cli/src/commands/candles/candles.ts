@@ -13,7 +13,7 @@ import type { Command } from 'commander'
 import { globalOptions } from '../../parse/global-options.js'
 import { ListedOption } from '../../parse/listed-option.js'
 import { OptionReader } from '../../parse/options.js'
-import { parseTime } from '../../parse/times.js'
+import { parseDuration, parseTime } from '../../parse/times.js'
 import { jsonText } from '../../print/json.js'
 import { count, instantOfMicros } from '../../print/numbers.js'
 import { withProgress } from '../../print/progress.js'
@@ -30,6 +30,7 @@ const EXCHANGE_NAMES = exchanges.map(({ name }) => name)
 
 const LIMIT = { least: 1, most: 1_000 }
 const LIMIT_DEFAULT = 20
+const GAP_MOST = '24h'
 const FOLLOW_MS = 2_000
 /** Candles of which it is remembered that they were shown. */
 const SHOWN_MAX = 100_000
@@ -38,6 +39,7 @@ interface Options {
   readonly exchange?: string
   readonly symbol?: string
   readonly size?: string
+  readonly session?: string
   readonly from?: string
   readonly to?: string
   readonly limit?: string
@@ -58,11 +60,18 @@ export function addCandles(program: Command, accept: Accept): void {
     )
     .option('--symbol <name>', 'only of this pair, as gold names it: BTCUSDT')
     .addOption(new ListedOption('--size <size>', `${SHOWN_SIZES.join(', ')} (1m by default)`, SHOWN_SIZES))
+    .option(
+      '--session <gap>',
+      'in place of windows, runs of trades less than the gap apart: 30s; they end with the UTC day',
+    )
     .option('--from <time>', 'windows that begin then or later: a day or a time in UTC')
     .option('--to <time>', 'windows that begin before its end')
     .option('--limit <n>', `how many of each book (${LIMIT_DEFAULT} by default)`)
     .option('--follow', 'go on with new and revised ones until Ctrl-C; with --json one value a line')
-    .addHelpText('after', '\nExamples:\n  assay candles --symbol BTCUSDT\n  assay candles --size 5m --follow')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  assay candles --symbol BTCUSDT\n  assay candles --size 5m --follow\n  assay candles --session 30s --from 2026-01-31',
+    )
     .action((options: Options, command: Command) => {
       const reader = new OptionReader()
       const { lake: location, json } = globalOptions(command, reader)
@@ -131,6 +140,11 @@ function reconciledText({ looked, revised, added, removed, finished }: Reconcile
 
 function readRequest(reader: OptionReader, options: Options): CandleRequest {
   const size = reader.choice('size', options.size, SHOWN_SIZES) ?? '1m'
+  const gap_ms = reader.parsed('--session', options.session, (text) => parseDuration(text, GAP_MOST))
+  if (options.session !== undefined && options.size !== undefined)
+    reader.contradiction('--session and --size: sessions have no size')
+  if (options.session !== undefined && options.follow)
+    reader.contradiction('--session and --follow: sessions are of the trades that are there')
   const exchange = reader.parsed('--exchange', options.exchange, exchangeNamed)
   const from_ms = reader.parsed('--from', options.from, parseTime)?.from_ms
   const to_ms = reader.parsed('--to', options.to, parseTime)?.to_ms
@@ -139,12 +153,18 @@ function readRequest(reader: OptionReader, options: Options): CandleRequest {
     reader.contradiction('--from is not before --to')
   return {
     size,
+    ...(gap_ms !== undefined && { gap_ms }),
     limit,
     ...(exchange && { exchange: exchange.name.toUpperCase() }),
     ...(options.symbol !== undefined && { symbol: options.symbol.toUpperCase() }),
     ...(from_ms !== undefined && { from_ms }),
     ...(to_ms !== undefined && { to_ms }),
   }
+}
+
+/** What is shown, as a heading has it. */
+function windowsOf({ size, gap_ms }: CandleRequest): string {
+  return gap_ms === undefined ? size : `sessions with a gap of ${gap_ms / 1000} s`
 }
 
 function styleOf({ stdoutIsTerminal, env }: Io): ChartStyle {
@@ -164,7 +184,7 @@ async function show(lake: Lake, request: CandleRequest, io: Io, { json, style }:
     const closed = Object.fromEntries([...watermarks].map(([name, us]) => [name, instantOfMicros(us, 'Z')]))
     await write(io.stdout, jsonText({ candles: resultJson(result), watermarks: closed }))
   } else if (candles.length > 0) {
-    await write(io.stdout, booksText(candles, request.size, io.stdoutWidth, style))
+    await write(io.stdout, booksText(candles, windowsOf(request), io.stdoutWidth, style))
   } else {
     const [stream, width] = isUnknown ? [io.stderr, io.stderrWidth] : [io.stdout, io.stdoutWidth]
     await write(stream, wrapText(nothingText(request, symbols, watermarks), width))
@@ -184,11 +204,12 @@ async function follow(lake: Lake, request: CandleRequest, io: Io, { json, style 
         io.signal,
       )
       const fresh = candles.map((candle) => isNew(shown, candle))
-      for (const { emitted_at } of candles) if (since_us === undefined || emitted_at > since_us) since_us = emitted_at
+      for (const { emitted_at = 0n } of candles)
+        if (since_us === undefined || emitted_at > since_us) since_us = emitted_at
       const rows = json ? resultJson(result) : []
       if (isFirst && !json && candles.length === 0) {
         await write(io.stderr, wrapText(nothingText(request, symbols, watermarks), io.stderrWidth))
-      } else if (isFirst && !json) await write(io.stdout, booksText(candles, request.size, io.stdoutWidth, style))
+      } else if (isFirst && !json) await write(io.stdout, booksText(candles, windowsOf(request), io.stdoutWidth, style))
       else
         for (const [i, candle] of candles.entries()) {
           if (!fresh[i]) continue
