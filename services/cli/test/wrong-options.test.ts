@@ -78,6 +78,7 @@ const VALUES: Readonly<Record<string, Values>> = {
   '--source-table': { right: 'silver_dlq_trades', wrong: ['silver_binance_trades', 'nowhere'] },
   '--target-table': { right: 'silver_binance_trades', wrong: ['silver_dlq_trades', 'silver_coinbase_trades'] },
   '--symbol': { right: 'BTCUSDT', wrong: [] },
+  '<gap>': { right: '30s', wrong: ['30', '0s', '-30s', '1.5s', '25h', '2d', 'abc'] },
   '--size': { right: '5m', wrong: ['2m', '5M', '60'] },
   '--exchange': { right: 'binance', wrong: ['coinbase', 'Binance', 'binance,kraken'] },
   '--feed': { right: 'none', wrong: ['life', 'LIVE'] },
@@ -362,6 +363,8 @@ describe('every command refuses, with 2, what to type and no lake made,', () => 
     expect(contradictory).toMatchInlineSnapshot(`
       [
         "assay simulate --skew --pareto",
+        "assay candles --size --session",
+        "assay candles --session --follow",
         "assay dlq resolve --purge --reopen",
         "assay maintain --compact --pause",
         "assay maintain --expire --pause",
