@@ -14,7 +14,7 @@ export const CANDLE_PLANTS: readonly Plant[] = [
   {
     name: 'candles-demand-their-lanes-only',
     profile: 'candles',
-    seed: 30,
+    seed: 4,
     edits: [{ file: STAGE, find: 'wholeCheckpoint: true', put: 'wholeCheckpoint: false' }],
   },
   {
@@ -26,7 +26,7 @@ export const CANDLE_PLANTS: readonly Plant[] = [
   {
     name: 'windows-kept-before-the-commit',
     profile: 'candles',
-    seed: 5,
+    seed: 7,
     edits: [
       {
         file: STAGE,

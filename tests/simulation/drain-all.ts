@@ -1,7 +1,8 @@
 import { runWorkers } from '@assay/lake'
-import { LAYERS, type Layer } from '@assay/medallion'
+import type { Layer } from '@assay/medallion'
 import type { WorkerEvent } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
+import { SIMULATED_LAYERS } from './simulated-layers.js'
 import type { Simulation } from './simulation.js'
 import { StorageLog } from './storage-log.js'
 
@@ -14,7 +15,7 @@ const STORAGE_ROUNDS = 40
 export async function drainAll({ log, external }: Simulation, lake: MemoryLake): Promise<void> {
   for (let round = 0; round < (log instanceof StorageLog ? STORAGE_ROUNDS : ROUNDS); round++) {
     // Layer by layer, so that nothing is left to chance.
-    for (const layer of LAYERS) await drainLayer(lake, layer)
+    for (const layer of SIMULATED_LAYERS) await drainLayer(lake, layer)
     if (!(await external.acceptStops(lake))) return
   }
 }

@@ -2,7 +2,7 @@ import { type LaneKey, laneKey, type Position, parseLaneKey, UsageError } from '
 import type { LaneStatus } from '@assay/event-log'
 import { collect, currentSnapshot, type TableMetadata } from '@assay/iceberg'
 import { runWorkers } from '@assay/lake'
-import { bronzeTable, LAYERS } from '@assay/medallion'
+import { bronzeTable } from '@assay/medallion'
 import { acceptLoss } from '@assay/operations'
 import type { Checkpoint, LakeTable } from '@assay/pipeline'
 import type { MemoryLake } from '../support/memory-lake.js'
@@ -10,6 +10,7 @@ import { changeMetadata, compactSome, touch, withHead } from './foreign.js'
 import type { RecordedLog } from './recorded-log.js'
 import type { ExternalAction } from './scenario.js'
 import { codeOf } from './sim-process.js'
+import { SIMULATED_LAYERS } from './simulated-layers.js'
 import { StorageLog } from './storage-log.js'
 import type { StoreFaults } from './store-faults.js'
 import type { World } from './world.js'
@@ -172,7 +173,7 @@ export class ExternalChanges {
   async #rollBack(): Promise<void> {
     if (this.#rolledBack) return
     const { exchanges } = this.#lake
-    const mains = LAYERS.flatMap((layer) => layer.workers(exchanges).map(({ main }) => main))
+    const mains = SIMULATED_LAYERS.flatMap((layer) => layer.workers(exchanges).map(({ main }) => main))
     const table = await this.#lake.table(this.#world.oneOf(mains))
     const { version, checkpoint } = await table.pin()
     const own = checkpoint.snapshot
@@ -196,7 +197,9 @@ export class ExternalChanges {
     const wrong: string[] = []
     const head = currentSnapshot((await table.table.load()).metadata)
     if (head?.snapshotId !== to) wrong.push(`${name} was built upon after a rollback`)
-    const layers = LAYERS.filter((layer) => layer.workers(lake.exchanges).some(({ main }) => main.name === name))
+    const layers = SIMULATED_LAYERS.filter((layer) =>
+      layer.workers(lake.exchanges).some(({ main }) => main.name === name),
+    )
     const options = { layers, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
     const ended = await runWorkers(lake, options, new AbortController().signal).then(() => 'the end', codeOf)
     if (!ROLLED_BACK.has(ended)) wrong.push(`a rollback of ${name} led to ${ended}`)

@@ -48,7 +48,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'lost-answer-is-a-conflict',
     profile: 'outages',
-    seed: 1,
+    seed: 14,
     edits: [
       {
         file: CATALOG,
@@ -60,7 +60,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'published-twice',
     profile: 'contention',
-    seed: 1,
+    seed: 2,
     edits: [
       {
         file: OUTBOX,
@@ -72,7 +72,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'sequence-moves-before-the-end',
     profile: 'contention',
-    seed: 1,
+    seed: 2,
     edits: [
       {
         file: 'packages/pipeline/src/source/lane-plan.ts',
@@ -155,7 +155,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'keys-forgotten-at-restart',
     profile: 'contention',
-    seed: 2,
+    seed: 3,
     edits: [
       {
         file: 'packages/medallion/src/gold/current-keys.ts',
@@ -225,7 +225,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'commit-without-its-base-never-counts',
     profile: 'frozen_writers',
-    seed: 9,
+    seed: 3,
     edits: [
       {
         file: CATALOG,
@@ -237,7 +237,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'files-deleted-though-outcome-unknown',
     profile: 'outages',
-    seed: 3,
+    seed: 9,
     edits: [
       {
         file: 'packages/iceberg/src/commit/commit.ts',
@@ -249,7 +249,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'compaction-of-files-that-are-gone',
     profile: 'foreign',
-    seed: 3,
+    seed: 11,
     edits: [
       {
         file: 'packages/iceberg/src/commit/draft.ts',
@@ -302,7 +302,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'end-mark-before-the-records',
     profile: 'storage',
-    seed: 78,
+    seed: 4,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -316,7 +316,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'producers-write-over-damage',
     profile: 'storage',
-    seed: 4,
+    seed: 2,
     edits: [
       { file: `${LOG}/lane-writer.ts`, find: '    if (view.lost) {', put: '    if (view.lost && view.lost.to < 0n) {' },
     ],

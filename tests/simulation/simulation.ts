@@ -4,7 +4,6 @@ import type { LayerName } from '@assay/medallion'
 import type { BatchLimits } from '@assay/pipeline'
 import { defineRuleSet, type RuleSet, SILVER_RULES } from '@assay/rules'
 import { openEmbeddedRegistry, type SchemaRegistry } from '@assay/schema-registry'
-import { layersNamed } from '../support/layers.js'
 import { type MemoryLake, memoryLake } from '../support/memory-lake.js'
 import { CandleWatch } from './candle-watch.js'
 import { CommitWatch } from './commit-watch.js'
@@ -16,6 +15,7 @@ import { RecordedLog } from './recorded-log.js'
 import { type Action, type Profile, type Scenario, scenarioOf } from './scenario.js'
 import { codeOf, type Shared, SimProcess } from './sim-process.js'
 import { SimStore } from './sim-store.js'
+import { simulatedLayers } from './simulated-layers.js'
 import { StorageLog } from './storage-log.js'
 import { StoreFaults } from './store-faults.js'
 import { makeTopics, produceChunk, registerLate, registerSchemas } from './workload.js'
@@ -261,7 +261,7 @@ export class Simulation {
         interval_ms: 50,
         onEvent: () => undefined,
       }
-      const options = { ...how, layers: layersNamed(layers) }
+      const options = { ...how, layers: simulatedLayers(layers) }
       process.begin((lake, signal) => runWorkers(lake, options, signal))
     }
     world.tell(`${process.name} starts`)
@@ -283,7 +283,7 @@ export class Simulation {
     this.#chunks++
     const limits: BatchLimits = { maxRows: 100, maxBytes: 2 ** 20, maxPartitions: 64 }
     const options = { limits, drain: true, adopt: false, interval_ms: 0, onEvent: () => undefined }
-    for (const layer of layersNamed(this.scenario.ahead))
+    for (const layer of simulatedLayers(this.scenario.ahead))
       await runWorkers(this.#operator, { ...options, layers: [layer] }, new AbortController().signal)
   }
 
