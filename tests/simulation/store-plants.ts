@@ -5,7 +5,7 @@ export const STORE_PLANTS: readonly Plant[] = [
   {
     name: 'clean-up-goes-past-what-it-cannot-read',
     profile: 'store',
-    seed: 12,
+    seed: 14,
     edits: [
       {
         file: 'packages/iceberg/src/cleanup/orphans.ts',
@@ -22,7 +22,7 @@ export const STORE_PLANTS: readonly Plant[] = [
   {
     name: 'verify-passes-what-it-cannot-read',
     profile: 'store',
-    seed: 46,
+    seed: 14,
     edits: [
       {
         file: 'packages/audit/src/verify/verify.ts',

@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 the command found something wrong, 2 wrong usage or config
 
 /** The command line; each command hands what it is asked to `accept` and runs nothing. */
 export function buildProgram(env: Readonly<Record<string, string | undefined>>, accept: Accept): Command {
-  const program = new Program('assay', env)
+  const program: Command = new Program('assay', env)
     .description('Assay: a lakehouse for market trades. Every row can be traced to the byte it came from.')
     .version(
       `assay ${VERSION} (Node ${process.versions.node}, ${process.platform} ${process.arch})`,
@@ -46,7 +46,11 @@ export function buildProgram(env: Readonly<Record<string, string | undefined>>, 
       env.ASSAY_LAKE || DEFAULT_LAKE,
     )
     .option('--json', 'print one JSON value instead of text')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      // Those of a command between are refused, so they are not told either.
+      visibleGlobalOptions: (command) => (command.parent ? program.options.filter(({ hidden }) => !hidden) : []),
+    })
     .addHelpText('after', AFTER)
   for (const add of [
     addUp,
