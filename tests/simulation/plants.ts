@@ -324,7 +324,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'offsets-restart-behind-damage',
     profile: 'storage',
-    seed: 3,
+    seed: 6,
     edits: [
       {
         file: `${LOG}/lane-writer.ts`,
@@ -353,7 +353,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'damage-is-skipped-in-silence',
     profile: 'storage',
-    seed: 12,
+    seed: 2,
     edits: [
       {
         file: 'packages/pipeline/src/source/log-source.ts',
