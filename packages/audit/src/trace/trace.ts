@@ -12,7 +12,7 @@ import {
   RESOLUTIONS_TABLE,
   silverTable,
 } from '@assay/medallion'
-import { type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
+import { dateText, type FileFilter, scanSql, type TableDefinition } from '@assay/pipeline'
 import { CachedTables, type PartitionFilter, type RecordCoordinates } from './cached-tables.js'
 import { type DecodedRecord, decodeRecord } from './decode-record.js'
 import { chunked, SessionPool } from './session-pool.js'
@@ -308,8 +308,4 @@ function isOfHour(values: Parameters<PartitionFilter>[0], hour: number): boolean
 function ofDay(column: string, day: number): PartitionFilter {
   const date = dateText(day)
   return (values) => values[column] === date
-}
-
-function dateText(day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10)
 }

@@ -1,3 +1,4 @@
+import { quoteText } from '@assay/engine'
 import type { Lake } from '@assay/lake'
 import { GOLD_TABLE, sessionsSql } from '@assay/medallion'
 import { openQuery, type Query, type QueryResult } from '@assay/query'
@@ -81,8 +82,8 @@ function candlesSql(table: string, request: CandleRequest, since_us: bigint | un
   const { exchange, symbol, from_ms, to_ms, limit, gap_ms } = request
   const view = gap_ms === undefined ? table : sessionsOfDays(request)
   const wanted = [
-    ...(exchange === undefined ? [] : [`exchange = ${text(exchange)}`]),
-    ...(symbol === undefined ? [] : [`symbol = ${text(symbol)}`]),
+    ...(exchange === undefined ? [] : [`exchange = ${quoteText(exchange)}`]),
+    ...(symbol === undefined ? [] : [`symbol = ${quoteText(symbol)}`]),
     ...(from_ms === undefined ? [] : [`window_start >= make_timestamptz(${from_ms * 1000})`]),
     ...(to_ms === undefined ? [] : [`window_start < make_timestamptz(${to_ms * 1000})`]),
   ]
@@ -100,12 +101,7 @@ async function watermarksOf(query: Query): Promise<Map<string, bigint>> {
 }
 
 async function symbolsOf(query: Query, { exchange }: CandleRequest): Promise<string[]> {
-  const where = exchange === undefined ? '' : `WHERE exchange = ${text(exchange)}`
+  const where = exchange === undefined ? '' : `WHERE exchange = ${quoteText(exchange)}`
   const { rows } = await query.run(`SELECT DISTINCT symbol FROM ${TABLE} ${where} ORDER BY symbol LIMIT ${ROWS_MAX}`)
   return rows.map(([symbol]) => String(symbol))
-}
-
-/** A text in SQL. */
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`
 }

@@ -14,6 +14,7 @@ import { globalOptions } from '../parse/global-options.js'
 import { ListedOption } from '../parse/listed-option.js'
 import { OptionReader } from '../parse/options.js'
 import { jsonText } from '../print/json.js'
+import { instantOfMicros } from '../print/numbers.js'
 import { problemJson, problemsText } from '../print/problems.js'
 import { withProgress } from '../print/progress.js'
 import { resultJson, textValue } from '../print/result.js'
@@ -109,7 +110,7 @@ function candleText({ candle, revisions, trades }: TracedCandle, width: number):
   const text = (row: readonly unknown[], at: number): string =>
     visible(textValue(row[at], trades.columns[at]?.type ?? '') ?? '')
   const rows = trades.rows.map((row) => [
-    timeText(row[time] as bigint),
+    instantOfMicros(row[time] as bigint, 'Z'),
     ...[price, quantity, side, id].map((at) => text(row, at)),
     place.map((at) => text(row, at)).join('/'),
   ])
@@ -122,12 +123,6 @@ function candleText({ candle, revisions, trades }: TracedCandle, width: number):
     trades.isTruncated ? `  and more: only ${rows.length} trades are listed\n` : '',
     first ? wrapText(`"assay trace ${first.at(-1)}" shows a trade in every layer, down to its bytes\n`, width) : '',
   ].join('')
-}
-
-/** A time in µs since 1970, in UTC. */
-function timeText(time_us: bigint): string {
-  const seconds = new Date(Number(time_us / 1000n)).toISOString().slice(0, 19)
-  return `${seconds}.${String(time_us % 1_000_000n).padStart(6, '0')}Z`
 }
 
 const PARTS = [
